@@ -1,0 +1,685 @@
+/*
+ * cprom: Prometheus instrumentation for C programs.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROM_CPROM_H
+#define CPROM_CPROM_H
+
+/*==============================================================================
+ * Overview
+ *
+ * A registry holds families; a family has a name, a help text, a type and label
+ * names; a series is one set of label values of a family. A program puts series
+ * on the page in two ways, and may mix them:
+ *
+ *  - Direct instrumentation. A counter, gauge, histogram or summary, alone or as
+ *    a vector (a map from label values to series), lives in the program and is
+ *    updated as things happen. A series of a vector stays until it is deleted.
+ *  - Callback collectors. A function runs at each scrape and emits constant
+ *    metrics from the program's own state.
+ *
+ *      cprom_gauge_vec *duration;
+ *      cprom_gauge_vec_new(cprom_registry_default(),
+ *                          CPROM_OPTS(cprom_opts, .name = "step_duration_seconds",
+ *                                     .help = "Wall time of the step in the latest run.",
+ *                                     .labels = {"pipeline", "step"}), &duration);
+ *      cprom_gauge_vec_set(duration, CPROM_STRS("a", "clone"), 1.5);
+ *      cprom_gauge_vec_delete(duration, CPROM_STRS("a", "clone"));
+ *
+ * Conventions, true for every function unless its comment says otherwise:
+ *
+ *  - Pointers. "Borrowed": read during the call only. "Copied": the same, and the
+ *    library keeps a copy of what it needs. "New reference": the caller owns it and
+ *    gives it back with the matching _unref. What a _new function stores in its
+ *    last parameter belongs to the registry: it dies with the registry, or when
+ *    cprom_registry_unregister() removes its family. Strings are NUL-terminated.
+ *  - Results are last parameters and are set to NULL on failure, if the pointer
+ *    itself is not NULL. A count may be asked for or left out (NULL).
+ *  - Errors. Everything that can fail returns cprom_status; a status may always be
+ *    ignored: what an update had to drop is counted, see cprom_stats. A NULL
+ *    instrument, vector or handle makes an update a no-op; elsewhere NULL for
+ *    something that must be there is CPROM_EINVAL, except in _free, _unref and
+ *    _close, which take NULL.
+ *  - Threads. "MT-safe": may be called from any thread at any time. "Lock-free":
+ *    also takes no lock and never waits. "Init-only": must not run while another
+ *    thread uses the same object. No function may be called from a signal handler.
+ *  - Units are base units: seconds, bytes. Times on the clock are nanoseconds.
+ *============================================================================*/
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#ifdef __cplusplus
+#include <initializer_list>
+#endif
+
+#ifndef CPROM_API
+#if defined(__GNUC__)
+#define CPROM_API __attribute__((visibility("default")))
+#else
+#define CPROM_API
+#endif
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*==============================================================================
+ * Status
+ *============================================================================*/
+
+typedef enum cprom_status {
+    CPROM_OK = 0,
+    CPROM_ENOMEM = -1,    /* an allocation failed; nothing changed */
+    CPROM_EINVAL = -2,    /* an argument that is never right, a missing help text, a bad bound or option */
+    CPROM_ENAME = -3,     /* a metric name that is malformed, reserved, or lacks the suffix its type or unit demands */
+    CPROM_ELABELS = -4,   /* label names or their number: malformed, reserved, twice, missing or unknown */
+    CPROM_EUTF8 = -5,     /* a help text or label value is not UTF-8, or a label value is over CPROM_VALUE_MAX bytes */
+    CPROM_EEXIST = -6,    /* the family, collector or series is already there */
+    CPROM_ECONFLICT = -7, /* the family's sample names collide with those of another family */
+    CPROM_ENOENT = -8,    /* no such family or series, or the registry is gone */
+    CPROM_ELIMIT = -9,    /* a limit of the library or of the vector is reached */
+    CPROM_ESTALE = -10,   /* somebody newer was first; nothing changed */
+    CPROM_EBUSY = -11,    /* a gather inside a callback */
+    CPROM_ESYS = -12      /* a system call failed; errno tells */
+} cprom_status;
+
+/* The status as a short text, for log lines. Static; never NULL. MT-safe, lock-free. */
+CPROM_API const char *cprom_status_string(cprom_status status);
+
+#define CPROM_VERSION "0.1.0"
+
+/* The version of the library that runs, as CPROM_VERSION is that of the header. Static. MT-safe, lock-free. */
+CPROM_API const char *cprom_version(void);
+
+/*==============================================================================
+ * Limits, lists and options
+ *============================================================================*/
+
+#define CPROM_LABELS_MAX 32         /* label names of one family */
+#define CPROM_CONST_LABELS_MAX 8    /* const labels of one registry */
+#define CPROM_VALUE_MAX 65536       /* bytes of one label value */
+#define CPROM_BOUNDS_MAX 1000       /* bucket bounds of one histogram */
+
+/* Label values in the order in which the family declares its label names. */
+typedef struct cprom_strs {
+    const char *const *v;
+    size_t n;
+} cprom_strs;
+
+typedef struct cprom_label {
+    const char *name;
+    const char *value;
+} cprom_label;
+
+/* Label pairs in any order. */
+typedef struct cprom_labels {
+    const cprom_label *v;
+    size_t n;
+} cprom_labels;
+
+/*
+ * CPROM_STRS("a", "clone")            a list of label values; CPROM_NO_STRS is the empty one
+ * CPROM_LABELS({"pipeline", "a"})     a list of label pairs
+ * CPROM_OPTS(type, .field = value)    a pointer to an options struct; C only
+ * CPROM_INIT(type)                    an options struct with every default, to be filled field by field
+ *
+ * Lists and options are meant to be passed, not kept: they live until the end of
+ * the enclosing block in C and of the full expression in C++.
+ *
+ * Every options struct begins with `size`, set by these macros; zero is the default
+ * of every other field. A size of 0, or a longer struct than the library knows with
+ * anything but zeros behind, is CPROM_EINVAL.
+ */
+#ifdef __cplusplus
+} /* extern "C" */
+static inline cprom_strs cprom__strs(std::initializer_list<const char *> list)
+{
+    cprom_strs strs = {list.begin(), list.size()};
+    return strs;
+}
+static inline cprom_labels cprom__labels(std::initializer_list<cprom_label> list)
+{
+    cprom_labels labels = {list.begin(), list.size()};
+    return labels;
+}
+template <typename T> static inline T cprom__init()
+{
+    T opts = T();
+    opts.size = sizeof(T);
+    return opts;
+}
+extern "C" {
+#define CPROM_STRS(...) cprom__strs({__VA_ARGS__})
+#define CPROM_NO_STRS cprom__strs({})
+#define CPROM_LABELS(...) cprom__labels({__VA_ARGS__})
+#define CPROM_INIT(type) cprom__init<type>()
+#else
+#define CPROM_STRS(...)                                                                                                \
+    ((cprom_strs){(const char *const[]){__VA_ARGS__},                                                                  \
+                  sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *)})
+#define CPROM_NO_STRS ((cprom_strs){NULL, 0})
+#define CPROM_LABELS(...)                                                                                              \
+    ((cprom_labels){(const cprom_label[]){__VA_ARGS__}, sizeof((const cprom_label[]){__VA_ARGS__}) / sizeof(cprom_label)})
+#define CPROM_INIT(type) ((type){.size = sizeof(type)})
+#define CPROM_OPTS(type, ...) (&(const type){.size = sizeof(type), __VA_ARGS__})
+#endif
+
+/*==============================================================================
+ * Registry
+ *
+ * Registries are independent of each other. A registry is reference counted inside:
+ * pages, gathers and handles that are alive when it is freed stay valid.
+ *============================================================================*/
+
+typedef struct cprom_registry cprom_registry;
+
+typedef struct cprom_registry_opts {
+    size_t size;
+    const char *prefix;                                  /* copied; put before every family name but process_* and cprom_* */
+    cprom_label const_labels[CPROM_CONST_LABELS_MAX];    /* copied; on every series; a NULL name ends the list */
+    /* Memory. Both or neither; `size` is what was asked for. Called from any thread, also while the
+     * library holds its own locks: they must not call the library. Default: malloc and free. */
+    void *(*allocate)(void *ctx, size_t size);
+    void (*release)(void *ctx, void *ptr, size_t size);
+    void *allocator_ctx;
+    /* One line without LF for each refusal and each failed collector. Never called under a lock; may run
+     * on several threads at once. Default: none. */
+    void (*log)(void *ctx, const char *line);
+    void *log_ctx;
+    /* Nanoseconds on a clock that never steps back, and since 1970-01-01 UTC. Defaults: CLOCK_MONOTONIC
+     * and CLOCK_REALTIME. */
+    int64_t (*monotonic_clock)(void *ctx);
+    int64_t (*wall_clock)(void *ctx);
+    void *clock_ctx;
+} cprom_registry_opts;
+
+/*
+ * Makes a registry. `opts` may be NULL for all defaults. The caller frees it with cprom_registry_free().
+ * ENOMEM; EINVAL; ENAME: prefix; ELABELS, EUTF8: const labels. MT-safe.
+ */
+CPROM_API cprom_status cprom_registry_new(const cprom_registry_opts *opts, cprom_registry **registry);
+
+/*
+ * Unregisters everything and gives the registry back. Instruments and vectors of it must not be used
+ * any more; handles from _with and open pages stay valid. Memory that they still need goes with the
+ * last of them. Never waits. The default registry is not freed: a no-op. Init-only.
+ */
+CPROM_API void cprom_registry_free(cprom_registry *registry);
+
+/* The registry of the process; made at the first call, never NULL, needs no memory. MT-safe. */
+CPROM_API cprom_registry *cprom_registry_default(void);
+
+/*
+ * Removes the instrument, vector or collector that owns the family `name` (its full name, as on the page),
+ * or the collector of that name. What was removed must not be used any more, except handles from _with.
+ * Never waits: a collector's callback that runs now finishes, none begins after the return, and the `free`
+ * of its context runs when the last caller has left. ENOENT; ENOMEM. MT-safe.
+ */
+CPROM_API cprom_status cprom_registry_unregister(cprom_registry *registry, const char *name);
+
+/*
+ * Reclaims all that is dead and that nobody holds any more; other calls do the same a little at a time,
+ * so that a program never has to call this. MT-safe.
+ */
+CPROM_API void cprom_registry_trim(cprom_registry *registry);
+
+typedef struct cprom_stats {
+    size_t size;                 /* set by CPROM_INIT(cprom_stats) */
+    uint64_t families;           /* registered now, by instruments and declared by collectors */
+    uint64_t collectors;         /* registered now */
+    uint64_t series;             /* alive now, plain instruments included */
+    uint64_t series_created;     /* since the registry was made */
+    uint64_t series_removed;     /* likewise, by any way of removal */
+    uint64_t series_unreclaimed; /* removed, but still in memory */
+    uint64_t bytes;              /* asked of the allocator and not released */
+    uint64_t gathers;            /* pages opened */
+    uint64_t collector_failures; /* collectors whose samples were dropped from a page */
+    /* updates dropped, by reason */
+    uint64_t dropped_nomem;      /* a series could not be created */
+    uint64_t dropped_limit;      /* a series would have been over a limit */
+    uint64_t dropped_invalid;    /* wrong labels, not UTF-8, a negative counter increment */
+    uint64_t dropped_detached;   /* through a handle whose series was removed */
+    uint64_t dropped_stale;      /* reserved for updates that came too late */
+} cprom_stats;
+
+/*
+ * Fills `*stats`, whose `size` is set, with the registry's numbers. They are read one by one while others
+ * may write. EINVAL. MT-safe.
+ */
+CPROM_API cprom_status cprom_registry_stats(cprom_registry *registry, cprom_stats *stats);
+
+/*
+ * Deletes, in every vector of the registry that has all these labels, the series with these values; a scrape
+ * sees all of them or none. `*removed` is how many. EINVAL: an empty match; ELABELS: a label twice; ENOENT: no
+ * vector has all these labels. Costs the series of those vectors. MT-safe.
+ */
+CPROM_API cprom_status cprom_registry_delete_matching(cprom_registry *registry, cprom_labels match, size_t *removed);
+
+/*==============================================================================
+ * What every instrument is made from
+ *============================================================================*/
+
+typedef struct cprom_opts {
+    size_t size;
+    const char *name;                       /* copied; required; a counter's ends in _total */
+    const char *help;                       /* copied; required; UTF-8 */
+    const char *unit;                       /* copied; a suffix of the name, before _total: "seconds" */
+    const char *labels[CPROM_LABELS_MAX];   /* copied; label names of a vector; the first NULL ends the list */
+    const double *bounds;                   /* copied; histograms: upper bounds, strictly ascending; NULL: .005 to 10 */
+    size_t n_bounds;
+} cprom_opts;
+
+/*
+ * The _new functions of instruments and vectors register a family and answer the same way:
+ *
+ *   EINVAL     help missing, bounds not ascending or NaN, bounds on a type that has none, size
+ *   ENAME      the name is malformed, begins with cprom_, lacks _total (counter) or the unit
+ *   ELABELS    a label name is malformed, begins with __, stands twice, is a const label of the registry, is `le`
+ *              on a histogram or `quantile` on a summary; labels on a plain instrument; too many of them
+ *   EUTF8      the help text is not UTF-8
+ *   EEXIST     the registry has a family of that name
+ *   ECONFLICT  its sample names would collide with those of another family
+ *   ENOMEM
+ *
+ * Each refusal is one line to the log callback that names metric, field and reason. The instrument belongs to
+ * the registry. A plain instrument is on the page at once with the value 0. MT-safe.
+ */
+
+/*==============================================================================
+ * Gauge
+ *============================================================================*/
+
+typedef struct cprom_gauge cprom_gauge;
+typedef struct cprom_gauge_vec cprom_gauge_vec;
+
+CPROM_API cprom_status cprom_gauge_new(cprom_registry *registry, const cprom_opts *opts, cprom_gauge **gauge);
+CPROM_API cprom_status cprom_gauge_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_gauge_vec **vec);
+
+/*
+ * Updates through a handle cannot fail: on a NULL handle they do nothing; on one whose series was removed the
+ * update goes nowhere and is counted as detached. Any value is fine, NaN and infinities included.
+ * MT-safe, lock-free.
+ */
+CPROM_API void cprom_gauge_set(cprom_gauge *gauge, double value);
+CPROM_API void cprom_gauge_add(cprom_gauge *gauge, double amount);
+static inline void cprom_gauge_sub(cprom_gauge *gauge, double amount) { cprom_gauge_add(gauge, -amount); }
+static inline void cprom_gauge_inc(cprom_gauge *gauge) { cprom_gauge_add(gauge, 1); }
+static inline void cprom_gauge_dec(cprom_gauge *gauge) { cprom_gauge_add(gauge, -1); }
+/* Seconds since 1970 by the registry's wall clock. */
+CPROM_API void cprom_gauge_set_to_current_time(cprom_gauge *gauge);
+/* The value now; 0 for NULL. Reading is not a touch. MT-safe, lock-free. */
+CPROM_API double cprom_gauge_value(const cprom_gauge *gauge);
+
+/*
+ * Updates by label values, without a handle: they find the series or create it. Of an update and a removal of the
+ * same series at the same time, the update comes first, or it makes a new series; it is never lost.
+ * EINVAL: vec NULL; ELABELS: not as many values as labels, or a NULL value; EUTF8; ELIMIT; ENOMEM. What fails is also counted
+ * in cprom_stats, so that the status may be ignored. MT-safe; lock-free where the series exists.
+ */
+CPROM_API cprom_status cprom_gauge_vec_set(cprom_gauge_vec *vec, cprom_strs values, double value);
+CPROM_API cprom_status cprom_gauge_vec_add(cprom_gauge_vec *vec, cprom_strs values, double amount);
+static inline cprom_status cprom_gauge_vec_sub(cprom_gauge_vec *vec, cprom_strs values, double amount)
+{
+    return cprom_gauge_vec_add(vec, values, -amount);
+}
+static inline cprom_status cprom_gauge_vec_inc(cprom_gauge_vec *vec, cprom_strs values)
+{
+    return cprom_gauge_vec_add(vec, values, 1);
+}
+static inline cprom_status cprom_gauge_vec_dec(cprom_gauge_vec *vec, cprom_strs values)
+{
+    return cprom_gauge_vec_add(vec, values, -1);
+}
+CPROM_API cprom_status cprom_gauge_vec_set_to_current_time(cprom_gauge_vec *vec, cprom_strs values);
+
+/* The value of one series, without creating or touching it. ENOENT; EINVAL; ELABELS. MT-safe, lock-free. */
+CPROM_API cprom_status cprom_gauge_vec_get(cprom_gauge_vec *vec, cprom_strs values, double *value);
+
+/*==============================================================================
+ * The life of a vector's series
+ *
+ * Written once for all four kinds on the base that every vector is. Each function here also has a typed
+ * form, cprom_gauge_vec_with() for cprom_vec_with() and so on, for counter, gauge, histogram and summary.
+ *
+ * A series is born by an update with its label values or by _with, and stays until it is removed. Removed
+ * means gone: no scrape that begins later shows it. A handle that is still held then is detached: it stays
+ * valid, and updates through it go nowhere and are counted. Using the labels again makes a new series that
+ * starts at 0.
+ *============================================================================*/
+
+typedef struct cprom_vec cprom_vec;       /* what every vector is */
+typedef struct cprom_series cprom_series; /* what every handle is */
+
+/*
+ * Finds or creates the series with these label values. Returns a new reference, or NULL: EINVAL, ELABELS, EUTF8,
+ * ELIMIT or ENOMEM, counted in cprom_stats as a dropped update. MT-safe; lock-free where the series exists.
+ */
+CPROM_API cprom_series *cprom_vec_with(cprom_vec *vec, cprom_strs values);
+/* The same by label pairs in any order; every label of the vector must be named once. */
+CPROM_API cprom_series *cprom_vec_with_labels(cprom_vec *vec, cprom_labels labels);
+
+/* Another reference to what the caller holds; returns its argument. MT-safe, lock-free. */
+CPROM_API cprom_series *cprom_series_ref(cprom_series *series);
+/* Gives a reference back. A no-op for NULL and for plain instruments. MT-safe, lock-free. */
+CPROM_API void cprom_series_unref(cprom_series *series);
+
+/* Removes one series. ENOENT when there is none; EINVAL; ELABELS. MT-safe. */
+CPROM_API cprom_status cprom_vec_delete(cprom_vec *vec, cprom_strs values);
+CPROM_API cprom_status cprom_vec_delete_labels(cprom_vec *vec, cprom_labels labels);
+
+/*
+ * Removes every series that has all these label values; a scrape sees all of them or none gone. `*removed` is how
+ * many, also when it is 0. EINVAL: an empty match (see cprom_vec_clear); ELABELS: a label that the vector does
+ * not have, or one twice. Costs the vector's series. MT-safe.
+ */
+CPROM_API cprom_status cprom_vec_delete_matching(cprom_vec *vec, cprom_labels match, size_t *removed);
+
+/* Removes every series; a scrape sees all of them or none. EINVAL. MT-safe. */
+CPROM_API cprom_status cprom_vec_clear(cprom_vec *vec);
+
+/* How many series there are; 0 for NULL. MT-safe, lock-free. */
+CPROM_API size_t cprom_vec_size(const cprom_vec *vec);
+
+/* One series as cprom_vec_each() shows it; everything in it is borrowed and lives as long as the call. */
+typedef struct cprom_view {
+    cprom_strs values;        /* label values, in the order of the declaration */
+    double value;             /* counter, gauge */
+    double sum;               /* histogram, summary */
+    uint64_t count;           /* histogram, summary */
+    const uint64_t *buckets;  /* histogram: cumulative, one per bound, then +Inf; otherwise NULL */
+    size_t n_buckets;
+} cprom_view;
+
+/*
+ * Calls `each` for every series, in the order of the page, over a snapshot taken first: no lock is held
+ * meanwhile, so that `each` may update, create and delete. `each` returns false to stop.
+ * EINVAL; ENOMEM. MT-safe.
+ */
+CPROM_API cprom_status cprom_vec_each(cprom_vec *vec, bool (*each)(void *ctx, const cprom_view *view), void *ctx);
+
+/*==============================================================================
+ * Callback collectors
+ *============================================================================*/
+
+typedef enum cprom_type {
+    CPROM_UNTYPED = 0,
+    CPROM_COUNTER = 1,
+    CPROM_GAUGE = 2,
+    CPROM_HISTOGRAM = 3,
+    CPROM_SUMMARY = 4
+} cprom_type;
+
+/* What a const metric is. Kept by the caller, who may make it static; copied where it is declared or emitted. */
+typedef struct cprom_desc {
+    size_t size;
+    const char *name;                       /* required; a counter's should end in _total */
+    const char *help;                       /* NULL: the page has no HELP line */
+    const char *unit;                       /* a suffix of the name */
+    cprom_type type;
+    const char *labels[CPROM_LABELS_MAX];   /* the first NULL ends the list */
+} cprom_desc;
+
+/* The page under construction, as a callback sees it. */
+typedef struct cprom_scrape cprom_scrape;
+
+typedef struct cprom_collector_opts {
+    size_t size;
+    const char *name;                                        /* copied; required: in self-metrics, log lines and for unregister */
+    cprom_status (*collect)(void *ctx, cprom_scrape *out);   /* required */
+    void *ctx;                                               /* handed to collect and free */
+    void (*free)(void *ctx);                                 /* once, when the collector is gone; NULL: none */
+    const cprom_desc *descs;                                 /* copied; the families it may emit; none: unchecked */
+    size_t n_descs;
+} cprom_collector_opts;
+
+/*
+ * Registers a collector. Its callback runs at each scrape, on the thread that scrapes, before the vectors are
+ * read, never twice at the same time: a second scrape waits for it, up to its own deadline. No lock is held
+ * meanwhile; the callback may use the library, but not open a page (EBUSY).
+ *
+ * With `descs` the collector is checked: the families are its own from now on and it may emit no others. Without, it
+ * is unchecked, and whatever it emits is checked against the other families of the page.
+ *
+ * What one call emits is kept or dropped as a whole: if the callback returns anything but CPROM_OK, if an emission
+ * is refused, or if the samples are duplicates or collide with what was registered earlier, the page goes without
+ * them, one line in the log names collector, family, labels and reason, and cprom_collector_success says 0.
+ *
+ * EINVAL; ENAME, ELABELS, EUTF8, EEXIST, ECONFLICT as for instruments, but a counter without _total and a missing
+ * help are fine; EEXIST also for a collector of the same name; ENOMEM. On failure `free` is not called. MT-safe.
+ */
+CPROM_API cprom_status cprom_collector_new(cprom_registry *registry, const cprom_collector_opts *opts);
+
+/*
+ * A counter or gauge without labels whose value a function tells at each scrape. It is a collector that has the
+ * family's name. `opts` as for a plain instrument. Statuses as for instruments. MT-safe.
+ */
+CPROM_API cprom_status cprom_counter_func_new(cprom_registry *registry, const cprom_opts *opts, double (*value)(void *ctx),
+                                              void *ctx);
+CPROM_API cprom_status cprom_gauge_func_new(cprom_registry *registry, const cprom_opts *opts, double (*value)(void *ctx),
+                                            void *ctx);
+
+/*
+ * Emission, within a callback only, on its thread. Everything is copied. A refusal also fails the collector, so
+ * that the status need not be looked at:
+ *
+ *   EINVAL   the desc or its type; a negative timestamp; for histograms and summaries see below
+ *   ENAME, EUTF8, ELABELS   the desc or the values
+ *   ENOENT   a checked collector emits a family that it did not declare (by name, type and label names)
+ *   ENOMEM   the page cannot be opened
+ */
+CPROM_API cprom_status cprom_emit(cprom_scrape *out, const cprom_desc *desc, cprom_strs values, double value);
+/* With a timestamp: milliseconds since 1970, not negative. Prometheus never marks such a series stale. */
+CPROM_API cprom_status cprom_emit_at(cprom_scrape *out, const cprom_desc *desc, cprom_strs values, double value,
+                                     int64_t timestamp_ms);
+
+typedef struct cprom_const_histogram {
+    size_t size;
+    const double *bounds;       /* upper bounds, strictly ascending; +Inf may be left out */
+    const uint64_t *buckets;    /* cumulative, one per bound */
+    size_t n_bounds;
+    uint64_t count;             /* all observations; not less than the last bucket */
+    double sum;
+    int64_t timestamp_ms;       /* 0: none */
+} cprom_const_histogram;
+
+typedef struct cprom_const_summary {
+    size_t size;
+    const double *quantiles;    /* 0 to 1, strictly ascending */
+    const double *values;       /* one per quantile */
+    size_t n_quantiles;
+    uint64_t count;
+    double sum;
+    int64_t timestamp_ms;       /* 0: none */
+} cprom_const_summary;
+
+/* EINVAL also: bounds or buckets that do not ascend, a NaN bound, quantiles out of order or range. */
+CPROM_API cprom_status cprom_emit_histogram(cprom_scrape *out, const cprom_desc *desc, cprom_strs values,
+                                            const cprom_const_histogram *histogram);
+CPROM_API cprom_status cprom_emit_summary(cprom_scrape *out, const cprom_desc *desc, cprom_strs values,
+                                          const cprom_const_summary *summary);
+
+/* When the scrape should be over, in nanoseconds of the registry's monotonic clock; INT64_MAX: no limit. */
+CPROM_API int64_t cprom_scrape_deadline(const cprom_scrape *out);
+
+/*==============================================================================
+ * Page
+ *
+ * A page is one exposition. Opening it runs the callbacks and takes a snapshot; reading turns the snapshot into
+ * text, a piece at a time, into memory of the caller. A page may be read by one thread at a time, at any pace;
+ * what it shows stays in memory until it is closed.
+ *============================================================================*/
+
+typedef struct cprom_page cprom_page;
+
+typedef enum cprom_format {
+    CPROM_TEXT_0_0_4 = 0 /* Prometheus text format, version 0.0.4 */
+} cprom_format;
+
+typedef struct cprom_page_opts {
+    size_t size;
+    cprom_format format;
+    const char *const *names;   /* borrowed; only families with one of these names, or one of these sample names */
+    size_t n_names;             /* 0: all */
+    double timeout_seconds;     /* collectors that have not begun by then are skipped and fail; 0: no limit */
+    bool self_metrics;          /* add the cprom_* families: what the registry did and dropped */
+} cprom_page_opts;
+
+/*
+ * Runs the callbacks (see cprom_collector_new) and takes the snapshot. `opts` may be NULL. Close the page with
+ * cprom_page_close(). Two pages may be open at once, and a page may outlive its registry.
+ * ENOMEM; EINVAL; EBUSY: inside a callback; ENOENT: the registry was freed. MT-safe.
+ */
+CPROM_API cprom_status cprom_page_open(cprom_registry *registry, const cprom_page_opts *opts, cprom_page **page);
+
+/* Writes up to `cap` bytes to `buf` and returns how many; 0 at the end (or for cap 0). Cannot fail. */
+CPROM_API size_t cprom_page_read(cprom_page *page, char *buf, size_t cap);
+CPROM_API void cprom_page_close(cprom_page *page);
+
+/* The Content-Type of a page of that format. Static. MT-safe, lock-free. */
+CPROM_API const char *cprom_content_type(cprom_format format);
+
+/*
+ * The whole page as one string with a NUL behind; its length in `*len` (NULL allowed). Free it with
+ * cprom_text_free(). Statuses as for cprom_page_open(). MT-safe.
+ */
+CPROM_API cprom_status cprom_registry_text(cprom_registry *registry, char **text, size_t *len);
+CPROM_API void cprom_text_free(char *text);
+
+/*==============================================================================
+ * Counter: like a gauge where nothing else is said; it never goes down. Adding NaN, an infinity or less than 0
+ * is dropped and counted as invalid. Whole increments are exact up to 2^53.
+ *============================================================================*/
+
+typedef struct cprom_counter cprom_counter;
+typedef struct cprom_counter_vec cprom_counter_vec;
+
+CPROM_API cprom_status cprom_counter_new(cprom_registry *registry, const cprom_opts *opts, cprom_counter **counter);
+CPROM_API cprom_status cprom_counter_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_counter_vec **vec);
+CPROM_API void cprom_counter_inc(cprom_counter *counter);
+CPROM_API void cprom_counter_add(cprom_counter *counter, double amount);
+CPROM_API double cprom_counter_value(const cprom_counter *counter);
+/* EINVAL also: the amount is NaN, infinite or negative. */
+CPROM_API cprom_status cprom_counter_vec_add(cprom_counter_vec *vec, cprom_strs values, double amount);
+CPROM_API cprom_status cprom_counter_vec_inc(cprom_counter_vec *vec, cprom_strs values);
+CPROM_API cprom_status cprom_counter_vec_get(cprom_counter_vec *vec, cprom_strs values, double *value);
+
+/*==============================================================================
+ * Histogram: observations counted in buckets with upper bounds, and their sum. The default bounds are
+ * .005 .01 .025 .05 .1 .25 .5 1 2.5 5 10. A NaN counts in +Inf, and the sum becomes NaN.
+ *============================================================================*/
+
+typedef struct cprom_histogram cprom_histogram;
+typedef struct cprom_histogram_vec cprom_histogram_vec;
+
+/* Fills `bounds` with n ascending bounds: start, start + width, … EINVAL: n is 0, width not above 0, not finite. */
+CPROM_API cprom_status cprom_bounds_linear(double start, double width, size_t n, double *bounds);
+/* start, start * factor, … EINVAL: n is 0, start not above 0, factor not above 1, not finite. */
+CPROM_API cprom_status cprom_bounds_exponential(double start, double factor, size_t n, double *bounds);
+
+CPROM_API cprom_status cprom_histogram_new(cprom_registry *registry, const cprom_opts *opts, cprom_histogram **histogram);
+CPROM_API cprom_status cprom_histogram_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_histogram_vec **vec);
+CPROM_API void cprom_histogram_observe(cprom_histogram *histogram, double value);
+CPROM_API uint64_t cprom_histogram_count(const cprom_histogram *histogram);
+CPROM_API double cprom_histogram_sum(const cprom_histogram *histogram);
+/* Observations at or below the bound `index`; at n_bounds and beyond: all of them. */
+CPROM_API uint64_t cprom_histogram_bucket(const cprom_histogram *histogram, size_t index);
+CPROM_API cprom_status cprom_histogram_vec_observe(cprom_histogram_vec *vec, cprom_strs values, double value);
+/* `count` and `sum` may each be NULL. */
+CPROM_API cprom_status cprom_histogram_vec_get(cprom_histogram_vec *vec, cprom_strs values, uint64_t *count, double *sum);
+
+/*==============================================================================
+ * Summary: count and sum of observations. (Quantiles exist on const summaries only: a histogram gives
+ * quantiles that can be aggregated.)
+ *============================================================================*/
+
+typedef struct cprom_summary cprom_summary;
+typedef struct cprom_summary_vec cprom_summary_vec;
+
+CPROM_API cprom_status cprom_summary_new(cprom_registry *registry, const cprom_opts *opts, cprom_summary **summary);
+CPROM_API cprom_status cprom_summary_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_summary_vec **vec);
+CPROM_API void cprom_summary_observe(cprom_summary *summary, double value);
+CPROM_API uint64_t cprom_summary_count(const cprom_summary *summary);
+CPROM_API double cprom_summary_sum(const cprom_summary *summary);
+CPROM_API cprom_status cprom_summary_vec_observe(cprom_summary_vec *vec, cprom_strs values, double value);
+CPROM_API cprom_status cprom_summary_vec_get(cprom_summary_vec *vec, cprom_strs values, uint64_t *count, double *sum);
+
+/*==============================================================================
+ * Timer: measures a stretch of code in seconds by the registry's monotonic clock.
+ *
+ *      cprom_timer timer = cprom_histogram_timer(latency);
+ *      ...
+ *      cprom_timer_stop(&timer);
+ *
+ * The timer borrows the instrument or handle until it is stopped or forgotten.
+ *============================================================================*/
+
+typedef struct cprom_timer {
+    cprom_series *series;
+    int64_t start;
+} cprom_timer;
+
+CPROM_API cprom_timer cprom_histogram_timer(cprom_histogram *histogram);
+CPROM_API cprom_timer cprom_summary_timer(cprom_summary *summary);
+CPROM_API cprom_timer cprom_gauge_timer(cprom_gauge *gauge);
+/* Observes (gauge: sets) the seconds since the start and returns them. A second stop does nothing and returns 0. */
+CPROM_API double cprom_timer_stop(cprom_timer *timer);
+
+/*==============================================================================
+ * Typed forms of the vectors' life cycle
+ *============================================================================*/
+
+#define CPROM__VEC_FORMS(kind)                                                                                         \
+    static inline cprom_##kind *cprom_##kind##_vec_with(cprom_##kind##_vec *vec, cprom_strs values)                    \
+    {                                                                                                                  \
+        return (cprom_##kind *)cprom_vec_with((cprom_vec *)vec, values);                                               \
+    }                                                                                                                  \
+    static inline cprom_##kind *cprom_##kind##_vec_with_labels(cprom_##kind##_vec *vec, cprom_labels labels)           \
+    {                                                                                                                  \
+        return (cprom_##kind *)cprom_vec_with_labels((cprom_vec *)vec, labels);                                        \
+    }                                                                                                                  \
+    static inline cprom_##kind *cprom_##kind##_ref(cprom_##kind *handle)                                               \
+    {                                                                                                                  \
+        return (cprom_##kind *)cprom_series_ref((cprom_series *)handle);                                               \
+    }                                                                                                                  \
+    static inline void cprom_##kind##_unref(cprom_##kind *handle) { cprom_series_unref((cprom_series *)handle); }      \
+    static inline cprom_status cprom_##kind##_vec_delete(cprom_##kind##_vec *vec, cprom_strs values)                   \
+    {                                                                                                                  \
+        return cprom_vec_delete((cprom_vec *)vec, values);                                                             \
+    }                                                                                                                  \
+    static inline cprom_status cprom_##kind##_vec_delete_labels(cprom_##kind##_vec *vec, cprom_labels labels)          \
+    {                                                                                                                  \
+        return cprom_vec_delete_labels((cprom_vec *)vec, labels);                                                      \
+    }                                                                                                                  \
+    static inline cprom_status cprom_##kind##_vec_delete_matching(cprom_##kind##_vec *vec, cprom_labels match,         \
+                                                                  size_t *removed)                                     \
+    {                                                                                                                  \
+        return cprom_vec_delete_matching((cprom_vec *)vec, match, removed);                                            \
+    }                                                                                                                  \
+    static inline cprom_status cprom_##kind##_vec_clear(cprom_##kind##_vec *vec)                                       \
+    {                                                                                                                  \
+        return cprom_vec_clear((cprom_vec *)vec);                                                                      \
+    }                                                                                                                  \
+    static inline size_t cprom_##kind##_vec_size(const cprom_##kind##_vec *vec)                                        \
+    {                                                                                                                  \
+        return cprom_vec_size((const cprom_vec *)vec);                                                                 \
+    }                                                                                                                  \
+    static inline cprom_status cprom_##kind##_vec_each(cprom_##kind##_vec *vec,                                        \
+                                                       bool (*each)(void *ctx, const cprom_view *view), void *ctx)     \
+    {                                                                                                                  \
+        return cprom_vec_each((cprom_vec *)vec, each, ctx);                                                            \
+    }
+
+CPROM__VEC_FORMS(counter)
+CPROM__VEC_FORMS(gauge)
+CPROM__VEC_FORMS(histogram)
+CPROM__VEC_FORMS(summary)
+#undef CPROM__VEC_FORMS
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,89 @@
+#include "instrument.h"
+
+#include <math.h>
+
+static struct cprom_series *series_of(const cprom_counter *counter) { return (struct cprom_series *)counter; }
+
+static void add(struct cprom_series *series, double amount)
+{
+    unsigned stripe;
+    if (!series->striped) cprom__cell_add_shared(&series->value, amount);
+    else if (cprom__stripe(&stripe)) cprom__cell_add_owned(cprom__cell_in(series->cells, stripe), amount);
+    else cprom__cell_add_shared(cprom__cell_in(series->cells, stripe), amount);
+}
+
+/* Neither NaN, infinite nor negative. */
+static bool is_increment(double amount) { return amount >= 0 && amount < INFINITY; }
+
+double cprom__counter_read(const struct cprom_series *series)
+{
+    if (!series->striped) return cprom__cell_double(&series->value);
+    /* Each cell only grows and they are always added in the same order, so that the sum never falls. */
+    double sum = 0;
+    for (unsigned stripe = 0; stripe < CPROM_STRIPES; stripe++) {
+        sum += cprom__cell_double(cprom__cell_in(series->cells, stripe));
+    }
+    return sum;
+}
+
+cprom_status cprom_counter_new(cprom_registry *registry, const cprom_opts *opts, cprom_counter **counter)
+{
+    struct cprom_vec *vec = NULL;
+    if (counter) *counter = NULL;
+    cprom_status status = cprom__vec_new(registry, opts, CPROM_COUNTER, true, counter ? &vec : NULL);
+    if (!status) *counter = (cprom_counter *)vec->plain;
+    return status;
+}
+
+cprom_status cprom_counter_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_counter_vec **vec)
+{
+    return cprom__vec_new(registry, opts, CPROM_COUNTER, false, (struct cprom_vec **)vec);
+}
+
+void cprom_counter_inc(cprom_counter *counter)
+{
+    struct cprom_series *series = series_of(counter);
+    if (series && cprom__series_live(series)) add(series, 1);
+}
+
+void cprom_counter_add(cprom_counter *counter, double amount)
+{
+    struct cprom_series *series = series_of(counter);
+    if (!series) return;
+    if (CPROM__UNLIKELY(!is_increment(amount))) cprom__vec_drop(series->vec, CPROM__DROP_INVALID);
+    else if (cprom__series_live(series)) add(series, amount);
+}
+
+double cprom_counter_value(const cprom_counter *counter) { return counter ? cprom__counter_read(series_of(counter)) : 0; }
+
+cprom_status cprom_counter_vec_add(cprom_counter_vec *vec, cprom_strs values, double amount)
+{
+    struct cprom__use use;
+    if (!vec) return CPROM_EINVAL;
+    if (!is_increment(amount)) {
+        cprom__vec_drop((struct cprom_vec *)vec, CPROM__DROP_INVALID);
+        return CPROM_EINVAL;
+    }
+    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
+    if (status) return status;
+    add(use.series, amount);
+    cprom__series_release(&use);
+    return CPROM_OK;
+}
+
+cprom_status cprom_counter_vec_inc(cprom_counter_vec *vec, cprom_strs values)
+{
+    return cprom_counter_vec_add(vec, values, 1);
+}
+
+cprom_status cprom_counter_vec_get(cprom_counter_vec *vec, cprom_strs values, double *value)
+{
+    struct cprom__use use;
+    if (value) *value = 0;
+    if (!vec || !value) return CPROM_EINVAL;
+    cprom_status status = cprom__series_look((struct cprom_vec *)vec, values, &use);
+    if (status) return status;
+    *value = cprom__counter_read(use.series);
+    cprom__series_release(&use);
+    return CPROM_OK;
+}

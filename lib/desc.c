@@ -1,0 +1,377 @@
+#include "desc.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "names.h"
+#include "number.h"
+#include "series.h"
+
+static const double default_bounds[] = {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10};
+
+static cprom_status refuse(struct cprom__refusal *refusal, cprom_status status, const char *field, const char *text,
+                           const char *reason)
+{
+    *refusal = (struct cprom__refusal){field, text, reason};
+    return status;
+}
+
+/* The names' rules; `name` is without the prefix, `full` with it. */
+static cprom_status check_name(const struct cprom__family_spec *spec, const char *full, struct cprom__refusal *refusal)
+{
+    size_t len = strlen(full);
+    if (!cprom__is_metric_name(full)) return refuse(refusal, CPROM_ENAME, "name", full, "is not a metric name");
+    if (!spec->internal && (cprom__has_prefix(spec->name, "cprom_") || cprom__has_prefix(full, "cprom_"))) {
+        return refuse(refusal, CPROM_ENAME, "name", full, "begins with cprom_, which is the library's own");
+    }
+    bool total = cprom__has_suffix(full, len, "_total");
+    if (spec->instrument && spec->type == CPROM_COUNTER && (!total || len == strlen("_total"))) {
+        return refuse(refusal, CPROM_ENAME, "name", full, "is a counter's and must end in _total");
+    }
+    if (spec->unit) {
+        size_t base = spec->type == CPROM_COUNTER && total ? len - strlen("_total") : len;
+        size_t unit = strlen(spec->unit);
+        if (!*spec->unit || !cprom__has_suffix(full, base, spec->unit) || base <= unit + 1 || full[base - unit - 1] != '_') {
+            return refuse(refusal, CPROM_ENAME, "unit", spec->unit, "is not the suffix of the name");
+        }
+    }
+    return CPROM_OK;
+}
+
+static cprom_status check_help(const struct cprom__family_spec *spec, struct cprom__refusal *refusal)
+{
+    if (spec->instrument && (!spec->help || !*spec->help)) {
+        return refuse(refusal, CPROM_EINVAL, "help", "", "is missing");
+    }
+    if (spec->help && !cprom__is_utf8(spec->help, strlen(spec->help))) {
+        return refuse(refusal, CPROM_EUTF8, "help", "", "is not UTF-8");
+    }
+    return CPROM_OK;
+}
+
+static cprom_status check_labels(const struct cprom__family_rules *rules, const struct cprom__family_spec *spec,
+                                 size_t n, struct cprom__refusal *refusal)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *label = spec->labels[i];
+        if (!cprom__is_label_name(label)) {
+            return refuse(refusal, CPROM_ELABELS, "labels", label,
+                          cprom__has_prefix(label, "__") ? "begins with __, which is reserved" : "is not a label name");
+        }
+        if ((spec->type == CPROM_HISTOGRAM && strcmp(label, "le") == 0) ||
+            (spec->type == CPROM_SUMMARY && strcmp(label, "quantile") == 0)) {
+            return refuse(refusal, CPROM_ELABELS, "labels", label, "is reserved on this type");
+        }
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(label, spec->labels[k]) == 0) return refuse(refusal, CPROM_ELABELS, "labels", label, "stands twice");
+        }
+        for (size_t k = 0; k < rules->n_const_labels; k++) {
+            if (strcmp(label, rules->const_labels[k].name) == 0) {
+                return refuse(refusal, CPROM_ELABELS, "labels", label, "is a const label of the registry");
+            }
+        }
+    }
+    for (size_t k = 0; k < rules->n_const_labels; k++) {
+        const char *label = rules->const_labels[k].name;
+        if ((spec->type == CPROM_HISTOGRAM && strcmp(label, "le") == 0) ||
+            (spec->type == CPROM_SUMMARY && strcmp(label, "quantile") == 0)) {
+            return refuse(refusal, CPROM_ELABELS, "const_labels", label, "is reserved on this type");
+        }
+    }
+    return CPROM_OK;
+}
+
+static cprom_status check_bounds(const struct cprom__family_spec *spec, struct cprom__refusal *refusal)
+{
+    if (!spec->bounds && !spec->n_bounds) return CPROM_OK;
+    if (spec->type != CPROM_HISTOGRAM) return refuse(refusal, CPROM_EINVAL, "bounds", "", "are for histograms only");
+    if (!spec->bounds || !spec->n_bounds) return refuse(refusal, CPROM_EINVAL, "bounds", "", "come without their number");
+    if (spec->n_bounds > CPROM_BOUNDS_MAX) return refuse(refusal, CPROM_EINVAL, "bounds", "", "are too many");
+    for (size_t i = 0; i < spec->n_bounds; i++) {
+        if (isnan(spec->bounds[i])) return refuse(refusal, CPROM_EINVAL, "bounds", "NaN", "is no bound");
+        if (spec->bounds[i] == -INFINITY) return refuse(refusal, CPROM_EINVAL, "bounds", "-Inf", "is no bound");
+        if (i && !(spec->bounds[i] > spec->bounds[i - 1])) {
+            return refuse(refusal, CPROM_EINVAL, "bounds", "", "are not strictly ascending");
+        }
+    }
+    return CPROM_OK;
+}
+
+/* Cuts the text between the braces into pieces around the values. */
+static bool make_pieces(struct cprom__desc *desc, const struct cprom__family_rules *rules)
+{
+    for (size_t i = 0; i < desc->n_labels; i++) {
+        size_t at = i;
+        for (; at && strcmp(desc->labels[desc->sorted[at - 1]], desc->labels[i]) > 0; at--) {
+            desc->sorted[at] = desc->sorted[at - 1];
+        }
+        desc->sorted[at] = (uint8_t)i;
+    }
+    size_t room = 1;
+    for (size_t i = 0; i < desc->n_labels; i++) room += strlen(desc->labels[i]) + sizeof ",=\"\"";
+    for (size_t i = 0; i < rules->n_const_labels; i++) {
+        const cprom_label *label = &rules->const_labels[i];
+        room += strlen(label->name) + cprom__escaped_len(label->value, strlen(label->value)) + sizeof ",=\"\"";
+    }
+    char *out = cprom__arena_alloc(&desc->memory, room), *start = out;
+    if (!out) return false;
+    size_t next_const = 0;
+    for (size_t i = 0; i <= desc->n_labels; i++) {
+        const char *name = i < desc->n_labels ? desc->labels[desc->sorted[i]] : NULL;
+        char *piece = out;
+        if (i) *out++ = '"';
+        for (; next_const < rules->n_const_labels &&
+               (!name || strcmp(rules->const_labels[next_const].name, name) < 0);
+             next_const++) {
+            const cprom_label *label = &rules->const_labels[next_const];
+            if (out != start) *out++ = ',';
+            size_t len = strlen(label->name);
+            memcpy(out, label->name, len);
+            out += len;
+            *out++ = '=';
+            *out++ = '"';
+            out = cprom__escape(out, label->value, strlen(label->value), true);
+            *out++ = '"';
+        }
+        if (name) {
+            if (out != start) *out++ = ',';
+            size_t len = strlen(name);
+            memcpy(out, name, len);
+            out += len;
+            *out++ = '=';
+            *out++ = '"';
+        }
+        desc->pieces[i] = (struct cprom__piece){piece, (size_t)(out - piece)};
+        desc->pieces_len += desc->pieces[i].len;
+    }
+    return true;
+}
+
+static bool make_bounds(struct cprom__desc *desc, const struct cprom__family_spec *spec)
+{
+    const double *bounds = spec->bounds ? spec->bounds : default_bounds;
+    size_t n = spec->bounds ? spec->n_bounds : sizeof default_bounds / sizeof *default_bounds;
+    if (bounds[n - 1] == INFINITY) n--;
+    double *copy = cprom__arena_alloc(&desc->memory, (n + 1) * sizeof *copy);
+    desc->le = cprom__arena_alloc(&desc->memory, (n + 1) * sizeof *desc->le);
+    if (!copy || !desc->le) return false;
+    for (size_t i = 0; i <= n; i++) {
+        char text[CPROM__NUMBER_MAX];
+        copy[i] = i < n ? bounds[i] : INFINITY;
+        size_t len = cprom__number_double(text, copy[i]);
+        desc->le[i] = (struct cprom__piece){cprom__arena_copy(&desc->memory, text, len), len};
+        if (!desc->le[i].text) return false;
+    }
+    desc->bounds = copy;
+    desc->n_bounds = n;
+    return true;
+}
+
+static bool copy_strings(struct cprom__desc *desc, const struct cprom__family_rules *rules,
+                         const struct cprom__family_spec *spec)
+{
+    struct cprom__arena *memory = &desc->memory;
+    if (spec->help && !(desc->help = cprom__arena_copy(memory, spec->help, strlen(spec->help)))) return false;
+    if (spec->unit && !(desc->unit = cprom__arena_copy(memory, spec->unit, strlen(spec->unit)))) return false;
+    desc->labels = cprom__arena_alloc(memory, (desc->n_labels + 1) * sizeof *desc->labels);
+    if (!desc->labels) return false;
+    for (size_t i = 0; i < desc->n_labels; i++) {
+        desc->labels[i] = cprom__arena_copy(memory, spec->labels[i], strlen(spec->labels[i]));
+        if (!desc->labels[i]) return false;
+    }
+    if (!make_pieces(desc, rules)) return false;
+    return desc->type != CPROM_HISTOGRAM || make_bounds(desc, spec);
+}
+
+cprom_status cprom__desc_new(struct cprom__allocator *allocator, const struct cprom__family_rules *rules,
+                             const struct cprom__family_spec *spec, struct cprom__desc **out,
+                             struct cprom__refusal *refusal)
+{
+    *out = NULL;
+    if (!spec->name) return refuse(refusal, CPROM_ENAME, "name", "", "is missing");
+    if (spec->type > CPROM_SUMMARY) return refuse(refusal, CPROM_EINVAL, "type", "", "is unknown");
+
+    struct cprom__arena memory;
+    cprom__arena_init(&memory, allocator, 1024);
+    struct cprom__desc *desc = cprom__arena_alloc(&memory, sizeof *desc);
+    if (!desc) return CPROM_ENOMEM;
+    memset(desc, 0, sizeof *desc);
+    desc->type = spec->type;
+    while (desc->n_labels < CPROM_LABELS_MAX && spec->labels && spec->labels[desc->n_labels]) desc->n_labels++;
+
+    bool bare = cprom__has_prefix(spec->name, "process_") || cprom__has_prefix(spec->name, "cprom_");
+    const char *prefix = rules->prefix && !bare ? rules->prefix : "";
+    size_t prefix_len = strlen(prefix), name_len = strlen(spec->name);
+    char *name = cprom__arena_alloc(&memory, prefix_len + name_len + 1);
+    if (name) {
+        memcpy(name, prefix, prefix_len);
+        memcpy(name + prefix_len, spec->name, name_len + 1);
+        desc->name = name;
+        desc->name_len = prefix_len + name_len;
+    }
+    cprom_status status = name ? CPROM_OK : CPROM_ENOMEM;
+    if (!status) status = check_name(spec, name, refusal);
+    if (!status) status = check_help(spec, refusal);
+    if (!status) status = check_labels(rules, spec, desc->n_labels, refusal);
+    if (!status) status = check_bounds(spec, refusal);
+    if (!status) {
+        desc->memory = memory;
+        status = copy_strings(desc, rules, spec) ? CPROM_OK : CPROM_ENOMEM;
+        memory = desc->memory;
+    }
+    /* The refusal's text may be in this memory: point it at what the caller gave. */
+    if (status && refusal->text == name) refusal->text = spec->name;
+    if (status) cprom__arena_free(&memory);
+    else *out = desc;
+    return status;
+}
+
+void cprom__desc_free(struct cprom__desc *desc)
+{
+    if (!desc) return;
+    struct cprom__arena memory = desc->memory; /* it holds the descriptor itself */
+    cprom__arena_free(&memory);
+}
+
+size_t cprom__desc_label(const struct cprom__desc *desc, const char *name)
+{
+    size_t i = 0;
+    while (i < desc->n_labels && strcmp(desc->labels[i], name) != 0) i++;
+    return i;
+}
+
+static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
+
+bool cprom__desc_equal(const struct cprom__desc *a, const struct cprom__desc *b)
+{
+    if (a->type != b->type || a->n_labels != b->n_labels || !same_text(a->name, b->name) ||
+        !same_text(a->help, b->help) || !same_text(a->unit, b->unit)) {
+        return false;
+    }
+    for (size_t i = 0; i < a->n_labels; i++) {
+        if (strcmp(a->labels[i], b->labels[i]) != 0) return false;
+    }
+    return true;
+}
+
+size_t cprom__desc_text_len(const struct cprom__desc *desc, const struct cprom__values *values)
+{
+    size_t len = desc->pieces_len;
+    for (size_t i = 0; i < values->n; i++) len += cprom__escaped_len(values->v[i], values->len[i]);
+    return len;
+}
+
+void cprom__desc_text(const struct cprom__desc *desc, const struct cprom__values *values, char *out)
+{
+    for (size_t i = 0; i <= desc->n_labels; i++) {
+        memcpy(out, desc->pieces[i].text, desc->pieces[i].len);
+        out += desc->pieces[i].len;
+        if (i == desc->n_labels) return;
+        size_t label = desc->sorted[i];
+        out = cprom__escape(out, values->v[label], values->len[label], true);
+    }
+}
+
+/* Compares an escaped value with a raw one; returns the byte behind the escaped one, NULL if they differ. */
+static const char *match_escaped(const char *text, const char *end, const char *value, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        char c = value[i];
+        bool escape = c == '\n' || c == '\\' || c == '"';
+        if ((size_t)(end - text) < 1u + escape) return NULL;
+        if (escape && *text++ != '\\') return NULL;
+        if (*text++ != (c == '\n' ? 'n' : c)) return NULL;
+    }
+    return text;
+}
+
+bool cprom__desc_matches(const struct cprom__desc *desc, const char *text, size_t len, bool escaped,
+                         const struct cprom__values *values)
+{
+    size_t left = desc->pieces_len;
+    for (size_t i = 0; i < values->n; i++) left += values->len[i];
+    /* Equal to the raw rendering, and of its length, a text without escapes can only come from these values: one with
+     * a quote in it would bring more quotes than the text has. */
+    if (escaped ? len < left : len != left) return false;
+    const char *end = text + len;
+    for (size_t i = 0;; i++) {
+        const struct cprom__piece *piece = &desc->pieces[i];
+        if ((size_t)(end - text) < piece->len || memcmp(text, piece->text, piece->len) != 0) return false;
+        text += piece->len;
+        if (i == desc->n_labels) return text == end;
+        size_t label = desc->sorted[i];
+        if (escaped) {
+            text = match_escaped(text, end, values->v[label], values->len[label]);
+            if (!text) return false;
+        } else {
+            if (memcmp(text, values->v[label], values->len[label]) != 0) return false;
+            text += values->len[label];
+        }
+    }
+}
+
+static size_t escaped_value_len(const char *text)
+{
+    const char *p = text;
+    while (*p != '"') p += *p == '\\' ? 2 : 1;
+    return (size_t)(p - text);
+}
+
+const char *cprom__desc_value(const struct cprom__desc *desc, const char *text, size_t index, size_t *len)
+{
+    for (size_t i = 0;; i++) {
+        text += desc->pieces[i].len;
+        *len = escaped_value_len(text);
+        if (desc->sorted[i] == index) return text;
+        text += *len;
+    }
+}
+
+/*
+ * A family's base is its OpenMetrics name; what it claims are the base with these suffixes, and its own name.
+ */
+static const char *const *suffixes(cprom_type type)
+{
+    static const char *const none[] = {"", NULL};
+    static const char *const counter[] = {"", "_total", "_created", NULL};
+    static const char *const histogram[] = {"", "_bucket", "_sum", "_count", "_created", "_info", NULL};
+    static const char *const summary[] = {"", "_sum", "_count", "_created", "_info", NULL};
+    return type == CPROM_COUNTER     ? counter
+           : type == CPROM_HISTOGRAM ? histogram
+           : type == CPROM_SUMMARY   ? summary
+                                     : none;
+}
+
+static size_t base_len(const struct cprom__desc *desc)
+{
+    bool total = desc->type == CPROM_COUNTER && cprom__has_suffix(desc->name, desc->name_len, "_total");
+    return total ? desc->name_len - strlen("_total") : desc->name_len;
+}
+
+/* Whether `a` of a_len bytes and a suffix, and `b` of b_len and another, make the same name. */
+static bool same_name(const char *a, size_t a_len, const char *a_suffix, const char *b, size_t b_len,
+                      const char *b_suffix)
+{
+    if (a_len > b_len) return same_name(b, b_len, b_suffix, a, a_len, a_suffix);
+    size_t common = b_len - a_len; /* bytes of a's suffix that stand against b itself */
+    return strlen(a_suffix) >= common && memcmp(a, b, a_len) == 0 &&
+           memcmp(a_suffix, b + a_len, common) == 0 && strcmp(a_suffix + common, b_suffix) == 0;
+}
+
+bool cprom__desc_collides(const struct cprom__desc *a, const struct cprom__desc *b)
+{
+    for (const char *const *p = suffixes(a->type); *p; p++) {
+        for (const char *const *q = suffixes(b->type); *q; q++) {
+            if (same_name(a->name, base_len(a), *p, b->name, base_len(b), *q)) return true;
+        }
+    }
+    return false;
+}
+
+bool cprom__desc_answers_to(const struct cprom__desc *desc, const char *name)
+{
+    for (const char *const *p = suffixes(desc->type); *p; p++) {
+        if (same_name(desc->name, base_len(desc), *p, name, strlen(name), "")) return true;
+    }
+    return false;
+}

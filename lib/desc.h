@@ -1,0 +1,92 @@
+/*
+ * A descriptor: what a family is, checked, copied, and prepared for rendering. Immutable once made.
+ */
+#ifndef CPROM_LIB_DESC_H
+#define CPROM_LIB_DESC_H
+
+#include <cprom/cprom.h>
+
+#include "alloc.h"
+
+struct cprom__values;
+
+/* What a registry adds to its families. Immutable once made. */
+struct cprom__family_rules {
+    const char *prefix;
+    cprom_label const_labels[CPROM_CONST_LABELS_MAX]; /* sorted by name */
+    size_t n_const_labels;
+};
+
+/* What is asked for; the union of what cprom_opts and cprom_desc can say. */
+struct cprom__family_spec {
+    const char *name, *help, *unit;
+    cprom_type type;
+    const char *const *labels; /* CPROM_LABELS_MAX of them, or up to the first NULL */
+    const double *bounds;
+    size_t n_bounds;
+    bool instrument; /* a help text and a counter's _total are required */
+    bool internal;   /* one of the library's own: cprom_ is allowed */
+};
+
+/* Why something is refused, for the log: metric, field, the offending text, reason. */
+struct cprom__refusal {
+    const char *field, *text, *reason;
+};
+
+struct cprom__piece {
+    const char *text;
+    size_t len;
+};
+
+struct cprom__desc {
+    struct cprom__arena memory;
+    cprom_type type;
+    const char *name, *help, *unit; /* with the prefix; help and unit may be NULL */
+    size_t name_len;
+    size_t n_labels;
+    const char **labels; /* as declared */
+
+    /*
+     * The text between the braces: piece 0, the value of label sorted[0], piece 1, …, piece n_labels. Pieces hold the
+     * names, the quotes and commas, and the const labels.
+     */
+    uint8_t sorted[CPROM_LABELS_MAX];
+    struct cprom__piece pieces[CPROM_LABELS_MAX + 1];
+    size_t pieces_len;
+
+    /* histograms: finite bounds, and `le` as it stands on the page, +Inf last */
+    size_t n_bounds;
+    const double *bounds;
+    struct cprom__piece *le;
+};
+
+/* Checks and makes a descriptor. On failure `*refusal` says why (not for ENOMEM). */
+cprom_status cprom__desc_new(struct cprom__allocator *allocator, const struct cprom__family_rules *rules,
+                             const struct cprom__family_spec *spec, struct cprom__desc **desc,
+                             struct cprom__refusal *refusal);
+void cprom__desc_free(struct cprom__desc *desc);
+
+/* The index of a label name among the declared ones; n_labels: there is none. */
+size_t cprom__desc_label(const struct cprom__desc *desc, const char *name);
+
+/* Whether both say the same but for the bounds. */
+bool cprom__desc_equal(const struct cprom__desc *a, const struct cprom__desc *b);
+
+/* The text between the braces for these values: how long it is, and the text itself. */
+size_t cprom__desc_text_len(const struct cprom__desc *desc, const struct cprom__values *values);
+void cprom__desc_text(const struct cprom__desc *desc, const struct cprom__values *values, char *out);
+
+/* Whether `text` is what cprom__desc_text() would write. */
+bool cprom__desc_matches(const struct cprom__desc *desc, const char *text, size_t len, bool escaped,
+                         const struct cprom__values *values);
+
+/* The value of the declared label `index` in a text, still escaped: where it begins, and its length in `*len`. */
+const char *cprom__desc_value(const struct cprom__desc *desc, const char *text, size_t index, size_t *len);
+
+/* Whether two families would collide on a page, in either format: by their own names or by their samples'. */
+bool cprom__desc_collides(const struct cprom__desc *a, const struct cprom__desc *b);
+
+/* Whether the family has this name, or samples of this name. */
+bool cprom__desc_answers_to(const struct cprom__desc *desc, const char *name);
+
+#endif

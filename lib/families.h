@@ -1,0 +1,46 @@
+/*
+ * The families of a registry, as an immutable list that is replaced when one comes or goes: gathers and pages keep
+ * the list that they began with.
+ */
+#ifndef CPROM_LIB_FAMILIES_H
+#define CPROM_LIB_FAMILIES_H
+
+#include "registry.h"
+
+struct cprom__collector;
+
+struct cprom__family {
+    const struct cprom__desc *desc;
+    /* its owner, one of the two */
+    struct cprom_vec *vec;
+    struct cprom__collector *collector;
+};
+
+struct cprom__families {
+    _Atomic size_t refs;
+    struct cprom__allocator *allocator;
+    size_t bytes;
+    size_t n, n_collectors;
+    struct cprom__collector **collectors; /* in the order of registration */
+    struct cprom__family v[];             /* sorted by name */
+};
+
+struct cprom__families *cprom__families_empty(struct cprom__allocator *allocator);
+void cprom__families_ref(struct cprom__families *families);
+void cprom__families_unref(struct cprom__families *families);
+
+/* The family of that name; NULL: none. */
+const struct cprom__family *cprom__families_find(const struct cprom__families *families, const char *name);
+
+/* EEXIST or ECONFLICT, and with which family, if `desc` cannot be one more. */
+cprom_status cprom__families_check(const struct cprom__families *families, const struct cprom__desc *desc,
+                                   const char **other);
+
+/* Registers a vector, or a collector with its families. Logs a refusal. */
+cprom_status cprom__families_add_vec(struct cprom_registry *registry, struct cprom_vec *vec);
+cprom_status cprom__families_add_collector(struct cprom_registry *registry, struct cprom__collector *collector);
+
+/* Takes out the owner of the family `name`, or the collector of that name; what it was is in `*removed`. */
+cprom_status cprom__families_remove(struct cprom_registry *registry, const char *name, struct cprom__family *removed);
+
+#endif

@@ -1,0 +1,308 @@
+#include "gather.h"
+
+#include <string.h>
+
+#include "instrument.h"
+#include "stage.h"
+
+#define AHEAD 24u     /* how many series before its turn one is fetched into the cache */
+#define TAIL_ROOM 64u /* rows kept free for what is created between the sort and the copying */
+
+/* One vector of a snapshot while it is taken. */
+struct part {
+    struct cprom_vec *vec;
+    struct cprom__group group;
+    size_t room;     /* for rows */
+    uint64_t *words; /* for what sorted rows have beside themselves; moves on as they are filled */
+    size_t sorted;   /* the first rows, which are in order; behind them the tail */
+    uint32_t tail;   /* series that came in after the sort */
+};
+
+struct taking {
+    struct cprom__snapshot *snapshot;
+    struct part *parts;
+    size_t n;
+};
+
+bool cprom__filter_lets(const struct cprom__filter *filter, const struct cprom__desc *desc)
+{
+    for (size_t i = 0; i < filter->n; i++) {
+        if (filter->names[i] && cprom__desc_answers_to(desc, filter->names[i])) return true;
+    }
+    return filter->n == 0;
+}
+
+/* ---- copying ---- */
+
+/* 64-bit words that a row of this vector has beside itself. */
+static size_t words_of(const struct cprom_vec *vec) { return vec->n_cells > 1 ? vec->n_cells : 0; }
+
+static void copy_row(struct cprom__row *row, const struct cprom_series *series, uint64_t *words)
+{
+    row->series = series;
+    switch (series->vec->desc->type) {
+    case CPROM_COUNTER: row->value = cprom__counter_read(series); break;
+    case CPROM_HISTOGRAM:
+        words[series->vec->n_cells - 1] = cprom__bits(cprom__histogram_read(series, words));
+        row->buckets = words;
+        break;
+    case CPROM_SUMMARY:
+        words[1] = cprom__bits(cprom__summary_read(series, &words[0]));
+        row->buckets = words;
+        break;
+    default: row->value = cprom__cell_double(&series->value); break;
+    }
+}
+
+static bool is_dead(const struct cprom_series *series)
+{
+    return atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_DEAD;
+}
+
+/* Copies the sorted series; those that are dead drop out of the order. Cannot fail: the rows are there. */
+static void copy_sorted(struct part *part, uint64_t death)
+{
+    struct cprom_vec *vec = part->vec;
+    struct cprom__reclaimer *reclaimer = &vec->registry->reclaimer;
+    struct cprom__slab *slab = reclaimer->slab;
+    struct cprom__order *order = &vec->order;
+    struct cprom__chain dead = {0, 0, 0};
+    size_t words_each = words_of(vec), n_rows = 0;
+    bool emptied = false;
+    for (size_t c = 0; c < order->n_sorted; c++) {
+        struct cprom__order_chunk *chunk = order->sorted[c];
+        struct cprom__order_chunk *next = c + 1 < order->n_sorted ? order->sorted[c + 1] : NULL;
+        uint32_t n = chunk->n, kept = 0;
+        for (uint32_t i = 0; i < n; i++) {
+            if (i + AHEAD < n) CPROM__PREFETCH(cprom__slab_at(slab, chunk->refs[i + AHEAD]));
+            else if (next && i + AHEAD - n < next->n) CPROM__PREFETCH(cprom__slab_at(slab, next->refs[i + AHEAD - n]));
+            uint32_t ref = chunk->refs[i];
+            struct cprom_series *series = cprom__slab_at(slab, ref);
+            if (CPROM__UNLIKELY(is_dead(series))) {
+                if (cprom__series_unlinked(series)) cprom__chain_add(reclaimer, &dead, ref, death);
+                else chunk->refs[kept++] = ref;
+                continue;
+            }
+            chunk->refs[kept++] = ref;
+            copy_row(&part->group.rows[n_rows++], series, part->words);
+            part->words += words_each;
+        }
+        order->n_sorted_series -= n - kept;
+        chunk->n = kept;
+        emptied |= !kept;
+    }
+    part->group.n_rows = part->sorted = n_rows;
+    if (emptied) cprom__order_prune(order, reclaimer);
+    atomic_fetch_sub_explicit(&vec->dead, dead.n, memory_order_relaxed);
+    cprom__retire_chain(reclaimer, &dead);
+}
+
+/* Copies what was created since the sort, in no order; false: out of memory. */
+static bool copy_tail(struct part *part, struct cprom__arena *memory)
+{
+    struct cprom__slab *slab = &part->vec->registry->slab;
+    struct cprom__group *group = &part->group;
+    size_t n = 0, words_each = words_of(part->vec);
+    for (uint32_t ref = part->tail; ref; n++) ref = ((struct cprom_series *)cprom__slab_at(slab, ref))->next;
+    if (group->n_rows + n > part->room) {
+        part->room = group->n_rows + n;
+        struct cprom__row *rows = cprom__arena_alloc(memory, part->room * sizeof *rows);
+        if (!rows) return false;
+        memcpy(rows, group->rows, group->n_rows * sizeof *rows);
+        group->rows = rows;
+    }
+    uint64_t *words = cprom__arena_alloc(memory, n * words_each * sizeof *words);
+    if (!words) return false;
+    for (uint32_t ref = part->tail; ref;) {
+        const struct cprom_series *series = cprom__slab_at(slab, ref);
+        ref = series->next;
+        if (is_dead(series)) continue;
+        copy_row(&group->rows[group->n_rows++], series, words);
+        words += words_each;
+    }
+    return true;
+}
+
+/* Sorts the tail and merges it into the rows before; false: out of memory. */
+static bool sort_tail(struct part *part, struct cprom__arena *memory)
+{
+    struct cprom__row *rows = part->group.rows;
+    size_t sorted = part->sorted, n = part->group.n_rows - sorted;
+    if (!n) return true;
+    struct cprom__order_item *items = cprom__arena_alloc(memory, n * sizeof *items);
+    struct cprom__row *tail = cprom__arena_alloc(memory, n * sizeof *tail);
+    if (!items || !tail) return false;
+    memcpy(tail, rows + sorted, n * sizeof *tail);
+    for (size_t i = 0; i < n; i++) items[i] = cprom__order_item(tail[i].series, (uint32_t)i);
+    cprom__order_sort_items(items, n);
+    /* From the last: each goes to its place, and what belongs behind it moves there, once. */
+    while (n--) {
+        size_t low = 0, high = sorted;
+        while (low < high) {
+            size_t middle = low + (high - low) / 2;
+            if (cprom__series_compare(rows[middle].series, items[n].series) < 0) low = middle + 1;
+            else high = middle;
+        }
+        memmove(rows + low + n + 1, rows + low, (sorted - low) * sizeof *rows);
+        rows[low + n] = tail[items[n].tag];
+        sorted = low;
+    }
+    return true;
+}
+
+/* ---- taking ---- */
+
+static bool reserve_rows(struct part *part, struct cprom__arena *memory)
+{
+    size_t n = part->vec->order.n_sorted_series;
+    part->room = n + TAIL_ROOM;
+    part->group.rows = cprom__arena_alloc(memory, part->room * sizeof *part->group.rows);
+    part->words = cprom__arena_alloc(memory, n * words_of(part->vec) * sizeof *part->words);
+    return part->group.rows && part->words;
+}
+
+/* Under the order lock: what can be done before the gate. */
+static bool prepare(struct taking *taking)
+{
+    for (size_t i = 0; i < taking->n; i++) {
+        struct cprom_vec *vec = taking->parts[i].vec;
+        struct cprom__reclaimer *reclaimer = &vec->registry->reclaimer;
+        struct cprom__chain dead = {0, 0, 0};
+        bool done = cprom__order_drain(&vec->order, reclaimer, &dead, cprom__snapshot_now(reclaimer));
+        atomic_fetch_sub_explicit(&vec->dead, dead.n, memory_order_relaxed);
+        cprom__retire_chain(reclaimer, &dead);
+        if (!done || !cprom__order_sort(&vec->order, reclaimer)) return false;
+        if (!reserve_rows(&taking->parts[i], &taking->snapshot->memory)) return false;
+    }
+    return true;
+}
+
+/*
+ * In the gate. All tails are cut before anything is copied: a series that dies and is made again meanwhile is then
+ * either the old one or the new one on this page, never both.
+ */
+static bool copy_all(struct taking *taking)
+{
+    struct cprom__snapshot *snapshot = taking->snapshot;
+    struct cprom__reclaimer *reclaimer = &snapshot->registry->reclaimer;
+    CPROM__SEAM(CPROM__SEAM_GATHER_COPIES);
+    cprom__pin(reclaimer, &snapshot->pin);
+    snapshot->pinned = true;
+    for (size_t i = 0; i < taking->n; i++) {
+        taking->parts[i].tail = cprom__order_take(&taking->parts[i].vec->order, reclaimer->slab);
+    }
+    for (size_t i = 0; i < taking->n; i++) {
+        struct part *part = &taking->parts[i];
+        /* acquire: pairs with the release in cprom__vec_detach(). */
+        if (atomic_load_explicit(&part->vec->gone, memory_order_acquire)) continue;
+        copy_sorted(part, snapshot->pin.snapshot - 1);
+        if (part->tail && !copy_tail(part, &snapshot->memory)) return false;
+    }
+    return true;
+}
+
+static cprom_status take(struct taking *taking)
+{
+    struct cprom__snapshot *snapshot = taking->snapshot;
+    struct cprom_registry *registry = snapshot->registry;
+    pthread_mutex_lock(&registry->order_lock);
+    bool done = prepare(taking);
+    if (done) {
+        cprom__gate_enter(&registry->gate);
+        done = copy_all(taking);
+        cprom__gate_leave(&registry->gate);
+    }
+    pthread_mutex_unlock(&registry->order_lock);
+    snapshot->groups = cprom__arena_alloc(&snapshot->memory, taking->n * sizeof *snapshot->groups);
+    if (!done || !snapshot->groups) return CPROM_ENOMEM;
+    for (size_t i = 0; i < taking->n; i++) {
+        struct part *part = &taking->parts[i];
+        if (!sort_tail(part, &snapshot->memory)) return CPROM_ENOMEM;
+        if (part->group.n_rows) snapshot->groups[snapshot->n_groups++] = part->group;
+    }
+    CPROM__SEAM(CPROM__SEAM_GATHER_TAKEN);
+    return CPROM_OK;
+}
+
+static bool taking_init(struct taking *taking, struct cprom__snapshot *snapshot, size_t n)
+{
+    *taking = (struct taking){.snapshot = snapshot};
+    taking->parts = cprom__arena_alloc(&snapshot->memory, n * sizeof *taking->parts);
+    return taking->parts != NULL;
+}
+
+static void taking_add(struct taking *taking, struct cprom_vec *vec)
+{
+    taking->parts[taking->n++] = (struct part){.vec = vec, .group = {.desc = vec->desc}};
+}
+
+static cprom_status snapshot_init(struct cprom__snapshot *snapshot, struct cprom_registry *registry)
+{
+    memset(snapshot, 0, sizeof *snapshot);
+    snapshot->families = cprom__registry_families(registry);
+    if (!snapshot->families) return CPROM_ENOENT;
+    snapshot->registry = registry;
+    cprom__registry_hold(registry);
+    cprom__arena_init(&snapshot->memory, &registry->allocator, 2048);
+    return CPROM_OK;
+}
+
+static cprom_status take_families(struct cprom__snapshot *snapshot, struct cprom__stage *stage)
+{
+    struct cprom__families *families = snapshot->families;
+    struct taking taking;
+    if (!taking_init(&taking, snapshot, families->n)) return CPROM_ENOMEM;
+    for (size_t i = 0; i < families->n; i++) {
+        struct cprom_vec *vec = families->v[i].vec;
+        if (vec && cprom__filter_lets(stage->filter, vec->desc)) taking_add(&taking, vec);
+    }
+    cprom_status status = take(&taking);
+    return status ? status : cprom__stage_groups(stage);
+}
+
+cprom_status cprom__snapshot_take(struct cprom__snapshot *snapshot, struct cprom_registry *registry,
+                                  const struct cprom__filter *filter, int64_t deadline, bool self_metrics)
+{
+    if (cprom__thread_callbacks) return CPROM_EBUSY;
+    cprom_status status = snapshot_init(snapshot, registry);
+    if (status) return status;
+    struct cprom__stage stage = {.snapshot = snapshot, .filter = filter, .deadline = deadline};
+    status = cprom__stage_collect(&stage);
+    if (!status && self_metrics) status = cprom__stage_self_metrics(&stage);
+    if (!status) status = take_families(snapshot, &stage);
+    if (status) cprom__snapshot_free(snapshot);
+    else atomic_fetch_add_explicit(&registry->gathers, 1, memory_order_relaxed);
+    return status;
+}
+
+cprom_status cprom__snapshot_take_vec(struct cprom__snapshot *snapshot, struct cprom_vec *vec)
+{
+    struct taking taking;
+    cprom_status status = snapshot_init(snapshot, vec->registry);
+    if (status) return status;
+    status = taking_init(&taking, snapshot, 1) ? CPROM_OK : CPROM_ENOMEM;
+    if (!status) {
+        taking_add(&taking, vec);
+        status = take(&taking);
+    }
+    if (status) {
+        cprom__snapshot_free(snapshot);
+        return status;
+    }
+    return CPROM_OK;
+}
+
+void cprom__snapshot_free(struct cprom__snapshot *snapshot)
+{
+    struct cprom_registry *registry = snapshot->registry;
+    if (snapshot->pinned) {
+        cprom__unpin(&registry->reclaimer, &snapshot->pin);
+        cprom__reclaim_some(&registry->reclaimer);
+    }
+    for (struct cprom__brought *brought = snapshot->brought; brought; brought = brought->next) {
+        cprom__desc_free(brought->desc);
+    }
+    cprom__arena_free(&snapshot->memory);
+    cprom__families_unref(snapshot->families);
+    cprom__registry_let_go(registry);
+}

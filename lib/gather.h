@@ -1,0 +1,63 @@
+/*
+ * Gathering: from a registry to the snapshot that a page shows.
+ *
+ *   callbacks run, no lock held                                    collector.c, emit.c
+ *   their samples are checked against the rest of the page         stage.c
+ *   under the order lock: what is new is sorted in                 order.c
+ *   in the gate as well: the values of all vectors are copied      gather.c
+ *   no lock held: what came in meanwhile is sorted, blocks made    gather.c
+ */
+#ifndef CPROM_LIB_GATHER_H
+#define CPROM_LIB_GATHER_H
+
+#include "collector.h"
+#include "families.h"
+#include "vec.h"
+
+/* One series of a vector as it was. */
+struct cprom__row {
+    const struct cprom_series *series; /* its text stays: the page's pin keeps it */
+    union {
+        double value;                  /* counter, gauge */
+        const uint64_t *buckets;       /* histogram: bucket counts, +Inf last; summary: the count; then the sum's bits */
+    };
+};
+
+/* One family of a page: rows of a vector, or samples of collectors. */
+struct cprom__group {
+    const struct cprom__desc *desc;
+    struct cprom__row *rows;
+    size_t n_rows;
+    struct cprom__sample **samples; /* sorted */
+    size_t n_samples;
+};
+
+struct cprom__snapshot {
+    struct cprom_registry *registry;
+    struct cprom__families *families;
+    struct cprom__arena memory;
+    struct cprom__pin pin;
+    bool pinned;
+    struct cprom__brought *brought; /* descriptors of unchecked collectors */
+    struct cprom__group *groups;    /* sorted by name; all of them have rows or samples */
+    size_t n_groups;
+};
+
+/* Which families a page shows. */
+struct cprom__filter {
+    const char *const *names;
+    size_t n; /* 0: all */
+};
+
+bool cprom__filter_lets(const struct cprom__filter *filter, const struct cprom__desc *desc);
+
+/*
+ * Takes a snapshot of a whole registry. ENOMEM: nothing is left of it. EBUSY; ENOENT.
+ */
+cprom_status cprom__snapshot_take(struct cprom__snapshot *snapshot, struct cprom_registry *registry,
+                                  const struct cprom__filter *filter, int64_t deadline, bool self_metrics);
+/* The same of one vector only, without callbacks. */
+cprom_status cprom__snapshot_take_vec(struct cprom__snapshot *snapshot, struct cprom_vec *vec);
+void cprom__snapshot_free(struct cprom__snapshot *snapshot);
+
+#endif

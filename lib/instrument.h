@@ -1,0 +1,19 @@
+/*
+ * What the instruments with several cells tell gathers and getters: their values, summed over the stripes.
+ */
+#ifndef CPROM_LIB_INSTRUMENT_H
+#define CPROM_LIB_INSTRUMENT_H
+
+#include "vec.h"
+
+double cprom__counter_read(const struct cprom_series *series);
+
+/*
+ * Copies bucket counts (not cumulative, +Inf last) to `buckets`, n_bounds + 1 of them, and returns the sum. The count
+ * is the buckets' total, so that the two cannot disagree.
+ */
+double cprom__histogram_read(const struct cprom_series *series, uint64_t *buckets);
+
+double cprom__summary_read(const struct cprom_series *series, uint64_t *count);
+
+#endif

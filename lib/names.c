@@ -1,0 +1,85 @@
+#include "names.h"
+
+#include <string.h>
+
+static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+bool cprom__is_metric_name(const char *name)
+{
+    if (!is_letter(*name) && *name != ':') return false;
+    while (is_letter(*name) || is_digit(*name) || *name == ':') name++;
+    return !*name;
+}
+
+bool cprom__is_label_name(const char *name)
+{
+    if (!is_letter(*name) || (name[0] == '_' && name[1] == '_')) return false;
+    while (is_letter(*name) || is_digit(*name)) name++;
+    return !*name;
+}
+
+bool cprom__is_utf8(const char *text, size_t len)
+{
+    const unsigned char *p = (const unsigned char *)text, *end = p + len;
+    while (p < end) {
+        if (*p < 0x80) {
+            p++;
+            continue;
+        }
+        /* The second byte's range excludes overlong forms, surrogates and what lies beyond U+10FFFF. */
+        size_t more;
+        unsigned char low = 0x80, high = 0xbf;
+        if (*p >= 0xc2 && *p <= 0xdf) {
+            more = 1;
+        } else if (*p >= 0xe0 && *p <= 0xef) {
+            more = 2;
+            if (*p == 0xe0) low = 0xa0;
+            if (*p == 0xed) high = 0x9f;
+        } else if (*p >= 0xf0 && *p <= 0xf4) {
+            more = 3;
+            if (*p == 0xf0) low = 0x90;
+            if (*p == 0xf4) high = 0x8f;
+        } else {
+            return false;
+        }
+        if ((size_t)(end - p) <= more || p[1] < low || p[1] > high) return false;
+        for (size_t i = 2; i <= more; i++) {
+            if (p[i] < 0x80 || p[i] > 0xbf) return false;
+        }
+        p += more + 1;
+    }
+    return true;
+}
+
+bool cprom__has_prefix(const char *name, const char *prefix) { return strncmp(name, prefix, strlen(prefix)) == 0; }
+
+bool cprom__has_suffix(const char *name, size_t name_len, const char *suffix)
+{
+    size_t len = strlen(suffix);
+    return name_len >= len && memcmp(name + name_len - len, suffix, len) == 0;
+}
+
+size_t cprom__escaped_len(const char *value, size_t len)
+{
+    size_t escaped = len;
+    for (size_t i = 0; i < len; i++) {
+        escaped += value[i] == '\\' || value[i] == '\n' || value[i] == '"';
+    }
+    return escaped;
+}
+
+char *cprom__escape(char *out, const char *value, size_t len, bool quotes)
+{
+    for (size_t i = 0; i < len; i++) {
+        char c = value[i];
+        if (c == '\n') {
+            *out++ = '\\';
+            *out++ = 'n';
+            continue;
+        }
+        if (c == '\\' || (quotes && c == '"')) *out++ = '\\';
+        *out++ = c;
+    }
+    return out;
+}

@@ -1,0 +1,116 @@
+#include <string.h>
+
+#include "gather.h"
+#include "opts.h"
+#include "text.h"
+
+struct cprom_page {
+    struct cprom__snapshot snapshot;
+    struct cprom__cursor cursor;
+};
+
+const char *cprom_content_type(cprom_format format)
+{
+    (void)format;
+    return "text/plain; version=0.0.4; charset=utf-8";
+}
+
+static int64_t deadline_of(struct cprom_registry *registry, double timeout_seconds)
+{
+    if (!(timeout_seconds > 0) || timeout_seconds > 1e9) return INT64_MAX;
+    return cprom__monotonic_now(registry) + (int64_t)(timeout_seconds * 1e9);
+}
+
+cprom_status cprom_page_open(cprom_registry *registry, const cprom_page_opts *opts, cprom_page **out)
+{
+    cprom_page_opts o = CPROM_INIT(cprom_page_opts);
+    if (out) *out = NULL;
+    if (!registry || !out || (opts && !cprom__opts_read(&o, sizeof o, opts)) || o.format != CPROM_TEXT_0_0_4 ||
+        (o.n_names && !o.names)) {
+        return CPROM_EINVAL;
+    }
+    struct cprom_page *page = cprom__alloc(&registry->allocator, sizeof *page);
+    if (!page) return CPROM_ENOMEM;
+    struct cprom__filter filter = {o.names, o.n_names};
+    int64_t deadline = deadline_of(registry, o.timeout_seconds);
+    cprom_status status = cprom__snapshot_take(&page->snapshot, registry, &filter, deadline, o.self_metrics);
+    if (status) {
+        cprom__release(&registry->allocator, page, sizeof *page);
+        return status;
+    }
+    memset(&page->cursor, 0, sizeof page->cursor);
+    *out = page;
+    return CPROM_OK;
+}
+
+size_t cprom_page_read(cprom_page *page, char *buf, size_t cap)
+{
+    return page && buf ? cprom__text_read(&page->snapshot, &page->cursor, buf, cap) : 0;
+}
+
+void cprom_page_close(cprom_page *page)
+{
+    if (!page) return;
+    struct cprom_registry *registry = page->snapshot.registry;
+    cprom__registry_ref(registry); /* it may be freed, and then goes with its last page */
+    cprom__snapshot_free(&page->snapshot);
+    cprom__release(&registry->allocator, page, sizeof *page);
+    cprom__registry_unref(registry);
+}
+
+/* What stands before the text that cprom_registry_text() gives out. */
+struct text {
+    struct cprom_registry *registry;
+    size_t bytes; /* of the whole */
+    char text[];
+};
+
+static struct text *text_new(struct cprom_registry *registry, size_t room)
+{
+    struct text *text = cprom__alloc(&registry->allocator, sizeof *text + room);
+    if (!text) return NULL;
+    cprom__registry_ref(registry);
+    text->registry = registry;
+    text->bytes = sizeof *text + room;
+    return text;
+}
+
+static void text_free(struct text *text)
+{
+    struct cprom_registry *registry = text->registry;
+    cprom__release(&registry->allocator, text, text->bytes);
+    cprom__registry_unref(registry);
+}
+
+cprom_status cprom_registry_text(cprom_registry *registry, char **out, size_t *len)
+{
+    if (out) *out = NULL;
+    if (len) *len = 0;
+    if (!out) return CPROM_EINVAL;
+    cprom_page *page;
+    cprom_status status = cprom_page_open(registry, NULL, &page);
+    if (status) return status;
+    size_t room = 4096, used = 0;
+    struct text *text = text_new(registry, room);
+    while (text) {
+        size_t n = cprom_page_read(page, text->text + used, room - 1 - used);
+        used += n;
+        if (used < room - 1) break;
+        struct text *grown = text_new(registry, room * 2);
+        if (grown) memcpy(grown->text, text->text, used);
+        text_free(text);
+        text = grown;
+        room *= 2;
+    }
+    cprom_page_close(page);
+    if (!text) return CPROM_ENOMEM;
+    text->text[used] = '\0';
+    *out = text->text;
+    if (len) *len = used;
+    return CPROM_OK;
+}
+
+void cprom_text_free(char *text)
+{
+    if (text) text_free((struct text *)(void *)(text - offsetof(struct text, text)));
+}

@@ -1,0 +1,91 @@
+/*
+ * A registry's inside. Lock order, outermost first (docs/concurrency.md):
+ *
+ *   order_lock > gate > a vector's map_lock > reclaimer.lock, slab.lock, cells.lock
+ *   collect_lock and families_lock: never together with any other
+ */
+#ifndef CPROM_LIB_REGISTRY_H
+#define CPROM_LIB_REGISTRY_H
+
+#include <cprom/cprom.h>
+
+#include "alloc.h"
+#include "cell.h"
+#include "desc.h"
+#include "gate.h"
+#include "hash.h"
+#include "reclaim.h"
+#include "slab.h"
+#include "strbuf.h"
+
+enum cprom__drop {
+    CPROM__DROP_NOMEM,
+    CPROM__DROP_LIMIT,
+    CPROM__DROP_INVALID,
+    CPROM__DROP_DETACHED,
+    CPROM__DROP_STALE,
+    CPROM__DROPS
+};
+
+extern const char *const cprom__drop_names[CPROM__DROPS];
+
+struct cprom_registry {
+    /* immutable once made */
+    struct cprom__family_rules rules;
+    struct cprom__hash_key key;
+    struct cprom__arena memory; /* of the rules */
+    void (*log)(void *ctx, const char *line);
+    void *log_ctx;
+    int64_t (*monotonic_clock)(void *ctx);
+    int64_t (*wall_clock)(void *ctx);
+    void *clock_ctx;
+
+    struct cprom__allocator allocator;
+    struct cprom__slab slab;
+    struct cprom__cell_pool cells;
+    struct cprom__reclaimer reclaimer;
+    struct cprom__gate gate;
+
+    _Atomic uint64_t epoch; /* as in a series' life: shifted. Read by every update, changed by marks only */
+
+    pthread_mutex_t order_lock; /* guards the order of every vector; waited for by gathers, tried by others */
+
+    pthread_mutex_t families_lock;      /* guards the pointer; held for a bounded time */
+    struct cprom__families *families;   /* never NULL but after cprom_registry_free() */
+
+    pthread_mutex_t collect_lock;       /* guards the running and gone flags of the collectors */
+    pthread_cond_t collect_cond;        /* one of them ceased to run or is gone */
+
+    _Atomic size_t holders; /* who may still gather or read: the user, gathers, open pages */
+    _Atomic size_t refs;    /* who needs the memory: the holders as one, vectors */
+
+    /* statistics; relaxed */
+    _Atomic uint64_t dropped[CPROM__DROPS];
+    _Atomic uint64_t created, removed, live, gathers, collector_failures;
+};
+
+/* Another holder. The caller is one already, or owns the registry. */
+void cprom__registry_hold(struct cprom_registry *registry);
+void cprom__registry_let_go(struct cprom_registry *registry);
+void cprom__registry_ref(struct cprom_registry *registry);
+void cprom__registry_unref(struct cprom_registry *registry);
+
+/* The families now, with a reference; NULL: the registry was freed. */
+struct cprom__families *cprom__registry_families(struct cprom_registry *registry);
+
+/* Never under a lock. */
+void cprom__log(struct cprom_registry *registry, const struct cprom__line *line);
+/* Logs why a family was refused. */
+void cprom__log_refusal(struct cprom_registry *registry, const char *metric, const struct cprom__refusal *refusal);
+
+static inline int64_t cprom__monotonic_now(struct cprom_registry *registry)
+{
+    return registry->monotonic_clock(registry->clock_ctx);
+}
+
+static inline int64_t cprom__wall_now(struct cprom_registry *registry)
+{
+    return registry->wall_clock(registry->clock_ctx);
+}
+
+#endif

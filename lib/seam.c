@@ -1,0 +1,7 @@
+#include "seam.h"
+
+#ifdef CPROM_SEAMS
+void (*cprom__seam_hook)(enum cprom__seam point);
+#else
+typedef int cprom__seam_unused; /* a translation unit must not be empty */
+#endif

@@ -1,0 +1,95 @@
+/*
+ * A vector: a family whose series live in the program. Every instrument is one; a plain one has a single series that
+ * no map knows.
+ */
+#ifndef CPROM_LIB_VEC_H
+#define CPROM_LIB_VEC_H
+
+#include "map.h"
+#include "order.h"
+#include "registry.h"
+#include "series.h"
+
+enum cprom__removal {
+    CPROM__REMOVED_DELETE,
+    CPROM__REMOVED_MATCH,
+    CPROM__REMOVED_CLEAR,
+    CPROM__REMOVALS
+};
+
+extern const char *const cprom__removal_names[CPROM__REMOVALS];
+
+struct cprom_vec {
+    /* immutable once made */
+    struct cprom_registry *registry;
+    const _Atomic uint64_t *epoch; /* the registry's */
+    struct cprom__desc *desc;
+    unsigned n_cells;              /* a series has; 0: its value stands in it */
+    bool is_plain;
+    struct cprom_series *plain;    /* the one series of a plain instrument */
+
+    pthread_mutex_t map_lock;      /* guards the map; series die under it */
+    struct cprom__map map;
+    struct cprom__order order;     /* guarded by the registry's order lock, but for the intake */
+
+    _Atomic bool gone;             /* unregistered; release, pairs with the gather's acquire */
+    _Atomic size_t listed;         /* family lists that it is in */
+    _Atomic size_t refs;           /* being listed, and each series */
+    _Atomic size_t live;           /* series in the map; changed under the map's lock */
+    _Atomic size_t dead;           /* series that are dead and still in the order */
+    _Atomic size_t striped_cells;  /* of all its series */
+    _Atomic uint64_t removed[CPROM__REMOVALS];
+    _Atomic unsigned logged;       /* bit per cprom__drop: has been logged */
+};
+
+/* Makes and registers one. */
+cprom_status cprom__vec_new(struct cprom_registry *registry, const cprom_opts *opts, cprom_type type, bool plain,
+                            struct cprom_vec **vec);
+
+/* In one family list more, or less; what goes with the last is the vector's whole content. */
+void cprom__vec_list(struct cprom_vec *vec);
+void cprom__vec_unlist(struct cprom_vec *vec);
+void cprom__vec_unref(struct cprom_vec *vec);
+
+/* After it left the registry: every series dies. The caller lists it. */
+void cprom__vec_detach(struct cprom_vec *vec);
+
+/* Counts a dropped update, and logs the first of its kind. */
+void cprom__vec_drop(struct cprom_vec *vec, enum cprom__drop reason);
+
+/* A bounded share of cleaning up, after something was created or removed. Under no lock. */
+void cprom__vec_work(struct cprom_vec *vec);
+/* All of it. */
+void cprom__vec_trim(struct cprom_vec *vec);
+
+/*
+ * What a match asks for, resolved against one vector: which label, and its value as it stands in texts.
+ */
+struct cprom__match {
+    size_t n;
+    size_t label[CPROM_LABELS_MAX];
+    struct cprom__piece value[CPROM_LABELS_MAX]; /* escaped */
+    struct cprom__arena memory;
+};
+
+/* ELABELS: a label that the vector does not have, or one twice; ENOMEM. Freed with cprom__match_free() if OK. */
+cprom_status cprom__match_resolve(struct cprom_vec *vec, cprom_labels labels, struct cprom__match *match);
+void cprom__match_free(struct cprom__match *match);
+/* Removes what matches (an empty match: all); the caller is in the gate. */
+size_t cprom__vec_remove_matching(struct cprom_vec *vec, const struct cprom__match *match, enum cprom__removal reason);
+
+/*
+ * Whether the series is alive, and touches it: one comparison where it was touched in this epoch. False is counted as
+ * a detached update; for updates through handles.
+ */
+CPROM__NOINLINE bool cprom__series_revive(struct cprom_series *series);
+
+static inline bool cprom__series_live(struct cprom_series *series)
+{
+    /* relaxed: a removal at the same time may come before or after. */
+    uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
+    uint64_t epoch = atomic_load_explicit(series->vec->epoch, memory_order_relaxed);
+    return CPROM__LIKELY(life == epoch) || cprom__series_revive(series);
+}
+
+#endif
