@@ -6,6 +6,7 @@
 #include "stage.h"
 
 #define AHEAD 24u     /* how many series before its turn one is fetched into the cache */
+#define RECLAIMED_MAX 4096u /* series that closing a page reclaims at the most */
 #define TAIL_ROOM 64u /* rows kept free for what is created between the sort and the copying */
 
 /* One vector of a snapshot while it is taken. */
@@ -297,7 +298,7 @@ void cprom__snapshot_free(struct cprom__snapshot *snapshot)
     struct cprom_registry *registry = snapshot->registry;
     if (snapshot->pinned) {
         cprom__unpin(&registry->reclaimer, &snapshot->pin);
-        cprom__reclaim_some(&registry->reclaimer);
+        cprom__reclaim_many(&registry->reclaimer, RECLAIMED_MAX);
     }
     for (struct cprom__brought *brought = snapshot->brought; brought; brought = brought->next) {
         cprom__desc_free(brought->desc);

@@ -4,6 +4,7 @@
 
 #define SOME_EVERY 16u   /* calls of cprom__reclaim_some() for one that works */
 #define SOME_SERIES 64u  /* series that it looks at */
+#define PORTION 256u     /* series that cprom__reclaim_many() looks at under one hold of the lock */
 
 void cprom__reclaimer_init(struct cprom__reclaimer *reclaimer, struct cprom__allocator *allocator,
                            struct cprom__slab *slab)
@@ -185,6 +186,15 @@ void cprom__reclaim_some(struct cprom__reclaimer *reclaimer)
     if (atomic_load_explicit(&reclaimer->waiting, memory_order_relaxed) < SOME_EVERY) return;
     uint32_t call = atomic_fetch_add_explicit(&reclaimer->calls, 1, memory_order_relaxed);
     if (call % SOME_EVERY == 0) cprom__reclaim(reclaimer, SOME_SERIES);
+}
+
+void cprom__reclaim_many(struct cprom__reclaimer *reclaimer, size_t max)
+{
+    for (size_t done = 0; done < max && atomic_load_explicit(&reclaimer->waiting, memory_order_relaxed);) {
+        size_t n = cprom__reclaim(reclaimer, PORTION);
+        if (n < PORTION) return;
+        done += n;
+    }
 }
 
 void cprom__reclaim_abandon(struct cprom__reclaimer *reclaimer)

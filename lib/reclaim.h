@@ -75,9 +75,10 @@ static inline uint64_t cprom__snapshot_now(struct cprom__reclaimer *reclaimer)
 
 /* Destroys up to `max` series that nobody can reach any more; returns how many. */
 size_t cprom__reclaim(struct cprom__reclaimer *reclaimer, size_t max);
-#define CPROM__RECLAIM_SHARE ((size_t)4096)
 /* A share of that work, for calls that create or remove: bounded, and nothing at all most of the time. */
 void cprom__reclaim_some(struct cprom__reclaimer *reclaimer);
+/* More of it, up to `max`, for calls that take their time: in portions, so that others come in between. */
+void cprom__reclaim_many(struct cprom__reclaimer *reclaimer, size_t max);
 /* When no page is open and nobody looks anything up any more: leaves each series to the last of its handles. */
 void cprom__reclaim_abandon(struct cprom__reclaimer *reclaimer);
 

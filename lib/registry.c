@@ -295,11 +295,10 @@ void cprom_registry_trim(cprom_registry *registry)
         if (families->v[i].vec) cprom__vec_trim(families->v[i].vec);
     }
     cprom__families_unref(families);
-    /* Twice to let the read epoch pass what was just retired; then share by share, so that others come in between. */
-    cprom__reclaim(&registry->reclaimer, 1);
-    cprom__reclaim(&registry->reclaimer, 1);
-    while (cprom__reclaim(&registry->reclaimer, CPROM__RECLAIM_SHARE) == CPROM__RECLAIM_SHARE) {
-    }
+    /* Twice to let the read epoch pass what was just retired. */
+    cprom__reclaim(&registry->reclaimer, 0);
+    cprom__reclaim(&registry->reclaimer, 0);
+    cprom__reclaim_many(&registry->reclaimer, SIZE_MAX);
 }
 
 cprom_status cprom_registry_stats(cprom_registry *registry, cprom_stats *out)
