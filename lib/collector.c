@@ -115,8 +115,9 @@ cprom_status cprom_collector_new(cprom_registry *registry, const cprom_collector
     if (!registry || !opts) return CPROM_EINVAL;
     cprom_collector_opts o;
     if (!cprom__opts_read(&o, sizeof o, opts)) return refuse(registry, NULL, "size", "is not one that this library knows");
-    if (!o.name || !*o.name || !cprom__is_utf8(o.name, strlen(o.name))) {
-        return refuse(registry, NULL, "name", "of a collector is missing or not UTF-8");
+    /* The self-metrics have it as a label value. */
+    if (!o.name || !*o.name || strlen(o.name) > CPROM_VALUE_MAX || !cprom__is_utf8(o.name, strlen(o.name))) {
+        return refuse(registry, NULL, "name", "of a collector is missing, too long or not UTF-8");
     }
     if (!o.collect) return refuse(registry, o.name, "collect", "is missing");
     if (!o.descs != !o.n_descs) return refuse(registry, o.name, "descs", "come without their number");

@@ -46,12 +46,19 @@ struct cprom__brought {
     struct cprom__desc *desc;
 };
 
+/* How much of each goes into a scrape's `why`, and of the collector's name before it; one log line holds them all. */
+#define CPROM__WHY_COLLECTOR 128
+#define CPROM__WHY_FAMILY 256
+#define CPROM__WHY_LABELS 384
+#define CPROM__WHY_TEXT 96
+
 struct cprom_scrape {
     struct cprom_registry *registry;
     struct cprom__collector *collector; /* NULL: the library's own metrics */
     struct cprom__arena *memory;        /* the page's */
     int64_t deadline;
-    cprom_status status;                /* the first refusal */
+    cprom_status status;                /* the first refusal, or what the callback returned */
+    bool out_of_memory;                 /* the page's, not the callback's: the page cannot be opened */
     struct cprom__line why;             /* what it was about: family, labels, reason */
     struct cprom__sample *first, *last;
     size_t n_samples;

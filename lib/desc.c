@@ -24,6 +24,7 @@ static cprom_status check_name(const struct cprom__family_spec *spec, const char
     if (!spec->internal && (cprom__has_prefix(spec->name, "cprom_") || cprom__has_prefix(full, "cprom_"))) {
         return refuse(refusal, CPROM_ENAME, "name", full, "begins with cprom_, which is the library's own");
     }
+    if (len > CPROM_VALUE_MAX) return refuse(refusal, CPROM_ENAME, "name", full, "is too long"); /* for self-metrics */
     bool total = cprom__has_suffix(full, len, "_total");
     if (spec->instrument && spec->type == CPROM_COUNTER && (!total || len == strlen("_total"))) {
         return refuse(refusal, CPROM_ENAME, "name", full, "is a counter's and must end in _total");
@@ -125,13 +126,14 @@ static bool make_pieces(struct cprom__desc *desc, const struct cprom__family_rul
              next_const++) {
             const cprom_label *label = &rules->const_labels[next_const];
             if (out != start) *out++ = ',';
-            size_t len = strlen(label->name);
+            size_t len = strlen(label->name), value_len = strlen(label->value);
             memcpy(out, label->name, len);
             out += len;
             *out++ = '=';
             *out++ = '"';
-            out = cprom__escape(out, label->value, strlen(label->value), true);
+            out = cprom__escape(out, label->value, value_len, true);
             *out++ = '"';
+            desc->escaped |= cprom__escaped_len(label->value, value_len) != value_len;
         }
         if (name) {
             if (out != start) *out++ = ',';
@@ -183,6 +185,21 @@ static bool copy_strings(struct cprom__desc *desc, const struct cprom__family_ru
     return desc->type != CPROM_HISTOGRAM || make_bounds(desc, spec);
 }
 
+/* The library's own labels win over const labels of the same name. */
+static struct cprom__family_rules rules_for_own(const struct cprom__family_rules *rules, const char *const *labels)
+{
+    struct cprom__family_rules left = *rules;
+    left.n_const_labels = 0;
+    for (size_t i = 0; i < rules->n_const_labels; i++) {
+        bool own = false;
+        for (size_t k = 0; k < CPROM_LABELS_MAX && labels[k]; k++) {
+            own |= strcmp(labels[k], rules->const_labels[i].name) == 0;
+        }
+        if (!own) left.const_labels[left.n_const_labels++] = rules->const_labels[i];
+    }
+    return left;
+}
+
 cprom_status cprom__desc_new(struct cprom__allocator *allocator, const struct cprom__family_rules *rules,
                              const struct cprom__family_spec *spec, struct cprom__desc **out,
                              struct cprom__refusal *refusal)
@@ -190,6 +207,11 @@ cprom_status cprom__desc_new(struct cprom__allocator *allocator, const struct cp
     *out = NULL;
     if (!spec->name) return refuse(refusal, CPROM_ENAME, "name", "", "is missing");
     if (spec->type > CPROM_SUMMARY) return refuse(refusal, CPROM_EINVAL, "type", "", "is unknown");
+    struct cprom__family_rules own;
+    if (spec->internal && spec->labels) {
+        own = rules_for_own(rules, spec->labels);
+        rules = &own;
+    }
 
     struct cprom__arena memory;
     cprom__arena_init(&memory, allocator, 1024);

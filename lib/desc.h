@@ -53,6 +53,7 @@ struct cprom__desc {
     uint8_t sorted[CPROM_LABELS_MAX];
     struct cprom__piece pieces[CPROM_LABELS_MAX + 1];
     size_t pieces_len;
+    bool escaped; /* the pieces have escapes: a const label's value needs them */
 
     /* histograms: finite bounds, and `le` as it stands on the page, +Inf last */
     size_t n_bounds;

@@ -12,10 +12,14 @@ static cprom_status refuse(cprom_scrape *out, cprom_status status, const char *f
 {
     if (out->status) return status;
     out->status = status;
-    cprom__line_join(&out->why, "family \"", family ? family : "", "\", labels {", (char *)NULL);
-    for (size_t i = 0; i < values.n && values.v; i++) {
+    out->out_of_memory = status == CPROM_ENOMEM;
+    cprom__line_join(&out->why, "family \"", (char *)NULL);
+    if (family) cprom__line_add_cut(&out->why, family, strlen(family), CPROM__WHY_FAMILY);
+    cprom__line_add(&out->why, "\", labels {");
+    size_t end = out->why.len + CPROM__WHY_LABELS;
+    for (size_t i = 0; i < values.n && values.v && out->why.len < end; i++) {
         if (i) cprom__line_add(&out->why, ", ");
-        if (values.v[i]) cprom__line_add(&out->why, values.v[i]);
+        if (values.v[i]) cprom__line_add_cut(&out->why, values.v[i], strlen(values.v[i]), end - out->why.len);
     }
     cprom__line_add(&out->why, "}: ");
     cprom__line_add(&out->why, reason);
@@ -30,8 +34,8 @@ static bool is_same(const struct cprom_registry *registry, const struct cprom__d
 {
     if (desc->type != asked->type) return false;
     bool bare = cprom__has_prefix(asked->name, "process_") || cprom__has_prefix(asked->name, "cprom_");
-    size_t prefix = bare || !registry->rules.prefix ? 0 : strlen(registry->rules.prefix);
-    if (desc->name_len < prefix || strcmp(desc->name + prefix, asked->name) != 0) return false;
+    const char *prefix = bare || !registry->rules.prefix ? "" : registry->rules.prefix;
+    if (!cprom__has_prefix(desc->name, prefix) || strcmp(desc->name + strlen(prefix), asked->name) != 0) return false;
     if (texts && (!same_text(desc->help, asked->help) || !same_text(desc->unit, asked->unit))) return false;
     for (size_t i = 0; i < desc->n_labels; i++) {
         if (!asked->labels[i] || strcmp(desc->labels[i], asked->labels[i]) != 0) return false;
@@ -65,9 +69,13 @@ static cprom_status bring(cprom_scrape *out, const cprom_desc *asked, cprom_strs
         cprom__desc_new(&out->registry->allocator, &out->registry->rules, &spec, &brought->desc, &refusal);
     if (status) {
         struct cprom__line reason;
-        cprom__line_join(&reason, refusal.field ? refusal.field : "", refusal.field ? " " : "",
-                         refusal.field ? refusal.text : "", refusal.field ? " " : "",
-                         refusal.field ? refusal.reason : "out of memory", (char *)NULL);
+        cprom__line_join(&reason, refusal.field ? refusal.field : "out of memory", (char *)NULL);
+        if (refusal.field) {
+            cprom__line_add(&reason, " ");
+            cprom__line_add_cut(&reason, refusal.text, strlen(refusal.text), CPROM__WHY_TEXT);
+            cprom__line_add(&reason, " ");
+            cprom__line_add(&reason, refusal.reason);
+        }
         return refuse(out, status, asked->name, values, reason.text);
     }
     brought->next = out->brought;
@@ -103,7 +111,7 @@ static cprom_status stage(cprom_scrape *out, cprom_strs strs, struct cprom__samp
         return refuse(out, CPROM_ELABELS, desc->name, strs, "not as many label values as labels");
     }
     for (size_t i = 0; i < strs.n; i++) {
-        if (!strs.v[i]) return refuse(out, CPROM_ELABELS, desc->name, strs, "a label value is NULL");
+        if (!strs.v || !strs.v[i]) return refuse(out, CPROM_ELABELS, desc->name, strs, "a label value is NULL");
         size_t len = strlen(strs.v[i]);
         if (len > CPROM_VALUE_MAX || !cprom__is_utf8(strs.v[i], len)) {
             return refuse(out, CPROM_EUTF8, desc->name, strs, "a label value is not UTF-8 or too long");
@@ -173,8 +181,9 @@ cprom_status cprom_emit_at(cprom_scrape *out, const cprom_desc *desc, cprom_strs
                            int64_t timestamp_ms)
 {
     if (!out) return CPROM_EINVAL;
-    if (timestamp_ms < 0) return refuse(out, CPROM_EINVAL, desc ? desc->name : NULL, values, "the timestamp is negative");
-    return emit(out, desc, values, value, timestamp_ms);
+    if (timestamp_ms >= 0) return emit(out, desc, values, value, timestamp_ms);
+    cprom_status status = resolve(out, desc, values);
+    return status ? status : refuse(out, CPROM_EINVAL, out->current->name, values, "the timestamp is negative");
 }
 
 static cprom_status emit_distribution(cprom_scrape *out, cprom_strs values, const struct cprom__distribution *given,

@@ -113,6 +113,10 @@ static cprom_status add(struct cprom_registry *registry, const struct cprom__fam
     char other_name[256];
     pthread_mutex_lock(&registry->families_lock);
     struct cprom__families *old = registry->families;
+    if (!old) { /* freed; a page or a callback still keeps it */
+        pthread_mutex_unlock(&registry->families_lock);
+        return CPROM_ENOENT;
+    }
     for (size_t i = 0; i < n && !status; i++) {
         metric = added[i].desc->name;
         status = cprom__families_check(old, added[i].desc, &other);
@@ -162,10 +166,10 @@ cprom_status cprom__families_remove(struct cprom_registry *registry, const char 
 {
     struct cprom__families *new = NULL;
     pthread_mutex_lock(&registry->families_lock);
-    struct cprom__families *old = registry->families;
-    const struct cprom__family *found = cprom__families_find(old, name);
+    struct cprom__families *old = registry->families; /* NULL: freed */
+    const struct cprom__family *found = old ? cprom__families_find(old, name) : NULL;
     *removed = found ? *found : (struct cprom__family){NULL, NULL, NULL};
-    for (size_t i = 0; i < old->n_collectors && !found; i++) {
+    for (size_t i = 0; old && i < old->n_collectors && !found; i++) {
         if (strcmp(cprom__collector_name(old->collectors[i]), name) == 0) removed->collector = old->collectors[i];
     }
     cprom_status status = removed->vec || removed->collector ? CPROM_OK : CPROM_ENOENT;

@@ -57,7 +57,8 @@ static void copy_row(struct cprom__row *row, const struct cprom_series *series, 
 
 static bool is_dead(const struct cprom_series *series)
 {
-    return atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_DEAD;
+    /* acquire: pairs with the release in cprom__series_kill(); see the second look at `gone` in copy_all(). */
+    return atomic_load_explicit(&series->life, memory_order_acquire) & CPROM__LIFE_DEAD;
 }
 
 /* Copies the sorted series; those that are dead drop out of the order. Cannot fail: the rows are there. */
@@ -69,7 +70,7 @@ static void copy_sorted(struct part *part, uint64_t death)
     struct cprom__order *order = &vec->order;
     struct cprom__chain dead = {0, 0, 0};
     size_t words_each = words_of(vec), n_rows = 0;
-    bool emptied = false;
+    bool sparse = false;
     for (size_t c = 0; c < order->n_sorted; c++) {
         struct cprom__order_chunk *chunk = order->sorted[c];
         struct cprom__order_chunk *next = c + 1 < order->n_sorted ? order->sorted[c + 1] : NULL;
@@ -90,10 +91,10 @@ static void copy_sorted(struct part *part, uint64_t death)
         }
         order->n_sorted_series -= n - kept;
         chunk->n = kept;
-        emptied |= !kept;
+        sparse |= kept < n && kept <= CPROM__ORDER_SPARSE;
     }
     part->group.n_rows = part->sorted = n_rows;
-    if (emptied) cprom__order_prune(order, reclaimer);
+    if (sparse) cprom__order_prune(order, reclaimer);
     atomic_fetch_sub_explicit(&vec->dead, dead.n, memory_order_relaxed);
     cprom__retire_chain(reclaimer, &dead);
 }
@@ -190,14 +191,20 @@ static bool copy_all(struct taking *taking)
     cprom__pin(reclaimer, &snapshot->pin);
     snapshot->pinned = true;
     for (size_t i = 0; i < taking->n; i++) {
+        CPROM__SEAM(CPROM__SEAM_GATHER_CUTS);
         taking->parts[i].tail = cprom__order_take(&taking->parts[i].vec->order, reclaimer->slab);
     }
+    cprom__pin_complete(reclaimer);
+    CPROM__SEAM(CPROM__SEAM_GATHER_CUT);
     for (size_t i = 0; i < taking->n; i++) {
         struct part *part = &taking->parts[i];
         /* acquire: pairs with the release in cprom__vec_detach(). */
         if (atomic_load_explicit(&part->vec->gone, memory_order_acquire)) continue;
+        CPROM__SEAM(CPROM__SEAM_GATHER_VECTOR);
         copy_sorted(part, snapshot->pin.snapshot - 1);
         if (part->tail && !copy_tail(part, &snapshot->memory)) return false;
+        /* Unregistering does not wait for the gate. If it killed a series under this copying, the flag is seen here. */
+        if (atomic_load_explicit(&part->vec->gone, memory_order_acquire)) part->group.n_rows = part->sorted = 0;
     }
     return true;
 }

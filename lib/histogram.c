@@ -80,18 +80,27 @@ static double read_sum(const struct cprom_series *series)
     return sum;
 }
 
+/* They do not where the steps are too small for a double, or lead out of its range. */
+static cprom_status check_ascending(const double *bounds, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        if (!(bounds[i] > bounds[i - 1])) return CPROM_EINVAL;
+    }
+    return isfinite(bounds[n - 1]) ? CPROM_OK : CPROM_EINVAL;
+}
+
 cprom_status cprom_bounds_linear(double start, double width, size_t n, double *bounds)
 {
     if (!n || !bounds || !isfinite(start) || !isfinite(width) || !(width > 0)) return CPROM_EINVAL;
     for (size_t i = 0; i < n; i++) bounds[i] = start + (double)i * width;
-    return isfinite(bounds[n - 1]) ? CPROM_OK : CPROM_EINVAL;
+    return check_ascending(bounds, n);
 }
 
 cprom_status cprom_bounds_exponential(double start, double factor, size_t n, double *bounds)
 {
     if (!n || !bounds || !isfinite(start) || !isfinite(factor) || !(start > 0) || !(factor > 1)) return CPROM_EINVAL;
     for (size_t i = 0; i < n; i++, start *= factor) bounds[i] = start;
-    return isfinite(bounds[n - 1]) ? CPROM_OK : CPROM_EINVAL;
+    return check_ascending(bounds, n);
 }
 
 cprom_status cprom_histogram_new(cprom_registry *registry, const cprom_opts *opts, cprom_histogram **histogram)

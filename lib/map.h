@@ -78,7 +78,7 @@ bool cprom__map_reserve(struct cprom__map *map, struct cprom__reclaimer *reclaim
 /* After cprom__map_reserve() with the same hash, under the same hold of the lock: cannot fail. */
 void cprom__map_insert(struct cprom__map *map, uint32_t hash, uint32_t ref);
 void cprom__map_remove(struct cprom__map *map, uint32_t hash, uint32_t ref);
-/* After removals around `hash`: an empty segment becomes a small one. The old one must not be looked at any more. */
+/* After removals around `hash`: a nearly empty segment becomes a small one. The old must not be looked at any more. */
 void cprom__map_tidy(struct cprom__map *map, struct cprom__reclaimer *reclaimer, uint32_t hash);
 
 /*

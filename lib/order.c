@@ -21,15 +21,15 @@ static unsigned sort_byte(const struct cprom_series *series, size_t at, bool *in
     return meant == 'n' ? '\n' : meant;
 }
 
-static bool inside_escape(const struct cprom_series *series, size_t at)
+/* Whether the text goes on inside an escape behind a key: what an escape stands for is never there in plain. */
+static bool cuts_escape(uint64_t key)
 {
-    /* The backslashes right before `at`: an odd number of them means that the last one begins an escape. */
-    size_t run = 0;
-    while (run < at && series->text[at - 1 - run] == '\\') run++;
-    return run % 2;
+    unsigned last = (unsigned)key & 0xff;
+    return last == '\\' || last == '"' || last == '\n';
 }
 
-static uint64_t key_at(const struct cprom_series *series, size_t at)
+/* `inside`: the eight bytes before end with the first half of an escape. */
+static uint64_t key_at(const struct cprom_series *series, size_t at, bool inside)
 {
     uint64_t key = 0;
     if (!series->escaped && at + 8 <= series->len) {
@@ -39,16 +39,17 @@ static uint64_t key_at(const struct cprom_series *series, size_t at)
         uint64_t zero = ~(((x & low) + low) | x | low);
         return key & ~(zero | (zero - (zero >> 7)));
     }
-    bool inside = series->escaped && at < series->len && inside_escape(series, at);
     for (size_t i = 0; i < 8; i++) key = key << 8 | sort_byte(series, at + i, &inside);
     return key;
 }
 
 int cprom__series_compare(const struct cprom_series *a, const struct cprom_series *b)
 {
+    bool inside = false;
     for (size_t at = 0; at < a->len || at < b->len; at += 8) {
-        uint64_t x = key_at(a, at), y = key_at(b, at);
+        uint64_t x = key_at(a, at, inside), y = key_at(b, at, inside);
         if (x != y) return x < y ? -1 : 1;
+        inside = cuts_escape(x);
     }
     return 0;
 }
@@ -109,7 +110,10 @@ static void sort_items(struct cprom__order_item *items, size_t n, size_t depth)
             size_t part_depth = depth;
             if (part == 1 && sizes[1] > 1) {
                 part_depth = depth + 8;
-                for (size_t i = 0; i < sizes[1]; i++) parts[1][i].key = key_at(parts[1][i].series, part_depth);
+                bool inside = cuts_escape(pivot);
+                for (size_t i = 0; i < sizes[1]; i++) {
+                    parts[1][i].key = key_at(parts[1][i].series, part_depth, inside);
+                }
             }
             if (part == longest) deeper = part == 1;
             else sort_items(parts[part], sizes[part], part_depth);
@@ -123,7 +127,7 @@ static void sort_items(struct cprom__order_item *items, size_t n, size_t depth)
 
 struct cprom__order_item cprom__order_item(const struct cprom_series *series, uint32_t tag)
 {
-    return (struct cprom__order_item){key_at(series, 0), series, tag};
+    return (struct cprom__order_item){key_at(series, 0, false), series, tag};
 }
 
 void cprom__order_sort_items(struct cprom__order_item *items, size_t n) { sort_items(items, n, 0); }
@@ -284,7 +288,8 @@ static size_t find_chunk(struct cprom__order *order, struct cprom__reclaimer *re
 }
 
 /* Merges one old chunk with the items that belong before its last series; returns how many items that were. */
-static size_t merge_chunk(struct merge *merge, const struct cprom__order_chunk *old, const struct cprom__order_item *items, size_t n)
+static size_t merge_chunk(struct merge *merge, const struct cprom__order_chunk *old,
+                          const struct cprom__order_item *items, size_t n)
 {
     const struct cprom_series *last = at(merge->reclaimer, old->refs[old->n - 1]);
     size_t done = 0, used = 0, count = 0;
@@ -307,10 +312,15 @@ static void merge_all(struct merge *merge, struct cprom__order *order, const str
     size_t chunk = 0;
     for (size_t i = 0; i < n && !merge->failed;) {
         size_t target = find_chunk(order, merge->reclaimer, chunk, items[i].series);
+        bool behind = target == order->n_sorted;
+        /* Labels often ascend, a few in each gather: what belongs behind all fills up the last chunk. */
+        if (behind && target > chunk && order->sorted[target - 1]->n < CPROM__ORDER_CHUNK) target--;
         while (chunk < target) add_chunk(merge, order->sorted[chunk++]);
-        if (chunk == order->n_sorted) {
+        if (behind) {
             merge->fill = CPROM__ORDER_CHUNK;
             merge->open = NULL;
+            const struct cprom__order_chunk *last = chunk < order->n_sorted ? order->sorted[chunk++] : NULL;
+            for (uint32_t k = 0; last && k < last->n && !merge->failed; k++) add_ref(merge, last->refs[k]);
             while (i < n && !merge->failed) add_ref(merge, items[i++].tag);
             break;
         }
@@ -397,25 +407,47 @@ static void remove_sorted(struct cprom__order *order, struct cprom__reclaimer *r
             (order->n_sorted - index) * sizeof(struct cprom__order_chunk *));
 }
 
+/*
+ * Looks at the first two of the young. The first is the one that drain_pending() fills; the second goes into it where it
+ * fits. Otherwise the fuller of the two goes to the end of the line, so that the next step finds another.
+ */
+static void step_young(struct cprom__order *order, struct cprom__reclaimer *reclaimer, struct cprom__chain *dead)
+{
+    struct cprom__order_chunk *first = order->young, *second = first->next;
+    order->n_young_series -= compact(first, reclaimer, dead);
+    if (second) {
+        order->n_young_series -= compact(second, reclaimer, dead);
+        if (first->n > second->n) {
+            struct cprom__order_chunk *fuller = first;
+            first = second;
+            second = fuller;
+        }
+        first->next = order->young->next->next;
+        order->young = first;
+        if (!first->next) order->young_last = first;
+        second->next = NULL;
+        if (first->n + second->n <= CPROM__ORDER_CHUNK) {
+            memcpy(first->refs + first->n, second->refs, second->n * sizeof *second->refs);
+            first->n += second->n;
+            free_chunk(reclaimer, second);
+        } else {
+            order->young_last->next = second;
+            order->young_last = second;
+        }
+    }
+    if (!first->n) {
+        order->young = first->next;
+        free_chunk(reclaimer, first);
+    }
+}
+
 void cprom__order_step(struct cprom__order *order, struct cprom__reclaimer *reclaimer, struct cprom__chain *dead)
 {
     if (!order->pending) order->pending = atomic_exchange_explicit(&order->intake, 0, memory_order_acquire);
     /* Without memory for a chunk the pending stay where they are, and the next step tries again. */
     drain_pending(order, reclaimer, dead, cprom__snapshot_now(reclaimer), CPROM__ORDER_CHUNK);
 
-    struct cprom__order_chunk *young = order->young;
-    if (young) {
-        order->n_young_series -= compact(young, reclaimer, dead);
-        /* Then it goes to the end of the line, so that the next step finds another. */
-        if (young->next || !young->n) order->young = young->next;
-        if (!young->n) {
-            free_chunk(reclaimer, young);
-        } else if (young->next) {
-            order->young_last->next = young;
-            order->young_last = young;
-            young->next = NULL;
-        }
-    }
+    if (order->young) step_young(order, reclaimer, dead);
     if (order->n_sorted) {
         if (order->step_at >= order->n_sorted) order->step_at = 0;
         struct cprom__order_chunk *chunk = order->sorted[order->step_at];
@@ -436,7 +468,13 @@ void cprom__order_prune(struct cprom__order *order, struct cprom__reclaimer *rec
 {
     size_t kept = 0;
     for (size_t i = 0; i < order->n_sorted; i++) {
-        struct cprom__order_chunk *chunk = order->sorted[i];
+        struct cprom__order_chunk *chunk = order->sorted[i], *before = kept ? order->sorted[kept - 1] : NULL;
+        /* Joined up to half a chunk only: what one gather joins, the next insertions should not split again. */
+        if (before && before->n + chunk->n <= CPROM__ORDER_CHUNK / 2) {
+            memcpy(before->refs + before->n, chunk->refs, chunk->n * sizeof *chunk->refs);
+            before->n += chunk->n;
+            chunk->n = 0;
+        }
         if (chunk->n) order->sorted[kept++] = chunk;
         else free_chunk(reclaimer, chunk);
     }

@@ -18,6 +18,7 @@
 #include "series.h"
 
 #define CPROM__ORDER_CHUNK 254u
+#define CPROM__ORDER_SPARSE (CPROM__ORDER_CHUNK / 4) /* series of a chunk that is worth joining with its neighbour */
 
 struct cprom__order_chunk {
     struct cprom__order_chunk *next; /* of the young */
@@ -28,7 +29,7 @@ struct cprom__order_chunk {
 struct cprom__order {
     _Atomic uint32_t intake;             /* first series, linked by `next` */
     uint32_t pending;                    /* taken off the intake, not yet in a chunk */
-    struct cprom__order_chunk *young, *young_last;
+    struct cprom__order_chunk *young, *young_last; /* the first is the one that is filled */
     struct cprom__order_chunk **sorted;  /* none of them empty, between calls */
     size_t n_sorted, sorted_room;
     size_t n_young_series, n_sorted_series;
@@ -45,7 +46,7 @@ bool cprom__order_drain(struct cprom__order *order, struct cprom__reclaimer *rec
 bool cprom__order_sort(struct cprom__order *order, struct cprom__reclaimer *reclaimer);
 /* A bounded share of the work that takes dead series out, for when nobody scrapes. */
 void cprom__order_step(struct cprom__order *order, struct cprom__reclaimer *reclaimer, struct cprom__chain *dead);
-/* Removes the chunks that the caller has emptied. */
+/* Removes the chunks that the caller has emptied, and joins those that it has left nearly so. */
 void cprom__order_prune(struct cprom__order *order, struct cprom__reclaimer *reclaimer);
 /* Frees the chunks and abandons every series; all of them are dead, and no page shows them. */
 void cprom__order_free(struct cprom__order *order, struct cprom__reclaimer *reclaimer);

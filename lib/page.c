@@ -21,23 +21,35 @@ static int64_t deadline_of(struct cprom_registry *registry, double timeout_secon
     return cprom__monotonic_now(registry) + (int64_t)(timeout_seconds * 1e9);
 }
 
+static cprom_status refuse(struct cprom_registry *registry, const char *why)
+{
+    struct cprom__line line;
+    cprom__line_join(&line, "page refused: ", why, (char *)NULL);
+    cprom__log(registry, &line);
+    return CPROM_EINVAL;
+}
+
 cprom_status cprom_page_open(cprom_registry *registry, const cprom_page_opts *opts, cprom_page **out)
 {
     cprom_page_opts o = CPROM_INIT(cprom_page_opts);
     if (out) *out = NULL;
-    if (!registry || !out || (opts && !cprom__opts_read(&o, sizeof o, opts)) || o.format != CPROM_TEXT_0_0_4 ||
-        (o.n_names && !o.names)) {
-        return CPROM_EINVAL;
+    if (!registry || !out) return CPROM_EINVAL;
+    if (opts && !cprom__opts_read(&o, sizeof o, opts)) {
+        return refuse(registry, "size is not one that this library knows");
     }
+    if (o.format != CPROM_TEXT_0_0_4) return refuse(registry, "format is unknown");
+    if (o.n_names && !o.names) return refuse(registry, "names are missing");
+    if (!(o.timeout_seconds >= 0)) return refuse(registry, "timeout_seconds is negative or NaN");
     struct cprom_page *page = cprom__alloc(&registry->allocator, sizeof *page);
     if (!page) return CPROM_ENOMEM;
     struct cprom__filter filter = {o.names, o.n_names};
     int64_t deadline = deadline_of(registry, o.timeout_seconds);
+    /* A callback may outlive cprom_registry_free(): then a snapshot that fails is the last to hold the registry. */
+    cprom__registry_ref(registry);
     cprom_status status = cprom__snapshot_take(&page->snapshot, registry, &filter, deadline, o.self_metrics);
-    if (status) {
-        cprom__release(&registry->allocator, page, sizeof *page);
-        return status;
-    }
+    if (status) cprom__release(&registry->allocator, page, sizeof *page);
+    cprom__registry_unref(registry);
+    if (status) return status;
     memset(&page->cursor, 0, sizeof page->cursor);
     *out = page;
     return CPROM_OK;

@@ -4,6 +4,7 @@
 
 #define SOME_EVERY 16u   /* calls of cprom__reclaim_some() for one that works */
 #define SOME_SERIES 64u  /* series that it looks at */
+#define SOME_BLOCKS 4u   /* retired blocks that are worth its while */
 #define PORTION 256u     /* series that cprom__reclaim_many() looks at under one hold of the lock */
 
 void cprom__reclaimer_init(struct cprom__reclaimer *reclaimer, struct cprom__allocator *allocator,
@@ -13,6 +14,7 @@ void cprom__reclaimer_init(struct cprom__reclaimer *reclaimer, struct cprom__all
     reclaimer->slab = slab;
     atomic_init(&reclaimer->snapshot, 0);
     atomic_init(&reclaimer->waiting, 0);
+    atomic_init(&reclaimer->blocks, 0);
     atomic_init(&reclaimer->calls, 0);
     pthread_mutex_init(&reclaimer->lock, NULL);
     for (int i = 0; i < 3; i++) reclaimer->bags[i] = (struct cprom__bag){0, NULL, 0, 0};
@@ -25,6 +27,7 @@ static void free_blocks(struct cprom__reclaimer *reclaimer, struct cprom__block 
     while (blocks) {
         struct cprom__block *next = blocks->next;
         cprom__release(reclaimer->allocator, blocks, blocks->bytes);
+        atomic_fetch_sub_explicit(&reclaimer->blocks, 1, memory_order_relaxed);
         blocks = next;
     }
 }
@@ -80,6 +83,7 @@ void cprom__retire_block(struct cprom__reclaimer *reclaimer, struct cprom__block
     struct cprom__bag *bag = open_bag(reclaimer, &old);
     block->next = bag->blocks;
     bag->blocks = block;
+    atomic_fetch_add_explicit(&reclaimer->blocks, 1, memory_order_relaxed);
     pthread_mutex_unlock(&reclaimer->lock);
     free_blocks(reclaimer, old);
 }
@@ -114,6 +118,15 @@ void cprom__pin(struct cprom__reclaimer *reclaimer, struct cprom__pin *pin)
     pin->next = &reclaimer->pins;
     pin->prev = reclaimer->pins.prev;
     pin->prev->next = pin->next->prev = pin;
+    pthread_mutex_unlock(&reclaimer->lock);
+}
+
+void cprom__pin_complete(struct cprom__reclaimer *reclaimer)
+{
+    pthread_mutex_lock(&reclaimer->lock);
+    /* release: as in cprom__pin(). A number of its own, which no page has, for what is born between two snapshots. */
+    uint64_t between = atomic_load_explicit(&reclaimer->snapshot, memory_order_relaxed) + 1;
+    atomic_store_explicit(&reclaimer->snapshot, between, memory_order_release);
     pthread_mutex_unlock(&reclaimer->lock);
 }
 
@@ -183,18 +196,21 @@ size_t cprom__reclaim(struct cprom__reclaimer *reclaimer, size_t max)
 
 void cprom__reclaim_some(struct cprom__reclaimer *reclaimer)
 {
-    if (atomic_load_explicit(&reclaimer->waiting, memory_order_relaxed) < SOME_EVERY) return;
+    if (atomic_load_explicit(&reclaimer->waiting, memory_order_relaxed) < SOME_EVERY &&
+        atomic_load_explicit(&reclaimer->blocks, memory_order_relaxed) < SOME_BLOCKS) {
+        return;
+    }
     uint32_t call = atomic_fetch_add_explicit(&reclaimer->calls, 1, memory_order_relaxed);
     if (call % SOME_EVERY == 0) cprom__reclaim(reclaimer, SOME_SERIES);
 }
 
 void cprom__reclaim_many(struct cprom__reclaimer *reclaimer, size_t max)
 {
-    for (size_t done = 0; done < max && atomic_load_explicit(&reclaimer->waiting, memory_order_relaxed);) {
-        size_t n = cprom__reclaim(reclaimer, PORTION);
-        if (n < PORTION) return;
-        done += n;
-    }
+    size_t left = atomic_load_explicit(&reclaimer->waiting, memory_order_relaxed);
+    if (!left) left = atomic_load_explicit(&reclaimer->blocks, memory_order_relaxed) != 0;
+    if (left > max) left = max;
+    /* By what it looks at: some of it may be reachable, and what comes behind need not be. */
+    for (size_t looked = 0; looked < left; looked += PORTION) cprom__reclaim(reclaimer, PORTION);
 }
 
 void cprom__reclaim_abandon(struct cprom__reclaimer *reclaimer)

@@ -40,6 +40,7 @@ struct cprom__reclaimer {
     struct cprom__slab *slab;
     _Atomic uint64_t snapshot;     /* the newest; written under the lock */
     _Atomic uint64_t waiting;      /* series here; written under the lock */
+    _Atomic size_t blocks;         /* retired and not yet freed; relaxed */
     _Atomic uint32_t calls;        /* of cprom__reclaim_some() */
     pthread_mutex_t lock;          /* guards the rest; held for a bounded time */
     struct cprom__bag bags[3];
@@ -66,6 +67,8 @@ void cprom__retire_chain(struct cprom__reclaimer *reclaimer, const struct cprom_
 
 /* Numbers a new snapshot and pins what it will show, until it is unpinned. */
 void cprom__pin(struct cprom__reclaimer *reclaimer, struct cprom__pin *pin);
+/* Everything that the snapshot pinned last will show is made: no pin before the next holds what is made from now on. */
+void cprom__pin_complete(struct cprom__reclaimer *reclaimer);
 void cprom__unpin(struct cprom__reclaimer *reclaimer, struct cprom__pin *pin);
 
 static inline uint64_t cprom__snapshot_now(struct cprom__reclaimer *reclaimer)
@@ -73,11 +76,11 @@ static inline uint64_t cprom__snapshot_now(struct cprom__reclaimer *reclaimer)
     return atomic_load_explicit(&reclaimer->snapshot, memory_order_acquire);
 }
 
-/* Destroys up to `max` series that nobody can reach any more; returns how many. */
+/* Destroys those of up to `max` series that nobody can reach any more; returns how many. */
 size_t cprom__reclaim(struct cprom__reclaimer *reclaimer, size_t max);
 /* A share of that work, for calls that create or remove: bounded, and nothing at all most of the time. */
 void cprom__reclaim_some(struct cprom__reclaimer *reclaimer);
-/* More of it, up to `max`, for calls that take their time: in portions, so that others come in between. */
+/* One round over all that waits, up to about `max` series: in portions, so that others come in between. */
 void cprom__reclaim_many(struct cprom__reclaimer *reclaimer, size_t max);
 /* When no page is open and nobody looks anything up any more: leaves each series to the last of its handles. */
 void cprom__reclaim_abandon(struct cprom__reclaimer *reclaimer);

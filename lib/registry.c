@@ -66,10 +66,13 @@ void cprom__log_refusal(struct cprom_registry *registry, const char *metric, con
 {
     struct cprom__line line;
     if (!registry->log) return;
-    cprom__line_join(&line, "metric \"", metric ? metric : "", "\" refused: ", refusal->field, (char *)NULL);
+    cprom__line_join(&line, "metric \"", (char *)NULL);
+    if (metric) cprom__line_add_cut(&line, metric, strlen(metric), CPROM__LINE_MAX / 3);
+    cprom__line_add(&line, "\" refused: ");
+    cprom__line_add(&line, refusal->field);
     if (refusal->text && *refusal->text) {
         cprom__line_add(&line, " \"");
-        cprom__line_add(&line, refusal->text);
+        cprom__line_add_cut(&line, refusal->text, strlen(refusal->text), CPROM__LINE_MAX / 3);
         cprom__line_add(&line, "\"");
     }
     cprom__line_add(&line, " ");
@@ -83,7 +86,10 @@ static cprom_status refuse(struct cprom_registry *registry, cprom_status status,
                            const char *reason)
 {
     struct cprom__line line;
-    cprom__line_join(&line, "registry refused: ", field, " \"", text, "\" ", reason, (char *)NULL);
+    cprom__line_join(&line, "registry refused: ", field, " \"", (char *)NULL);
+    cprom__line_add_cut(&line, text, strlen(text), CPROM__LINE_MAX / 3);
+    cprom__line_add(&line, "\" ");
+    cprom__line_add(&line, reason);
     cprom__log(registry, &line);
     return status;
 }
@@ -171,11 +177,23 @@ static void destroy(struct cprom_registry *registry)
     cprom__release(&allocator, registry, sizeof *registry);
 }
 
+/* There is no registry yet, but the options can be read. */
+static cprom_status refuse_opts(const cprom_registry_opts *opts, const char *line)
+{
+    if (opts->log) opts->log(opts->log_ctx, line);
+    return CPROM_EINVAL;
+}
+
 cprom_status cprom_registry_new(const cprom_registry_opts *opts, cprom_registry **out)
 {
     cprom_registry_opts o = CPROM_INIT(cprom_registry_opts);
     if (out) *out = NULL;
-    if (!out || (opts && !cprom__opts_read(&o, sizeof o, opts)) || !o.allocate != !o.release) return CPROM_EINVAL;
+    if (!out) return CPROM_EINVAL;
+    if (opts && !cprom__opts_read(&o, sizeof o, opts)) {
+        if (opts->size <= sizeof o) return CPROM_EINVAL;
+        return refuse_opts(opts, "registry refused: size is not one that this library knows");
+    }
+    if (!o.allocate != !o.release) return refuse_opts(&o, "registry refused: one of allocate and release is missing");
     struct cprom__allocator allocator;
     cprom__allocator_init(&allocator, o.allocate, o.release, o.allocator_ctx);
     struct cprom_registry *registry = cprom__alloc_zeroed(&allocator, sizeof *registry);

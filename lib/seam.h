@@ -9,7 +9,15 @@ enum cprom__seam {
     CPROM__SEAM_GATHER_COPIES,  /* in the gate, before values are copied */
     CPROM__SEAM_GATHER_TAKEN,   /* snapshot taken, nothing encoded yet, no lock held */
     CPROM__SEAM_LOOKUP_FOUND,   /* a lookup has found a series and not yet used it */
-    CPROM__SEAM_CREATE_READY    /* a series is made and not yet in the map */
+    CPROM__SEAM_CREATE_READY,   /* a series is made and not yet in the map */
+    /* Under locks, so that a hook may delay but not wait for other calls: */
+    CPROM__SEAM_CREATE_INSERTS, /* between a new series' entry in the order and that in the map */
+    CPROM__SEAM_LOOKUP_PROBES,  /* a lookup has chosen a part of the map, or an entry in it; perhaps under no lock */
+    CPROM__SEAM_KILL_MARKED,    /* a series is flagged dead and still in the map */
+    CPROM__SEAM_MATCH_WALKS,    /* in the gate, between two parts of the map; no lock but the gate */
+    CPROM__SEAM_GATHER_CUTS,    /* in the gate, the tail of a vector is about to be cut */
+    CPROM__SEAM_GATHER_CUT,     /* in the gate, all tails are cut and nothing is copied */
+    CPROM__SEAM_GATHER_VECTOR   /* in the gate, a vector is about to be copied */
 };
 
 #ifdef CPROM_SEAMS

@@ -15,7 +15,7 @@ cprom_status cprom__values_measure(struct cprom_vec *vec, cprom_strs strs, struc
     const struct cprom__hash_key *key = &vec->registry->key;
     uint64_t state = key->k[0];
     for (size_t i = 0; i < strs.n; i++) {
-        if (!strs.v[i]) return CPROM_ELABELS;
+        if (!strs.v || !strs.v[i]) return CPROM_ELABELS;
         size_t len = strlen(strs.v[i]);
         values->v[i] = strs.v[i];
         /* One that is too long is refused when it is to be created; until then any length that differs will do. */
@@ -79,7 +79,7 @@ static struct cprom_series *series_make(struct cprom_vec *vec, const struct cpro
     series->striped = striped;
     size_t raw = vec->desc->pieces_len;
     for (size_t i = 0; i < values->n; i++) raw += values->len[i];
-    series->escaped = len != raw;
+    series->escaped = len != raw || vec->desc->escaped;
     cprom__desc_text(vec->desc, values, series->text);
     if (striped) {
         series->cells = cells;
@@ -147,7 +147,9 @@ bool cprom__series_revive(struct cprom_series *series)
 
 void cprom__series_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref)
 {
-    atomic_fetch_or_explicit(&series->life, CPROM__LIFE_DEAD, memory_order_relaxed);
+    /* release: who sees the series dead also sees `gone`, if that is why. Pairs with is_dead() in gather.c. */
+    atomic_fetch_or_explicit(&series->life, CPROM__LIFE_DEAD, memory_order_release);
+    CPROM__SEAM(CPROM__SEAM_KILL_MARKED);
     if (ref) cprom__map_remove(&vec->map, series->hash, ref);
     atomic_fetch_sub_explicit(&vec->live, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&vec->dead, 1, memory_order_relaxed);
@@ -163,9 +165,12 @@ void cprom__series_kill(struct cprom_vec *vec, struct cprom_series *series, uint
 static struct cprom_series *find(struct cprom_vec *vec, const struct cprom__values *values)
 {
     struct cprom__probe probe = cprom__map_probe(&vec->map, values->hash);
+    CPROM__SEAM(CPROM__SEAM_LOOKUP_PROBES);
     for (uint32_t ref; (ref = cprom__probe_next(&probe)) != 0;) {
         struct cprom_series *series = cprom__slab_at(&vec->registry->slab, ref);
-        if (cprom__desc_matches(vec->desc, series->text, series->len, series->escaped, values)) return series;
+        if (!cprom__desc_matches(vec->desc, series->text, series->len, series->escaped, values)) continue;
+        CPROM__SEAM(CPROM__SEAM_LOOKUP_PROBES);
+        return series;
     }
     return NULL;
 }
@@ -198,8 +203,12 @@ static cprom_status create(struct cprom_vec *vec, const struct cprom__values *va
     struct cprom_series *there = find_locked(vec, values);
     bool room = !there && cprom__map_reserve(&vec->map, &registry->reclaimer, values->hash);
     if (room) {
-        cprom__map_insert(&vec->map, values->hash, ref);
+        /* In the order first: whoever finds the series in the map, and then opens a page, sees it there. */
+        cprom__order_push(&vec->order, made, ref);
+        CPROM__SEAM(CPROM__SEAM_CREATE_INSERTS);
         atomic_fetch_add_explicit(&vec->live, 1, memory_order_relaxed);
+        cprom__series_born(vec);
+        cprom__map_insert(&vec->map, values->hash, ref);
     }
     pthread_mutex_unlock(&vec->map_lock);
     if (!room) {
@@ -207,8 +216,6 @@ static cprom_status create(struct cprom_vec *vec, const struct cprom__values *va
         *series = there;
         return there ? CPROM_OK : CPROM_ENOMEM;
     }
-    cprom__order_push(&vec->order, made, ref);
-    cprom__series_born(vec);
     cprom__vec_work(vec);
     *series = made;
     return CPROM_OK;

@@ -6,7 +6,11 @@ static void log_failure(struct cprom_registry *registry, const struct cprom__col
 {
     struct cprom__line line;
     if (!registry->log) return;
-    cprom__line_join(&line, "collector \"", cprom__collector_name(collector), "\": ", why, (char *)NULL);
+    const char *name = cprom__collector_name(collector);
+    cprom__line_join(&line, "collector \"", (char *)NULL);
+    cprom__line_add_cut(&line, name, strlen(name), CPROM__WHY_COLLECTOR);
+    cprom__line_add(&line, "\": ");
+    cprom__line_add(&line, why);
     cprom__log(registry, &line);
 }
 
@@ -190,8 +194,10 @@ static const char *check_brought(struct cprom__stage *stage, const struct cprom_
 
 static void log_sample(struct cprom__line *why, const struct cprom__sample *sample, const char *reason)
 {
-    cprom__line_join(why, "family \"", sample->desc->name, "\", labels {", (char *)NULL);
-    cprom__line_add_bytes(why, sample->text, sample->len);
+    cprom__line_join(why, "family \"", (char *)NULL);
+    cprom__line_add_cut(why, sample->desc->name, sample->desc->name_len, CPROM__WHY_FAMILY);
+    cprom__line_add(why, "\", labels {");
+    cprom__line_add_cut(why, sample->text, sample->len, CPROM__WHY_LABELS);
     cprom__line_add(why, "}: ");
     cprom__line_add(why, reason);
 }
@@ -202,7 +208,10 @@ static cprom_status keep(struct cprom__stage *stage, struct cprom_scrape *scrape
     const char *family = NULL, *reason = check_brought(stage, scrape, &family);
     if (reason) {
         scrape->status = CPROM_ECONFLICT;
-        cprom__line_join(&scrape->why, "family \"", family, "\": ", reason, (char *)NULL);
+        cprom__line_join(&scrape->why, "family \"", (char *)NULL);
+        cprom__line_add_cut(&scrape->why, family, strlen(family), CPROM__WHY_FAMILY);
+        cprom__line_add(&scrape->why, "\": ");
+        cprom__line_add(&scrape->why, reason);
         return CPROM_OK;
     }
     if (!reserve_seen(stage, scrape->n_samples)) return CPROM_ENOMEM;
@@ -258,7 +267,7 @@ static cprom_status run(struct cprom__stage *stage, struct cprom__collector *col
     int64_t duration;
     enum cprom__run how = cprom__collector_run(collector, &scrape, &duration);
     if (how == CPROM__RUN_GONE) return CPROM_OK;
-    cprom_status status = scrape.status == CPROM_ENOMEM ? CPROM_ENOMEM : CPROM_OK;
+    cprom_status status = scrape.out_of_memory ? CPROM_ENOMEM : CPROM_OK;
     if (how == CPROM__RUN_LATE) {
         scrape.status = CPROM_EBUSY;
         cprom__line_join(&scrape.why, "skipped: the scrape's deadline was over before it could begin", (char *)NULL);

@@ -14,6 +14,14 @@ void cprom__line_add_bytes(struct cprom__line *line, const char *bytes, size_t l
 
 void cprom__line_add(struct cprom__line *line, const char *text) { cprom__line_add_bytes(line, text, strlen(text)); }
 
+void cprom__line_add_cut(struct cprom__line *line, const char *bytes, size_t len, size_t max)
+{
+    size_t n = len < max ? len : max;
+    while (n && n < len && ((unsigned char)bytes[n] & 0xc0) == 0x80) n--; /* not within a character */
+    cprom__line_add_bytes(line, bytes, n);
+    if (n < len) cprom__line_add(line, "...");
+}
+
 void cprom__line_join(struct cprom__line *line, ...)
 {
     va_list args;

@@ -18,5 +18,7 @@ void cprom__line_join(struct cprom__line *line, ...);
 /* Appends; control characters become '?', so that a line stays one line. */
 void cprom__line_add(struct cprom__line *line, const char *text);
 void cprom__line_add_bytes(struct cprom__line *line, const char *bytes, size_t len);
+/* Appends about `max` bytes at most, with "..." for the rest: so that what comes behind, the reason, has its place. */
+void cprom__line_add_cut(struct cprom__line *line, const char *bytes, size_t len, size_t max);
 
 #endif

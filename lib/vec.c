@@ -26,7 +26,8 @@ static unsigned cells_of(const struct cprom__desc *desc)
 static void free_content(struct cprom_vec *vec)
 {
     cprom__map_free(&vec->map, &vec->registry->allocator);
-    if (vec->plain) atomic_fetch_sub_explicit(&vec->plain->refs, CPROM__REF, memory_order_relaxed);
+    /* release: pairs with the acquire in reclaim.c's reachable(); the vector's users come before the reuse. */
+    if (vec->plain) atomic_fetch_sub_explicit(&vec->plain->refs, CPROM__REF, memory_order_release);
     cprom__order_free(&vec->order, &vec->registry->reclaimer);
 }
 
@@ -212,7 +213,7 @@ static cprom_status order_labels(struct cprom_vec *vec, cprom_labels labels, con
     if (labels.n != desc->n_labels) return CPROM_ELABELS;
     memset(values, 0, CPROM_LABELS_MAX * sizeof *values);
     for (size_t i = 0; i < labels.n; i++) {
-        if (!labels.v[i].name || !labels.v[i].value) return CPROM_ELABELS;
+        if (!labels.v || !labels.v[i].name || !labels.v[i].value) return CPROM_ELABELS;
         size_t index = cprom__desc_label(desc, labels.v[i].name);
         if (index == desc->n_labels || values[index]) return CPROM_ELABELS;
         values[index] = labels.v[i].value;
@@ -245,7 +246,7 @@ cprom_status cprom__match_resolve(struct cprom_vec *vec, cprom_labels labels, st
     match->n = 0;
     if (labels.n > desc->n_labels) return CPROM_ELABELS;
     for (size_t i = 0; i < labels.n; i++) {
-        if (!labels.v[i].name || !labels.v[i].value) return CPROM_ELABELS;
+        if (!labels.v || !labels.v[i].name || !labels.v[i].value) return CPROM_ELABELS;
         match->label[i] = cprom__desc_label(desc, labels.v[i].name);
         if (match->label[i] == desc->n_labels) return CPROM_ELABELS;
         for (size_t k = 0; k < i; k++) {
@@ -302,6 +303,7 @@ size_t cprom__vec_remove_matching(struct cprom_vec *vec, const struct cprom__mat
         }
         if (more) cprom__map_tidy(&vec->map, &vec->registry->reclaimer, hash);
         pthread_mutex_unlock(&vec->map_lock);
+        CPROM__SEAM(CPROM__SEAM_MATCH_WALKS);
     }
     atomic_fetch_add_explicit(&vec->removed[reason], removed, memory_order_relaxed);
     return removed;
@@ -347,7 +349,7 @@ cprom_status cprom_registry_delete_matching(cprom_registry *registry, cprom_labe
     if (removed) *removed = 0;
     if (!registry || !labels.n) return CPROM_EINVAL;
     for (size_t i = 0; i < labels.n; i++) {
-        if (!labels.v[i].name || !labels.v[i].value) return CPROM_ELABELS;
+        if (!labels.v || !labels.v[i].name || !labels.v[i].value) return CPROM_ELABELS;
         for (size_t k = 0; k < i; k++) {
             if (strcmp(labels.v[i].name, labels.v[k].name) == 0) return CPROM_ELABELS;
         }

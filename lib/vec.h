@@ -32,7 +32,7 @@ struct cprom_vec {
     struct cprom__map map;
     struct cprom__order order;     /* guarded by the registry's order lock, but for the intake */
 
-    _Atomic bool gone;             /* unregistered; release, pairs with the gather's acquire */
+    _Atomic bool gone;             /* unregistered, before its series die; release, pairs with the gather's acquires */
     _Atomic size_t listed;         /* family lists that it is in */
     _Atomic size_t refs;           /* being listed, and each series */
     _Atomic size_t live;           /* series in the map; changed under the map's lock */

@@ -141,6 +141,9 @@ has_sanitizers() {
     echo "$hello" | compiles clang c -fsanitize=address,undefined && echo "$hello" | compiles clang c -fsanitize=thread
 }
 
+# A second reader of pages, for test_promtool; it is the distribution's Python that has it.
+has_python_client() { /usr/bin/python3 -c 'import prometheus_client' >/dev/null 2>&1; }
+
 has_comma_locale() { [ "$(LC_ALL=de_DE.UTF-8 locale decimal_point 2>/dev/null)" = , ]; }
 
 prepare_tools() {
@@ -151,6 +154,7 @@ prepare_tools() {
     have ninja || have make || missing="$missing ninja-build"
     has_cmocka || missing="$missing libcmocka-dev"
     has_comma_locale || { have localedef && [ -e /usr/share/i18n/locales/de_DE ]; } || missing="$missing locales"
+    has_python_client || missing="$missing python3-prometheus-client"
     if [ "$quick" = no ]; then
         echo "$hello" | compiles clang c || missing="$missing clang"
         have valgrind || missing="$missing valgrind libc6-dbg"

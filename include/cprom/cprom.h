@@ -574,9 +574,12 @@ CPROM_API cprom_status cprom_counter_vec_get(cprom_counter_vec *vec, cprom_strs 
 typedef struct cprom_histogram cprom_histogram;
 typedef struct cprom_histogram_vec cprom_histogram_vec;
 
-/* Fills `bounds` with n ascending bounds: start, start + width, … EINVAL: n is 0, width not above 0, not finite. */
+/*
+ * Fills `bounds` with n ascending bounds: start, start + width, … EINVAL: n is 0, width not above 0 or too small
+ * for a double beside start, not finite.
+ */
 CPROM_API cprom_status cprom_bounds_linear(double start, double width, size_t n, double *bounds);
-/* start, start * factor, … EINVAL: n is 0, start not above 0, factor not above 1, not finite. */
+/* start, start * factor, … EINVAL: n is 0, start not above 0, factor not above 1 or too close to it, not finite. */
 CPROM_API cprom_status cprom_bounds_exponential(double start, double factor, size_t n, double *bounds);
 
 CPROM_API cprom_status cprom_histogram_new(cprom_registry *registry, const cprom_opts *opts, cprom_histogram **histogram);

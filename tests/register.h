@@ -1,0 +1,91 @@
+/*
+ * The ways to register a family, behind one function.
+ */
+#ifndef CPROM_TESTS_REGISTER_H
+#define CPROM_TESTS_REGISTER_H
+
+#include "cprom_test.h"
+
+enum form {
+    PLAIN = 1,    /* cprom_gauge_new() … */
+    VEC = 2,      /* cprom_gauge_vec_new() … */
+    FUNC = 4,     /* cprom_gauge_func_new() … */
+    DECLARED = 8, /* a collector's desc */
+    INSTRUMENTS = PLAIN | VEC | FUNC,
+    ALL = INSTRUMENTS | DECLARED
+};
+
+static inline const char *form_name(enum form form)
+{
+    return form == PLAIN ? "plain" : form == VEC ? "vector" : form == FUNC ? "func" : "declared";
+}
+
+static inline double zero(void *ctx) { return 0; }
+static inline cprom_status collect_nothing(void *ctx, cprom_scrape *out) { return CPROM_OK; }
+
+/* Whether the form can say what the options say. */
+static inline bool fits(enum form form, cprom_type type, const cprom_opts *opts)
+{
+    switch (form) {
+    case PLAIN: return !opts->labels[0];
+    case FUNC: return !opts->labels[0] && (type == CPROM_COUNTER || type == CPROM_GAUGE);
+    case DECLARED: return !opts->bounds && !opts->n_bounds;
+    default: return true;
+    }
+}
+
+/* Registers; asserts that the instrument is set exactly if there is one. A collector is named after the family. */
+static inline cprom_status try_register(cprom_registry *registry, enum form form, cprom_type type,
+                                        const cprom_opts *opts)
+{
+    static int garbage;
+    void *made = &garbage;
+    cprom_status status;
+    if (form == DECLARED) {
+        cprom_desc desc = {
+            .size = sizeof desc, .name = opts->name, .help = opts->help, .unit = opts->unit, .type = type};
+        memcpy(desc.labels, opts->labels, sizeof desc.labels);
+        cprom_collector_opts collector = CPROM_INIT(cprom_collector_opts);
+        char name[256];
+        snprintf(name, sizeof name, "collector of %s", opts->name ? opts->name : "nothing");
+        collector.name = name;
+        collector.collect = collect_nothing;
+        collector.descs = &desc;
+        collector.n_descs = 1;
+        return cprom_collector_new(registry, &collector);
+    }
+    if (form == FUNC) {
+        return type == CPROM_COUNTER ? cprom_counter_func_new(registry, opts, zero, NULL)
+                                     : cprom_gauge_func_new(registry, opts, zero, NULL);
+    }
+    switch (type) {
+    case CPROM_COUNTER:
+        status = form == PLAIN ? cprom_counter_new(registry, opts, (cprom_counter **)&made)
+                               : cprom_counter_vec_new(registry, opts, (cprom_counter_vec **)&made);
+        break;
+    case CPROM_HISTOGRAM:
+        status = form == PLAIN ? cprom_histogram_new(registry, opts, (cprom_histogram **)&made)
+                               : cprom_histogram_vec_new(registry, opts, (cprom_histogram_vec **)&made);
+        break;
+    case CPROM_SUMMARY:
+        status = form == PLAIN ? cprom_summary_new(registry, opts, (cprom_summary **)&made)
+                               : cprom_summary_vec_new(registry, opts, (cprom_summary_vec **)&made);
+        break;
+    default:
+        status = form == PLAIN ? cprom_gauge_new(registry, opts, (cprom_gauge **)&made)
+                               : cprom_gauge_vec_new(registry, opts, (cprom_gauge_vec **)&made);
+        break;
+    }
+    assert_ptr_not_equal(made, &garbage);
+    assert_int_equal(made != NULL, status == CPROM_OK);
+    return status;
+}
+
+static inline cprom_stats stats_of(cprom_registry *registry)
+{
+    cprom_stats stats = CPROM_INIT(cprom_stats);
+    assert_ok(cprom_registry_stats(registry, &stats));
+    return stats;
+}
+
+#endif
