@@ -212,13 +212,12 @@ enum cprom__run cprom__collector_run(struct cprom__collector *collector, struct 
     struct cprom_registry *registry = scrape->registry;
     enum cprom__run run = CPROM__RUN_DONE;
     *duration = 0;
-    if (scrape->deadline != INT64_MAX && cprom__monotonic_now(registry) >= scrape->deadline) return CPROM__RUN_LATE;
+    if (scrape->deadline != INT64_MAX && cprom__monotonic_now(registry) >= scrape->deadline) run = CPROM__RUN_LATE;
     pthread_mutex_lock(&registry->collect_lock);
     while (collector->running && !collector->gone && run == CPROM__RUN_DONE) {
         if (!wait_until(registry, scrape->deadline)) run = CPROM__RUN_LATE;
     }
     if (collector->gone) run = CPROM__RUN_GONE;
-    else if (!collector->running) run = CPROM__RUN_DONE;
     if (run == CPROM__RUN_DONE) collector->running = true;
     pthread_mutex_unlock(&registry->collect_lock);
     if (run != CPROM__RUN_DONE) return run;

@@ -4,7 +4,7 @@
 
 static struct cprom_series *series_of(const cprom_counter *counter) { return (struct cprom_series *)counter; }
 
-static void add(struct cprom_series *series, double amount)
+void cprom__counter_add(struct cprom_series *series, double amount)
 {
     unsigned stripe;
     if (!series->striped) cprom__cell_add_shared(&series->value, amount);
@@ -43,7 +43,7 @@ cprom_status cprom_counter_vec_new(cprom_registry *registry, const cprom_opts *o
 void cprom_counter_inc(cprom_counter *counter)
 {
     struct cprom_series *series = series_of(counter);
-    if (series && cprom__series_live(series)) add(series, 1);
+    if (series && cprom__series_live(series)) cprom__counter_add(series, 1);
 }
 
 void cprom_counter_add(cprom_counter *counter, double amount)
@@ -51,7 +51,7 @@ void cprom_counter_add(cprom_counter *counter, double amount)
     struct cprom_series *series = series_of(counter);
     if (!series) return;
     if (CPROM__UNLIKELY(!is_increment(amount))) cprom__vec_drop(series->vec, CPROM__DROP_INVALID);
-    else if (cprom__series_live(series)) add(series, amount);
+    else if (cprom__series_live(series)) cprom__counter_add(series, amount);
 }
 
 double cprom_counter_value(const cprom_counter *counter) { return counter ? cprom__counter_read(series_of(counter)) : 0; }
@@ -66,7 +66,7 @@ cprom_status cprom_counter_vec_add(cprom_counter_vec *vec, cprom_strs values, do
     }
     cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
     if (status) return status;
-    add(use.series, amount);
+    cprom__counter_add(use.series, amount);
     cprom__series_release(&use);
     return CPROM_OK;
 }

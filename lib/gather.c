@@ -17,10 +17,14 @@ struct part {
     uint64_t *words; /* for what sorted rows have beside themselves; moves on as they are filled */
     size_t sorted;   /* the first rows, which are in order; behind them the tail */
     uint32_t tail;   /* series that came in after the sort */
+    bool timed;      /* the vector has a ttl or lets series linger */
+    struct cprom__row *over; /* behind the last of those that are over; they grow down from the end of the rows' room */
+    size_t n_over;
 };
 
 struct taking {
     struct cprom__snapshot *snapshot;
+    int64_t now; /* read before the gate, where a vector is timed */
     struct part *parts;
     size_t n;
 };
@@ -55,14 +59,20 @@ static void copy_row(struct cprom__row *row, const struct cprom_series *series, 
     }
 }
 
-static bool is_dead(const struct cprom_series *series)
+/* Whether the page shows the series. What is over is put aside, where there is room. */
+static bool is_shown(struct part *part, const struct cprom_series *series, int64_t now)
 {
-    /* acquire: pairs with the release in cprom__series_kill(); see the second look at `gone` in copy_all(). */
-    return atomic_load_explicit(&series->life, memory_order_acquire) & CPROM__LIFE_DEAD;
+    /* acquire: pairs with the release in cprom__vec_kill(); see the second look at `gone` in copy_all(). */
+    uint64_t life = atomic_load_explicit(&series->life, memory_order_acquire);
+    if (CPROM__LIKELY(!part->timed)) return !(life & (CPROM__LIFE_DEAD | CPROM__LIFE_HIDDEN));
+    bool over, shown = cprom__series_shown(series, now, &over);
+    /* A lingering series that is over has no row, so that there is room for one that is over as well. */
+    if (over) (part->over - ++part->n_over)->series = series;
+    return shown;
 }
 
 /* Copies the sorted series; those that are dead drop out of the order. Cannot fail: the rows are there. */
-static void copy_sorted(struct part *part, uint64_t death)
+static void copy_sorted(struct part *part, uint64_t death, int64_t now)
 {
     struct cprom_vec *vec = part->vec;
     struct cprom__reclaimer *reclaimer = &vec->registry->reclaimer;
@@ -80,12 +90,12 @@ static void copy_sorted(struct part *part, uint64_t death)
             else if (next && i + AHEAD - n < next->n) CPROM__PREFETCH(cprom__slab_at(slab, next->refs[i + AHEAD - n]));
             uint32_t ref = chunk->refs[i];
             struct cprom_series *series = cprom__slab_at(slab, ref);
-            if (CPROM__UNLIKELY(is_dead(series))) {
-                if (cprom__series_unlinked(series)) cprom__chain_add(reclaimer, &dead, ref, death);
-                else chunk->refs[kept++] = ref;
+            if (CPROM__UNLIKELY(cprom__series_unlinked(series))) {
+                cprom__chain_add(reclaimer, &dead, ref, death);
                 continue;
             }
             chunk->refs[kept++] = ref;
+            if (CPROM__UNLIKELY(!is_shown(part, series, now))) continue;
             copy_row(&part->group.rows[n_rows++], series, part->words);
             part->words += words_each;
         }
@@ -100,14 +110,14 @@ static void copy_sorted(struct part *part, uint64_t death)
 }
 
 /* Copies what was created since the sort, in no order; false: out of memory. */
-static bool copy_tail(struct part *part, struct cprom__arena *memory)
+static bool copy_tail(struct part *part, struct cprom__arena *memory, int64_t now)
 {
     struct cprom__slab *slab = &part->vec->registry->slab;
     struct cprom__group *group = &part->group;
     size_t n = 0, words_each = words_of(part->vec);
     for (uint32_t ref = part->tail; ref; n++) ref = ((struct cprom_series *)cprom__slab_at(slab, ref))->next;
-    if (group->n_rows + n > part->room) {
-        part->room = group->n_rows + n;
+    if (group->n_rows + part->n_over + n > part->room) {
+        part->room = group->n_rows + n; /* what is over stays in the old rows */
         struct cprom__row *rows = cprom__arena_alloc(memory, part->room * sizeof *rows);
         if (!rows) return false;
         memcpy(rows, group->rows, group->n_rows * sizeof *rows);
@@ -117,8 +127,9 @@ static bool copy_tail(struct part *part, struct cprom__arena *memory)
     if (!words) return false;
     for (uint32_t ref = part->tail; ref;) {
         const struct cprom_series *series = cprom__slab_at(slab, ref);
+        bool over;
         ref = series->next;
-        if (is_dead(series)) continue;
+        if (!cprom__series_shown(series, now, &over)) continue; /* if over, the next gather sees to it */
         copy_row(&group->rows[group->n_rows++], series, words);
         words += words_each;
     }
@@ -159,6 +170,7 @@ static bool reserve_rows(struct part *part, struct cprom__arena *memory)
     size_t n = part->vec->order.n_sorted_series;
     part->room = n + TAIL_ROOM;
     part->group.rows = cprom__arena_alloc(memory, part->room * sizeof *part->group.rows);
+    part->over = part->group.rows + part->room;
     part->words = cprom__arena_alloc(memory, n * words_of(part->vec) * sizeof *part->words);
     return part->group.rows && part->words;
 }
@@ -201,8 +213,8 @@ static bool copy_all(struct taking *taking)
         /* acquire: pairs with the release in cprom__vec_detach(). */
         if (atomic_load_explicit(&part->vec->gone, memory_order_acquire)) continue;
         CPROM__SEAM(CPROM__SEAM_GATHER_VECTOR);
-        copy_sorted(part, snapshot->pin.snapshot - 1);
-        if (part->tail && !copy_tail(part, &snapshot->memory)) return false;
+        copy_sorted(part, snapshot->pin.snapshot - 1, taking->now);
+        if (part->tail && !copy_tail(part, &snapshot->memory, taking->now)) return false;
         /* Unregistering does not wait for the gate. If it killed a series under this copying, the flag is seen here. */
         if (atomic_load_explicit(&part->vec->gone, memory_order_acquire)) part->group.n_rows = part->sorted = 0;
     }
@@ -215,6 +227,9 @@ static cprom_status take(struct taking *taking)
     struct cprom_registry *registry = snapshot->registry;
     pthread_mutex_lock(&registry->order_lock);
     bool done = prepare(taking);
+    for (size_t i = 0; i < taking->n && !taking->now; i++) {
+        if (taking->parts[i].timed) taking->now = cprom__monotonic_now(registry);
+    }
     if (done) {
         cprom__gate_enter(&registry->gate);
         done = copy_all(taking);
@@ -225,6 +240,7 @@ static cprom_status take(struct taking *taking)
     if (!done || !snapshot->groups) return CPROM_ENOMEM;
     for (size_t i = 0; i < taking->n; i++) {
         struct part *part = &taking->parts[i];
+        for (size_t k = 1; k <= part->n_over; k++) cprom__vec_expire(part->vec, (part->over - k)->series, taking->now);
         if (!sort_tail(part, &snapshot->memory)) return CPROM_ENOMEM;
         if (part->group.n_rows) snapshot->groups[snapshot->n_groups++] = part->group;
     }
@@ -241,7 +257,8 @@ static bool taking_init(struct taking *taking, struct cprom__snapshot *snapshot,
 
 static void taking_add(struct taking *taking, struct cprom_vec *vec)
 {
-    taking->parts[taking->n++] = (struct part){.vec = vec, .group = {.desc = vec->desc}};
+    taking->parts[taking->n++] = (struct part){
+        .vec = vec, .group = {.desc = vec->desc}, .timed = vec->ttl || vec->linger};
 }
 
 static cprom_status snapshot_init(struct cprom__snapshot *snapshot, struct cprom_registry *registry)

@@ -29,7 +29,7 @@ static size_t bucket_of(const struct cprom__desc *desc, double value)
     return below;
 }
 
-static void observe(struct cprom_series *series, double value)
+void cprom__histogram_observe(struct cprom_series *series, double value)
 {
     const struct cprom__desc *desc = series->vec->desc;
     size_t bucket = bucket_of(desc, value), sum = desc->n_bounds + 1;
@@ -120,7 +120,7 @@ cprom_status cprom_histogram_vec_new(cprom_registry *registry, const cprom_opts 
 void cprom_histogram_observe(cprom_histogram *histogram, double value)
 {
     struct cprom_series *series = series_of(histogram);
-    if (series && cprom__series_live(series)) observe(series, value);
+    if (series && cprom__series_live(series)) cprom__histogram_observe(series, value);
 }
 
 uint64_t cprom_histogram_bucket(const cprom_histogram *histogram, size_t index)
@@ -144,7 +144,7 @@ cprom_status cprom_histogram_vec_observe(cprom_histogram_vec *vec, cprom_strs va
     if (!vec) return CPROM_EINVAL;
     cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
     if (status) return status;
-    observe(use.series, value);
+    cprom__histogram_observe(use.series, value);
     cprom__series_release(&use);
     return CPROM_OK;
 }

@@ -16,4 +16,9 @@ double cprom__histogram_read(const struct cprom_series *series, uint64_t *bucket
 
 double cprom__summary_read(const struct cprom_series *series, uint64_t *count);
 
+/* The updates, for a series that the caller may use. */
+void cprom__counter_add(struct cprom_series *series, double amount);
+void cprom__histogram_observe(struct cprom_series *series, double value);
+void cprom__summary_observe(struct cprom_series *series, double value);
+
 #endif

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "reclaim.h"
+#include "thread.h"
 
 #define CPROM__SEGMENT_MAX 1024u
 #define CPROM__ENTRY_EMPTY 0u
@@ -71,6 +72,12 @@ static inline uint32_t cprom__probe_next(struct cprom__probe *probe)
         if (entry == CPROM__ENTRY_EMPTY) return 0;
         if ((uint32_t)(entry >> 32) == probe->hash && entry != CPROM__ENTRY_DEAD) return (uint32_t)entry;
     }
+}
+
+static inline void cprom__map_prefetch(struct cprom__map *map, uint32_t hash)
+{
+    struct cprom__probe probe = cprom__map_probe(map, hash);
+    if (probe.segment) CPROM__PREFETCH(&probe.segment->entries[hash & probe.segment->mask]);
 }
 
 /* Makes room for one more entry; false: out of memory, nothing changed. */

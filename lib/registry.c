@@ -149,6 +149,8 @@ static void init(struct cprom_registry *registry, const cprom_registry_opts *o)
     cprom__gate_init(&registry->gate);
     atomic_init(&registry->epoch, EPOCH_FIRST);
     pthread_mutex_init(&registry->order_lock, NULL);
+    pthread_mutex_init(&registry->updates_lock, NULL);
+    registry->updates.next = registry->updates.prev = &registry->updates;
     pthread_mutex_init(&registry->families_lock, NULL);
     pthread_mutex_init(&registry->collect_lock, NULL);
     pthread_condattr_t attr;
@@ -165,6 +167,7 @@ static void destroy(struct cprom_registry *registry)
     pthread_cond_destroy(&registry->collect_cond);
     pthread_mutex_destroy(&registry->collect_lock);
     pthread_mutex_destroy(&registry->families_lock);
+    pthread_mutex_destroy(&registry->updates_lock);
     pthread_mutex_destroy(&registry->order_lock);
     cprom__gate_destroy(&registry->gate);
     cprom__reclaimer_destroy(&registry->reclaimer);
@@ -340,6 +343,7 @@ cprom_status cprom_registry_stats(cprom_registry *registry, cprom_stats *out)
     stats.bytes = atomic_load_explicit(&registry->allocator.bytes, memory_order_relaxed);
     stats.gathers = atomic_load_explicit(&registry->gathers, memory_order_relaxed);
     stats.collector_failures = atomic_load_explicit(&registry->collector_failures, memory_order_relaxed);
+    stats.updates_folded = atomic_load_explicit(&registry->folded, memory_order_relaxed);
     uint64_t *const dropped[CPROM__DROPS] = {&stats.dropped_nomem, &stats.dropped_limit, &stats.dropped_invalid,
                                              &stats.dropped_detached, &stats.dropped_stale};
     for (int i = 0; i < CPROM__DROPS; i++) {

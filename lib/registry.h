@@ -1,7 +1,7 @@
 /*
  * A registry's inside. Lock order, outermost first (docs/concurrency.md):
  *
- *   order_lock > gate > a vector's map_lock > reclaimer.lock, slab.lock, cells.lock
+ *   order_lock > gate > a vector's map_lock > reclaimer.lock, slab.lock, cells.lock, updates_lock
  *   collect_lock and families_lock: never together with any other
  */
 #ifndef CPROM_LIB_REGISTRY_H
@@ -27,6 +27,12 @@ enum cprom__drop {
     CPROM__DROPS
 };
 
+/* A ring. */
+struct cprom__live_updates {
+    struct cprom__live_updates *next, *prev;
+    uint64_t created;
+};
+
 extern const char *const cprom__drop_names[CPROM__DROPS];
 
 struct cprom_registry {
@@ -50,6 +56,10 @@ struct cprom_registry {
 
     pthread_mutex_t order_lock; /* guards the order of every vector; waited for by gathers, tried by others */
 
+    pthread_mutex_t updates_lock;       /* guards the next two; held for a few instructions */
+    struct cprom__live_updates updates; /* not yet committed or abandoned, oldest first */
+    uint64_t update_count;              /* numbers updates and events, in one order */
+
     pthread_mutex_t families_lock;      /* guards the pointer; held for a bounded time */
     struct cprom__families *families;   /* never NULL but after cprom_registry_free() */
 
@@ -61,7 +71,7 @@ struct cprom_registry {
 
     /* statistics; relaxed */
     _Atomic uint64_t dropped[CPROM__DROPS];
-    _Atomic uint64_t created, removed, live, gathers, collector_failures;
+    _Atomic uint64_t created, removed, live, gathers, collector_failures, folded;
 };
 
 /* Another holder. The caller is one already, or owns the registry. */

@@ -3,31 +3,54 @@
 #include <string.h>
 
 #include "names.h"
+#include "owner.h"
 #include "vec.h"
 
 #define STRIPED_CELLS_MAX 256u /* of one vector: beyond, cache misses cost more than sharing does */
 
 /* ---- label values ---- */
 
+static void measure(struct cprom_vec *vec, const char *const *v, struct cprom__values *values)
+{
+    const struct cprom__hash_key *key = &vec->registry->key;
+    uint64_t state = key->k[0];
+    values->n = vec->desc->n_labels;
+    for (size_t i = 0; i < values->n; i++) {
+        size_t len = strlen(v[i]);
+        values->v[i] = v[i];
+        /* One that is too long is refused when it is to be created; until then any length that differs will do. */
+        values->len[i] = len <= CPROM_VALUE_MAX ? (uint32_t)len : CPROM_VALUE_MAX + 1;
+        state = cprom__hash_value(state, key, v[i], values->len[i]);
+    }
+    values->hash = (uint32_t)(cprom__hash_end(state, key) >> 32);
+}
+
 cprom_status cprom__values_measure(struct cprom_vec *vec, cprom_strs strs, struct cprom__values *values)
 {
     if (strs.n != vec->desc->n_labels) return CPROM_ELABELS;
-    const struct cprom__hash_key *key = &vec->registry->key;
-    uint64_t state = key->k[0];
     for (size_t i = 0; i < strs.n; i++) {
         if (!strs.v || !strs.v[i]) return CPROM_ELABELS;
-        size_t len = strlen(strs.v[i]);
-        values->v[i] = strs.v[i];
-        /* One that is too long is refused when it is to be created; until then any length that differs will do. */
-        values->len[i] = len <= CPROM_VALUE_MAX ? (uint32_t)len : CPROM_VALUE_MAX + 1;
-        state = cprom__hash_value(state, key, strs.v[i], values->len[i]);
     }
-    values->n = strs.n;
-    values->hash = (uint32_t)(cprom__hash_end(state, key) >> 32);
+    measure(vec, strs.v, values);
     return CPROM_OK;
 }
 
-static cprom_status check_values(const struct cprom__values *values)
+void cprom__values_other(struct cprom_vec *vec, struct cprom__values *values)
+{
+    const char *other[CPROM_LABELS_MAX];
+    for (size_t i = 0; i < vec->desc->n_labels; i++) other[i] = "other";
+    measure(vec, other, values);
+}
+
+static bool is_other(const struct cprom__values *values)
+{
+    for (size_t i = 0; i < values->n; i++) {
+        if (strcmp(values->v[i], "other") != 0) return false;
+    }
+    return true;
+}
+
+cprom_status cprom__values_check(const struct cprom__values *values)
 {
     for (size_t i = 0; i < values->n; i++) {
         if (values->len[i] > CPROM_VALUE_MAX || !cprom__is_utf8(values->v[i], values->len[i])) return CPROM_EUTF8;
@@ -53,15 +76,17 @@ static void give_stripes_back(struct cprom_series *series)
     atomic_fetch_sub_explicit(&vec->striped_cells, vec->n_cells, memory_order_relaxed);
 }
 
-/* A series that nobody else knows yet, with one reference. NULL: out of memory. */
+/* A hidden series that nobody else knows yet, with one reference. NULL: out of memory. */
 static struct cprom_series *series_make(struct cprom_vec *vec, const struct cprom__values *values, uint32_t *ref)
 {
     struct cprom_registry *registry = vec->registry;
     size_t len = cprom__desc_text_len(vec->desc, values);
     bool striped = take_stripes(vec);
     bool own_cells = !striped && vec->n_cells > 1;
-    size_t cells_at = (sizeof(struct cprom_series) + len + 7) & ~(size_t)7;
-    size_t size = own_cells ? cells_at + vec->n_cells * sizeof(cprom__cell) : sizeof(struct cprom_series) + len;
+    size_t cells_at = cprom__series_tail(len), size = sizeof(struct cprom_series) + len;
+    if (own_cells || vec->has_extra) size = cells_at;
+    if (own_cells) size += vec->n_cells * sizeof(cprom__cell);
+    if (vec->has_extra) size += sizeof(struct cprom__extra);
     struct cprom_series *series = cprom__slab_alloc(&registry->slab, size, ref);
     cprom__cell *cells = striped && series ? cprom__cells_new(&registry->cells, vec->n_cells) : NULL;
     if (!series || (striped && !cells)) {
@@ -69,9 +94,9 @@ static struct cprom_series *series_make(struct cprom_vec *vec, const struct cpro
         if (striped) atomic_fetch_sub_explicit(&vec->striped_cells, vec->n_cells, memory_order_relaxed);
         return NULL;
     }
-    atomic_init(&series->life, atomic_load_explicit(vec->epoch, memory_order_relaxed));
+    atomic_init(&series->life, CPROM__LIFE_HIDDEN);
     series->vec = vec;
-    series->birth = cprom__snapshot_now(&registry->reclaimer);
+    series->birth = 0;
     atomic_init(&series->refs, CPROM__REF);
     series->next = 0;
     series->hash = values->hash;
@@ -88,6 +113,11 @@ static struct cprom_series *series_make(struct cprom_vec *vec, const struct cpro
         for (unsigned i = 0; i < vec->n_cells; i++) atomic_init(&series->cells[i], 0);
     } else {
         atomic_init(&series->value, cprom__bits(0));
+    }
+    if (vec->has_extra) {
+        struct cprom__extra *extra = cprom__series_extra(series);
+        atomic_init(&extra->touched, 0);
+        atomic_init(&extra->until, 0);
     }
     atomic_fetch_add_explicit(&vec->refs, 1, memory_order_relaxed);
     return series;
@@ -127,41 +157,82 @@ void cprom_series_unref(cprom_series *series)
 
 bool cprom__series_touch(struct cprom_series *series)
 {
-    uint64_t epoch = atomic_load_explicit(series->vec->epoch, memory_order_relaxed);
+    struct cprom_vec *vec = series->vec;
+    uint64_t epoch = atomic_load_explicit(vec->epoch, memory_order_relaxed);
     uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
+    if (life & CPROM__LIFE_TIMED) {
+        /* seq_cst, both: pairs with cprom__vec_expire(), which marks the series first and then looks at the time. */
+        struct cprom__extra *extra = cprom__series_extra(series);
+        atomic_store_explicit(&extra->touched, cprom__monotonic_now(vec->registry), memory_order_seq_cst);
+        life = atomic_load_explicit(&series->life, memory_order_seq_cst);
+    }
     do {
-        if (life & CPROM__LIFE_DEAD) return false;
+        if (life & (CPROM__LIFE_DEAD | CPROM__LIFE_HIDDEN | CPROM__LIFE_DYING)) return false;
         if (life >= epoch) return true;
         /* A removal that looks at the touch is a CAS of the same word, so that one of the two comes first. */
-    } while (!atomic_compare_exchange_weak_explicit(&series->life, &life, epoch, memory_order_relaxed,
-                                                    memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&series->life, &life, epoch | (life & CPROM__LIFE_TIMED),
+                                                    memory_order_relaxed, memory_order_relaxed));
     return true;
+}
+
+static bool is_looked_at(const struct cprom_series *series)
+{
+    uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
+    return (life & CPROM__LIFE_DYING) && !(life & CPROM__LIFE_DEAD);
+}
+
+bool cprom__series_touch_held(struct cprom_series *series)
+{
+    struct cprom_vec *vec = series->vec;
+    bool live = cprom__series_touch(series);
+    while (!live && is_looked_at(series)) {
+        /* Somebody looks whether it is expired, under this lock, and will see that it is held. */
+        pthread_mutex_lock(&vec->map_lock);
+        pthread_mutex_unlock(&vec->map_lock);
+        live = cprom__series_touch(series);
+    }
+    return live;
 }
 
 bool cprom__series_revive(struct cprom_series *series)
 {
-    if (cprom__series_touch(series)) return true;
-    cprom__vec_drop(series->vec, CPROM__DROP_DETACHED);
-    return false;
+    bool live = cprom__series_touch_held(series);
+    if (!live) cprom__vec_drop(series->vec, CPROM__DROP_DETACHED);
+    return live;
 }
 
-void cprom__series_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref)
+void cprom__series_unlink(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref)
 {
-    /* release: who sees the series dead also sees `gone`, if that is why. Pairs with is_dead() in gather.c. */
-    atomic_fetch_or_explicit(&series->life, CPROM__LIFE_DEAD, memory_order_release);
-    CPROM__SEAM(CPROM__SEAM_KILL_MARKED);
     if (ref) cprom__map_remove(&vec->map, series->hash, ref);
-    atomic_fetch_sub_explicit(&vec->live, 1, memory_order_relaxed);
+    if (vec->has_owner) cprom__owner_remove(vec, series);
     atomic_fetch_add_explicit(&vec->dead, 1, memory_order_relaxed);
     /* release: pairs with the acquire in cprom__series_unlinked(); retired only after it has left the map. */
     atomic_fetch_or_explicit(&series->life, CPROM__LIFE_UNLINKED, memory_order_release);
-    atomic_fetch_sub_explicit(&vec->registry->live, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&vec->registry->removed, 1, memory_order_relaxed);
+}
+
+void cprom__series_end_linger(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref)
+{
+    atomic_fetch_and_explicit(&series->life, ~(uint64_t)CPROM__LIFE_LINGER, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&vec->lingering, 1, memory_order_relaxed);
+    cprom__series_unlink(vec, series, ref);
+}
+
+/* Under the map's lock: a series whose labels are used again lingers no longer. */
+static void end_linger_of(struct cprom_vec *vec, const struct cprom_series *again)
+{
+    if (!atomic_load_explicit(&vec->lingering, memory_order_relaxed)) return;
+    struct cprom__probe probe = cprom__map_probe(&vec->map, again->hash);
+    for (uint32_t ref; (ref = cprom__probe_next(&probe)) != 0;) {
+        struct cprom_series *series = cprom__slab_at(&vec->registry->slab, ref);
+        if (series == again || series->len != again->len || memcmp(series->text, again->text, again->len) != 0) continue;
+        cprom__series_end_linger(vec, series, ref);
+        return;
+    }
 }
 
 /* ---- finding and creating ---- */
 
-/* In a read section or under the map's lock. */
+/* In a read section or under the map's lock. Lingering series are not found: their labels are free. */
 static struct cprom_series *find(struct cprom_vec *vec, const struct cprom__values *values)
 {
     struct cprom__probe probe = cprom__map_probe(&vec->map, values->hash);
@@ -170,7 +241,7 @@ static struct cprom_series *find(struct cprom_vec *vec, const struct cprom__valu
         struct cprom_series *series = cprom__slab_at(&vec->registry->slab, ref);
         if (!cprom__desc_matches(vec->desc, series->text, series->len, series->escaped, values)) continue;
         CPROM__SEAM(CPROM__SEAM_LOOKUP_PROBES);
-        return series;
+        if (!(atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_LINGER)) return series;
     }
     return NULL;
 }
@@ -183,42 +254,123 @@ static struct cprom_series *find_locked(struct cprom_vec *vec, const struct cpro
     return series;
 }
 
+uint32_t cprom__series_ref(struct cprom_vec *vec, const struct cprom_series *series)
+{
+    struct cprom__probe probe = cprom__map_probe(&vec->map, series->hash);
+    uint32_t ref;
+    while ((ref = cprom__probe_next(&probe)) != 0 && cprom__slab_at(&vec->registry->slab, ref) != series) {
+    }
+    return ref;
+}
+
+static size_t live_of(const struct cprom_vec *vec) { return atomic_load_explicit(&vec->live, memory_order_relaxed); }
+
+/* Under the map's lock. What others are folded into does not count: it is one more. */
+static bool is_full(const struct cprom_vec *vec)
+{
+    bool folded = atomic_load_explicit(&vec->other, memory_order_relaxed);
+    return vec->max_series && live_of(vec) - folded >= vec->max_series;
+}
+
+/* Without the lock; not each full one is seen. */
+static bool is_surely_full(const struct cprom_vec *vec)
+{
+    return vec->max_series && live_of(vec) >= vec->max_series + vec->folds;
+}
+
 void cprom__series_born(struct cprom_vec *vec)
 {
     atomic_fetch_add_explicit(&vec->registry->created, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&vec->registry->live, 1, memory_order_relaxed);
 }
 
-/* Everything that costs time (rendering, allocating) is done before the lock is taken. */
-static cprom_status create(struct cprom_vec *vec, const struct cprom__values *values, struct cprom_series **series)
+static void enter_order(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref)
 {
-    struct cprom_registry *registry = vec->registry;
-    cprom_status status = check_values(values);
+    /* First the number: a page that finds the series in the order has that number or a later one, and pins it. */
+    series->birth = cprom__snapshot_now(&vec->registry->reclaimer);
+    cprom__order_push(&vec->order, series, ref);
+}
+
+/* A hidden series becomes alive; under the map's lock, or before anybody knows it. */
+static void come_alive(struct cprom_vec *vec, struct cprom_series *series)
+{
+    uint64_t life = atomic_load_explicit(vec->epoch, memory_order_relaxed);
+    if (vec->ttl) {
+        life |= CPROM__LIFE_TIMED;
+        atomic_store_explicit(&cprom__series_extra(series)->touched, cprom__monotonic_now(vec->registry),
+                              memory_order_relaxed);
+    }
+    atomic_fetch_add_explicit(&vec->live, 1, memory_order_relaxed);
+    /* release: who touches it may read its time. */
+    atomic_store_explicit(&series->life, life, memory_order_release);
+}
+
+/* Under the map's lock; `ref` 0: not known. */
+static cprom_status reveal_locked(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref, bool exempt,
+                                  bool *born)
+{
+    *born = false;
+    if (!(atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_HIDDEN)) return CPROM_OK;
+    if (!exempt && is_full(vec)) return CPROM_ELIMIT;
+    /* Under this lock: the walk that kills all series of a vector that is gone comes after this, or the flag was set. */
+    if (atomic_load_explicit(&vec->gone, memory_order_acquire)) return CPROM_ENOENT;
+    end_linger_of(vec, series);
+    /* Before anybody can find it alive: what somebody else's update has put into it is on the next page. */
+    enter_order(vec, series, ref ? ref : cprom__series_ref(vec, series));
+    CPROM__SEAM(CPROM__SEAM_CREATE_INSERTS);
+    cprom__series_born(vec);
+    come_alive(vec, series);
+    if (exempt) atomic_store_explicit(&vec->other, series, memory_order_relaxed);
+    *born = true;
+    return CPROM_OK;
+}
+
+/* Puts a made one into the map; under the lock. false: out of memory. */
+static bool link_made(struct cprom_vec *vec, struct cprom_series *made, uint32_t ref)
+{
+    if (!cprom__map_reserve(&vec->map, &vec->registry->reclaimer, made->hash)) return false;
+    if (vec->has_owner) {
+        if (!cprom__owner_reserve(vec, made)) return false;
+        cprom__owner_add(vec, made, ref);
+    }
+    cprom__map_insert(&vec->map, made->hash, ref);
+    return true;
+}
+
+/*
+ * Finds the series under the lock, or makes it; with a reference. Alive, if that is wanted, or at least reserved. All
+ * that costs time (checking, rendering, allocating) is done before the lock is taken.
+ */
+static cprom_status obtain(struct cprom_vec *vec, const struct cprom__values *values, bool alive,
+                           struct cprom_series **series)
+{
+    bool exempt = vec->folds && is_other(values), born = false, linked = false;
+    cprom_status status = cprom__values_check(values);
     if (status) return status;
-    uint32_t ref;
-    struct cprom_series *made = series_make(vec, values, &ref);
+    if (alive && !exempt && is_surely_full(vec)) return CPROM_ELIMIT;
+    uint32_t made_ref;
+    struct cprom_series *made = series_make(vec, values, &made_ref);
     if (!made) return CPROM_ENOMEM;
     CPROM__SEAM(CPROM__SEAM_CREATE_READY);
     pthread_mutex_lock(&vec->map_lock);
     struct cprom_series *there = find_locked(vec, values);
-    bool room = !there && cprom__map_reserve(&vec->map, &registry->reclaimer, values->hash);
-    if (room) {
-        /* In the order first: whoever finds the series in the map, and then opens a page, sees it there. */
-        cprom__order_push(&vec->order, made, ref);
-        CPROM__SEAM(CPROM__SEAM_CREATE_INSERTS);
-        atomic_fetch_add_explicit(&vec->live, 1, memory_order_relaxed);
-        cprom__series_born(vec);
-        cprom__map_insert(&vec->map, values->hash, ref);
+    if (!there) {
+        if (alive && !exempt && is_full(vec)) status = CPROM_ELIMIT;
+        else if (!link_made(vec, made, made_ref)) status = CPROM_ENOMEM;
+        else there = made;
+        linked = !status;
+    }
+    if (!status && alive) {
+        status = reveal_locked(vec, there, there == made ? made_ref : 0, exempt, &born);
+        if (!status) cprom__series_touch(there); /* a sweep comes before or after, but not in between */
     }
     pthread_mutex_unlock(&vec->map_lock);
-    if (!room) {
-        cprom__series_destroy(made, ref);
-        *series = there;
-        return there ? CPROM_OK : CPROM_ENOMEM;
-    }
+    CPROM__SEAM(CPROM__SEAM_CREATE_DONE);
+    if (!linked) cprom__series_destroy(made, made_ref);
+    if (status) cprom__series_unreserve(vec, there);
+    if (!status) *series = there;
     cprom__vec_work(vec);
-    *series = made;
-    return CPROM_OK;
+    return status;
 }
 
 static cprom_status drop(struct cprom_vec *vec, cprom_status status)
@@ -229,13 +381,10 @@ static cprom_status drop(struct cprom_vec *vec, cprom_status status)
     return status;
 }
 
-cprom_status cprom__series_acquire(struct cprom_vec *vec, cprom_strs strs, struct cprom__use *use)
+static cprom_status acquire(struct cprom_vec *vec, const struct cprom__values *values, struct cprom__use *use)
 {
-    struct cprom__values values;
-    cprom_status status = cprom__values_measure(vec, strs, &values);
-    if (status) return drop(vec, status);
     if (CPROM__LIKELY(cprom__read_enter())) {
-        use->series = find(vec, &values);
+        use->series = find(vec, values);
         CPROM__SEAM(CPROM__SEAM_LOOKUP_FOUND);
         if (CPROM__LIKELY(use->series && cprom__series_touch(use->series))) {
             use->reading = true;
@@ -244,19 +393,33 @@ cprom_status cprom__series_acquire(struct cprom_vec *vec, cprom_strs strs, struc
         cprom__read_leave();
     } else {
         pthread_mutex_lock(&vec->map_lock);
-        use->series = find_locked(vec, &values);
+        use->series = find_locked(vec, values);
         pthread_mutex_unlock(&vec->map_lock);
-        if (use->series && cprom__series_touch(use->series)) {
-            use->reading = false;
-            return CPROM_OK;
-        }
-        cprom_series_unref(use->series);
+        use->reading = false;
+        if (use->series && cprom__series_touch(use->series)) return CPROM_OK;
+        cprom__series_unreserve(vec, use->series);
     }
     use->reading = false;
-    status = create(vec, &values, &use->series);
-    if (status) return drop(vec, status);
-    cprom__series_touch(use->series);
-    return CPROM_OK;
+    return obtain(vec, values, true, &use->series);
+}
+
+cprom_status cprom__series_acquire(struct cprom_vec *vec, cprom_strs strs, struct cprom__use *use)
+{
+    struct cprom__values values;
+    cprom_status status = cprom__values_measure(vec, strs, &values);
+    if (!status) status = acquire(vec, &values, use);
+    if (CPROM__UNLIKELY(status == CPROM_ELIMIT && vec->folds)) {
+        atomic_fetch_add_explicit(&vec->registry->folded, 1, memory_order_relaxed);
+        cprom__values_other(vec, &values);
+        status = acquire(vec, &values, use);
+    }
+    return status ? drop(vec, status) : CPROM_OK;
+}
+
+static bool is_there(const struct cprom_series *series)
+{
+    uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
+    return !(life & (CPROM__LIFE_DEAD | CPROM__LIFE_HIDDEN));
 }
 
 cprom_status cprom__series_look(struct cprom_vec *vec, cprom_strs strs, struct cprom__use *use)
@@ -267,16 +430,16 @@ cprom_status cprom__series_look(struct cprom_vec *vec, cprom_strs strs, struct c
     use->reading = cprom__read_enter();
     if (use->reading) {
         use->series = find(vec, &values);
-        if (use->series && !(atomic_load_explicit(&use->series->life, memory_order_relaxed) & CPROM__LIFE_DEAD)) {
-            return CPROM_OK;
-        }
+        if (use->series && is_there(use->series)) return CPROM_OK;
         cprom__read_leave();
         return CPROM_ENOENT;
     }
     pthread_mutex_lock(&vec->map_lock);
     use->series = find_locked(vec, &values);
     pthread_mutex_unlock(&vec->map_lock);
-    return use->series ? CPROM_OK : CPROM_ENOENT;
+    if (use->series && is_there(use->series)) return CPROM_OK;
+    cprom__series_unreserve(vec, use->series);
+    return CPROM_ENOENT;
 }
 
 void cprom__series_release(const struct cprom__use *use)
@@ -291,9 +454,48 @@ struct cprom_series *cprom__series_plain(struct cprom_vec *vec)
     uint32_t ref;
     struct cprom_series *series = series_make(vec, &values, &ref);
     if (!series) return NULL;
-    atomic_store_explicit(&vec->live, 1, memory_order_relaxed);
-    cprom__order_push(&vec->order, series, ref);
+    come_alive(vec, series);
+    enter_order(vec, series, ref);
     return series;
+}
+
+/* ---- what updates reserve ---- */
+
+cprom_status cprom__series_reserve(struct cprom_vec *vec, const struct cprom__values *values,
+                                   struct cprom_series **series)
+{
+    pthread_mutex_lock(&vec->map_lock);
+    *series = find_locked(vec, values);
+    pthread_mutex_unlock(&vec->map_lock);
+    return *series ? CPROM_OK : obtain(vec, values, false, series);
+}
+
+cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *series, bool exempt, bool *born)
+{
+    pthread_mutex_lock(&vec->map_lock);
+    cprom_status status = reveal_locked(vec, series, 0, exempt, born);
+    pthread_mutex_unlock(&vec->map_lock);
+    return status;
+}
+
+void cprom__series_unreserve(struct cprom_vec *vec, struct cprom_series *series)
+{
+    struct cprom__reclaimer *reclaimer = &vec->registry->reclaimer;
+    struct cprom__chain chain = {0, 0, 0};
+    if (!series) return;
+    pthread_mutex_lock(&vec->map_lock);
+    bool hidden = atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_HIDDEN;
+    /* References to a hidden series come and go under this lock, so that one of two that go at once is the last. */
+    if (hidden && atomic_fetch_sub_explicit(&series->refs, CPROM__REF, memory_order_relaxed) == CPROM__REF) {
+        uint32_t ref = cprom__series_ref(vec, series), hash = series->hash;
+        cprom__series_unlink(vec, series, ref);
+        cprom__map_tidy(&vec->map, reclaimer, hash);
+        atomic_fetch_sub_explicit(&vec->dead, 1, memory_order_relaxed); /* it was never in the order */
+        cprom__chain_add(reclaimer, &chain, ref, 0);
+    }
+    pthread_mutex_unlock(&vec->map_lock);
+    cprom__retire_chain(reclaimer, &chain);
+    if (!hidden) cprom_series_unref(series);
 }
 
 /* ---- the public face ---- */

@@ -1,9 +1,11 @@
 /*
  * A series: one set of label values of a family, and its value. And how it lives:
  *
- *   made (in the map, on the intake of its vector's order)
- *     -> dead (flag in `life`; out of the map; removers hold the map's lock)
- *     -> out of the order (seen dead by a gather or by order maintenance)
+ *   [hidden (in the map only: an update that is being committed has reserved it)]
+ *     -> alive (in the map, on the intake of its vector's order)
+ *     -> dead (flag in `life`; removers hold the map's lock) [-> lingering: still in the map and on the page]
+ *     -> unlinked (out of the map and its owner's list)
+ *     -> out of the order (seen by a gather or by order maintenance)
  *     -> retired -> destroyed (reclaim.h)
  *
  * A thread may use a series while it is in the read section in which it looked it up, or holds a reference.
@@ -26,6 +28,10 @@
 #define CPROM__LIFE_SHIFT 8
 #define CPROM__LIFE_DEAD 1u
 #define CPROM__LIFE_UNLINKED 2u /* dead, and no look-up can find it any more */
+#define CPROM__LIFE_HIDDEN 4u   /* reserved, not born yet */
+#define CPROM__LIFE_LINGER 8u   /* dead, and shown until its time is over */
+#define CPROM__LIFE_TIMED 16u   /* its vector has a ttl: every touch stamps the time */
+#define CPROM__LIFE_DYING 32u   /* being looked at for expiry, under the map's lock */
 
 /* `refs` counts in steps of CPROM__REF; the lowest bit says that the last reference destroys the series. */
 #define CPROM__REF 2u
@@ -38,7 +44,7 @@ struct cprom_series {
         cprom__cell value;  /* gauge, and counter without stripes: a double */
         cprom__cell *cells; /* striped, or a histogram's or summary's own behind the text */
     };
-    uint64_t birth;         /* the newest snapshot when it was made */
+    uint64_t birth;         /* the newest snapshot when it entered the order */
     _Atomic uint32_t refs;
     uint32_t next;          /* in the one list that it is in: intake, pending, retired; its own reference once orphan */
     uint32_t hash;
@@ -46,6 +52,13 @@ struct cprom_series {
     unsigned escaped : 1;   /* the text has escapes */
     unsigned striped : 1;
     char text[];            /* what stands between the braces on the page; no NUL */
+};
+
+/* What series of vectors with an owner, a ttl or a linger time have besides; behind everything else. */
+struct cprom__extra {
+    _Atomic int64_t touched; /* monotonic ns; with a ttl only */
+    _Atomic int64_t until;   /* monotonic ns: when the lingering ends */
+    uint32_t chunk, place;   /* in the owner's list; guarded by the map's lock */
 };
 
 /* Label values with their lengths and hash. */
@@ -76,8 +89,31 @@ struct cprom_series *cprom__series_plain(struct cprom_vec *vec);
 /* Counts a creation. */
 void cprom__series_born(struct cprom_vec *vec);
 
-/* Kills one series; under the map's lock, which the caller holds. */
-void cprom__series_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref);
+/*
+ * Reserves a series for an update: finds it, or makes one that is hidden. With a reference. ENOMEM.
+ */
+cprom_status cprom__series_reserve(struct cprom_vec *vec, const struct cprom__values *values,
+                                   struct cprom_series **series);
+/* Lets a hidden one be born, unless it is alive already. ELIMIT: the vector is full, and it not exempt; it stays hidden. */
+cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *series, bool exempt, bool *born);
+/* Gives the reference back; a series that nobody revealed goes with the last. */
+void cprom__series_unreserve(struct cprom_vec *vec, struct cprom_series *series);
+/* The reference by which slab and map know the series; costs a search. Under the map's lock. */
+uint32_t cprom__series_ref(struct cprom_vec *vec, const struct cprom_series *series);
+
+/* Fills in label values that are all "other". */
+void cprom__values_other(struct cprom_vec *vec, struct cprom__values *values);
+
+/* Checks that the values may become a series: EUTF8. */
+cprom_status cprom__values_check(const struct cprom__values *values);
+
+/* Under the map's lock: takes a dead series out of the map and its owner's list. */
+void cprom__series_unlink(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref);
+/* Under the map's lock: ends the lingering of a series. */
+void cprom__series_end_linger(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref);
+
+/* Where the cells of a series that has its own begin, or its extra if it has none. */
+static inline size_t cprom__series_tail(size_t len) { return (sizeof(struct cprom_series) + len + 7) & ~(size_t)7; }
 
 /* Nobody can reach it any more. */
 void cprom__series_destroy(struct cprom_series *series, uint32_t ref);
@@ -89,5 +125,7 @@ cprom_status cprom__values_measure(struct cprom_vec *vec, cprom_strs strs, struc
 
 /* Raises the touch to the registry's epoch; false: it is dead. */
 bool cprom__series_touch(struct cprom_series *series);
+/* The same for one that the caller has a reference to: also while somebody looks whether it is expired. */
+bool cprom__series_touch_held(struct cprom_series *series);
 
 #endif

@@ -4,7 +4,7 @@
 
 static struct cprom_series *series_of(const cprom_summary *summary) { return (struct cprom_series *)summary; }
 
-static void observe(struct cprom_series *series, double value)
+void cprom__summary_observe(struct cprom_series *series, double value)
 {
     cprom__cell *cells = series->cells;
     unsigned stripe = 0;
@@ -50,7 +50,7 @@ cprom_status cprom_summary_vec_new(cprom_registry *registry, const cprom_opts *o
 void cprom_summary_observe(cprom_summary *summary, double value)
 {
     struct cprom_series *series = series_of(summary);
-    if (series && cprom__series_live(series)) observe(series, value);
+    if (series && cprom__series_live(series)) cprom__summary_observe(series, value);
 }
 
 uint64_t cprom_summary_count(const cprom_summary *summary)
@@ -72,7 +72,7 @@ cprom_status cprom_summary_vec_observe(cprom_summary_vec *vec, cprom_strs values
     if (!vec) return CPROM_EINVAL;
     cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
     if (status) return status;
-    observe(use.series, value);
+    cprom__summary_observe(use.series, value);
     cprom__series_release(&use);
     return CPROM_OK;
 }

@@ -419,7 +419,10 @@ static void test_self_metrics_page_has_exactly_these_families_and_values(void **
         SELF_REMOVED
         "cprom_series_removed_total{family=\"ci_v\",reason=\"clear\"} 4\n"
         "cprom_series_removed_total{family=\"ci_v\",reason=\"delete\"} 1\n"
-        "cprom_series_removed_total{family=\"ci_v\",reason=\"delete_matching\"} 1\n");
+        "cprom_series_removed_total{family=\"ci_v\",reason=\"delete_matching\"} 1\n"
+        "cprom_series_removed_total{family=\"ci_v\",reason=\"replace\"} 0\n"
+        "cprom_series_removed_total{family=\"ci_v\",reason=\"sweep\"} 0\n"
+        "cprom_series_removed_total{family=\"ci_v\",reason=\"ttl\"} 0\n");
     ct_page_free(&page);
 
     page = ct_page_read(r, NULL, 65536); /* only if asked for */

@@ -393,7 +393,9 @@ static void test_step_nearly_empty_young_beside_full_one_are_joined(void **state
         for (uint32_t i = 1; i < chunk->n; i++) {
             /* Without the work that comes with a deletion. */
             pthread_mutex_lock(&b->vec->map_lock);
-            cprom__series_kill(b->vec, series_at(b, chunk->refs[i]), chunk->refs[i]);
+            struct cprom__removing removing = {.reason = CPROM__REMOVED_DELETE};
+            assert_true(cprom__vec_kill(b->vec, series_at(b, chunk->refs[i]), chunk->refs[i], &removing, 0));
+            cprom__vec_removed(b->vec, CPROM__REMOVED_DELETE, 1);
             pthread_mutex_unlock(&b->vec->map_lock);
         }
     }

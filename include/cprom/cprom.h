@@ -122,7 +122,7 @@ typedef struct cprom_labels {
 
 /*
  * CPROM_STRS("a", "clone")            a list of label values; CPROM_NO_STRS is the empty one
- * CPROM_LABELS({"pipeline", "a"})     a list of label pairs
+ * CPROM_LABELS({"pipeline", "a"})     a list of label pairs; CPROM_NO_LABELS is the empty one
  * CPROM_OPTS(type, .field = value)    a pointer to an options struct; C only
  * CPROM_INIT(type)                    an options struct with every default, to be filled field by field
  *
@@ -155,6 +155,7 @@ extern "C" {
 #define CPROM_STRS(...) cprom__strs({__VA_ARGS__})
 #define CPROM_NO_STRS cprom__strs({})
 #define CPROM_LABELS(...) cprom__labels({__VA_ARGS__})
+#define CPROM_NO_LABELS cprom__labels({})
 #define CPROM_INIT(type) cprom__init<type>()
 #else
 #define CPROM_STRS(...)                                                                                                \
@@ -163,6 +164,7 @@ extern "C" {
 #define CPROM_NO_STRS ((cprom_strs){NULL, 0})
 #define CPROM_LABELS(...)                                                                                              \
     ((cprom_labels){(const cprom_label[]){__VA_ARGS__}, sizeof((const cprom_label[]){__VA_ARGS__}) / sizeof(cprom_label)})
+#define CPROM_NO_LABELS ((cprom_labels){NULL, 0})
 #define CPROM_INIT(type) ((type){.size = sizeof(type)})
 #define CPROM_OPTS(type, ...) (&(const type){.size = sizeof(type), __VA_ARGS__})
 #endif
@@ -242,7 +244,8 @@ typedef struct cprom_stats {
     uint64_t dropped_limit;      /* a series would have been over a limit */
     uint64_t dropped_invalid;    /* wrong labels, not UTF-8, a negative counter increment */
     uint64_t dropped_detached;   /* through a handle whose series was removed */
-    uint64_t dropped_stale;      /* reserved for updates that came too late */
+    uint64_t dropped_stale;      /* commits that answered ESTALE */
+    uint64_t updates_folded;     /* updates that went to the series "other" because of a limit */
 } cprom_stats;
 
 /*
@@ -262,6 +265,21 @@ CPROM_API cprom_status cprom_registry_delete_matching(cprom_registry *registry, 
  * What every instrument is made from
  *============================================================================*/
 
+/* A handle to one series, and the map from label values to series, of each kind. */
+typedef struct cprom_counter cprom_counter;
+typedef struct cprom_counter_vec cprom_counter_vec;
+typedef struct cprom_gauge cprom_gauge;
+typedef struct cprom_gauge_vec cprom_gauge_vec;
+typedef struct cprom_histogram cprom_histogram;
+typedef struct cprom_histogram_vec cprom_histogram_vec;
+typedef struct cprom_summary cprom_summary;
+typedef struct cprom_summary_vec cprom_summary_vec;
+
+typedef enum cprom_overflow {
+    CPROM_REFUSE = 0, /* a new series is refused: ELIMIT */
+    CPROM_FOLD = 1    /* its updates go to one more series, whose label values are all "other"; not for gauges */
+} cprom_overflow;
+
 typedef struct cprom_opts {
     size_t size;
     const char *name;                       /* copied; required; a counter's ends in _total */
@@ -270,15 +288,22 @@ typedef struct cprom_opts {
     const char *labels[CPROM_LABELS_MAX];   /* copied; label names of a vector; the first NULL ends the list */
     const double *bounds;                   /* copied; histograms: upper bounds, strictly ascending; NULL: .005 to 10 */
     size_t n_bounds;
+    /* vectors only */
+    const char *owner;                      /* one of the labels: what names it in a match costs what that owner has */
+    size_t max_series;                      /* at most so many are alive; 0: no limit */
+    cprom_overflow overflow;                /* what happens beyond */
+    double ttl_seconds;                     /* one that is idle for longer, and that nobody holds, is removed; 0: never */
+    double linger_seconds;                  /* a deleted one is shown for so much longer; 0: not at all */
 } cprom_opts;
 
 /*
  * The _new functions of instruments and vectors register a family and answer the same way:
  *
- *   EINVAL     help missing, bounds not ascending or NaN, bounds on a type that has none, size
+ *   EINVAL     help missing, bounds not ascending or NaN, bounds on a type that has none, size; vector options on a plain
+ *              instrument, a fold on gauges, a negative or NaN time
  *   ENAME      the name is malformed, begins with cprom_, lacks _total (counter) or the unit
  *   ELABELS    a label name is malformed, begins with __, stands twice, is a const label of the registry, is `le`
- *              on a histogram or `quantile` on a summary; labels on a plain instrument; too many of them
+ *              on a histogram or `quantile` on a summary; labels on a plain instrument; the owner is none of them
  *   EUTF8      the help text is not UTF-8
  *   EEXIST     the registry has a family of that name
  *   ECONFLICT  its sample names would collide with those of another family
@@ -291,9 +316,6 @@ typedef struct cprom_opts {
 /*==============================================================================
  * Gauge
  *============================================================================*/
-
-typedef struct cprom_gauge cprom_gauge;
-typedef struct cprom_gauge_vec cprom_gauge_vec;
 
 CPROM_API cprom_status cprom_gauge_new(cprom_registry *registry, const cprom_opts *opts, cprom_gauge **gauge);
 CPROM_API cprom_status cprom_gauge_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_gauge_vec **vec);
@@ -345,7 +367,9 @@ CPROM_API cprom_status cprom_gauge_vec_get(cprom_gauge_vec *vec, cprom_strs valu
  * form, cprom_gauge_vec_with() for cprom_vec_with() and so on, for counter, gauge, histogram and summary.
  *
  * A series is born by an update with its label values or by _with, and stays until it is removed. Removed
- * means gone: no scrape that begins later shows it. A handle that is still held then is detached: it stays
+ * means gone: no scrape that begins later shows it (unless the vector lets deleted series linger: _delete,
+ * _delete_matching and _sweep of such a vector leave them on the page for a while, without counting them in _size;
+ * using the labels again ends that). A handle that is still held then is detached: it stays
  * valid, and updates through it go nowhere and are counted. Using the labels again makes a new series that
  * starts at 0.
  *============================================================================*/
@@ -373,11 +397,11 @@ CPROM_API cprom_status cprom_vec_delete_labels(cprom_vec *vec, cprom_labels labe
 /*
  * Removes every series that has all these label values; a scrape sees all of them or none gone. `*removed` is how
  * many, also when it is 0. EINVAL: an empty match (see cprom_vec_clear); ELABELS: a label that the vector does
- * not have, or one twice. Costs the vector's series. MT-safe.
+ * not have, or one twice. Costs the vector's series, or those of the owner that the match names. MT-safe.
  */
 CPROM_API cprom_status cprom_vec_delete_matching(cprom_vec *vec, cprom_labels match, size_t *removed);
 
-/* Removes every series; a scrape sees all of them or none. EINVAL. MT-safe. */
+/* Removes every series, at once; a scrape sees all of them or none. EINVAL. MT-safe. */
 CPROM_API cprom_status cprom_vec_clear(cprom_vec *vec);
 
 /* How many series there are; 0 for NULL. MT-safe, lock-free. */
@@ -399,6 +423,115 @@ typedef struct cprom_view {
  * EINVAL; ENOMEM. MT-safe.
  */
 CPROM_API cprom_status cprom_vec_each(cprom_vec *vec, bool (*each)(void *ctx, const cprom_view *view), void *ctx);
+
+/*==============================================================================
+ * Update: a staged change over any number of vectors of one registry
+ *
+ *      cprom_update *run;
+ *      cprom_update_new(registry, &run);
+ *      cprom_update_gauge_vec_replace(run, duration, CPROM_LABELS({"pipeline", "a"}));
+ *      cprom_update_gauge_vec_set(run, duration, CPROM_STRS("a", "build"), 21);
+ *      cprom_update_counter_vec_add(run, runs_total, CPROM_STRS("a", "success"), 1);
+ *      cprom_update_commit(run, &result);
+ *      cprom_update_free(run);
+ *
+ * Nothing shows before the commit; then a scrape sees all of it or nothing. What matches a replace scope and is not
+ * staged is removed at the commit, also if it was created a moment before. Staged series keep their identity: handles
+ * live on, counters count on.
+ *
+ * An update that somebody newer has overtaken is stale, and its commit changes nothing: after it was created, an
+ * update created later committed a replace scope that overlaps one of its own, or a _delete_matching, _clear or
+ * cprom_registry_delete_matching overlapped its scopes or its staged series. (Two matches overlap unless they name one
+ * label with different values.) So a run still in flight cannot bring a deleted pipeline back.
+ *
+ * An update belongs to one thread at a time. Updates of different threads may be staged and committed at once.
+ *============================================================================*/
+
+typedef struct cprom_update cprom_update;
+
+typedef struct cprom_result {
+    size_t created;  /* series that were not there before */
+    size_t updated;  /* series that were */
+    size_t removed;  /* by replace scopes */
+    size_t refused;  /* staged entries that were dropped: wrong input, a limit, a detached handle */
+} cprom_result;
+
+/* Begins an update; free it with cprom_update_free(). ENOMEM; EINVAL; ENOENT: the registry was freed. MT-safe. */
+CPROM_API cprom_status cprom_update_new(cprom_registry *registry, cprom_update **update);
+/* Always, once, whether committed or not; NULL is fine. */
+CPROM_API void cprom_update_free(cprom_update *update);
+
+/*
+ * What matches and is not staged goes at the commit. An empty match is the whole vector. Several scopes, also
+ * overlapping ones, may be staged. EINVAL: update or vector NULL, or of another registry; ELABELS; ENOMEM. Refused
+ * input is counted in the result and changes nothing else.
+ */
+CPROM_API cprom_status cprom_update_vec_replace(cprom_update *update, cprom_vec *vec, cprom_labels match);
+
+/*
+ * Stages one entry: `set` overwrites, the others add to the value at the commit; entries of one series take effect in
+ * the order of staging. EINVAL, ELABELS, EUTF8: this entry is dropped and counted as refused. ENOMEM: the update is
+ * incomplete, and its commit will answer ENOMEM.
+ */
+CPROM_API cprom_status cprom_update_gauge_vec_set(cprom_update *update, cprom_gauge_vec *vec, cprom_strs values, double value);
+CPROM_API cprom_status cprom_update_gauge_vec_add(cprom_update *update, cprom_gauge_vec *vec, cprom_strs values, double amount);
+CPROM_API cprom_status cprom_update_counter_vec_add(cprom_update *update, cprom_counter_vec *vec, cprom_strs values, double amount);
+CPROM_API cprom_status cprom_update_histogram_vec_observe(cprom_update *update, cprom_histogram_vec *vec, cprom_strs values,
+                                                          double value);
+CPROM_API cprom_status cprom_update_summary_vec_observe(cprom_update *update, cprom_summary_vec *vec, cprom_strs values,
+                                                        double value);
+/* The same through a plain instrument or a handle. If its series is gone by then, the entry is refused. */
+CPROM_API cprom_status cprom_update_gauge_set(cprom_update *update, cprom_gauge *gauge, double value);
+CPROM_API cprom_status cprom_update_gauge_add(cprom_update *update, cprom_gauge *gauge, double amount);
+CPROM_API cprom_status cprom_update_counter_add(cprom_update *update, cprom_counter *counter, double amount);
+CPROM_API cprom_status cprom_update_histogram_observe(cprom_update *update, cprom_histogram *histogram, double value);
+CPROM_API cprom_status cprom_update_summary_observe(cprom_update *update, cprom_summary *summary, double value);
+
+/*
+ * Makes the change. `*result` (NULL allowed) says what it was; all zeros but `refused` on failure.
+ * ENOMEM: nothing changed; if the commit itself ran out of memory, it may be tried again. ESTALE: somebody newer was
+ * first; nothing changed. ENOENT: a vector of it was unregistered; nothing changed. EINVAL: NULL, or committed before.
+ */
+CPROM_API cprom_status cprom_update_commit(cprom_update *update, cprom_result *result);
+
+/* One row of cprom_gauge_vec_replace(). */
+typedef struct cprom_gauge_row {
+    cprom_strs values;
+    double value;
+} cprom_gauge_row;
+
+/*
+ * The one-call form: these rows are the series that match now, all others of the match go. Borrows the rows. It counts
+ * as an update created at the call, and is never stale. EINVAL; ELABELS: the match; ENOMEM: nothing changed. Bad rows are counted in result->refused. MT-safe.
+ */
+CPROM_API cprom_status cprom_gauge_vec_replace(cprom_gauge_vec *vec, cprom_labels match, const cprom_gauge_row *rows,
+                                               size_t n_rows, cprom_result *result);
+
+/*==============================================================================
+ * Mark and sweep: values show at once; what was not touched since the mark goes
+ *
+ *      cprom_mark since = cprom_registry_mark(registry);
+ *      ...updates...
+ *      cprom_gauge_vec_sweep(duration, CPROM_LABELS({"pipeline", "a"}), since, NULL);
+ *
+ * Every update touches, add(0) and _with as well; reading does not.
+ *============================================================================*/
+
+typedef struct cprom_mark {
+    const cprom_registry *registry;
+    uint64_t epoch;
+} cprom_mark;
+
+/* A new mark; a zero one for NULL. MT-safe, lock-free. */
+CPROM_API cprom_mark cprom_registry_mark(cprom_registry *registry);
+
+/*
+ * Removes every series that has all these label values and was not touched since the mark; a scrape sees all of them or
+ * none gone. EINVAL: an empty match, a zero mark or one of another registry; ELABELS. MT-safe.
+ */
+CPROM_API cprom_status cprom_vec_sweep(cprom_vec *vec, cprom_labels match, cprom_mark since, size_t *removed);
+/* The same for every vector that has these labels. ENOENT when none has. */
+CPROM_API cprom_status cprom_registry_sweep(cprom_registry *registry, cprom_labels match, cprom_mark since, size_t *removed);
 
 /*==============================================================================
  * Callback collectors
@@ -553,9 +686,6 @@ CPROM_API void cprom_text_free(char *text);
  * is dropped and counted as invalid. Whole increments are exact up to 2^53.
  *============================================================================*/
 
-typedef struct cprom_counter cprom_counter;
-typedef struct cprom_counter_vec cprom_counter_vec;
-
 CPROM_API cprom_status cprom_counter_new(cprom_registry *registry, const cprom_opts *opts, cprom_counter **counter);
 CPROM_API cprom_status cprom_counter_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_counter_vec **vec);
 CPROM_API void cprom_counter_inc(cprom_counter *counter);
@@ -570,9 +700,6 @@ CPROM_API cprom_status cprom_counter_vec_get(cprom_counter_vec *vec, cprom_strs 
  * Histogram: observations counted in buckets with upper bounds, and their sum. The default bounds are
  * .005 .01 .025 .05 .1 .25 .5 1 2.5 5 10. A NaN counts in +Inf, and the sum becomes NaN.
  *============================================================================*/
-
-typedef struct cprom_histogram cprom_histogram;
-typedef struct cprom_histogram_vec cprom_histogram_vec;
 
 /*
  * Fills `bounds` with n ascending bounds: start, start + width, … EINVAL: n is 0, width not above 0 or too small
@@ -597,9 +724,6 @@ CPROM_API cprom_status cprom_histogram_vec_get(cprom_histogram_vec *vec, cprom_s
  * Summary: count and sum of observations. (Quantiles exist on const summaries only: a histogram gives
  * quantiles that can be aggregated.)
  *============================================================================*/
-
-typedef struct cprom_summary cprom_summary;
-typedef struct cprom_summary_vec cprom_summary_vec;
 
 CPROM_API cprom_status cprom_summary_new(cprom_registry *registry, const cprom_opts *opts, cprom_summary **summary);
 CPROM_API cprom_status cprom_summary_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_summary_vec **vec);
@@ -660,6 +784,16 @@ CPROM_API double cprom_timer_stop(cprom_timer *timer);
                                                                   size_t *removed)                                     \
     {                                                                                                                  \
         return cprom_vec_delete_matching((cprom_vec *)vec, match, removed);                                            \
+    }                                                                                                                  \
+    static inline cprom_status cprom_##kind##_vec_sweep(cprom_##kind##_vec *vec, cprom_labels match, cprom_mark since, \
+                                                        size_t *removed)                                               \
+    {                                                                                                                  \
+        return cprom_vec_sweep((cprom_vec *)vec, match, since, removed);                                               \
+    }                                                                                                                  \
+    static inline cprom_status cprom_update_##kind##_vec_replace(cprom_update *update, cprom_##kind##_vec *vec,        \
+                                                                 cprom_labels match)                                   \
+    {                                                                                                                  \
+        return cprom_update_vec_replace(update, (cprom_vec *)vec, match);                                              \
     }                                                                                                                  \
     static inline cprom_status cprom_##kind##_vec_clear(cprom_##kind##_vec *vec)                                       \
     {                                                                                                                  \

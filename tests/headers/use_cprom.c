@@ -28,7 +28,7 @@ int use_cprom(cprom_registry *registry)
     opts.labels[0] = "pipeline";
     opts.labels[1] = "step";
     cprom_status status = cprom_gauge_vec_new(registry, &opts, &vec);
-    const char *step = cprom_version();
+    const char *step = cprom_version()[0] ? CPROM_VERSION : "";
 
     cprom_gauge_vec_set(vec, CPROM_STRS("a", step), 1.5);
     cprom_gauge_vec_inc(vec, CPROM_NO_STRS);
@@ -36,6 +36,7 @@ int use_cprom(cprom_registry *registry)
     cprom_gauge_sub(gauge, 1);
     cprom_gauge_unref(gauge);
     size_t n = 0;
+    if (cprom_gauge_vec_replace(vec, CPROM_NO_LABELS, NULL, 0, NULL) != CPROM_OK) return -1;
     if (cprom_gauge_vec_delete_matching(vec, CPROM_LABELS({"pipeline", "a"}), &n) != CPROM_OK) return -1;
     double sum = 0;
     cprom_gauge_vec_each(vec, each, &sum);
