@@ -80,10 +80,10 @@ cprom_status cprom_counter_vec_get(cprom_counter_vec *vec, cprom_strs values, do
 {
     struct cprom__use use;
     if (value) *value = 0;
-    if (!vec || !value) return CPROM_EINVAL;
+    if (!vec) return CPROM_EINVAL;
     cprom_status status = cprom__series_look((struct cprom_vec *)vec, values, &use);
     if (status) return status;
-    *value = cprom__counter_read(use.series);
+    if (value) *value = cprom__counter_read(use.series);
     cprom__series_release(&use);
     return CPROM_OK;
 }

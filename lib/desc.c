@@ -55,6 +55,7 @@ static cprom_status check_labels(const struct cprom__family_rules *rules, const 
 {
     for (size_t i = 0; i < n; i++) {
         const char *label = spec->labels[i];
+        if (strlen(label) > CPROM_VALUE_MAX) return refuse(refusal, CPROM_ELABELS, "labels", label, "is too long");
         if (!cprom__is_label_name(label)) {
             return refuse(refusal, CPROM_ELABELS, "labels", label,
                           cprom__has_prefix(label, "__") ? "begins with __, which is reserved" : "is not a label name");
@@ -357,7 +358,7 @@ static const char *const *suffixes(cprom_type type)
     static const char *const none[] = {"", NULL};
     static const char *const counter[] = {"", "_total", "_created", NULL};
     static const char *const histogram[] = {"", "_bucket", "_sum", "_count", "_created", "_info", NULL};
-    static const char *const summary[] = {"", "_sum", "_count", "_created", "_info", NULL};
+    static const char *const summary[] = {"", "_bucket", "_sum", "_count", "_created", "_info", NULL};
     return type == CPROM_COUNTER     ? counter
            : type == CPROM_HISTOGRAM ? histogram
            : type == CPROM_SUMMARY   ? summary
@@ -393,6 +394,8 @@ bool cprom__desc_collides(const struct cprom__desc *a, const struct cprom__desc 
 bool cprom__desc_answers_to(const struct cprom__desc *desc, const char *name)
 {
     for (const char *const *p = suffixes(desc->type); *p; p++) {
+        /* Claimed, so that nobody takes it for theirs, but no sample has it. */
+        if (strcmp(*p, "_info") == 0 || (desc->type == CPROM_SUMMARY && strcmp(*p, "_bucket") == 0)) continue;
         if (same_name(desc->name, base_len(desc), *p, name, strlen(name), "")) return true;
     }
     return false;

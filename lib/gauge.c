@@ -79,10 +79,10 @@ cprom_status cprom_gauge_vec_get(cprom_gauge_vec *vec, cprom_strs values, double
 {
     struct cprom__use use;
     if (value) *value = 0;
-    if (!vec || !value) return CPROM_EINVAL;
+    if (!vec) return CPROM_EINVAL;
     cprom_status status = cprom__series_look((struct cprom_vec *)vec, values, &use);
     if (status) return status;
-    *value = cprom__cell_double(&use.series->value);
+    if (value) *value = cprom__cell_double(&use.series->value);
     cprom__series_release(&use);
     return CPROM_OK;
 }

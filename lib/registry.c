@@ -97,10 +97,11 @@ static cprom_status refuse(struct cprom_registry *registry, cprom_status status,
 static cprom_status add_const_label(struct cprom_registry *registry, const cprom_label *label)
 {
     struct cprom__family_rules *rules = &registry->rules;
-    if (!cprom__is_label_name(label->name)) {
-        return refuse(registry, CPROM_ELABELS, "const_labels", label->name, "is not a label name, or reserved");
+    if (!cprom__is_label_name(label->name) || strlen(label->name) > CPROM_VALUE_MAX) {
+        return refuse(registry, CPROM_ELABELS, "const_labels", label->name, "is not a label name, reserved or too long");
     }
-    if (!label->value || !cprom__is_utf8(label->value, strlen(label->value)) || strlen(label->value) > CPROM_VALUE_MAX) {
+    if (!label->value) return refuse(registry, CPROM_ELABELS, "const_labels", label->name, "has no value");
+    if (!cprom__is_utf8(label->value, strlen(label->value)) || strlen(label->value) > CPROM_VALUE_MAX) {
         return refuse(registry, CPROM_EUTF8, "const_labels", label->name, "has a value that is not UTF-8 or too long");
     }
     size_t at = rules->n_const_labels;

@@ -13,7 +13,7 @@ static void claims(cprom_type type, const char *name, char out[8][64])
         [CPROM_GAUGE] = {NULL},
         [CPROM_COUNTER] = {"_total", "_created", NULL},
         [CPROM_HISTOGRAM] = {"_bucket", "_sum", "_count", "_created", "_info", NULL},
-        [CPROM_SUMMARY] = {"_sum", "_count", "_created", "_info", NULL},
+        [CPROM_SUMMARY] = {"_bucket", "_sum", "_count", "_created", "_info", NULL},
     };
     char base[64];
     size_t len = strlen(name), n = 0;
@@ -114,6 +114,7 @@ static void test_new_named_collisions_are_conflicts_in_both_orders(void **state)
         {{CPROM_HISTOGRAM, "x"}, {CPROM_GAUGE, "x_info"}},
         {{CPROM_HISTOGRAM, "x"}, {CPROM_COUNTER, "x_count_total"}},
         {{CPROM_HISTOGRAM, "x"}, {CPROM_HISTOGRAM, "x_count"}},
+        {{CPROM_SUMMARY, "x"}, {CPROM_GAUGE, "x_bucket"}},
         {{CPROM_SUMMARY, "x"}, {CPROM_GAUGE, "x_sum"}},
         {{CPROM_SUMMARY, "x"}, {CPROM_GAUGE, "x_count"}},
         {{CPROM_SUMMARY, "x"}, {CPROM_GAUGE, "x_created"}},

@@ -252,7 +252,7 @@ static void test_gauge_vec_get_does_not_create(void **state)
     assert_status(cprom_gauge_vec_get(vec, CPROM_STRS("1", "2"), &value), CPROM_ENOENT);
     assert_true(value == 0);
     assert_status(cprom_gauge_vec_get(vec, CPROM_STRS("1"), &value), CPROM_ELABELS);
-    assert_status(cprom_gauge_vec_get(vec, CPROM_STRS("1", "2"), NULL), CPROM_EINVAL);
+    assert_status(cprom_gauge_vec_get(vec, CPROM_STRS("1", "2"), NULL), CPROM_ENOENT);
     assert_int_equal(cprom_gauge_vec_size(vec), 0);
     assert_int_equal(stats_of(fixture->registry).series_created, 0);
     assert_int_equal(stats_of(fixture->registry).dropped_invalid, 0);

@@ -301,7 +301,7 @@ typedef struct cprom_opts {
  *
  *   EINVAL     help missing, bounds not ascending or NaN, bounds on a type that has none, size; vector options on a plain
  *              instrument, a fold on gauges, a negative or NaN time
- *   ENAME      the name is malformed, begins with cprom_, lacks _total (counter) or the unit
+ *   ENAME      the name is malformed, begins with cprom_, lacks _total (counter) or the unit, is over CPROM_VALUE_MAX bytes
  *   ELABELS    a label name is malformed, begins with __, stands twice, is a const label of the registry, is `le`
  *              on a histogram or `quantile` on a summary; labels on a plain instrument; the owner is none of them
  *   EUTF8      the help text is not UTF-8
@@ -309,8 +309,8 @@ typedef struct cprom_opts {
  *   ECONFLICT  its sample names would collide with those of another family
  *   ENOMEM
  *
- * Each refusal is one line to the log callback that names metric, field and reason. The instrument belongs to
- * the registry. A plain instrument is on the page at once with the value 0. MT-safe.
+ * Each refusal is one line to the log callback that names metric, field and reason (a NULL registry, options or result
+ * is plain EINVAL). ENOENT: the registry was freed. The instrument belongs to the registry. A plain instrument is on the page at once with the value 0. MT-safe.
  */
 
 /*==============================================================================
@@ -357,7 +357,10 @@ static inline cprom_status cprom_gauge_vec_dec(cprom_gauge_vec *vec, cprom_strs 
 }
 CPROM_API cprom_status cprom_gauge_vec_set_to_current_time(cprom_gauge_vec *vec, cprom_strs values);
 
-/* The value of one series, without creating or touching it. ENOENT; EINVAL; ELABELS. MT-safe, lock-free. */
+/*
+ * The value of one series (NULL allowed: is it there?), without creating or touching it. ENOENT; EINVAL; ELABELS.
+ * MT-safe, lock-free.
+ */
 CPROM_API cprom_status cprom_gauge_vec_get(cprom_gauge_vec *vec, cprom_strs values, double *value);
 
 /*==============================================================================
@@ -571,7 +574,8 @@ typedef struct cprom_collector_opts {
 /*
  * Registers a collector. Its callback runs at each scrape, on the thread that scrapes, before the vectors are
  * read, never twice at the same time: a second scrape waits for it, up to its own deadline. No lock is held
- * meanwhile; the callback may use the library, but not open a page (EBUSY).
+ * meanwhile; the callback may use the library, but not open a page of any registry (EBUSY). What it registers shows from
+ * the next page on.
  *
  * With `descs` the collector is checked: the families are its own from now on and it may emit no others. Without, it
  * is unchecked, and whatever it emits is checked against the other families of the page.
@@ -663,7 +667,7 @@ typedef struct cprom_page_opts {
 /*
  * Runs the callbacks (see cprom_collector_new) and takes the snapshot. `opts` may be NULL. Close the page with
  * cprom_page_close(). Two pages may be open at once, and a page may outlive its registry.
- * ENOMEM; EINVAL; EBUSY: inside a callback; ENOENT: the registry was freed. MT-safe.
+ * ENOMEM; EINVAL: also a negative timeout; EBUSY: inside a callback; ENOENT: the registry was freed. MT-safe.
  */
 CPROM_API cprom_status cprom_page_open(cprom_registry *registry, const cprom_page_opts *opts, cprom_page **page);
 
