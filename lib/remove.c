@@ -162,6 +162,7 @@ static size_t remove_by_owner(struct cprom_vec *vec, const struct cprom__removin
     size_t removed = 0;
     pthread_mutex_lock(&vec->map_lock);
     struct cprom__owner_chunk *chunk = cprom__owner_find(vec, owner->text, owner->len);
+    for (uint32_t i = 0; chunk && i < chunk->n; i++) CPROM__PREFETCH(cprom__slab_at(slab, chunk->refs[i]));
     while (chunk) {
         /* The chunk goes with its last series, and what is behind each is needed before: from the end. */
         uint32_t next = chunk->next, refs[CPROM__OWNER_CHUNK], n = chunk->n;

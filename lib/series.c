@@ -206,8 +206,10 @@ void cprom__series_unlink(struct cprom_vec *vec, struct cprom_series *series, ui
     if (ref) cprom__map_remove(&vec->map, series->hash, ref);
     if (vec->has_owner) cprom__owner_remove(vec, series);
     atomic_fetch_add_explicit(&vec->dead, 1, memory_order_relaxed);
-    /* release: pairs with the acquire in cprom__series_unlinked(); retired only after it has left the map. */
-    atomic_fetch_or_explicit(&series->life, CPROM__LIFE_UNLINKED, memory_order_release);
+    /* release: pairs with the acquire in cprom__series_unlinked(); retired only after it has left the map. Not a
+     * read-modify-write: a dead series' life is changed under the map's lock only. */
+    uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
+    atomic_store_explicit(&series->life, life | CPROM__LIFE_UNLINKED, memory_order_release);
 }
 
 void cprom__series_end_linger(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref)

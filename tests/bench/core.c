@@ -1,9 +1,10 @@
 /*
- * The benchmark of the core: bench_core [--quick] [--only machine|updates|lookups|vectors|pages]
+ * The benchmark of the core: bench_core [--quick] [--only machine|updates|lookups|vectors|lives|pages]
  *
  * The build makes a program of each file in bench/ alone, so that the harness and the parts are included.
  */
 #include "common/bench.c"
+#include "core/lives.c"
 #include "core/lookups.c"
 #include "core/machine.c"
 #include "core/pages.c"
@@ -19,6 +20,7 @@ int main(int argc, char **argv)
                  {"updates", bench_updates},
                  {"lookups", bench_lookups},
                  {"vectors", bench_vectors},
+                 {"lives", bench_lives},
                  {"pages", bench_pages}};
     bench_init(argc, argv);
     printf("cprom %s; a star: the median is over the goal of issue 7\n", cprom_version());

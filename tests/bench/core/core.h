@@ -8,6 +8,7 @@ void bench_machine(void); /* the processor and its memory */
 void bench_updates(void); /* through handles */
 void bench_lookups(void); /* by label values */
 void bench_vectors(void); /* creating, deleting, memory */
+void bench_lives(void);   /* owners; single calls beside a scraper */
 void bench_pages(void);   /* scrapes */
 
 #endif
