@@ -513,6 +513,68 @@ static void test_gather_parked_amid_copying_unregistered_vector_is_not_on_the_pa
     }
 }
 
+/* The gather stops before it copies the one vector, until an unregistering thread stops amid its killing. */
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    enum {
+        WAITS_FOR_GATHER,
+        GATHER_IS_THERE,
+        FIRST_IS_DEAD,
+        IS_OVER
+    } stage; /* guarded by the mutex */
+} amid = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static void amid_go(int from, int to, int until)
+{
+    pthread_mutex_lock(&amid.mutex);
+    if ((int)amid.stage == from) {
+        amid.stage = to;
+        pthread_cond_broadcast(&amid.changed);
+        while ((int)amid.stage < until) pthread_cond_wait(&amid.changed, &amid.mutex);
+    }
+    pthread_mutex_unlock(&amid.mutex);
+}
+
+static void amid_hook(enum cprom__seam point)
+{
+    if (point == CPROM__SEAM_GATHER_VECTOR) amid_go(WAITS_FOR_GATHER, GATHER_IS_THERE, FIRST_IS_DEAD);
+    if (point == CPROM__SEAM_KILL_MARKED) amid_go(GATHER_IS_THERE, FIRST_IS_DEAD, IS_OVER);
+}
+
+static void *unregister_amid(void *arg)
+{
+    pthread_mutex_lock(&amid.mutex);
+    while (amid.stage < GATHER_IS_THERE) pthread_cond_wait(&amid.changed, &amid.mutex);
+    pthread_mutex_unlock(&amid.mutex);
+    return cprom_registry_unregister(((ct_fixture *)arg)->registry, "g") ? arg : NULL;
+}
+
+static void test_gather_amid_unregister_page_has_none_of_the_vector(void **state)
+{
+    ct_fixture *fixture = *state;
+    cprom_gauge_vec *vec;
+    pthread_t thread;
+    void *failed;
+    assert_ok(cprom_gauge_vec_new(fixture->registry, OPTS(.name = "g", .labels = {"l"}), &vec));
+    for (int i = 0; i < 500; i++) {
+        char value[16];
+        snprintf(value, sizeof value, "%d", i);
+        assert_ok(cprom_gauge_vec_set(vec, CPROM_STRS(value), i));
+    }
+    void (*hook)(enum cprom__seam point) = cprom__seam_hook;
+    cprom__seam_hook = amid_hook;
+    assert_int_equal(pthread_create(&thread, NULL, unregister_amid, fixture), 0);
+    ct_page page = ct_page_read(fixture->registry, NULL, 65536);
+    /* Taken out of the registry, and one of its series dead: 499 would be a page that never was. */
+    assert_int_equal(parser_count(page.parsed, "g"), 0);
+    ct_page_free(&page);
+    amid_go(FIRST_IS_DEAD, IS_OVER, IS_OVER);
+    pthread_join(thread, &failed);
+    cprom__seam_hook = hook;
+    assert_null(failed);
+}
+
 static void test_gather_parked_after_snapshot_registry_freed_page_is_whole(void **state)
 {
     world *w = *state;
@@ -540,6 +602,7 @@ int main(void)
         TEST(test_gather_parked_before_copying_single_calls_complete),
         TEST(test_gather_parked_amid_copying_single_calls_complete),
         TEST(test_gather_parked_amid_copying_unregistered_vector_is_not_on_the_page),
+        cmocka_unit_test_setup_teardown(test_gather_amid_unregister_page_has_none_of_the_vector, ct_setup, ct_teardown),
         TEST(test_gather_parked_after_snapshot_registry_freed_page_is_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
