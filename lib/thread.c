@@ -6,8 +6,8 @@
 struct cprom__thread cprom__threads[CPROM__THREADS];
 _Atomic unsigned cprom__threads_used;
 _Atomic uint64_t cprom__read_epoch = 2;
-_Thread_local unsigned cprom__thread_known;
-_Thread_local unsigned cprom__thread_callbacks;
+_Thread_local unsigned cprom__thread_known CPROM__TLS;
+_Thread_local unsigned cprom__thread_callbacks CPROM__TLS;
 
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;

@@ -39,14 +39,15 @@ static inline void st_join_in(unsigned number)
     for (int i = 0; i < 4; i++) st_rand();
 }
 
+static unsigned st_seam_every = 8; /* set before the threads start */
+
 /* Mostly passes, now and then lets others go first, rarely many times. */
 static inline void st_seam(enum cprom__seam point)
 {
     (void)point;
-    if (!st_state) return;
+    if (!st_state || !st_one_in(st_seam_every)) return;
     uint64_t r = st_rand();
-    if (r % 8) return;
-    st_yields(r / 8 % 64 ? 1 + (unsigned)(r / 512 % 4) : 50);
+    st_yields(r % 64 ? 1 + (unsigned)(r / 64 % 4) : 50);
 }
 
 /* At the start of each test, before its threads. */

@@ -13,10 +13,10 @@
 enum {
     THREADS = 4,
     LENGTHS = 8,           /* of label texts, so that several classes of slots are in use */
-    RUN = 256,             /* series in a row that have the same length */
+    RUN = 128,             /* series in a row that have the same length */
     ALIVE = LENGTHS * RUN, /* of each thread */
-    STEPS = 2000,          /* a creation and a deletion each, by each thread in a round */
-    CATCH_UP = 8000,       /* by one thread, behind the barrier */
+    STEPS = 800,           /* a creation and a deletion each, by each thread in a round */
+    CATCH_UP = 4000,       /* by one thread, behind the barrier */
     ROUNDS_MIN = 12
 };
 
@@ -129,6 +129,7 @@ static void play(ct_fixture *fixture, enum scraping scraping, double seconds)
 {
     static const char *const told[] = {"no scraper", "a scraper", "an open page"};
     struct world world;
+    st_seam_every = 64; /* bytes are counted in rounds that have to be many */
     memset(&world, 0, sizeof world);
     world.fixture = fixture;
     cprom_registry *registry = fixture->registry;
