@@ -488,6 +488,43 @@ static void test_gather_parked_amid_copying_single_calls_complete(void **state)
     check_in_gate(*state, CPROM__SEAM_GATHER_VECTOR);
 }
 
+/* Of series that come in late a few are expected, and many: at the edges of the room for them nothing is lost. */
+static void test_gather_parked_before_copying_late_series_are_all_there(void **state)
+{
+    static const int late[] = {1, 63, 64, 65, 100, 128, 129, 1000};
+    world *w = *state;
+    int n = 700;
+    for (size_t i = 0; i < sizeof late / sizeof *late; i++) {
+        scraper s;
+        ct_park(CPROM__SEAM_GATHER_COPIES);
+        start(&s, w);
+        ct_park_wait();
+        for (int end = n + late[i]; n < end; n++) {
+            char value[16];
+            snprintf(value, sizeof value, "%d", n);
+            assert_ok(cprom_counter_vec_add(w->counters, KEY(value), n));
+            assert_ok(cprom_gauge_vec_set(w->gauges, KEY(value), n));
+            assert_ok(cprom_histogram_vec_observe(w->histograms, KEY(value), n));
+            assert_ok(cprom_summary_vec_observe(w->summaries, KEY(value), n));
+        }
+        ct_park_release();
+        pthread_join(s.thread, NULL);
+        assert_ok(s.status);
+        ct_page page = ct_page_drain(s.page, 65536);
+        for (int k = 700; k < n; k++) {
+            static const char *const names[] = {"vc_total", "vg", "vh_sum", "vs_sum"};
+            for (size_t f = 0; f < 4; f++) {
+                char key[64];
+                snprintf(key, sizeof key, "%s{l=\"x\",m=\"%d\"}", names[f], k);
+                assert_true(parser_value(page.parsed, key) == k);
+            }
+        }
+        assert_int_equal(parser_count(page.parsed, "vg"), n + 1);
+        ct_page_free(&page);
+        cprom_page_close(s.page);
+    }
+}
+
 /* Unregistering waits for nothing, so that the gather must notice by itself. */
 static void test_gather_parked_amid_copying_unregistered_vector_is_not_on_the_page(void **state)
 {
@@ -600,6 +637,7 @@ int main(void)
         TEST(test_gather_parked_in_callback_every_call_completes),
         TEST(test_gather_parked_in_callback_vector_can_go),
         TEST(test_gather_parked_before_copying_single_calls_complete),
+        TEST(test_gather_parked_before_copying_late_series_are_all_there),
         TEST(test_gather_parked_amid_copying_single_calls_complete),
         TEST(test_gather_parked_amid_copying_unregistered_vector_is_not_on_the_page),
         cmocka_unit_test_setup_teardown(test_gather_amid_unregister_page_has_none_of_the_vector, ct_setup, ct_teardown),

@@ -136,9 +136,18 @@ static void test_free_then_alloc_slot_is_used_again(void **state)
 static void test_alloc_few_slots_chunks_stay_small(void **state)
 {
     bench *b = *state;
-    slot s = take(b, 80);
-    assert_true(b->alloc.bytes < 2048);
-    cprom__slab_free(&b->slab, s.ref);
+    enum { MANY = 20000 };
+    slot *slots = malloc(MANY * sizeof *slots);
+    assert_non_null(slots);
+    /* Also when there were many before. */
+    for (size_t n = 1; n <= MANY; n += MANY - 1) {
+        slot s = take(b, 80);
+        assert_true(b->alloc.bytes < 16384);
+        cprom__slab_free(&b->slab, s.ref);
+        for (size_t i = 0; i < MANY; i++) slots[i] = take(b, 80);
+        for (size_t i = 0; i < MANY; i++) cprom__slab_free(&b->slab, slots[i].ref);
+    }
+    free(slots);
 }
 
 static void test_alloc_many_slots_overhead_is_small(void **state)

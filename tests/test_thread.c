@@ -113,13 +113,15 @@ static void test_slot_more_threads_than_slots_nothing_is_lost(void **state)
 static cprom_counter *late;
 
 static pthread_key_t late_key;
-static _Atomic int late_rounds;
+static _Atomic int late_rounds, late_slots;
 
 /* The library's own destructor may have run before its first round, and has before its second. */
 static void late_destructor(void *value)
 {
     cprom_counter_inc(late);
     atomic_fetch_add(&late_rounds, 1);
+    /* The slot may be another thread's by now. */
+    if (value == (void *)2 && cprom__thread_slot() != CPROM__THREADS) atomic_fetch_add(&late_slots, 1);
     if (value == (void *)1) pthread_setspecific(late_key, (void *)2);
 }
 
@@ -145,6 +147,7 @@ static void test_thread_end_later_destructors_may_still_update(void **state)
     }
     pthread_key_delete(late_key);
     assert_int_equal(late_rounds, 200);
+    assert_int_equal(late_slots, 0);
     assert_true(cprom_counter_value(late) == 300);
     unsigned taken = 0;
     for (unsigned i = 0; i < CPROM__THREADS; i++) taken += cprom__threads[i].taken;
