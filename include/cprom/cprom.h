@@ -188,7 +188,8 @@ typedef struct cprom_registry_opts {
     void (*release)(void *ctx, void *ptr, size_t size);
     void *allocator_ctx;
     /* One line without LF for each refusal and each failed collector. Never called under a lock; may run
-     * on several threads at once. Default: none. */
+     * on several threads at once. It, the allocator and the clocks must be there as long as the last handle,
+     * page or update. Default: none. */
     void (*log)(void *ctx, const char *line);
     void *log_ctx;
     /* Nanoseconds on a clock that never steps back, and since 1970-01-01 UTC. Defaults: CLOCK_MONOTONIC
