@@ -551,24 +551,22 @@ static void test_gather_parked_amid_copying_unregistered_vector_is_not_on_the_pa
 }
 
 /* The gather stops before it copies the one vector, until an unregistering thread stops amid its killing. */
+/* The stages, in their order. */
+enum { WAITS_FOR_GATHER, GATHER_IS_THERE, FIRST_IS_DEAD, IS_OVER };
+
 static struct {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    enum {
-        WAITS_FOR_GATHER,
-        GATHER_IS_THERE,
-        FIRST_IS_DEAD,
-        IS_OVER
-    } stage; /* guarded by the mutex */
+    int stage; /* guarded by the mutex */
 } amid = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static void amid_go(int from, int to, int until)
 {
     pthread_mutex_lock(&amid.mutex);
-    if ((int)amid.stage == from) {
+    if (amid.stage == from) {
         amid.stage = to;
         pthread_cond_broadcast(&amid.changed);
-        while ((int)amid.stage < until) pthread_cond_wait(&amid.changed, &amid.mutex);
+        while (amid.stage < until) pthread_cond_wait(&amid.changed, &amid.mutex);
     }
     pthread_mutex_unlock(&amid.mutex);
 }
