@@ -12,6 +12,7 @@
 #include "families.h"
 #include "names.h"
 #include "opts.h"
+#include "process.h"
 #include "vec.h"
 
 #define EPOCH_FIRST ((uint64_t)1 << CPROM__LIFE_SHIFT)
@@ -214,18 +215,47 @@ cprom_status cprom_registry_new(const cprom_registry_opts *opts, cprom_registry 
     return status;
 }
 
-/* In static memory, so that it can be had without any. */
+/* In static memory, so that it can be had without any; the process metrics, too. */
 static struct cprom_registry the_default;
 static struct cprom__families default_families;
+static struct {
+    bool done; /* the registry is made: from now on, memory comes from malloc */
+    size_t used;
+    /* The families with the slack of their arenas, and as much as one more for the rest; a test sees that it does. */
+    _Alignas(max_align_t) char bytes[(CPROM__PROCESS_FAMILIES + 1) * (sizeof(struct cprom__desc) + 1024)];
+} default_memory;
+
+static void *allocate_default(void *ctx, size_t size)
+{
+    (void)ctx;
+    if (default_memory.done) return malloc(size);
+    size = (size + _Alignof(max_align_t) - 1) / _Alignof(max_align_t) * _Alignof(max_align_t);
+    if (size > sizeof default_memory.bytes - default_memory.used) return NULL;
+    default_memory.used += size;
+    return default_memory.bytes + default_memory.used - size;
+}
+
+/* What was cut from the static memory is not used again. */
+static void release_default(void *ctx, void *ptr, size_t size)
+{
+    (void)ctx;
+    (void)size;
+    uintptr_t at = (uintptr_t)ptr, bytes = (uintptr_t)default_memory.bytes;
+    if (at < bytes || at >= bytes + sizeof default_memory.bytes) free(ptr);
+}
 
 static void make_default(void)
 {
     cprom_registry_opts o = CPROM_INIT(cprom_registry_opts);
+    o.allocate = allocate_default;
+    o.release = release_default;
     init(&the_default, &o);
     /* One reference is never given back: this list is not the allocator's. */
     atomic_init(&default_families.refs, 2);
     default_families.allocator = &the_default.allocator;
     the_default.families = &default_families;
+    cprom_process_collector_new(&the_default);
+    default_memory.done = true;
 }
 
 cprom_registry *cprom_registry_default(void)

@@ -158,6 +158,12 @@ prepare_tools() {
     if [ "$quick" = no ]; then
         echo "$hello" | compiles clang c || missing="$missing clang"
         have valgrind || missing="$missing valgrind libc6-dbg"
+        # For the package tests; meson builds with ninja only.
+        have pkg-config || missing="$missing pkg-config"
+        have meson || missing="$missing meson"
+        have dpkg-shlibdeps || missing="$missing dpkg-dev"
+        have python3 || missing="$missing python3"
+        have ninja || case $missing in *ninja-build*) ;; *) missing="$missing ninja-build" ;; esac
     fi
     # shellcheck disable=SC2086 # a list of package names
     [ -z "$missing" ] || install_packages $missing
@@ -332,13 +338,13 @@ if configure_and_build gcc -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug; then
     if [ "$quick" = yes ]; then
         run_tests gcc -L '^quick$'
     else
-        run_tests gcc
+        run_tests gcc -LE '^package$'
     fi
 fi
 [ "$quick" = yes ] && finish
 
 if configure_and_build gcc-release -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON; then
-    run_tests gcc-release -L '^quick$' -LE '^once$'
+    run_tests gcc-release -L '^(quick|package)$' -LE '^once$'
     if ls "$root"/tests/bench/*.c >/dev/null 2>&1 &&
         ! cmake --build "$build/run-gcc-release" --target bench_build --parallel 2 >"$scratch/bench.log" 2>&1; then
         cat "$scratch/bench.log"
@@ -349,7 +355,7 @@ fi
 if ! echo "$hello" | compiles clang c; then
     skip_configuration clang 'clang is not installed'
 elif configure_and_build clang -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug; then
-    run_tests clang -LE '^once$'
+    run_tests clang -LE '^(once|package)$'
 fi
 
 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
@@ -369,7 +375,7 @@ for sanitizer in thread address,undefined; do
     if configure_and_build "$name" "-DCMAKE_C_COMPILER=$sanitizer_compiler" -DCMAKE_BUILD_TYPE=RelWithDebInfo \
         '-DCMAKE_C_FLAGS_RELWITHDEBINFO=-O1 -g' "-DCPROM_SANITIZE=$sanitizer" \
         "-DCPROM_TEST_LAUNCHER=$sanitizer_launcher"; then
-        run_tests "$name" -LE '^once$'
+        run_tests "$name" -LE '^(once|package)$'
     fi
 done
 
@@ -384,7 +390,7 @@ else
         '-DCMAKE_C_FLAGS_RELWITHDEBINFO=-O1 -g' \
         "-DCPROM_TEST_LAUNCHER=valgrind;$options;--show-leak-kinds=$kinds;--errors-for-leak-kinds=$kinds"; then
         CPROM_STRESS_SECONDS=2
-        run_tests valgrind -LE '^(once|program)$'
+        run_tests valgrind -LE '^(once|package|program)$'
     fi
 fi
 

@@ -212,7 +212,11 @@ CPROM_API cprom_status cprom_registry_new(const cprom_registry_opts *opts, cprom
  */
 CPROM_API void cprom_registry_free(cprom_registry *registry);
 
-/* The registry of the process; made at the first call, never NULL, needs no memory. MT-safe. */
+/*
+ * The registry of the process; made at the first call, never NULL, needs no memory. It carries the process metrics (see
+ * cprom_process_collector_new); cprom_registry_unregister(cprom_registry_default(), "process") switches them off.
+ * MT-safe.
+ */
 CPROM_API cprom_registry *cprom_registry_default(void);
 
 /*
@@ -686,6 +690,20 @@ CPROM_API const char *cprom_content_type(cprom_format format);
 CPROM_API cprom_status cprom_registry_text(cprom_registry *registry, char **text, size_t *len);
 CPROM_API void cprom_text_free(char *text);
 
+/*
+ * Writes the page (text 0.0.4, all families) to the file `path` (borrowed), for batch jobs and for the directory that
+ * node_exporter's textfile collector reads (there the name must end in .prom). Whoever reads the file meanwhile sees
+ * the old one or the new one whole, and so does who comes after a crash: the page goes to a temporary file in the same
+ * directory, which must be readable, and takes the name when it is on disk. A program that dies in between leaves the
+ * temporary file, whose name is .cprom-*.tmp. The mode is 0644 less the umask, whatever the old file had. A `path` that
+ * is a symbolic link is replaced, not followed. Of several writers at once, the last one wins.
+ *
+ * EINVAL: an argument is NULL, or the path is empty or ends in a slash; ESYS: see errno, and the old file is as it was
+ * (only if the directory could not be made durable at the very end, the new one is there already); ENOMEM, EBUSY,
+ * ENOENT as for cprom_page_open(), and the old file is as it was. Waits for the disk. MT-safe.
+ */
+CPROM_API cprom_status cprom_registry_write_file(cprom_registry *registry, const char *path);
+
 /*==============================================================================
  * Counter: like a gauge where nothing else is said; it never goes down. Adding NaN, an infinity or less than 0
  * is dropped and counted as invalid. Whole increments are exact up to 2^53.
@@ -758,6 +776,25 @@ CPROM_API cprom_timer cprom_summary_timer(cprom_summary *summary);
 CPROM_API cprom_timer cprom_gauge_timer(cprom_gauge *gauge);
 /* Observes (gauge: sets) the seconds since the start and returns them. A second stop does nothing and returns 0. */
 CPROM_API double cprom_timer_stop(cprom_timer *timer);
+
+/*==============================================================================
+ * Process metrics: what Prometheus' dashboards expect of every program
+ *
+ *      process_cpu_seconds_total          process_virtual_memory_bytes        process_start_time_seconds
+ *      process_open_fds                   process_virtual_memory_max_bytes    process_threads
+ *      process_max_fds                    process_resident_memory_bytes
+ *
+ * On Linux they come from /proc. Elsewhere, and where a file there cannot be read, the metric is not on the page; it is
+ * never 0 or NaN. "No limit" is 18446744073709551615, as client_golang has it; limits are the soft ones. The descriptor
+ * that the count itself needs is not counted.
+ *============================================================================*/
+
+/*
+ * Registers the collector "process", which has these families. No prefix comes before their names; the registry's const
+ * labels apply. The default registry has it from the beginning. To switch it off: cprom_registry_unregister(registry,
+ * "process"). EINVAL: NULL; EEXIST: the registry has it already, or one of the families; ENOMEM. MT-safe.
+ */
+CPROM_API cprom_status cprom_process_collector_new(cprom_registry *registry);
 
 /*==============================================================================
  * Typed forms of the vectors' life cycle
