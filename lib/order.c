@@ -75,9 +75,14 @@ static void swap(struct cprom__order_item *a, struct cprom__order_item *b)
     *b = moved;
 }
 
-static uint64_t median(const struct cprom__order_item *items, size_t n)
+/*
+ * A key near the middle of all, by three samples. Their places come from the series' keyed hash: who chooses label
+ * values, and the order in which they arrive, cannot choose the pivots.
+ */
+static uint64_t pivot_of(const struct cprom__order_item *items, size_t n)
 {
-    uint64_t a = items[0].key, b = items[n / 2].key, c = items[n - 1].key;
+    uint32_t random = items[n / 2].series->hash;
+    uint64_t a = items[random % n].key, b = items[n / 2].key, c = items[(random * 2654435761u) % n].key;
     if (a > b) {
         uint64_t moved = a;
         a = b;
@@ -95,7 +100,7 @@ static uint64_t median(const struct cprom__order_item *items, size_t n)
 static void sort_items(struct cprom__order_item *items, size_t n, size_t depth)
 {
     while (n > 16) {
-        uint64_t pivot = median(items, n);
+        uint64_t pivot = pivot_of(items, n);
         size_t less = 0, more = n;
         for (size_t i = 0; i < more;) {
             if (items[i].key < pivot) swap(&items[less++], &items[i++]);
