@@ -170,9 +170,10 @@ static bool reserve_rows(struct part *part, struct cprom__arena *memory)
     size_t n = part->vec->order.n_sorted_series;
     part->room = n + TAIL_ROOM;
     part->group.rows = cprom__arena_alloc(memory, part->room * sizeof *part->group.rows);
+    if (!part->group.rows) return false;
     part->over = part->group.rows + part->room;
     part->words = cprom__arena_alloc(memory, n * words_of(part->vec) * sizeof *part->words);
-    return part->group.rows && part->words;
+    return part->words != NULL;
 }
 
 /* Under the order lock: what can be done before the gate. */

@@ -496,6 +496,7 @@ void cprom__series_unreserve(struct cprom_vec *vec, struct cprom_series *series)
         cprom__chain_add(reclaimer, &chain, ref, 0);
     }
     pthread_mutex_unlock(&vec->map_lock);
+    CPROM__SEAM(CPROM__SEAM_GIVEN_BACK);
     cprom__retire_chain(reclaimer, &chain);
     if (!hidden) cprom_series_unref(series);
 }

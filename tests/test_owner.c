@@ -90,7 +90,7 @@ static void test_owner_random_operations_on_many_series_match_a_table(void **sta
     l->now = 1;
     for (int i = 0; i < N; i++) set(l, (int)((long)i * 7919 % N)); /* in no order of the owners */
     check(l, r);
-    for (int step = 0; step < 500; step++) {
+    for (int step = 0; step < 400; step++) {
         int i = (int)(up_random(&seed) % N), owner = up_random(&seed) % 100 ? owner_of(BIG + i % (N - BIG)) : 0;
         label(owner ? BIG + owner - 1 : 0, p, s);
         size_t removed, expected;
@@ -141,7 +141,7 @@ static void test_owner_random_operations_on_many_series_match_a_table(void **sta
             }
         }
         }
-        if (step % 100 == 0) check(l, r);
+        if (step % 200 == 0) check(l, r);
     }
     check(l, r);
     assert_ok(cprom_gauge_vec_clear(l->vec));

@@ -488,7 +488,10 @@ CPROM_API cprom_status cprom_update_histogram_vec_observe(cprom_update *update, 
                                                           double value);
 CPROM_API cprom_status cprom_update_summary_vec_observe(cprom_update *update, cprom_summary_vec *vec, cprom_strs values,
                                                         double value);
-/* The same through a plain instrument or a handle. If its series is gone by then, the entry is refused. */
+/*
+ * The same through a plain instrument or a handle. If its series is gone by the commit, the entry is refused. ENOENT: its
+ * family was unregistered; the commit will answer the same.
+ */
 CPROM_API cprom_status cprom_update_gauge_set(cprom_update *update, cprom_gauge *gauge, double value);
 CPROM_API cprom_status cprom_update_gauge_add(cprom_update *update, cprom_gauge *gauge, double amount);
 CPROM_API cprom_status cprom_update_counter_add(cprom_update *update, cprom_counter *counter, double amount);

@@ -41,9 +41,10 @@ case $kind in
         use_installed
         static=
         [ "$linkage" = static ] && static=--static
-        # shellcheck disable=SC2046,SC2086 # lists of flags
-        quietly "$CPROM_CC" -std=c99 -Wall -Wextra -Werror "$work/src/main.c" -o "$work/program" \
-            $(pkg-config $static --cflags --libs cprom)
+        # pkg-config quotes for the shell, blanks in paths too. Without --static the word is empty and goes.
+        # shellcheck disable=SC2086
+        eval "set -- $(pkg-config $static --cflags --libs cprom)"
+        quietly "$CPROM_CC" -std=c99 -Wall -Wextra -Werror "$work/src/main.c" -o "$work/program" "$@"
         pkg-config --static --libs cprom | grep -qw -e -pthread || fail 'static linking would lack -pthread'
         program=$work/program
         ;;

@@ -41,8 +41,9 @@ done
 
 readme_program >"$work/main.c"
 export "LD_LIBRARY_PATH=$libdir" "PKG_CONFIG_PATH=$libdir/pkgconfig"
-# shellcheck disable=SC2046 # a list of flags
-quietly "$CPROM_CC" -std=c99 -Wall -Wextra -Werror "$work/main.c" -o "$work/program" $(pkg-config --cflags --libs cprom)
+# pkg-config quotes for the shell, blanks in paths too.
+eval "set -- $(pkg-config --cflags --libs cprom)"
+quietly "$CPROM_CC" -std=c99 -Wall -Wextra -Werror "$work/main.c" -o "$work/program" "$@"
 links "$work/program" shared
 says_what_it_should "$work/program"
 
