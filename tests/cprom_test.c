@@ -17,6 +17,18 @@ static void *must(void *ptr)
  * Pages
  *============================================================================*/
 
+/*
+ * A second opinion on the pages of every test program: on the first, second, fourth, eighth … of each, since a process
+ * has to be started for it. Only where CPROM_TEST_PROMTOOL asks for it.
+ */
+static void ask_promtool(const ct_page *page)
+{
+    static atomic_size_t pages;
+    size_t number = atomic_fetch_add(&pages, 1) + 1;
+    if ((number & (number - 1)) || !getenv("CPROM_TEST_PROMTOOL") || !promtool_available()) return;
+    promtool_assert_parses(page->text, page->len);
+}
+
 ct_page ct_page_drain(cprom_page *page, size_t piece)
 {
     ct_page result = {NULL, 0, NULL};
@@ -37,6 +49,7 @@ ct_page ct_page_drain(cprom_page *page, size_t piece)
     free(buf);
     result.text[result.len] = '\0';
     result.parsed = parser_parse_ok(result.text, result.len);
+    ask_promtool(&result);
     return result;
 }
 

@@ -338,7 +338,11 @@ if configure_and_build gcc -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug; then
     if [ "$quick" = yes ]; then
         run_tests gcc -L '^quick$'
     else
+        # Here promtool is shown pages of every test program.
+        CPROM_TEST_PROMTOOL=1
+        export CPROM_TEST_PROMTOOL
         run_tests gcc -LE '^package$'
+        unset CPROM_TEST_PROMTOOL
     fi
 fi
 [ "$quick" = yes ] && finish
