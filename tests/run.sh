@@ -394,7 +394,9 @@ else
         '-DCMAKE_C_FLAGS_RELWITHDEBINFO=-O1 -g' \
         "-DCPROM_TEST_LAUNCHER=valgrind;$options;--show-leak-kinds=$kinds;--errors-for-leak-kinds=$kinds"; then
         CPROM_STRESS_SECONDS=2
-        run_tests valgrind -LE '^(once|package|program)$'
+        printf 'SKIPPED valgrind: tests labelled heavy, which would take minutes each here; the sanitizers run them\n' |
+            tee -a "$scratch/skips"
+        run_tests valgrind -LE '^(once|package|program|heavy)$'
     fi
 fi
 
