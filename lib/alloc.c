@@ -91,26 +91,11 @@ char *cprom__arena_copy(struct cprom__arena *arena, const char *bytes, size_t le
     return copy;
 }
 
-static void pop_block(struct cprom__arena *arena)
-{
-    struct cprom__arena_block *block = arena->blocks;
-    arena->blocks = block->older;
-    cprom__release(arena->allocator, block, sizeof *block + block->size);
-}
-
 void cprom__arena_free(struct cprom__arena *arena)
 {
-    while (arena->blocks) pop_block(arena);
-}
-
-struct cprom__arena_mark cprom__arena_mark(const struct cprom__arena *arena)
-{
-    struct cprom__arena_mark mark = {arena->blocks, arena->blocks ? arena->blocks->used : 0};
-    return mark;
-}
-
-void cprom__arena_rewind(struct cprom__arena *arena, struct cprom__arena_mark mark)
-{
-    while (arena->blocks != mark.block) pop_block(arena);
-    if (mark.block) mark.block->used = mark.used;
+    while (arena->blocks) {
+        struct cprom__arena_block *block = arena->blocks;
+        arena->blocks = block->older;
+        cprom__release(arena->allocator, block, sizeof *block + block->size);
+    }
 }

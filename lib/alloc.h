@@ -37,15 +37,4 @@ void *cprom__arena_alloc(struct cprom__arena *arena, size_t size);
 char *cprom__arena_copy(struct cprom__arena *arena, const char *bytes, size_t len); /* adds a NUL */
 void cprom__arena_free(struct cprom__arena *arena);
 
-/*
- * Where an arena stood, to give back all that was cut from it since.
- */
-struct cprom__arena_mark {
-    struct cprom__arena_block *block;
-    size_t used;
-};
-
-struct cprom__arena_mark cprom__arena_mark(const struct cprom__arena *arena);
-void cprom__arena_rewind(struct cprom__arena *arena, struct cprom__arena_mark mark);
-
 #endif

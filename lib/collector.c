@@ -10,7 +10,6 @@
 #include "opts.h"
 
 struct cprom__collector {
-    struct cprom__allocator *allocator; /* the registry's, which outlives the family lists */
     _Atomic size_t refs;                /* family lists, and who runs it */
     const char *name;
     cprom_status (*collect)(void *ctx, cprom_scrape *out);
@@ -54,7 +53,6 @@ static struct cprom__collector *collector_make(struct cprom_registry *registry, 
     struct cprom__collector *collector = cprom__arena_alloc(&memory, sizeof *collector);
     if (!collector) return NULL;
     memset(collector, 0, sizeof *collector);
-    collector->allocator = &registry->allocator;
     atomic_init(&collector->refs, 1);
     collector->memory = memory;
     collector->name = cprom__arena_copy(&collector->memory, name, strlen(name));

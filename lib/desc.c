@@ -263,20 +263,6 @@ size_t cprom__desc_label(const struct cprom__desc *desc, const char *name)
     return i;
 }
 
-static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
-
-bool cprom__desc_equal(const struct cprom__desc *a, const struct cprom__desc *b)
-{
-    if (a->type != b->type || a->n_labels != b->n_labels || !same_text(a->name, b->name) ||
-        !same_text(a->help, b->help) || !same_text(a->unit, b->unit)) {
-        return false;
-    }
-    for (size_t i = 0; i < a->n_labels; i++) {
-        if (strcmp(a->labels[i], b->labels[i]) != 0) return false;
-    }
-    return true;
-}
-
 size_t cprom__desc_text_len(const struct cprom__desc *desc, const struct cprom__values *values)
 {
     size_t len = desc->pieces_len;

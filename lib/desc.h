@@ -70,9 +70,6 @@ void cprom__desc_free(struct cprom__desc *desc);
 /* The index of a label name among the declared ones; n_labels: there is none. */
 size_t cprom__desc_label(const struct cprom__desc *desc, const char *name);
 
-/* Whether both say the same but for the bounds. */
-bool cprom__desc_equal(const struct cprom__desc *a, const struct cprom__desc *b);
-
 /* The text between the braces for these values: how long it is, and the text itself. */
 size_t cprom__desc_text_len(const struct cprom__desc *desc, const struct cprom__values *values);
 void cprom__desc_text(const struct cprom__desc *desc, const struct cprom__values *values, char *out);
