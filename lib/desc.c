@@ -161,8 +161,9 @@ static bool make_bounds(struct cprom__desc *desc, const struct cprom__family_spe
     for (size_t i = 0; i <= n; i++) {
         char text[CPROM__NUMBER_MAX];
         copy[i] = i < n ? bounds[i] : INFINITY;
-        size_t len = cprom__number_double(text, copy[i]);
-        desc->le[i] = (struct cprom__piece){cprom__arena_copy(&desc->memory, text, len), len};
+        size_t len = cprom__number_double(text, copy[i]), openmetrics_len = cprom__number_openmetrics(text, copy[i]);
+        desc->le[i] = (struct cprom__bound){cprom__arena_copy(&desc->memory, text, openmetrics_len), (uint8_t)len,
+                                            (uint8_t)openmetrics_len};
         if (!desc->le[i].text) return false;
     }
     desc->bounds = copy;
@@ -238,6 +239,9 @@ cprom_status cprom__desc_new(struct cprom__allocator *allocator, const struct cp
     if (!status) status = check_labels(rules, spec, desc->n_labels, refusal);
     if (!status) status = check_bounds(spec, refusal);
     if (!status) {
+        bool total = desc->type == CPROM_COUNTER && cprom__has_suffix(name, desc->name_len, "_total");
+        size_t base_len = total ? desc->name_len - strlen("_total") : desc->name_len;
+        desc->base_len = base_len ? base_len : desc->name_len;
         desc->memory = memory;
         status = copy_strings(desc, rules, spec) ? CPROM_OK : CPROM_ENOMEM;
         memory = desc->memory;
@@ -351,12 +355,6 @@ static const char *const *suffixes(cprom_type type)
                                      : none;
 }
 
-static size_t base_len(const struct cprom__desc *desc)
-{
-    bool total = desc->type == CPROM_COUNTER && cprom__has_suffix(desc->name, desc->name_len, "_total");
-    return total ? desc->name_len - strlen("_total") : desc->name_len;
-}
-
 /* Whether `a` of a_len bytes and a suffix, and `b` of b_len and another, make the same name. */
 static bool same_name(const char *a, size_t a_len, const char *a_suffix, const char *b, size_t b_len,
                       const char *b_suffix)
@@ -371,7 +369,7 @@ bool cprom__desc_collides(const struct cprom__desc *a, const struct cprom__desc 
 {
     for (const char *const *p = suffixes(a->type); *p; p++) {
         for (const char *const *q = suffixes(b->type); *q; q++) {
-            if (same_name(a->name, base_len(a), *p, b->name, base_len(b), *q)) return true;
+            if (same_name(a->name, a->base_len, *p, b->name, b->base_len, *q)) return true;
         }
     }
     return false;
@@ -382,7 +380,7 @@ bool cprom__desc_answers_to(const struct cprom__desc *desc, const char *name)
     for (const char *const *p = suffixes(desc->type); *p; p++) {
         /* Claimed, so that nobody takes it for theirs, but no sample has it. */
         if (strcmp(*p, "_info") == 0 || (desc->type == CPROM_SUMMARY && strcmp(*p, "_bucket") == 0)) continue;
-        if (same_name(desc->name, base_len(desc), *p, name, strlen(name), "")) return true;
+        if (same_name(desc->name, desc->base_len, *p, name, strlen(name), "")) return true;
     }
     return false;
 }

@@ -38,11 +38,18 @@ struct cprom__piece {
     size_t len;
 };
 
+/* A bucket's bound as it stands on a page: in OpenMetrics it may be longer by ".0". */
+struct cprom__bound {
+    const char *text;
+    uint8_t len, openmetrics_len;
+};
+
 struct cprom__desc {
     struct cprom__arena memory;
     cprom_type type;
     const char *name, *help, *unit; /* with the prefix; help and unit may be NULL */
     size_t name_len;
+    size_t base_len; /* of the OpenMetrics name: a counter's without _total */
     size_t n_labels;
     const char **labels; /* as declared */
 
@@ -55,10 +62,10 @@ struct cprom__desc {
     size_t pieces_len;
     bool escaped; /* the pieces have escapes: a const label's value needs them */
 
-    /* histograms: finite bounds, and `le` as it stands on the page, +Inf last */
+    /* histograms: finite bounds, and `le` as text, +Inf last */
     size_t n_bounds;
     const double *bounds;
-    struct cprom__piece *le;
+    struct cprom__bound *le;
 };
 
 /* Checks and makes a descriptor. On failure `*refusal` says why (not for ENOMEM). */

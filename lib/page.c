@@ -1,18 +1,29 @@
 #include <string.h>
 
-#include "gather.h"
+#include "encode.h"
 #include "opts.h"
-#include "text.h"
 
 struct cprom_page {
     struct cprom__snapshot snapshot;
+    const struct cprom__format *format;
     struct cprom__cursor cursor;
 };
 
+/* 0.0.1 is what scrapers called OpenMetrics before 1.0; the page is the same. */
+static const struct {
+    const char *content_type;
+    const struct cprom__format *format;
+} formats[] = {
+    [CPROM_TEXT_0_0_4] = {"text/plain; version=0.0.4; charset=utf-8", &cprom__text_format},
+    [CPROM_OPENMETRICS_0_0_1] = {"application/openmetrics-text; version=0.0.1; charset=utf-8", &cprom__openmetrics_format},
+    [CPROM_OPENMETRICS_1_0] = {"application/openmetrics-text; version=1.0.0; charset=utf-8", &cprom__openmetrics_format},
+};
+
+static bool is_format(cprom_format format) { return (unsigned)format < sizeof formats / sizeof *formats; }
+
 const char *cprom_content_type(cprom_format format)
 {
-    (void)format;
-    return "text/plain; version=0.0.4; charset=utf-8";
+    return formats[is_format(format) ? format : CPROM_TEXT_0_0_4].content_type;
 }
 
 static int64_t deadline_of(struct cprom_registry *registry, double timeout_seconds)
@@ -37,7 +48,7 @@ cprom_status cprom_page_open(cprom_registry *registry, const cprom_page_opts *op
     if (opts && !cprom__opts_read(&o, sizeof o, opts)) {
         return refuse(registry, "size is not one that this library knows");
     }
-    if (o.format != CPROM_TEXT_0_0_4) return refuse(registry, "format is unknown");
+    if (!is_format(o.format)) return refuse(registry, "format is unknown");
     if (o.n_names && !o.names) return refuse(registry, "names are missing");
     if (!(o.timeout_seconds >= 0)) return refuse(registry, "timeout_seconds is negative or NaN");
     struct cprom_page *page = cprom__alloc(&registry->allocator, sizeof *page);
@@ -50,6 +61,7 @@ cprom_status cprom_page_open(cprom_registry *registry, const cprom_page_opts *op
     if (status) cprom__release(&registry->allocator, page, sizeof *page);
     cprom__registry_unref(registry);
     if (status) return status;
+    page->format = formats[o.format].format;
     memset(&page->cursor, 0, sizeof page->cursor);
     *out = page;
     return CPROM_OK;
@@ -57,7 +69,7 @@ cprom_status cprom_page_open(cprom_registry *registry, const cprom_page_opts *op
 
 size_t cprom_page_read(cprom_page *page, char *buf, size_t cap)
 {
-    return page && buf ? cprom__text_read(&page->snapshot, &page->cursor, buf, cap) : 0;
+    return page && buf ? cprom__encode(&page->snapshot, page->format, &page->cursor, buf, cap) : 0;
 }
 
 void cprom_page_close(cprom_page *page)

@@ -660,7 +660,9 @@ CPROM_API int64_t cprom_scrape_deadline(const cprom_scrape *out);
 typedef struct cprom_page cprom_page;
 
 typedef enum cprom_format {
-    CPROM_TEXT_0_0_4 = 0 /* Prometheus text format, version 0.0.4 */
+    CPROM_TEXT_0_0_4 = 0,        /* Prometheus text format, version 0.0.4 */
+    CPROM_OPENMETRICS_0_0_1 = 1, /* the next, under the name that it had before */
+    CPROM_OPENMETRICS_1_0 = 2    /* OpenMetrics text format, version 1.0.0 */
 } cprom_format;
 
 typedef struct cprom_page_opts {
@@ -683,7 +685,7 @@ CPROM_API cprom_status cprom_page_open(cprom_registry *registry, const cprom_pag
 CPROM_API size_t cprom_page_read(cprom_page *page, char *buf, size_t cap);
 CPROM_API void cprom_page_close(cprom_page *page);
 
-/* The Content-Type of a page of that format. Static. MT-safe, lock-free. */
+/* The Content-Type of a page of that format; of the text format for one that is unknown. Static. MT-safe, lock-free. */
 CPROM_API const char *cprom_content_type(cprom_format format);
 
 /*

@@ -1,0 +1,229 @@
+#include "encode.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "number.h"
+
+#define AHEAD 12u /* rows before its turn that a text is fetched into the cache */
+
+void cprom__put(struct cprom__sink *sink, const char *bytes, size_t len)
+{
+    sink->made += len;
+    if (sink->skip >= len) {
+        sink->skip -= len;
+        return;
+    }
+    bytes += sink->skip;
+    len -= sink->skip;
+    sink->skip = 0;
+    size_t room = (size_t)(sink->end - sink->out);
+    if (len > room) len = room;
+    memcpy(sink->out, bytes, len);
+    sink->out += len;
+}
+
+void cprom__put_string(struct cprom__sink *sink, const char *text) { cprom__put(sink, text, strlen(text)); }
+
+void cprom__put_escaped(struct cprom__sink *sink, const char *text, bool quotes)
+{
+    while (*text) {
+        size_t plain = strcspn(text, quotes ? "\\\n\"" : "\\\n");
+        cprom__put(sink, text, plain);
+        text += plain;
+        if (!*text) return;
+        char escape[2] = {'\\', *text == '\n' ? 'n' : *text};
+        cprom__put(sink, escape, 2);
+        text++;
+    }
+}
+
+void cprom__put_series(struct cprom__sink *sink, const struct cprom__desc *desc, const struct cprom__sample_line *line,
+                       const char *at, size_t at_len)
+{
+    cprom__put(sink, desc->name, line->name_len);
+    cprom__put_string(sink, line->suffix);
+    if (line->pairs_len || line->extra) {
+        cprom__put_string(sink, "{");
+        cprom__put(sink, line->pairs, line->pairs_len);
+        if (line->extra) {
+            if (line->pairs_len) cprom__put_string(sink, ",");
+            cprom__put_string(sink, line->extra);
+            cprom__put_string(sink, "=\"");
+            cprom__put(sink, at, at_len);
+            cprom__put_string(sink, "\"");
+        }
+        cprom__put_string(sink, "}");
+    }
+    cprom__put_string(sink, " ");
+}
+
+/* Lines for the sum and the count behind `n` lines for buckets or quantiles; returns how many lines there are. */
+static size_t describe_sums(struct cprom__sample_line *line, size_t n, size_t number, double sum, uint64_t count)
+{
+    if (number < n) return n + 2;
+    line->suffix = number == n ? "_sum" : "_count";
+    line->is_count = number > n;
+    line->count = count;
+    line->value = sum;
+    return n + 2;
+}
+
+static bool has_sums(const struct cprom__format *format, size_t n_bounds, const double *bounds)
+{
+    return !(format->sums_ascend && n_bounds && bounds[0] < 0);
+}
+
+/* What stands on one line of a row. Returns how many lines the row has. */
+static size_t describe_row(const struct cprom__format *format, const struct cprom__group *group,
+                           const struct cprom__cursor *cursor, struct cprom__sample_line *line)
+{
+    const struct cprom__row *row = &group->rows[cursor->row - 1];
+    const struct cprom__desc *desc = group->desc;
+    size_t buckets = desc->n_bounds + 1;
+    line->pairs = row->series->text;
+    line->pairs_len = row->series->len;
+    switch (desc->type) {
+    case CPROM_HISTOGRAM:
+        if (cursor->line < buckets) {
+            line->suffix = "_bucket";
+            line->extra = "le";
+            line->bound = &desc->le[cursor->line];
+            line->is_count = true;
+            line->count = cursor->total + row->buckets[cursor->line];
+        }
+        if (!has_sums(format, desc->n_bounds, desc->bounds)) return buckets;
+        return describe_sums(line, buckets, cursor->line, cprom__double(row->buckets[buckets]), cursor->total);
+    case CPROM_SUMMARY: return describe_sums(line, 0, cursor->line, cprom__double(row->buckets[1]), row->buckets[0]);
+    default: line->value = row->value; return 1;
+    }
+}
+
+/* The same for a sample of a collector. */
+static size_t describe_sample(const struct cprom__format *format, const struct cprom__sample *sample, size_t number,
+                              struct cprom__sample_line *line)
+{
+    const struct cprom__distribution *dist = sample->distribution;
+    line->pairs = sample->text;
+    line->pairs_len = sample->len;
+    line->value = sample->value;
+    line->timestamp_ms = sample->timestamp_ms;
+    if (!dist) return 1;
+    bool histogram = sample->desc->type == CPROM_HISTOGRAM;
+    size_t lines = dist->n + histogram; /* with +Inf */
+    if (number < lines) {
+        line->suffix = histogram ? "_bucket" : "";
+        line->extra = histogram ? "le" : "quantile";
+        line->at = number < dist->n ? dist->at[number] : (double)INFINITY;
+        line->is_count = histogram;
+        if (histogram) line->count = number < dist->n ? dist->buckets[number] : dist->count;
+        else line->value = dist->values[number];
+    }
+    if (histogram && !has_sums(format, dist->n, dist->at)) return lines;
+    return describe_sums(line, lines, number, dist->sum, dist->count);
+}
+
+/* The unit at the cursor. Returns how many units like this one the row has. */
+static size_t put_unit(struct cprom__sink *sink, const struct cprom__format *format, const struct cprom__group *group,
+                       const struct cprom__cursor *cursor)
+{
+    if (!cursor->row) {
+        format->put_header(sink, group->desc);
+        return 1;
+    }
+    const struct cprom__desc *desc = group->desc;
+    struct cprom__sample_line line = {.name_len = desc->name_len, .suffix = "", .timestamp_ms = -1};
+    size_t lines;
+    if (group->n_rows) {
+        lines = describe_row(format, group, cursor, &line);
+    } else {
+        const struct cprom__sample *sample = group->samples[cursor->row - 1];
+        desc = sample->desc;
+        lines = describe_sample(format, sample, cursor->line, &line);
+    }
+    format->put_line(sink, desc, &line);
+    return lines;
+}
+
+/*
+ * Rows of counters and gauges that fit whole, which is nearly all of a large page: straight into the buffer. Returns
+ * the byte behind.
+ */
+static char *put_plain_rows(const struct cprom__format *format, const struct cprom__group *group,
+                            struct cprom__cursor *cursor, char *out, const char *end)
+{
+    const struct cprom__desc *desc = group->desc;
+    size_t name_len = desc->name_len;
+    for (; cursor->row <= group->n_rows; cursor->row++) {
+        const struct cprom__row *row = &group->rows[cursor->row - 1];
+        if (cursor->row + AHEAD < group->n_rows) {
+            const char *text = group->rows[cursor->row - 1 + AHEAD].series->text;
+            CPROM__PREFETCH(text - 16);
+            CPROM__PREFETCH(text + 48);
+        }
+        size_t len = row->series->len;
+        if ((size_t)(end - out) < name_len + len + CPROM__NUMBER_MAX + 4) break;
+        memcpy(out, desc->name, name_len);
+        out += name_len;
+        if (len) {
+            *out++ = '{';
+            memcpy(out, row->series->text, len);
+            out += len;
+            *out++ = '}';
+        }
+        *out++ = ' ';
+        out += format->number(out, row->value);
+        *out++ = '\n';
+    }
+    return out;
+}
+
+static void next_row(const struct cprom__group *group, struct cprom__cursor *cursor)
+{
+    cursor->line = 0;
+    cursor->total = 0;
+    if (cursor->row++ == group->n_rows + group->n_samples) {
+        cursor->row = 0;
+        cursor->group++;
+    }
+}
+
+/* Moves behind the unit that was just put. */
+static void advance(const struct cprom__group *group, struct cprom__cursor *cursor, size_t lines)
+{
+    if (cursor->row && group->n_rows && group->desc->type == CPROM_HISTOGRAM && cursor->line <= group->desc->n_bounds) {
+        cursor->total += group->rows[cursor->row - 1].buckets[cursor->line];
+    }
+    if (++cursor->line >= lines) next_row(group, cursor);
+}
+
+size_t cprom__encode(const struct cprom__snapshot *snapshot, const struct cprom__format *format,
+                     struct cprom__cursor *cursor, char *buf, size_t cap)
+{
+    struct cprom__sink sink = {.out = buf, .end = buf + cap};
+    while (cursor->group <= snapshot->n_groups && sink.out < sink.end) {
+        bool at_end = cursor->group == snapshot->n_groups;
+        const struct cprom__group *group = at_end ? NULL : &snapshot->groups[cursor->group];
+        if (!at_end && group->n_rows && cursor->row && !cursor->done &&
+            (group->desc->type == CPROM_COUNTER || group->desc->type == CPROM_GAUGE)) {
+            sink.out = put_plain_rows(format, group, cursor, sink.out, sink.end);
+            if (cursor->row > group->n_rows) {
+                cursor->row--;
+                next_row(group, cursor);
+                continue;
+            }
+        }
+        char *start = sink.out;
+        size_t lines = 1;
+        sink.skip = cursor->done;
+        sink.made = 0;
+        if (at_end) cprom__put_string(&sink, format->end);
+        else lines = put_unit(&sink, format, group, cursor);
+        cursor->done += (size_t)(sink.out - start);
+        if (cursor->done < sink.made) break; /* the rest is for the next read */
+        cursor->done = 0;
+        if (at_end) cursor->group++;
+        else advance(group, cursor, lines);
+    }
+    return (size_t)(sink.out - buf);
+}
