@@ -46,27 +46,56 @@ void cprom_counter_inc(cprom_counter *counter)
     if (series && cprom__series_live(series)) cprom__counter_add(series, 1);
 }
 
-void cprom_counter_add(cprom_counter *counter, double amount)
+/* Whether the update took effect. */
+static inline bool add(struct cprom_series *series, double amount)
+{
+    if (!series) return false;
+    if (CPROM__UNLIKELY(!is_increment(amount))) {
+        cprom__vec_drop(series->vec, CPROM__DROP_INVALID);
+        return false;
+    }
+    if (!cprom__series_live(series)) return false;
+    cprom__counter_add(series, amount);
+    return true;
+}
+
+void cprom_counter_add(cprom_counter *counter, double amount) { add(series_of(counter), amount); }
+
+void cprom_counter_add_with_exemplar(cprom_counter *counter, double amount, cprom_labels labels, int64_t timestamp_ms)
 {
     struct cprom_series *series = series_of(counter);
-    if (!series) return;
-    if (CPROM__UNLIKELY(!is_increment(amount))) cprom__vec_drop(series->vec, CPROM__DROP_INVALID);
-    else if (cprom__series_live(series)) cprom__counter_add(series, amount);
+    if (add(series, amount)) cprom__exemplar_keep(series, 0, amount, labels, timestamp_ms);
 }
 
 double cprom_counter_value(const cprom_counter *counter) { return counter ? cprom__counter_read(series_of(counter)) : 0; }
 
+static inline cprom_status vec_add(struct cprom_vec *vec, cprom_strs values, double amount, struct cprom__use *use)
+{
+    if (!vec) return CPROM_EINVAL;
+    if (!is_increment(amount)) {
+        cprom__vec_drop(vec, CPROM__DROP_INVALID);
+        return CPROM_EINVAL;
+    }
+    cprom_status status = cprom__series_acquire(vec, values, use);
+    if (!status) cprom__counter_add(use->series, amount);
+    return status;
+}
+
 cprom_status cprom_counter_vec_add(cprom_counter_vec *vec, cprom_strs values, double amount)
 {
     struct cprom__use use;
-    if (!vec) return CPROM_EINVAL;
-    if (!is_increment(amount)) {
-        cprom__vec_drop((struct cprom_vec *)vec, CPROM__DROP_INVALID);
-        return CPROM_EINVAL;
-    }
-    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
+    cprom_status status = vec_add((struct cprom_vec *)vec, values, amount, &use);
+    if (!status) cprom__series_release(&use);
+    return status;
+}
+
+cprom_status cprom_counter_vec_add_with_exemplar(cprom_counter_vec *vec, cprom_strs values, double amount,
+                                                 cprom_labels labels, int64_t timestamp_ms)
+{
+    struct cprom__use use;
+    cprom_status status = vec_add((struct cprom_vec *)vec, values, amount, &use);
     if (status) return status;
-    cprom__counter_add(use.series, amount);
+    cprom__exemplar_keep(use.series, 0, amount, labels, timestamp_ms);
     cprom__series_release(&use);
     return CPROM_OK;
 }

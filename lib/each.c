@@ -30,14 +30,14 @@ static bool show(const struct cprom_vec *vec, const struct cprom__row *row, char
     case CPROM_HISTOGRAM:
         view.n_buckets = vec->desc->n_bounds + 1;
         view.buckets = buckets;
-        for (size_t i = 0; i < view.n_buckets; i++) buckets[i] = view.count += row->buckets[i];
-        view.sum = cprom__double(row->buckets[view.n_buckets]);
+        for (size_t i = 0; i < view.n_buckets; i++) buckets[i] = view.count += row->words[i];
+        view.sum = cprom__double(row->words[view.n_buckets]);
         break;
     case CPROM_SUMMARY:
-        view.count = row->buckets[0];
-        view.sum = cprom__double(row->buckets[1]);
+        view.count = row->words[0];
+        view.sum = cprom__double(row->words[1]);
         break;
-    default: view.value = row->value; break;
+    default: view.value = cprom__row_value(row); break;
     }
     return each(ctx, &view);
 }

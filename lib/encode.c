@@ -58,15 +58,14 @@ void cprom__put_series(struct cprom__sink *sink, const struct cprom__desc *desc,
     cprom__put_string(sink, " ");
 }
 
-/* Lines for the sum and the count behind `n` lines for buckets or quantiles; returns how many lines there are. */
-static size_t describe_sums(struct cprom__sample_line *line, size_t n, size_t number, double sum, uint64_t count)
+/* Lines `n` and `n + 1`, if `number` is one of them. */
+static void describe_sums(struct cprom__sample_line *line, size_t n, size_t number, double sum, uint64_t count)
 {
-    if (number < n) return n + 2;
+    if (number != n && number != n + 1) return;
     line->suffix = number == n ? "_sum" : "_count";
     line->is_count = number > n;
     line->count = count;
     line->value = sum;
-    return n + 2;
 }
 
 static bool has_sums(const struct cprom__format *format, size_t n_bounds, const double *bounds)
@@ -75,32 +74,46 @@ static bool has_sums(const struct cprom__format *format, size_t n_bounds, const 
 }
 
 /* What stands on one line of a row. Returns how many lines the row has. */
-static size_t describe_row(const struct cprom__format *format, const struct cprom__group *group,
+static size_t describe_row(const struct cprom__page_form *form, const struct cprom__row *row,
                            const struct cprom__cursor *cursor, struct cprom__sample_line *line)
 {
-    const struct cprom__row *row = &group->rows[cursor->row - 1];
-    const struct cprom__desc *desc = group->desc;
-    size_t buckets = desc->n_bounds + 1;
+    const struct cprom_vec *vec = row->series->vec;
+    const struct cprom__desc *desc = vec->desc;
+    size_t buckets = desc->n_bounds + 1, lines = 1;
     line->pairs = row->series->text;
     line->pairs_len = row->series->len;
-    switch (desc->type) {
-    case CPROM_HISTOGRAM:
+    if (desc->type == CPROM_HISTOGRAM) {
+        lines = buckets;
         if (cursor->line < buckets) {
             line->suffix = "_bucket";
             line->extra = "le";
             line->bound = &desc->le[cursor->line];
             line->is_count = true;
-            line->count = cursor->total + row->buckets[cursor->line];
+            line->count = cursor->total + row->words[cursor->line];
+            line->exemplar = cprom__row_exemplar(row, cursor->line);
         }
-        if (!has_sums(format, desc->n_bounds, desc->bounds)) return buckets;
-        return describe_sums(line, buckets, cursor->line, cprom__double(row->buckets[buckets]), cursor->total);
-    case CPROM_SUMMARY: return describe_sums(line, 0, cursor->line, cprom__double(row->buckets[1]), row->buckets[0]);
-    default: line->value = row->value; return 1;
+        if (has_sums(form->format, desc->n_bounds, desc->bounds)) {
+            lines += 2;
+            describe_sums(line, buckets, cursor->line, cprom__double(row->words[buckets]), cursor->total);
+        }
+    } else if (desc->type == CPROM_SUMMARY) {
+        lines = 2;
+        describe_sums(line, 0, cursor->line, cprom__double(row->words[1]), row->words[0]);
+    } else {
+        line->value = cprom__row_value(row);
+        line->exemplar = cprom__row_exemplar(row, 0);
     }
+    if (!form->created || !vec->accumulates) return lines;
+    if (cursor->line == lines) {
+        *line = (struct cprom__sample_line){.name_len = desc->base_len, .suffix = "_created", .pairs = row->series->text,
+                                            .pairs_len = row->series->len, .timestamp_ms = -1};
+        line->value = (double)*cprom__series_created(row->series) / 1e3;
+    }
+    return lines + 1;
 }
 
 /* The same for a sample of a collector. */
-static size_t describe_sample(const struct cprom__format *format, const struct cprom__sample *sample, size_t number,
+static size_t describe_sample(const struct cprom__page_form *form, const struct cprom__sample *sample, size_t number,
                               struct cprom__sample_line *line)
 {
     const struct cprom__distribution *dist = sample->distribution;
@@ -119,29 +132,30 @@ static size_t describe_sample(const struct cprom__format *format, const struct c
         if (histogram) line->count = number < dist->n ? dist->buckets[number] : dist->count;
         else line->value = dist->values[number];
     }
-    if (histogram && !has_sums(format, dist->n, dist->at)) return lines;
-    return describe_sums(line, lines, number, dist->sum, dist->count);
+    if (histogram && !has_sums(form->format, dist->n, dist->at)) return lines;
+    describe_sums(line, lines, number, dist->sum, dist->count);
+    return lines + 2;
 }
 
 /* The unit at the cursor. Returns how many units like this one the row has. */
-static size_t put_unit(struct cprom__sink *sink, const struct cprom__format *format, const struct cprom__group *group,
+static size_t put_unit(struct cprom__sink *sink, const struct cprom__page_form *form, const struct cprom__group *group,
                        const struct cprom__cursor *cursor)
 {
     if (!cursor->row) {
-        format->put_header(sink, group->desc);
+        form->format->put_header(sink, group->desc);
         return 1;
     }
     const struct cprom__desc *desc = group->desc;
     struct cprom__sample_line line = {.name_len = desc->name_len, .suffix = "", .timestamp_ms = -1};
     size_t lines;
     if (group->n_rows) {
-        lines = describe_row(format, group, cursor, &line);
+        lines = describe_row(form, &group->rows[cursor->row - 1], cursor, &line);
     } else {
         const struct cprom__sample *sample = group->samples[cursor->row - 1];
         desc = sample->desc;
-        lines = describe_sample(format, sample, cursor->line, &line);
+        lines = describe_sample(form, sample, cursor->line, &line);
     }
-    format->put_line(sink, desc, &line);
+    form->format->put_line(sink, desc, &line);
     return lines;
 }
 
@@ -191,22 +205,29 @@ static void next_row(const struct cprom__group *group, struct cprom__cursor *cur
 /* Moves behind the unit that was just put. */
 static void advance(const struct cprom__group *group, struct cprom__cursor *cursor, size_t lines)
 {
-    if (cursor->row && group->n_rows && group->desc->type == CPROM_HISTOGRAM && cursor->line <= group->desc->n_bounds) {
-        cursor->total += group->rows[cursor->row - 1].buckets[cursor->line];
+    if (cursor->row && group->n_rows && group->desc->type == CPROM_HISTOGRAM) {
+        const struct cprom__row *row = &group->rows[cursor->row - 1];
+        if (cursor->line <= row->series->vec->desc->n_bounds) cursor->total += row->words[cursor->line];
     }
     if (++cursor->line >= lines) next_row(group, cursor);
 }
 
-size_t cprom__encode(const struct cprom__snapshot *snapshot, const struct cprom__format *format,
+/* Whether each row is one line with the value that stands in it. */
+static bool is_plain(const struct cprom__page_form *form, const struct cprom__group *group)
+{
+    if (!group->n_rows || group->has_exemplars) return false;
+    return group->desc->type == CPROM_GAUGE || (group->desc->type == CPROM_COUNTER && !form->created);
+}
+
+size_t cprom__encode(const struct cprom__snapshot *snapshot, const struct cprom__page_form *form,
                      struct cprom__cursor *cursor, char *buf, size_t cap)
 {
     struct cprom__sink sink = {.out = buf, .end = buf + cap};
     while (cursor->group <= snapshot->n_groups && sink.out < sink.end) {
         bool at_end = cursor->group == snapshot->n_groups;
         const struct cprom__group *group = at_end ? NULL : &snapshot->groups[cursor->group];
-        if (!at_end && group->n_rows && cursor->row && !cursor->done &&
-            (group->desc->type == CPROM_COUNTER || group->desc->type == CPROM_GAUGE)) {
-            sink.out = put_plain_rows(format, group, cursor, sink.out, sink.end);
+        if (!at_end && cursor->row && !cursor->done && is_plain(form, group)) {
+            sink.out = put_plain_rows(form->format, group, cursor, sink.out, sink.end);
             if (cursor->row > group->n_rows) {
                 cursor->row--;
                 next_row(group, cursor);
@@ -217,8 +238,8 @@ size_t cprom__encode(const struct cprom__snapshot *snapshot, const struct cprom_
         size_t lines = 1;
         sink.skip = cursor->done;
         sink.made = 0;
-        if (at_end) cprom__put_string(&sink, format->end);
-        else lines = put_unit(&sink, format, group, cursor);
+        if (at_end) cprom__put_string(&sink, form->format->end);
+        else lines = put_unit(&sink, form, group, cursor);
         cursor->done += (size_t)(sink.out - start);
         if (cursor->done < sink.made) break; /* the rest is for the next read */
         cursor->done = 0;

@@ -35,6 +35,7 @@ struct cprom__sample_line {
     uint64_t count;
     double value;                     /* if it is no count */
     int64_t timestamp_ms;             /* negative: none */
+    const struct cprom__exemplar *exemplar; /* NULL: none */
 };
 
 /* The name, the suffix and all pairs; `at` is the text of the extra label's value. */
@@ -52,6 +53,12 @@ struct cprom__format {
 extern const struct cprom__format cprom__text_format;
 extern const struct cprom__format cprom__openmetrics_format;
 
+/* How a page is to look. */
+struct cprom__page_form {
+    const struct cprom__format *format;
+    bool created; /* with lines that say when a series began */
+};
+
 /* Where a page is. A unit is the header of a family, one line, or the end. */
 struct cprom__cursor {
     size_t group;
@@ -62,7 +69,7 @@ struct cprom__cursor {
 };
 
 /* Fills `buf` with what comes next; returns how many bytes, 0 at the end. */
-size_t cprom__encode(const struct cprom__snapshot *snapshot, const struct cprom__format *format,
+size_t cprom__encode(const struct cprom__snapshot *snapshot, const struct cprom__page_form *form,
                      struct cprom__cursor *cursor, char *buf, size_t cap);
 
 #endif

@@ -40,22 +40,42 @@ bool cprom__filter_lets(const struct cprom__filter *filter, const struct cprom__
 /* ---- copying ---- */
 
 /* 64-bit words that a row of this vector has beside itself. */
-static size_t words_of(const struct cprom_vec *vec) { return vec->n_cells > 1 ? vec->n_cells : 0; }
+static size_t words_of(const struct cprom_vec *vec)
+{
+    return vec->n_cells > 1 || vec->n_exemplars ? cprom__row_exemplars_at(vec) + vec->n_exemplars : 0;
+}
 
 static void copy_row(struct cprom__row *row, const struct cprom_series *series, uint64_t *words)
 {
+    const struct cprom_vec *vec = series->vec;
     row->series = series;
-    switch (series->vec->desc->type) {
-    case CPROM_COUNTER: row->value = cprom__counter_read(series); break;
-    case CPROM_HISTOGRAM:
-        words[series->vec->n_cells - 1] = cprom__bits(cprom__histogram_read(series, words));
-        row->buckets = words;
+    switch (vec->desc->type) {
+    case CPROM_COUNTER:
+        if (CPROM__LIKELY(!vec->n_exemplars)) {
+            row->value = cprom__counter_read(series);
+            return;
+        }
+        words[0] = cprom__bits(cprom__counter_read(series));
         break;
-    case CPROM_SUMMARY:
-        words[1] = cprom__bits(cprom__summary_read(series, &words[0]));
-        row->buckets = words;
-        break;
-    default: row->value = cprom__cell_double(&series->value); break;
+    case CPROM_HISTOGRAM: words[vec->n_cells - 1] = cprom__bits(cprom__histogram_read(series, words)); break;
+    case CPROM_SUMMARY: words[1] = cprom__bits(cprom__summary_read(series, &words[0])); break;
+    default: row->value = cprom__cell_double(&series->value); return;
+    }
+    row->words = words;
+    for (unsigned i = 0; i < vec->n_exemplars; i++) {
+        struct cprom__exemplar *exemplar = cprom__exemplar_look(&cprom__series_exemplars(series)[i]);
+        words[cprom__row_exemplars_at(vec) + i] = (uintptr_t)exemplar;
+    }
+}
+
+/* Gives back what the rows hold. */
+static void release_rows(const struct cprom__group *group)
+{
+    for (size_t i = 0; group->has_exemplars && i < group->n_rows; i++) {
+        const struct cprom__row *row = &group->rows[i];
+        for (unsigned k = 0; k < row->series->vec->n_exemplars; k++) {
+            cprom__exemplar_unref(cprom__row_exemplar(row, k));
+        }
     }
 }
 
@@ -217,7 +237,10 @@ static bool copy_all(struct taking *taking)
         copy_sorted(part, snapshot->pin.snapshot - 1, taking->now);
         if (part->tail && !copy_tail(part, &snapshot->memory, taking->now)) return false;
         /* Unregistering does not wait for the gate. If it killed a series under this copying, the flag is seen here. */
-        if (atomic_load_explicit(&part->vec->gone, memory_order_acquire)) part->group.n_rows = part->sorted = 0;
+        if (atomic_load_explicit(&part->vec->gone, memory_order_acquire)) {
+            release_rows(&part->group);
+            part->group.n_rows = part->sorted = 0;
+        }
     }
     return true;
 }
@@ -238,13 +261,18 @@ static cprom_status take(struct taking *taking)
     }
     pthread_mutex_unlock(&registry->order_lock);
     snapshot->groups = cprom__arena_alloc(&snapshot->memory, taking->n * sizeof *snapshot->groups);
-    if (!done || !snapshot->groups) return CPROM_ENOMEM;
-    for (size_t i = 0; i < taking->n; i++) {
+    done = done && snapshot->groups;
+    for (size_t i = 0; i < taking->n && done; i++) {
         struct part *part = &taking->parts[i];
         for (size_t k = 1; k <= part->n_over; k++) cprom__vec_expire(part->vec, (part->over - k)->series, taking->now);
-        if (!sort_tail(part, &snapshot->memory)) return CPROM_ENOMEM;
-        if (part->group.n_rows) snapshot->groups[snapshot->n_groups++] = part->group;
+        done = sort_tail(part, &snapshot->memory);
     }
+    for (size_t i = 0; i < taking->n; i++) {
+        const struct part *part = &taking->parts[i];
+        if (!done) release_rows(&part->group);
+        else if (part->group.n_rows) snapshot->groups[snapshot->n_groups++] = part->group;
+    }
+    if (!done) return CPROM_ENOMEM;
     CPROM__SEAM(CPROM__SEAM_GATHER_TAKEN);
     return CPROM_OK;
 }
@@ -259,7 +287,7 @@ static bool taking_init(struct taking *taking, struct cprom__snapshot *snapshot,
 static void taking_add(struct taking *taking, struct cprom_vec *vec)
 {
     taking->parts[taking->n++] = (struct part){
-        .vec = vec, .group = {.desc = vec->desc}, .timed = vec->ttl || vec->linger};
+        .vec = vec, .group = {.desc = vec->desc, .has_exemplars = vec->n_exemplars > 0}, .timed = vec->ttl || vec->linger};
 }
 
 static cprom_status snapshot_init(struct cprom__snapshot *snapshot, struct cprom_registry *registry)
@@ -321,6 +349,7 @@ cprom_status cprom__snapshot_take_vec(struct cprom__snapshot *snapshot, struct c
 void cprom__snapshot_free(struct cprom__snapshot *snapshot)
 {
     struct cprom_registry *registry = snapshot->registry;
+    for (size_t i = 0; i < snapshot->n_groups; i++) release_rows(&snapshot->groups[i]);
     if (snapshot->pinned) {
         cprom__unpin(&registry->reclaimer, &snapshot->pin);
         cprom__reclaim_many(&registry->reclaimer, RECLAIMED_MAX);

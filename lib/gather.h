@@ -18,16 +18,35 @@
 struct cprom__row {
     const struct cprom_series *series; /* its text stays: the page's pin keeps it */
     union {
-        double value;                  /* counter, gauge */
-        const uint64_t *buckets;       /* histogram: bucket counts, +Inf last; summary: the count; then the sum's bits */
+        double value;          /* counter, gauge */
+        const uint64_t *words; /* histogram: bucket counts, +Inf last; summary: the count; then the sum's bits; a counter
+                                  with an exemplar slot: its value's bits. Behind them exemplars, as addresses */
     };
 };
+
+/* A counter has one cell, and is the only one with exemplars that is not made of words anyway. */
+static inline size_t cprom__row_exemplars_at(const struct cprom_vec *vec) { return vec->n_cells; }
+
+/* Of a counter or gauge. */
+static inline double cprom__row_value(const struct cprom__row *row)
+{
+    return row->series->vec->n_exemplars ? cprom__double(row->words[0]) : row->value;
+}
+
+/* NULL: none. */
+static inline const struct cprom__exemplar *cprom__row_exemplar(const struct cprom__row *row, size_t slot)
+{
+    const struct cprom_vec *vec = row->series->vec;
+    if (slot >= vec->n_exemplars) return NULL;
+    return (const struct cprom__exemplar *)(uintptr_t)row->words[cprom__row_exemplars_at(vec) + slot];
+}
 
 /* One family of a page: rows of a vector, or samples of collectors. */
 struct cprom__group {
     const struct cprom__desc *desc;
     struct cprom__row *rows;
     size_t n_rows;
+    bool has_exemplars;             /* some rows may hold some */
     struct cprom__sample **samples; /* sorted */
     size_t n_samples;
 };

@@ -29,10 +29,11 @@ static size_t bucket_of(const struct cprom__desc *desc, double value)
     return below;
 }
 
-void cprom__histogram_observe(struct cprom_series *series, double value)
+/* Which bucket it counts in goes to `*which`. */
+static inline void observe(struct cprom_series *series, double value, size_t *which)
 {
     const struct cprom__desc *desc = series->vec->desc;
-    size_t bucket = bucket_of(desc, value), sum = desc->n_bounds + 1;
+    size_t bucket = *which = bucket_of(desc, value), sum = desc->n_bounds + 1;
     cprom__cell *cells = series->cells;
     unsigned stripe = 0;
     if (series->striped) {
@@ -46,6 +47,12 @@ void cprom__histogram_observe(struct cprom_series *series, double value)
     }
     cprom__cell_count_shared(&cells[bucket]);
     cprom__cell_add_shared(&cells[sum], value);
+}
+
+void cprom__histogram_observe(struct cprom_series *series, double value)
+{
+    size_t bucket;
+    observe(series, value, &bucket);
 }
 
 double cprom__histogram_read(const struct cprom_series *series, uint64_t *buckets)
@@ -123,6 +130,16 @@ void cprom_histogram_observe(cprom_histogram *histogram, double value)
     if (series && cprom__series_live(series)) cprom__histogram_observe(series, value);
 }
 
+void cprom_histogram_observe_with_exemplar(cprom_histogram *histogram, double value, cprom_labels labels,
+                                           int64_t timestamp_ms)
+{
+    struct cprom_series *series = series_of(histogram);
+    size_t bucket;
+    if (!series || !cprom__series_live(series)) return;
+    observe(series, value, &bucket);
+    cprom__exemplar_keep(series, bucket, value, labels, timestamp_ms);
+}
+
 uint64_t cprom_histogram_bucket(const cprom_histogram *histogram, size_t index)
 {
     if (!histogram) return 0;
@@ -145,6 +162,20 @@ cprom_status cprom_histogram_vec_observe(cprom_histogram_vec *vec, cprom_strs va
     cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
     if (status) return status;
     cprom__histogram_observe(use.series, value);
+    cprom__series_release(&use);
+    return CPROM_OK;
+}
+
+cprom_status cprom_histogram_vec_observe_with_exemplar(cprom_histogram_vec *vec, cprom_strs values, double value,
+                                                       cprom_labels labels, int64_t timestamp_ms)
+{
+    struct cprom__use use;
+    size_t bucket;
+    if (!vec) return CPROM_EINVAL;
+    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
+    if (status) return status;
+    observe(use.series, value, &bucket);
+    cprom__exemplar_keep(use.series, bucket, value, labels, timestamp_ms);
     cprom__series_release(&use);
     return CPROM_OK;
 }

@@ -58,6 +58,16 @@ static void put_line(struct cprom__sink *sink, const struct cprom__desc *desc, c
         cprom__put_string(sink, " ");
         put_seconds(sink, line->timestamp_ms);
     }
+    if (line->exemplar) {
+        cprom__put_string(sink, " # {");
+        cprom__put(sink, line->exemplar->pairs, line->exemplar->len);
+        cprom__put_string(sink, "} ");
+        cprom__put(sink, text, cprom__number_openmetrics(text, line->exemplar->value));
+        if (line->exemplar->timestamp_ms) {
+            cprom__put_string(sink, " ");
+            put_seconds(sink, line->exemplar->timestamp_ms);
+        }
+    }
     cprom__put_string(sink, "\n");
 }
 

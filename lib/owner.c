@@ -6,13 +6,6 @@
 
 static void *at(struct cprom_vec *vec, uint32_t ref) { return cprom__slab_at(&vec->registry->slab, ref); }
 
-struct cprom__extra *cprom__series_extra(const struct cprom_series *series)
-{
-    size_t where = cprom__series_tail(series->len);
-    if (!series->striped && series->vec->n_cells > 1) where += series->vec->n_cells * sizeof(cprom__cell);
-    return (struct cprom__extra *)(void *)((char *)(uintptr_t)series + where);
-}
-
 static uint32_t hash_of(struct cprom_vec *vec, const char *value, size_t len)
 {
     const struct cprom__hash_key *key = &vec->registry->key;

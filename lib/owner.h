@@ -26,7 +26,6 @@ struct cprom__owner {
 };
 
 /* The extra of a series; only for vectors that have it. */
-struct cprom__extra *cprom__series_extra(const struct cprom_series *series);
 
 /* Makes sure that the series can be added; false: out of memory. */
 bool cprom__owner_reserve(struct cprom_vec *vec, const struct cprom_series *series);

@@ -5,7 +5,7 @@
 
 struct cprom_page {
     struct cprom__snapshot snapshot;
-    const struct cprom__format *format;
+    struct cprom__page_form form;
     struct cprom__cursor cursor;
 };
 
@@ -61,7 +61,8 @@ cprom_status cprom_page_open(cprom_registry *registry, const cprom_page_opts *op
     if (status) cprom__release(&registry->allocator, page, sizeof *page);
     cprom__registry_unref(registry);
     if (status) return status;
-    page->format = formats[o.format].format;
+    page->form.format = formats[o.format].format;
+    page->form.created = o.created && o.format != CPROM_TEXT_0_0_4;
     memset(&page->cursor, 0, sizeof page->cursor);
     *out = page;
     return CPROM_OK;
@@ -69,7 +70,7 @@ cprom_status cprom_page_open(cprom_registry *registry, const cprom_page_opts *op
 
 size_t cprom_page_read(cprom_page *page, char *buf, size_t cap)
 {
-    return page && buf ? cprom__encode(&page->snapshot, page->format, &page->cursor, buf, cap) : 0;
+    return page && buf ? cprom__encode(&page->snapshot, &page->form, &page->cursor, buf, cap) : 0;
 }
 
 void cprom_page_close(cprom_page *page)

@@ -16,6 +16,7 @@ enum cprom__seam {
     CPROM__SEAM_DELETE_HALF,    /* in the gate: a registry-wide removal goes on to the next vector */
     CPROM__SEAM_GIVE_BACK,      /* an update is about to give its reserved series back */
     CPROM__SEAM_GIVEN_BACK,     /* it has given one back, the map's lock is open again */
+    CPROM__SEAM_EXEMPLAR_OUT,   /* a gather has an exemplar out of its slot */
     /* Under locks, so that a hook may delay but not wait for other calls: */
     CPROM__SEAM_CREATE_INSERTS, /* a new series is in the order, and not yet alive */
     CPROM__SEAM_LOOKUP_PROBES,  /* a lookup has chosen a part of the map, or an entry in it; perhaps under no lock */

@@ -76,6 +76,41 @@ static void give_stripes_back(struct cprom_series *series)
     atomic_fetch_sub_explicit(&vec->striped_cells, vec->n_cells, memory_order_relaxed);
 }
 
+/* ---- what stands behind the text ---- */
+
+static size_t align(size_t size) { return (size + 7) & ~(size_t)7; }
+
+static size_t created_size(const struct cprom_vec *vec) { return vec->accumulates ? sizeof(int64_t) : 0; }
+
+static size_t exemplars_size(const struct cprom_vec *vec) { return align(vec->n_exemplars * sizeof(cprom__exemplar_slot)); }
+
+static size_t tail_size(const struct cprom_vec *vec, bool own_cells)
+{
+    return (own_cells ? vec->n_cells * sizeof(cprom__cell) : 0) + created_size(vec) + exemplars_size(vec) +
+           (vec->has_extra ? sizeof(struct cprom__extra) : 0);
+}
+
+static char *tail_of(const struct cprom_series *series)
+{
+    return (char *)(uintptr_t)series + align(sizeof *series + series->len);
+}
+
+int64_t *cprom__series_created(const struct cprom_series *series)
+{
+    bool own_cells = !series->striped && series->vec->n_cells > 1;
+    return (int64_t *)(void *)(tail_of(series) + (own_cells ? series->vec->n_cells * sizeof(cprom__cell) : 0));
+}
+
+cprom__exemplar_slot *cprom__series_exemplars(const struct cprom_series *series)
+{
+    return (cprom__exemplar_slot *)(void *)((char *)cprom__series_created(series) + created_size(series->vec));
+}
+
+struct cprom__extra *cprom__series_extra(const struct cprom_series *series)
+{
+    return (struct cprom__extra *)(void *)((char *)cprom__series_exemplars(series) + exemplars_size(series->vec));
+}
+
 /* A hidden series that nobody else knows yet, with one reference. NULL: out of memory. */
 static struct cprom_series *series_make(struct cprom_vec *vec, const struct cprom__values *values, uint32_t *ref)
 {
@@ -83,10 +118,8 @@ static struct cprom_series *series_make(struct cprom_vec *vec, const struct cpro
     size_t len = cprom__desc_text_len(vec->desc, values);
     bool striped = take_stripes(vec);
     bool own_cells = !striped && vec->n_cells > 1;
-    size_t cells_at = cprom__series_tail(len), size = sizeof(struct cprom_series) + len;
-    if (own_cells || vec->has_extra) size = cells_at;
-    if (own_cells) size += vec->n_cells * sizeof(cprom__cell);
-    if (vec->has_extra) size += sizeof(struct cprom__extra);
+    size_t size = sizeof(struct cprom_series) + len, tail = tail_size(vec, own_cells);
+    if (tail) size = align(size) + tail;
     struct cprom_series *series = cprom__slab_alloc(&registry->slab, size, ref);
     cprom__cell *cells = striped && series ? cprom__cells_new(&registry->cells, vec->n_cells) : NULL;
     if (!series || (striped && !cells)) {
@@ -109,11 +142,13 @@ static struct cprom_series *series_make(struct cprom_vec *vec, const struct cpro
     if (striped) {
         series->cells = cells;
     } else if (own_cells) {
-        series->cells = (cprom__cell *)(void *)((char *)series + cells_at);
+        series->cells = (cprom__cell *)(void *)tail_of(series);
         for (unsigned i = 0; i < vec->n_cells; i++) atomic_init(&series->cells[i], 0);
     } else {
         atomic_init(&series->value, cprom__bits(0));
     }
+    if (vec->accumulates) *cprom__series_created(series) = cprom__wall_now(registry) / 1000000;
+    for (unsigned i = 0; i < vec->n_exemplars; i++) atomic_init(&cprom__series_exemplars(series)[i], NULL);
     if (vec->has_extra) {
         struct cprom__extra *extra = cprom__series_extra(series);
         atomic_init(&extra->touched, 0);
@@ -127,6 +162,10 @@ void cprom__series_destroy(struct cprom_series *series, uint32_t ref)
 {
     struct cprom_vec *vec = series->vec;
     if (series->striped) give_stripes_back(series);
+    for (unsigned i = 0; i < vec->n_exemplars; i++) {
+        /* relaxed: who comes here comes after all users of the series. */
+        cprom__exemplar_unref(atomic_load_explicit(&cprom__series_exemplars(series)[i], memory_order_relaxed));
+    }
     cprom__slab_free(&vec->registry->slab, ref);
     cprom__vec_unref(vec);
 }

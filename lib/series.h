@@ -17,6 +17,7 @@
 
 #include "cell.h"
 #include "desc.h"
+#include "exemplar.h"
 #include "hash.h"
 #include "seam.h"
 
@@ -54,7 +55,10 @@ struct cprom_series {
     char text[];            /* what stands between the braces on the page; no NUL */
 };
 
-/* What series of vectors with an owner, a ttl or a linger time have besides; behind everything else. */
+/*
+ * Behind the text, each aligned and only where the vector wants it: the cells of an unstriped histogram or summary;
+ * when the series was made, if it accumulates; exemplar slots; and, for an owner, a ttl or a linger time:
+ */
 struct cprom__extra {
     _Atomic int64_t touched; /* monotonic ns; with a ttl only */
     _Atomic int64_t until;   /* monotonic ns: when the lingering ends */
@@ -112,8 +116,10 @@ void cprom__series_unlink(struct cprom_vec *vec, struct cprom_series *series, ui
 /* Under the map's lock: ends the lingering of a series. */
 void cprom__series_end_linger(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref);
 
-/* Where the cells of a series that has its own begin, or its extra if it has none. */
-static inline size_t cprom__series_tail(size_t len) { return (sizeof(struct cprom_series) + len + 7) & ~(size_t)7; }
+/* Milliseconds since 1970. */
+int64_t *cprom__series_created(const struct cprom_series *series);
+cprom__exemplar_slot *cprom__series_exemplars(const struct cprom_series *series);
+struct cprom__extra *cprom__series_extra(const struct cprom_series *series);
 
 /* Nobody can reach it any more. */
 void cprom__series_destroy(struct cprom_series *series, uint32_t ref);

@@ -82,6 +82,8 @@ static cprom_status check_opts(const cprom_opts *o, cprom_type type, bool plain,
         *refusal = (struct cprom__refusal){"owner, max_series, overflow, ttl_seconds or linger_seconds", "", "need a vector"};
     } else if (o->overflow != CPROM_REFUSE && (o->overflow != CPROM_FOLD || type == CPROM_GAUGE || !o->max_series)) {
         *refusal = (struct cprom__refusal){"overflow", "", "folds neither gauges nor without max_series"};
+    } else if (o->exemplars && type != CPROM_COUNTER && type != CPROM_HISTOGRAM) {
+        *refusal = (struct cprom__refusal){"exemplars", "", "are for counters and histograms"};
     } else if (!is_time(o->ttl_seconds)) {
         *refusal = (struct cprom__refusal){"ttl_seconds", "", "is not a time"};
     } else if (!is_time(o->linger_seconds)) {
@@ -114,6 +116,8 @@ static cprom_status vec_make(struct cprom_registry *registry, struct cprom__desc
     vec->epoch = &registry->epoch;
     vec->desc = desc;
     vec->n_cells = cells_of(desc);
+    vec->accumulates = vec->n_cells > 0;
+    vec->n_exemplars = opts->exemplars ? cprom__exemplar_slots(desc) : 0;
     take_opts(vec, opts);
     vec->is_plain = plain;
     pthread_mutex_init(&vec->map_lock, NULL);

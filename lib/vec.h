@@ -28,6 +28,8 @@ struct cprom_vec {
     const _Atomic uint64_t *epoch; /* the registry's */
     struct cprom__desc *desc;
     unsigned n_cells;              /* a series has; 0: its value stands in it */
+    unsigned n_exemplars;          /* slots a series has */
+    bool accumulates;              /* a series knows when it began */
     bool is_plain;
     struct cprom_series *plain;    /* the one series of a plain instrument */
     bool has_owner, has_extra;
@@ -53,7 +55,7 @@ struct cprom_vec {
     _Atomic size_t dead;           /* series that are dead and still in the order */
     _Atomic size_t striped_cells;  /* of all its series */
     _Atomic uint64_t removed[CPROM__REMOVALS];
-    _Atomic unsigned logged;       /* bit per cprom__drop: has been logged */
+    _Atomic unsigned logged;       /* bit per cprom__drop: has been logged; one more for exemplars */
 };
 
 /* Makes and registers one. */

@@ -251,6 +251,7 @@ typedef struct cprom_stats {
     uint64_t dropped_detached;   /* through a handle whose series was removed */
     uint64_t dropped_stale;      /* commits that answered ESTALE */
     uint64_t updates_folded;     /* updates that went to the series "other" because of a limit */
+    uint64_t exemplars_dropped;  /* exemplars of updates that were not kept; the updates took effect */
 } cprom_stats;
 
 /*
@@ -293,6 +294,7 @@ typedef struct cprom_opts {
     const char *labels[CPROM_LABELS_MAX];   /* copied; label names of a vector; the first NULL ends the list */
     const double *bounds;                   /* copied; histograms: upper bounds, strictly ascending; NULL: .005 to 10 */
     size_t n_bounds;
+    bool exemplars;                         /* counters and histograms: keep the exemplars of updates */
     /* vectors only */
     const char *owner;                      /* one of the labels: what names it in a match costs what that owner has */
     size_t max_series;                      /* at most so many are alive; 0: no limit */
@@ -304,8 +306,8 @@ typedef struct cprom_opts {
 /*
  * The _new functions of instruments and vectors register a family and answer the same way:
  *
- *   EINVAL     help missing, bounds not ascending or NaN, bounds on a type that has none, size; vector options on a plain
- *              instrument, a fold on gauges, a negative or NaN time
+ *   EINVAL     help missing, bounds not ascending or NaN, bounds or exemplars on a type that has none, size; vector options
+ *              on a plain instrument, a fold on gauges, a negative or NaN time
  *   ENAME      the name is malformed, begins with cprom_, lacks _total (counter) or the unit, is over CPROM_VALUE_MAX bytes
  *   ELABELS    a label name is malformed, begins with __, stands twice, is a const label of the registry, is `le`
  *              on a histogram or `quantile` on a summary; labels on a plain instrument; the owner is none of them
@@ -672,6 +674,7 @@ typedef struct cprom_page_opts {
     size_t n_names;             /* 0: all */
     double timeout_seconds;     /* collectors that have not begun by then are skipped and fail; 0: no limit */
     bool self_metrics;          /* add the cprom_* families: what the registry did and dropped */
+    bool created;               /* OpenMetrics: x_created, when a counter, histogram or summary of the program began */
 } cprom_page_opts;
 
 /*
@@ -721,6 +724,20 @@ CPROM_API void cprom_counter_add(cprom_counter *counter, double amount);
 CPROM_API double cprom_counter_value(const cprom_counter *counter);
 /* EINVAL also: the amount is NaN, infinite or negative. */
 CPROM_API cprom_status cprom_counter_vec_add(cprom_counter_vec *vec, cprom_strs values, double amount);
+
+/*
+ * An update with an exemplar: what single event it was, a trace id for instance. OpenMetrics pages show, beside a counter
+ * or a bucket of a histogram, the last exemplar that was given to it, with the amount or observation as its value. `labels`
+ * (copied): names and values together at most 128 code points. `timestamp_ms`: milliseconds since 1970; 0: none.
+ *
+ * The metric must have been made with .exemplars = true. An exemplar that is not kept (because it is not, the labels are
+ * no exemplar's, the time is negative, or memory is out) is counted in cprom_stats; the update takes effect all the same.
+ * Statuses are those of the update without an exemplar. MT-safe; takes no lock, but asks the allocator for memory.
+ */
+CPROM_API void cprom_counter_add_with_exemplar(cprom_counter *counter, double amount, cprom_labels labels,
+                                               int64_t timestamp_ms);
+CPROM_API cprom_status cprom_counter_vec_add_with_exemplar(cprom_counter_vec *vec, cprom_strs values, double amount,
+                                                           cprom_labels labels, int64_t timestamp_ms);
 CPROM_API cprom_status cprom_counter_vec_inc(cprom_counter_vec *vec, cprom_strs values);
 CPROM_API cprom_status cprom_counter_vec_get(cprom_counter_vec *vec, cprom_strs values, double *value);
 
@@ -745,6 +762,11 @@ CPROM_API double cprom_histogram_sum(const cprom_histogram *histogram);
 /* Observations at or below the bound `index`; at n_bounds and beyond: all of them. */
 CPROM_API uint64_t cprom_histogram_bucket(const cprom_histogram *histogram, size_t index);
 CPROM_API cprom_status cprom_histogram_vec_observe(cprom_histogram_vec *vec, cprom_strs values, double value);
+/* See cprom_counter_add_with_exemplar(). */
+CPROM_API void cprom_histogram_observe_with_exemplar(cprom_histogram *histogram, double value, cprom_labels labels,
+                                                     int64_t timestamp_ms);
+CPROM_API cprom_status cprom_histogram_vec_observe_with_exemplar(cprom_histogram_vec *vec, cprom_strs values, double value,
+                                                                 cprom_labels labels, int64_t timestamp_ms);
 /* `count` and `sum` may each be NULL. */
 CPROM_API cprom_status cprom_histogram_vec_get(cprom_histogram_vec *vec, cprom_strs values, uint64_t *count, double *sum);
 
