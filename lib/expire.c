@@ -38,7 +38,7 @@ static void expire(struct cprom_vec *vec, struct cprom_series *series, uint32_t 
     bool over;
     if (cprom__series_shown(series, now, &over) || !over) return;
     if (atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_DEAD) {
-        cprom__series_end_linger(vec, series, ref);
+        cprom__series_end_linger(vec, series, ref, true);
         return;
     }
     /* From here on every touch comes to the lock; one that came before has stamped the time, or taken a reference. */

@@ -180,10 +180,11 @@ void cprom__map_tidy(struct cprom__map *map, struct cprom__reclaimer *reclaimer,
 {
     struct cprom__segment *segment = segment_of(dir_of(map), hash);
     uint32_t capacity = segment->mask + 1, wanted = SEGMENT_MIN;
+    if (capacity < SEGMENT_MIN * 4 || segment->live * 3 > capacity / 4) return;
     /* At most a third full afterwards, so that it does not grow again at once. */
-    while (wanted < capacity && segment->live * 3 > wanted) wanted *= 2;
+    while (segment->live * 3 > wanted) wanted *= 2;
     /* Without memory for a small segment the large one stays. */
-    if (wanted * 4 <= capacity) resize(dir_of(map), reclaimer, segment, hash, wanted);
+    resize(dir_of(map), reclaimer, segment, hash, wanted);
 }
 
 bool cprom__map_walk(struct cprom__map *map, uint64_t *cursor, struct cprom__segment **segment)

@@ -74,7 +74,14 @@ static inline uint32_t cprom__probe_next(struct cprom__probe *probe)
     }
 }
 
-static inline void cprom__map_prefetch(struct cprom__map *map, uint32_t hash)
+/* What a removal will need, in two stages: the second waits for what the first has fetched. */
+static inline void cprom__map_prefetch_segment(struct cprom__map *map, uint32_t hash)
+{
+    struct cprom__probe probe = cprom__map_probe(map, hash);
+    if (probe.segment) CPROM__PREFETCH(&probe.segment->mask);
+}
+
+static inline void cprom__map_prefetch_entry(struct cprom__map *map, uint32_t hash)
 {
     struct cprom__probe probe = cprom__map_probe(map, hash);
     if (probe.segment) CPROM__PREFETCH(&probe.segment->entries[hash & probe.segment->mask]);

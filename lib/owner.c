@@ -22,11 +22,11 @@ static struct cprom__owner *find(struct cprom_vec *vec, uint32_t hash, const cha
     return NULL;
 }
 
-struct cprom__owner_chunk *cprom__owner_find(struct cprom_vec *vec, const char *value, size_t len)
+uint32_t cprom__owner_chunks(struct cprom_vec *vec, const char *value, size_t len)
 {
     uint32_t ref;
     struct cprom__owner *owner = find(vec, hash_of(vec, value, len), value, len, &ref);
-    return owner && owner->chunks ? at(vec, owner->chunks) : NULL;
+    return owner ? owner->chunks : 0;
 }
 
 static const char *value_of(struct cprom_vec *vec, const struct cprom_series *series, size_t *len)
@@ -79,7 +79,6 @@ void cprom__owner_add(struct cprom_vec *vec, struct cprom_series *series, uint32
 
 void cprom__owner_remove(struct cprom_vec *vec, struct cprom_series *series)
 {
-    struct cprom__slab *slab = &vec->registry->slab;
     struct cprom__extra *extra = cprom__series_extra(series);
     uint32_t chunk_ref = extra->chunk;
     struct cprom__owner_chunk *chunk = at(vec, chunk_ref);
@@ -89,6 +88,13 @@ void cprom__owner_remove(struct cprom_vec *vec, struct cprom_series *series)
         chunk->refs[extra->place] = moved;
         cprom__series_extra(at(vec, moved))->place = extra->place;
     }
+    cprom__owner_tidy(vec, chunk_ref);
+}
+
+void cprom__owner_tidy(struct cprom_vec *vec, uint32_t chunk_ref)
+{
+    struct cprom__slab *slab = &vec->registry->slab;
+    struct cprom__owner_chunk *chunk = at(vec, chunk_ref);
     if (chunk->n) return;
     struct cprom__owner *owner = at(vec, chunk->owner);
     uint32_t owner_ref = chunk->owner;

@@ -33,8 +33,10 @@ bool cprom__owner_reserve(struct cprom_vec *vec, const struct cprom_series *seri
 void cprom__owner_add(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref);
 void cprom__owner_remove(struct cprom_vec *vec, struct cprom_series *series);
 
-/* The first chunk of an owner's series; NULL: it has none. `value` is escaped. */
-struct cprom__owner_chunk *cprom__owner_find(struct cprom_vec *vec, const char *value, size_t len);
+/* The first chunk of an owner's series; 0: it has none. `value` is escaped. */
+uint32_t cprom__owner_chunks(struct cprom_vec *vec, const char *value, size_t len);
+/* Takes a chunk out of the list if nothing is in it. */
+void cprom__owner_tidy(struct cprom_vec *vec, uint32_t chunk_ref);
 
 /* Frees the index; nobody uses the vector any more. */
 void cprom__owner_free(struct cprom_vec *vec);

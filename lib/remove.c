@@ -7,6 +7,8 @@
 #include "update.h"
 #include "vec.h"
 
+#define OWNER_CHUNKS 12u /* of an owner, whose series are fetched into the cache together */
+
 /* ---- one series ---- */
 
 void cprom__vec_removed(struct cprom_vec *vec, enum cprom__removal reason, size_t n)
@@ -27,7 +29,7 @@ static bool may_linger(struct cprom_vec *vec)
 bool cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref,
                      const struct cprom__removing *removing, int64_t now)
 {
-    bool linger = removing->linger && may_linger(vec);
+    bool linger = removing->linger && may_linger(vec), alone = !removing->by_owner;
     uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
     /* One that lingers already does not begin again; whether it is dead changes under this lock only. */
     if (linger && !(life & CPROM__LIFE_DEAD)) {
@@ -36,7 +38,7 @@ bool cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_
     do {
         if (life & CPROM__LIFE_HIDDEN) return false;
         if (life & CPROM__LIFE_DEAD) {
-            if ((life & CPROM__LIFE_LINGER) && !removing->linger) cprom__series_end_linger(vec, series, ref);
+            if ((life & CPROM__LIFE_LINGER) && !removing->linger) cprom__series_end_linger(vec, series, ref, alone);
             return false;
         }
         if (removing->touched_since && life >> CPROM__LIFE_SHIFT >= removing->touched_since) return false;
@@ -49,7 +51,7 @@ bool cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_
     }
     CPROM__SEAM(CPROM__SEAM_KILL_MARKED);
     if (linger) atomic_fetch_add_explicit(&vec->lingering, 1, memory_order_relaxed);
-    else cprom__series_unlink(vec, series, ref);
+    else cprom__series_unlink(vec, series, ref, alone);
     return true;
 }
 
@@ -126,7 +128,9 @@ static bool matches(const struct cprom_vec *vec, const struct cprom_series *seri
 /* Whether the series is one of those that go; the rest is cprom__vec_kill()'s. */
 static bool goes(struct cprom_vec *vec, const struct cprom_series *series, const struct cprom__removing *removing)
 {
-    return matches(vec, series, removing->match) && !(removing->staged && cprom__staged_has(removing->staged, series));
+    bool matched = removing->by_owner && removing->match->n == 1;
+    return (matched || matches(vec, series, removing->match)) &&
+           !(removing->staged && cprom__staged_has(removing->staged, series));
 }
 
 static size_t remove_by_map(struct cprom_vec *vec, const struct cprom__removing *removing, int64_t now)
@@ -155,34 +159,75 @@ static size_t remove_by_map(struct cprom_vec *vec, const struct cprom__removing 
     return removed;
 }
 
+/* Some chunks of an owner's list, and the series in them, one chunk's after the other's. */
+struct owned {
+    uint32_t chunks[OWNER_CHUNKS];
+    struct cprom_series *series[OWNER_CHUNKS * CPROM__OWNER_CHUNK];
+    size_t n_chunks, n_series;
+};
+
+/* Takes the next chunks. What removing them needs comes into the cache, a stage at a time, so that the misses overlap. */
+static void take_chunks(struct cprom_vec *vec, uint32_t *next, struct owned *owned)
+{
+    struct cprom__slab *slab = &vec->registry->slab;
+    owned->n_chunks = owned->n_series = 0;
+    while (*next && owned->n_chunks < OWNER_CHUNKS) {
+        const struct cprom__owner_chunk *chunk = cprom__slab_at(slab, *next);
+        for (uint32_t i = 0; i < chunk->n; i++) {
+            struct cprom_series *series = owned->series[owned->n_series++] = cprom__slab_at(slab, chunk->refs[i]);
+            CPROM__PREFETCH(series);
+            CPROM__PREFETCH(&series->hash); /* perhaps in another line */
+        }
+        owned->chunks[owned->n_chunks++] = *next;
+        *next = chunk->next;
+    }
+    for (size_t i = 0; i < owned->n_series; i++) cprom__map_prefetch_segment(&vec->map, owned->series[i]->hash);
+    for (size_t i = 0; i < owned->n_series; i++) cprom__map_prefetch_entry(&vec->map, owned->series[i]->hash);
+}
+
+/* Removes what goes of one chunk, and the rest moves together. */
+static size_t remove_chunk(struct cprom_vec *vec, uint32_t chunk_ref, struct cprom_series *const *all,
+                           const struct cprom__removing *removing, int64_t now)
+{
+    struct cprom__owner_chunk *chunk = cprom__slab_at(&vec->registry->slab, chunk_ref);
+    uint32_t n = chunk->n, kept = 0, hashes[CPROM__OWNER_CHUNK];
+    size_t removed = 0, unlinked = 0;
+    atomic_fetch_add_explicit(&vec->dead, n, memory_order_relaxed); /* before a gather sees one and counts it down */
+    for (uint32_t i = 0; i < n; i++) {
+        struct cprom_series *series = all[i];
+        uint32_t ref = chunk->refs[i];
+        hashes[unlinked] = series->hash;
+        if (goes(vec, series, removing)) removed += cprom__vec_kill(vec, series, ref, removing, now);
+        if (cprom__series_unlinked(series)) {
+            unlinked++;
+            continue;
+        }
+        chunk->refs[kept] = ref;
+        if (kept != i) cprom__series_extra(series)->place = kept;
+        kept++;
+    }
+    chunk->n = kept;
+    if (kept) atomic_fetch_sub_explicit(&vec->dead, kept, memory_order_relaxed);
+    cprom__owner_tidy(vec, chunk_ref);
+    for (size_t i = 0; i < unlinked; i++) cprom__map_tidy(&vec->map, &vec->registry->reclaimer, hashes[i]);
+    return removed;
+}
+
 static size_t remove_by_owner(struct cprom_vec *vec, const struct cprom__removing *removing, int64_t now,
                               const struct cprom__piece *owner)
 {
-    struct cprom__slab *slab = &vec->registry->slab;
+    struct cprom__removing by_owner = *removing;
+    struct owned owned;
     size_t removed = 0;
+    by_owner.by_owner = true;
     pthread_mutex_lock(&vec->map_lock);
-    struct cprom__owner_chunk *chunk = cprom__owner_find(vec, owner->text, owner->len);
-    for (uint32_t i = 0; chunk && i < chunk->n; i++) CPROM__PREFETCH(cprom__slab_at(slab, chunk->refs[i]));
-    while (chunk) {
-        /* The chunk goes with its last series, and what is behind each is needed before: from the end. */
-        uint32_t next = chunk->next, refs[CPROM__OWNER_CHUNK], n = chunk->n;
-        memcpy(refs, chunk->refs, sizeof refs);
-        if (next) {
-            chunk = cprom__slab_at(slab, next);
-            for (uint32_t i = 0; i < chunk->n; i++) CPROM__PREFETCH(cprom__slab_at(slab, chunk->refs[i]));
-        } else {
-            chunk = NULL;
-        }
-        for (uint32_t i = 0; i < n; i++) {
-            cprom__map_prefetch(&vec->map, ((struct cprom_series *)cprom__slab_at(slab, refs[i]))->hash);
-        }
-        for (uint32_t i = n; i-- > 0;) {
-            struct cprom_series *series = cprom__slab_at(slab, refs[i]);
-            if (!goes(vec, series, removing)) continue;
-            uint32_t hash = series->hash;
-            if (!cprom__vec_kill(vec, series, refs[i], removing, now)) continue;
-            cprom__map_tidy(&vec->map, &vec->registry->reclaimer, hash);
-            removed++;
+    for (uint32_t next = cprom__owner_chunks(vec, owner->text, owner->len); next;) {
+        struct cprom_series **series = owned.series;
+        take_chunks(vec, &next, &owned);
+        for (size_t c = 0; c < owned.n_chunks; c++) {
+            uint32_t n = ((struct cprom__owner_chunk *)cprom__slab_at(&vec->registry->slab, owned.chunks[c]))->n;
+            removed += remove_chunk(vec, owned.chunks[c], series, &by_owner, now);
+            series += n;
         }
     }
     cprom__vec_removed(vec, removing->reason, removed);

@@ -240,22 +240,22 @@ bool cprom__series_revive(struct cprom_series *series)
     return live;
 }
 
-void cprom__series_unlink(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref)
+void cprom__series_unlink(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref, bool alone)
 {
     if (ref) cprom__map_remove(&vec->map, series->hash, ref);
-    if (vec->has_owner) cprom__owner_remove(vec, series);
-    atomic_fetch_add_explicit(&vec->dead, 1, memory_order_relaxed);
+    if (alone && vec->has_owner) cprom__owner_remove(vec, series);
+    if (alone) atomic_fetch_add_explicit(&vec->dead, 1, memory_order_relaxed);
     /* release: pairs with the acquire in cprom__series_unlinked(); retired only after it has left the map. Not a
      * read-modify-write: a dead series' life is changed under the map's lock only. */
     uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
     atomic_store_explicit(&series->life, life | CPROM__LIFE_UNLINKED, memory_order_release);
 }
 
-void cprom__series_end_linger(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref)
+void cprom__series_end_linger(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref, bool alone)
 {
     atomic_fetch_and_explicit(&series->life, ~(uint64_t)CPROM__LIFE_LINGER, memory_order_relaxed);
     atomic_fetch_sub_explicit(&vec->lingering, 1, memory_order_relaxed);
-    cprom__series_unlink(vec, series, ref);
+    cprom__series_unlink(vec, series, ref, alone);
 }
 
 /* Under the map's lock: a series whose labels are used again lingers no longer. */
@@ -266,7 +266,7 @@ static void end_linger_of(struct cprom_vec *vec, const struct cprom_series *agai
     for (uint32_t ref; (ref = cprom__probe_next(&probe)) != 0;) {
         struct cprom_series *series = cprom__slab_at(&vec->registry->slab, ref);
         if (series == again || series->len != again->len || memcmp(series->text, again->text, again->len) != 0) continue;
-        cprom__series_end_linger(vec, series, ref);
+        cprom__series_end_linger(vec, series, ref, true);
         return;
     }
 }
@@ -529,7 +529,7 @@ void cprom__series_unreserve(struct cprom_vec *vec, struct cprom_series *series)
     /* References to a hidden series come and go under this lock, so that one of two that go at once is the last. */
     if (hidden && atomic_fetch_sub_explicit(&series->refs, CPROM__REF, memory_order_relaxed) == CPROM__REF) {
         uint32_t ref = cprom__series_ref(vec, series), hash = series->hash;
-        cprom__series_unlink(vec, series, ref);
+        cprom__series_unlink(vec, series, ref, true);
         cprom__map_tidy(&vec->map, reclaimer, hash);
         atomic_fetch_sub_explicit(&vec->dead, 1, memory_order_relaxed); /* it was never in the order */
         cprom__chain_add(reclaimer, &chain, ref, 0);

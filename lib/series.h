@@ -111,10 +111,13 @@ void cprom__values_other(struct cprom_vec *vec, struct cprom__values *values);
 /* Checks that the values may become a series: EUTF8. */
 cprom_status cprom__values_check(const struct cprom__values *values);
 
-/* Under the map's lock: takes a dead series out of the map and its owner's list. */
-void cprom__series_unlink(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref);
-/* Under the map's lock: ends the lingering of a series. */
-void cprom__series_end_linger(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref);
+/*
+ * Under the map's lock: takes a dead series out of the map. If it is not `alone`, the caller, who has many, counts it in
+ * vec->dead before, and takes it out of its owner's list afterwards.
+ */
+void cprom__series_unlink(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref, bool alone);
+/* Under the map's lock: ends the lingering of a series, likewise. */
+void cprom__series_end_linger(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref, bool alone);
 
 /* Milliseconds since 1970. */
 int64_t *cprom__series_created(const struct cprom_series *series);
