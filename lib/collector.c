@@ -153,7 +153,8 @@ static cprom_status func_new(cprom_registry *registry, const cprom_opts *opts, c
         return CPROM_ELABELS;
     }
     struct cprom__family_spec spec = {.name = o.name, .help = o.help, .unit = o.unit, .type = type,
-                                      .bounds = o.bounds, .n_bounds = o.n_bounds, .instrument = true};
+                                      .bounds = o.bounds, .n_bounds = o.n_bounds, .states = o.states,
+                                      .instrument = true};
     struct cprom__collector *collector = collector_make(registry, o.name ? o.name : "", 1);
     if (!collector) return CPROM_ENOMEM;
     cprom_status status = add_family(registry, collector, &spec);

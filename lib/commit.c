@@ -120,6 +120,7 @@ static void write_value(const struct cprom__entry *entry, struct cprom_series *s
     case CPROM_SUMMARY:
         for (const struct cprom__observation *o = entry->first; o; o = o->next) cprom__summary_observe(series, o->value);
         break;
+    case CPROM_STATESET: cprom__stateset_change(series, entry->off, entry->on); break;
     default:
         if (entry->sets) atomic_store_explicit(&series->value, cprom__bits(entry->value), memory_order_relaxed);
         else cprom__cell_add_shared(&series->value, entry->value);
@@ -252,20 +253,46 @@ cprom_status cprom_update_commit(cprom_update *update, cprom_result *result)
     return update->status ? update->status : commit(update, result);
 }
 
-cprom_status cprom_gauge_vec_replace(cprom_gauge_vec *vec, cprom_labels match, const cprom_gauge_row *rows,
-                                     size_t n_rows, cprom_result *result)
+/* ---- in one call ---- */
+
+static cprom_status stage_gauge(struct cprom_update *update, void *vec, const void *rows, size_t i)
+{
+    const cprom_gauge_row *row = (const cprom_gauge_row *)rows + i;
+    return cprom_update_gauge_vec_set(update, vec, row->values, row->value);
+}
+
+static cprom_status stage_info(struct cprom_update *update, void *vec, const void *rows, size_t i)
+{
+    return cprom_update_info_vec_set(update, vec, ((const cprom_strs *)rows)[i]);
+}
+
+static cprom_status replace(void *vec, cprom_labels match, const void *rows, size_t n_rows,
+                            cprom_status (*stage)(struct cprom_update *update, void *vec, const void *rows, size_t i),
+                            cprom_result *result)
 {
     if (result) memset(result, 0, sizeof *result);
     if (!vec || (n_rows && !rows)) return CPROM_EINVAL;
     struct cprom_update update;
     cprom_status status = cprom__update_init(&update, ((struct cprom_vec *)vec)->registry, false);
     if (status) return status;
-    status = cprom_update_gauge_vec_replace(&update, vec, match);
+    status = cprom_update_vec_replace(&update, vec, match);
     for (size_t i = 0; i < n_rows && !status; i++) {
         /* A bad row costs itself only, and is counted. */
-        if (cprom_update_gauge_vec_set(&update, vec, rows[i].values, rows[i].value) == CPROM_ENOMEM) status = CPROM_ENOMEM;
+        if (stage(&update, vec, rows, i) == CPROM_ENOMEM) status = CPROM_ENOMEM;
     }
     if (!status) status = cprom_update_commit(&update, result);
     cprom__update_end(&update);
     return status;
+}
+
+cprom_status cprom_gauge_vec_replace(cprom_gauge_vec *vec, cprom_labels match, const cprom_gauge_row *rows,
+                                     size_t n_rows, cprom_result *result)
+{
+    return replace(vec, match, rows, n_rows, stage_gauge, result);
+}
+
+cprom_status cprom_info_vec_replace(cprom_info_vec *vec, cprom_labels match, const cprom_strs *rows, size_t n_rows,
+                                    cprom_result *result)
+{
+    return replace(vec, match, rows, n_rows, stage_info, result);
 }

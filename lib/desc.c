@@ -29,6 +29,16 @@ static cprom_status check_name(const struct cprom__family_spec *spec, const char
     if (spec->instrument && spec->type == CPROM_COUNTER && (!total || len == strlen("_total"))) {
         return refuse(refusal, CPROM_ENAME, "name", full, "is a counter's and must end in _total");
     }
+    bool info = cprom__has_suffix(full, len, "_info");
+    if (spec->instrument && spec->type == CPROM_INFO && (!info || len == strlen("_info"))) {
+        return refuse(refusal, CPROM_ENAME, "name", full, "is an info's and must end in _info");
+    }
+    if (spec->type == CPROM_STATESET && !cprom__is_label_name(full)) {
+        return refuse(refusal, CPROM_ENAME, "name", full, "is a stateset's and must be a label name, too");
+    }
+    if (spec->unit && (spec->type == CPROM_INFO || spec->type == CPROM_STATESET)) {
+        return refuse(refusal, CPROM_EINVAL, "unit", spec->unit, "is for numbers; infos and statesets have none");
+    }
     if (spec->unit) {
         size_t base = spec->type == CPROM_COUNTER && total ? len - strlen("_total") : len;
         size_t unit = strlen(spec->unit);
@@ -50,8 +60,16 @@ static cprom_status check_help(const struct cprom__family_spec *spec, struct cpr
     return CPROM_OK;
 }
 
+/* Whether the type itself brings a label of that name; `full` is the family's name with the prefix. */
+static bool is_own_label(cprom_type type, const char *full, const char *label)
+{
+    return (type == CPROM_HISTOGRAM && strcmp(label, "le") == 0) ||
+           (type == CPROM_SUMMARY && strcmp(label, "quantile") == 0) ||
+           (type == CPROM_STATESET && strcmp(label, full) == 0);
+}
+
 static cprom_status check_labels(const struct cprom__family_rules *rules, const struct cprom__family_spec *spec,
-                                 size_t n, struct cprom__refusal *refusal)
+                                 const char *full, size_t n, struct cprom__refusal *refusal)
 {
     for (size_t i = 0; i < n; i++) {
         const char *label = spec->labels[i];
@@ -60,8 +78,7 @@ static cprom_status check_labels(const struct cprom__family_rules *rules, const 
             return refuse(refusal, CPROM_ELABELS, "labels", label,
                           cprom__has_prefix(label, "__") ? "begins with __, which is reserved" : "is not a label name");
         }
-        if ((spec->type == CPROM_HISTOGRAM && strcmp(label, "le") == 0) ||
-            (spec->type == CPROM_SUMMARY && strcmp(label, "quantile") == 0)) {
+        if (is_own_label(spec->type, full, label)) {
             return refuse(refusal, CPROM_ELABELS, "labels", label, "is reserved on this type");
         }
         for (size_t k = 0; k < i; k++) {
@@ -75,8 +92,7 @@ static cprom_status check_labels(const struct cprom__family_rules *rules, const 
     }
     for (size_t k = 0; k < rules->n_const_labels; k++) {
         const char *label = rules->const_labels[k].name;
-        if ((spec->type == CPROM_HISTOGRAM && strcmp(label, "le") == 0) ||
-            (spec->type == CPROM_SUMMARY && strcmp(label, "quantile") == 0)) {
+        if (is_own_label(spec->type, full, label)) {
             return refuse(refusal, CPROM_ELABELS, "const_labels", label, "is reserved on this type");
         }
     }
@@ -94,6 +110,34 @@ static cprom_status check_bounds(const struct cprom__family_spec *spec, struct c
         if (spec->bounds[i] == -INFINITY) return refuse(refusal, CPROM_EINVAL, "bounds", "-Inf", "is no bound");
         if (i && !(spec->bounds[i] > spec->bounds[i - 1])) {
             return refuse(refusal, CPROM_EINVAL, "bounds", "", "are not strictly ascending");
+        }
+    }
+    return CPROM_OK;
+}
+
+static size_t count_states(const struct cprom__family_spec *spec)
+{
+    size_t n = 0;
+    while (spec->states && n < CPROM_STATES_MAX && spec->states[n]) n++;
+    return n;
+}
+
+static cprom_status check_states(const struct cprom__family_spec *spec, struct cprom__refusal *refusal)
+{
+    size_t n = count_states(spec);
+    if (spec->type != CPROM_STATESET) {
+        return n ? refuse(refusal, CPROM_EINVAL, "states", spec->states[0], "are for statesets only") : CPROM_OK;
+    }
+    if (!n) return refuse(refusal, CPROM_EINVAL, "states", "", "are missing");
+    for (size_t i = 0; i < n; i++) {
+        const char *state = spec->states[i];
+        size_t len = strlen(state);
+        if (!len) return refuse(refusal, CPROM_EINVAL, "states", "", "has an empty one");
+        if (len > CPROM_VALUE_MAX) return refuse(refusal, CPROM_EUTF8, "states", state, "is too long");
+        if (!cprom__is_utf8(state, len)) return refuse(refusal, CPROM_EUTF8, "states", "", "has one that is not UTF-8");
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(state, spec->states[k]) != 0) continue;
+            return refuse(refusal, CPROM_EINVAL, "states", state, "stands twice");
         }
     }
     return CPROM_OK;
@@ -171,6 +215,52 @@ static bool make_bounds(struct cprom__desc *desc, const struct cprom__family_spe
     return true;
 }
 
+/* name="state", escaped. */
+static bool make_pair(struct cprom__desc *desc, struct cprom__state *state)
+{
+    size_t len = strlen(state->name), escaped = cprom__escaped_len(state->name, len);
+    char *out = cprom__arena_alloc(&desc->memory, desc->name_len + escaped + 3);
+    if (!out) return false;
+    state->pair = (struct cprom__piece){out, desc->name_len + escaped + 3};
+    memcpy(out, desc->name, desc->name_len);
+    out += desc->name_len;
+    *out++ = '=';
+    *out++ = '"';
+    out = cprom__escape(out, state->name, len, true);
+    *out = '"';
+    return true;
+}
+
+/* The states in their order on the page, and the place of their label among the others, const labels included. */
+static bool make_states(struct cprom__desc *desc, const struct cprom__family_rules *rules,
+                        const struct cprom__family_spec *spec)
+{
+    desc->n_states = count_states(spec);
+    desc->states = cprom__arena_alloc(&desc->memory, desc->n_states * sizeof *desc->states);
+    if (!desc->states) return false;
+    for (size_t i = 0; i < desc->n_states; i++) {
+        struct cprom__state state = {.bit = (unsigned)i};
+        size_t at = i;
+        state.name = cprom__arena_copy(&desc->memory, spec->states[i], strlen(spec->states[i]));
+        if (!state.name || !make_pair(desc, &state)) return false;
+        for (; at && strcmp(desc->states[at - 1].name, state.name) > 0; at--) desc->states[at] = desc->states[at - 1];
+        desc->states[at] = state;
+    }
+    size_t before = 0;
+    while (before < desc->n_labels && strcmp(desc->labels[desc->sorted[before]], desc->name) < 0) before++;
+    desc->state_piece = before;
+    desc->state_at = before ? 1 : 0; /* the closing quote of the value before */
+    /* Const labels between the label before and this one stand in the same piece. */
+    const char *last = before ? desc->labels[desc->sorted[before - 1]] : "";
+    for (size_t i = 0; i < rules->n_const_labels; i++) {
+        const cprom_label *label = &rules->const_labels[i];
+        if (strcmp(label->name, last) < 0 || strcmp(label->name, desc->name) > 0) continue;
+        if (desc->state_at) desc->state_at++; /* a comma */
+        desc->state_at += strlen(label->name) + cprom__escaped_len(label->value, strlen(label->value)) + 3;
+    }
+    return true;
+}
+
 static bool copy_strings(struct cprom__desc *desc, const struct cprom__family_rules *rules,
                          const struct cprom__family_spec *spec)
 {
@@ -184,6 +274,7 @@ static bool copy_strings(struct cprom__desc *desc, const struct cprom__family_ru
         if (!desc->labels[i]) return false;
     }
     if (!make_pieces(desc, rules)) return false;
+    if (desc->type == CPROM_STATESET && !make_states(desc, rules, spec)) return false;
     return desc->type != CPROM_HISTOGRAM || make_bounds(desc, spec);
 }
 
@@ -208,7 +299,10 @@ cprom_status cprom__desc_new(struct cprom__allocator *allocator, const struct cp
 {
     *out = NULL;
     if (!spec->name) return refuse(refusal, CPROM_ENAME, "name", "", "is missing");
-    if (spec->type > CPROM_SUMMARY) return refuse(refusal, CPROM_EINVAL, "type", "", "is unknown");
+    if (spec->type > CPROM_STATESET) return refuse(refusal, CPROM_EINVAL, "type", "", "is unknown");
+    if (spec->type == CPROM_STATESET && !spec->instrument) {
+        return refuse(refusal, CPROM_EINVAL, "type", "stateset", "is for instruments only");
+    }
     struct cprom__family_rules own;
     if (spec->internal && spec->labels) {
         own = rules_for_own(rules, spec->labels);
@@ -236,11 +330,12 @@ cprom_status cprom__desc_new(struct cprom__allocator *allocator, const struct cp
     cprom_status status = name ? CPROM_OK : CPROM_ENOMEM;
     if (!status) status = check_name(spec, name, refusal);
     if (!status) status = check_help(spec, refusal);
-    if (!status) status = check_labels(rules, spec, desc->n_labels, refusal);
+    if (!status) status = check_labels(rules, spec, name, desc->n_labels, refusal);
     if (!status) status = check_bounds(spec, refusal);
+    if (!status) status = check_states(spec, refusal);
     if (!status) {
-        bool total = desc->type == CPROM_COUNTER && cprom__has_suffix(name, desc->name_len, "_total");
-        size_t base_len = total ? desc->name_len - strlen("_total") : desc->name_len;
+        const char *suffix = desc->type == CPROM_COUNTER ? "_total" : desc->type == CPROM_INFO ? "_info" : "";
+        size_t base_len = desc->name_len - (cprom__has_suffix(name, desc->name_len, suffix) ? strlen(suffix) : 0);
         desc->base_len = base_len ? base_len : desc->name_len;
         desc->memory = memory;
         status = copy_strings(desc, rules, spec) ? CPROM_OK : CPROM_ENOMEM;
@@ -340,19 +435,33 @@ const char *cprom__desc_value(const struct cprom__desc *desc, const char *text, 
     }
 }
 
+size_t cprom__desc_state_at(const struct cprom__desc *desc, const char *text)
+{
+    const char *p = text;
+    for (size_t i = 0; i < desc->state_piece; i++) {
+        p += desc->pieces[i].len;
+        p += escaped_value_len(p);
+    }
+    return (size_t)(p - text) + desc->state_at;
+}
+
 /*
  * A family's base is its OpenMetrics name; what it claims are the base with these suffixes, and its own name.
  */
-static const char *const *suffixes(cprom_type type)
+static const char *const *suffixes(const struct cprom__desc *desc)
 {
+    cprom_type type = desc->type;
     static const char *const none[] = {"", NULL};
+    static const char *const info[] = {"", "_info", NULL};
     static const char *const counter[] = {"", "_total", "_created", NULL};
     static const char *const histogram[] = {"", "_bucket", "_sum", "_count", "_created", "_info", NULL};
     static const char *const summary[] = {"", "_bucket", "_sum", "_count", "_created", "_info", NULL};
     return type == CPROM_COUNTER     ? counter
            : type == CPROM_HISTOGRAM ? histogram
            : type == CPROM_SUMMARY   ? summary
-                                     : none;
+           /* One that is not named so is a gauge. */
+           : desc->base_len < desc->name_len ? info
+                                             : none;
 }
 
 /* Whether `a` of a_len bytes and a suffix, and `b` of b_len and another, make the same name. */
@@ -367,8 +476,8 @@ static bool same_name(const char *a, size_t a_len, const char *a_suffix, const c
 
 bool cprom__desc_collides(const struct cprom__desc *a, const struct cprom__desc *b)
 {
-    for (const char *const *p = suffixes(a->type); *p; p++) {
-        for (const char *const *q = suffixes(b->type); *q; q++) {
+    for (const char *const *p = suffixes(a); *p; p++) {
+        for (const char *const *q = suffixes(b); *q; q++) {
             if (same_name(a->name, a->base_len, *p, b->name, b->base_len, *q)) return true;
         }
     }
@@ -377,9 +486,10 @@ bool cprom__desc_collides(const struct cprom__desc *a, const struct cprom__desc 
 
 bool cprom__desc_answers_to(const struct cprom__desc *desc, const char *name)
 {
-    for (const char *const *p = suffixes(desc->type); *p; p++) {
+    for (const char *const *p = suffixes(desc); *p; p++) {
         /* Claimed, so that nobody takes it for theirs, but no sample has it. */
-        if (strcmp(*p, "_info") == 0 || (desc->type == CPROM_SUMMARY && strcmp(*p, "_bucket") == 0)) continue;
+        if (desc->type != CPROM_INFO && strcmp(*p, "_info") == 0) continue;
+        if (desc->type == CPROM_SUMMARY && strcmp(*p, "_bucket") == 0) continue;
         if (same_name(desc->name, desc->base_len, *p, name, strlen(name), "")) return true;
     }
     return false;

@@ -24,8 +24,9 @@ struct cprom__family_spec {
     const char *const *labels; /* CPROM_LABELS_MAX of them, or up to the first NULL */
     const double *bounds;
     size_t n_bounds;
-    bool instrument; /* a help text and a counter's _total are required */
-    bool internal;   /* one of the library's own: cprom_ is allowed */
+    const char *const *states; /* CPROM_STATES_MAX of them, or up to the first NULL; NULL: none */
+    bool instrument;           /* a help text, and the suffix of a counter's or info's name, are required */
+    bool internal;             /* one of the library's own: cprom_ is allowed */
 };
 
 /* Why something is refused, for the log: metric, field, the offending text, reason. */
@@ -44,12 +45,19 @@ struct cprom__bound {
     uint8_t len, openmetrics_len;
 };
 
+/* One state of a stateset. */
+struct cprom__state {
+    const char *name;
+    unsigned bit;             /* as declared */
+    struct cprom__piece pair; /* as it stands between the braces: the family's name and its own */
+};
+
 struct cprom__desc {
     struct cprom__arena memory;
     cprom_type type;
     const char *name, *help, *unit; /* with the prefix; help and unit may be NULL */
     size_t name_len;
-    size_t base_len; /* of the OpenMetrics name: a counter's without _total */
+    size_t base_len; /* of the OpenMetrics name: a counter's without _total, an info's without _info */
     size_t n_labels;
     const char **labels; /* as declared */
 
@@ -66,6 +74,14 @@ struct cprom__desc {
     size_t n_bounds;
     const double *bounds;
     struct cprom__bound *le;
+
+    /*
+     * statesets: the states sorted by name, and where their label belongs between the braces: in this piece, behind so
+     * many bytes of it
+     */
+    size_t n_states;
+    struct cprom__state *states;
+    size_t state_piece, state_at;
 };
 
 /* Checks and makes a descriptor. On failure `*refusal` says why (not for ENOMEM). */
@@ -87,6 +103,9 @@ bool cprom__desc_matches(const struct cprom__desc *desc, const char *text, size_
 
 /* The value of the declared label `index` in a text, still escaped: where it begins, and its length in `*len`. */
 const char *cprom__desc_value(const struct cprom__desc *desc, const char *text, size_t index, size_t *len);
+
+/* Where in a text the label of the states belongs. */
+size_t cprom__desc_state_at(const struct cprom__desc *desc, const char *text);
 
 /* Whether two families would collide on a page, in either format: by their own names or by their samples'. */
 bool cprom__desc_collides(const struct cprom__desc *a, const struct cprom__desc *b);

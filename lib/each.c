@@ -37,6 +37,7 @@ static bool show(const struct cprom_vec *vec, const struct cprom__row *row, char
         view.count = row->words[0];
         view.sum = cprom__double(row->words[1]);
         break;
+    case CPROM_STATESET: view.states = row->states; break;
     default: view.value = cprom__row_value(row); break;
     }
     return each(ctx, &view);

@@ -169,6 +169,9 @@ static cprom_status emit(cprom_scrape *out, const cprom_desc *desc, cprom_strs v
     if (out->current->type == CPROM_HISTOGRAM || out->current->type == CPROM_SUMMARY) {
         return refuse(out, CPROM_EINVAL, out->current->name, values, "its type has no single value");
     }
+    if (out->current->type == CPROM_INFO && value != 1) {
+        return refuse(out, CPROM_EINVAL, out->current->name, values, "it is an info, and its value not 1");
+    }
     return emit_value(out, values, value, timestamp_ms);
 }
 

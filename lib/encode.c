@@ -43,9 +43,16 @@ void cprom__put_series(struct cprom__sink *sink, const struct cprom__desc *desc,
 {
     cprom__put(sink, desc->name, line->name_len);
     cprom__put_string(sink, line->suffix);
-    if (line->pairs_len || line->extra) {
+    if (line->pairs_len || line->state || line->extra) {
+        size_t before = line->state ? line->state_at : line->pairs_len;
         cprom__put_string(sink, "{");
-        cprom__put(sink, line->pairs, line->pairs_len);
+        cprom__put(sink, line->pairs, before);
+        if (line->state) {
+            if (before) cprom__put_string(sink, ",");
+            cprom__put(sink, line->state->text, line->state->len);
+            if (!before && line->pairs_len) cprom__put_string(sink, ",");
+            cprom__put(sink, line->pairs + before, line->pairs_len - before);
+        }
         if (line->extra) {
             if (line->pairs_len) cprom__put_string(sink, ",");
             cprom__put_string(sink, line->extra);
@@ -99,6 +106,12 @@ static size_t describe_row(const struct cprom__page_form *form, const struct cpr
     } else if (desc->type == CPROM_SUMMARY) {
         lines = 2;
         describe_sums(line, 0, cursor->line, cprom__double(row->words[1]), row->words[0]);
+    } else if (desc->type == CPROM_STATESET) {
+        const struct cprom__state *state = &desc->states[cursor->line];
+        lines = desc->n_states;
+        line->state = &state->pair;
+        line->state_at = cprom__desc_state_at(desc, line->pairs);
+        line->value = (double)(row->states >> state->bit & 1);
     } else {
         line->value = cprom__row_value(row);
         line->exemplar = cprom__row_exemplar(row, 0);
@@ -160,7 +173,7 @@ static size_t put_unit(struct cprom__sink *sink, const struct cprom__page_form *
 }
 
 /*
- * Rows of counters and gauges that fit whole, which is nearly all of a large page: straight into the buffer. Returns
+ * Rows of counters, gauges and infos that fit whole, which is nearly all of a large page: straight into the buffer. Returns
  * the byte behind.
  */
 static char *put_plain_rows(const struct cprom__format *format, const struct cprom__group *group,
@@ -200,11 +213,41 @@ static void next_row(const struct cprom__group *group, struct cprom__cursor *cur
         cursor->row = 0;
         cursor->group++;
     }
+    cursor->first = cursor->row;
+}
+
+/* Whether the next row has the same values in all labels that sort before the state. */
+static bool next_is_alike(const struct cprom__group *group, const struct cprom__cursor *cursor)
+{
+    if (cursor->row >= group->n_rows) return false;
+    const struct cprom_series *series = group->rows[cursor->row - 1].series, *next = group->rows[cursor->row].series;
+    size_t len = cprom__desc_state_at(series->vec->desc, series->text);
+    return len <= next->len && memcmp(series->text, next->text, len) == 0;
+}
+
+/*
+ * The first state of all rows that are alike up to the state's label, then the next state of all of them. So the lines
+ * are in the order of all labels: the rows already are in that of those behind.
+ */
+static void advance_by_state(const struct cprom__group *group, struct cprom__cursor *cursor)
+{
+    if (next_is_alike(group, cursor)) {
+        cursor->row++;
+    } else if (++cursor->line < group->desc->n_states) {
+        cursor->row = cursor->first;
+    } else {
+        next_row(group, cursor);
+    }
 }
 
 /* Moves behind the unit that was just put. */
-static void advance(const struct cprom__group *group, struct cprom__cursor *cursor, size_t lines)
+static void advance(const struct cprom__format *format, const struct cprom__group *group, struct cprom__cursor *cursor,
+                    size_t lines)
 {
+    if (format->states_sort && cursor->row && group->desc->type == CPROM_STATESET) {
+        advance_by_state(group, cursor);
+        return;
+    }
     if (cursor->row && group->n_rows && group->desc->type == CPROM_HISTOGRAM) {
         const struct cprom__row *row = &group->rows[cursor->row - 1];
         if (cursor->line <= row->series->vec->desc->n_bounds) cursor->total += row->words[cursor->line];
@@ -216,7 +259,8 @@ static void advance(const struct cprom__group *group, struct cprom__cursor *curs
 static bool is_plain(const struct cprom__page_form *form, const struct cprom__group *group)
 {
     if (!group->n_rows || group->has_exemplars) return false;
-    return group->desc->type == CPROM_GAUGE || (group->desc->type == CPROM_COUNTER && !form->created);
+    return group->desc->type == CPROM_GAUGE || group->desc->type == CPROM_INFO ||
+           (group->desc->type == CPROM_COUNTER && !form->created);
 }
 
 size_t cprom__encode(const struct cprom__snapshot *snapshot, const struct cprom__page_form *form,
@@ -244,7 +288,7 @@ size_t cprom__encode(const struct cprom__snapshot *snapshot, const struct cprom_
         if (cursor->done < sink.made) break; /* the rest is for the next read */
         cursor->done = 0;
         if (at_end) cursor->group++;
-        else advance(group, cursor, lines);
+        else advance(form->format, group, cursor, lines);
     }
     return (size_t)(sink.out - buf);
 }

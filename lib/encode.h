@@ -28,6 +28,8 @@ struct cprom__sample_line {
     const char *suffix;
     const char *pairs;                /* between the braces */
     size_t pairs_len;
+    const struct cprom__piece *state; /* one more pair, among them; NULL: none */
+    size_t state_at;                  /* bytes of them that stand before it */
     const char *extra;                /* one more label behind them, le or quantile; NULL: none */
     double at;                        /* its value */
     const struct cprom__bound *bound; /* the same as text; NULL: to be made */
@@ -46,6 +48,7 @@ struct cprom__format {
     void (*put_header)(struct cprom__sink *sink, const struct cprom__desc *desc);
     void (*put_line)(struct cprom__sink *sink, const struct cprom__desc *desc, const struct cprom__sample_line *line);
     size_t (*number)(char *out, double value);
+    bool states_sort; /* a state is a label like the others: lines are ordered by it, and series' lines stand mixed */
     bool sums_ascend; /* no sum and count where a bucket's bound is negative, since the sum could fall */
     const char *end;  /* behind the last family */
 };
@@ -63,7 +66,8 @@ struct cprom__page_form {
 struct cprom__cursor {
     size_t group;
     size_t row;     /* 0: the header; then rows or samples, from 1 */
-    size_t line;    /* of that row: a histogram and a summary have several */
+    size_t line;    /* of that row: a histogram, a summary and a stateset have several */
+    size_t first;   /* of the rows that are alike up to the state, where states sort */
     uint64_t total; /* histogram rows: the count up to the bucket before */
     size_t done;    /* bytes of the unit that were read already */
 };

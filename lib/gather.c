@@ -59,6 +59,7 @@ static void copy_row(struct cprom__row *row, const struct cprom_series *series, 
         break;
     case CPROM_HISTOGRAM: words[vec->n_cells - 1] = cprom__bits(cprom__histogram_read(series, words)); break;
     case CPROM_SUMMARY: words[1] = cprom__bits(cprom__summary_read(series, &words[0])); break;
+    case CPROM_STATESET: row->states = atomic_load_explicit(&series->value, memory_order_relaxed); return;
     default: row->value = cprom__cell_double(&series->value); return;
     }
     row->words = words;

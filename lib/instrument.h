@@ -20,5 +20,7 @@ double cprom__summary_read(const struct cprom_series *series, uint64_t *count);
 void cprom__counter_add(struct cprom_series *series, double amount);
 void cprom__histogram_observe(struct cprom_series *series, double value);
 void cprom__summary_observe(struct cprom_series *series, double value);
+/* Clears bits, then sets some, at once. */
+void cprom__stateset_change(struct cprom_series *series, uint64_t off, uint64_t on);
 
 #endif

@@ -145,7 +145,7 @@ static struct cprom_series *series_make(struct cprom_vec *vec, const struct cpro
         series->cells = (cprom__cell *)(void *)tail_of(series);
         for (unsigned i = 0; i < vec->n_cells; i++) atomic_init(&series->cells[i], 0);
     } else {
-        atomic_init(&series->value, cprom__bits(0));
+        atomic_init(&series->value, cprom__bits(vec->desc->type == CPROM_INFO));
     }
     if (vec->accumulates) *cprom__series_created(series) = cprom__wall_now(registry) / 1000000;
     for (unsigned i = 0; i < vec->n_exemplars; i++) atomic_init(&cprom__series_exemplars(series)[i], NULL);
@@ -489,10 +489,11 @@ void cprom__series_release(const struct cprom__use *use)
     else cprom_series_unref(use->series);
 }
 
-struct cprom_series *cprom__series_plain(struct cprom_vec *vec)
+struct cprom_series *cprom__series_plain(struct cprom_vec *vec, const char *const *v)
 {
-    struct cprom__values values = {.n = 0};
+    struct cprom__values values;
     uint32_t ref;
+    measure(vec, v, &values);
     struct cprom_series *series = series_make(vec, &values, &ref);
     if (!series) return NULL;
     come_alive(vec, series);

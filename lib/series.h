@@ -42,7 +42,7 @@ struct cprom_series {
     _Atomic uint64_t life;
     struct cprom_vec *vec;
     union {
-        cprom__cell value;  /* gauge, and counter without stripes: a double */
+        cprom__cell value;  /* a double (gauge, counter without stripes; info: 1), or a stateset's bits */
         cprom__cell *cells; /* striped, or a histogram's or summary's own behind the text */
     };
     uint64_t birth;         /* the newest snapshot when it entered the order */
@@ -88,8 +88,8 @@ cprom_status cprom__series_acquire(struct cprom_vec *vec, cprom_strs values, str
 cprom_status cprom__series_look(struct cprom_vec *vec, cprom_strs values, struct cprom__use *use);
 void cprom__series_release(const struct cprom__use *use);
 
-/* Makes the one series of a plain instrument, not counted yet. NULL: out of memory. */
-struct cprom_series *cprom__series_plain(struct cprom_vec *vec);
+/* Makes the one series of a plain instrument, not counted yet; only an info has label values. NULL: out of memory. */
+struct cprom_series *cprom__series_plain(struct cprom_vec *vec, const char *const *values);
 /* Counts a creation. */
 void cprom__series_born(struct cprom_vec *vec);
 

@@ -6,7 +6,7 @@
 
 static void put_header(struct cprom__sink *sink, const struct cprom__desc *desc)
 {
-    static const char *const types[] = {"untyped", "counter", "gauge", "histogram", "summary"};
+    static const char *const types[] = {"untyped", "counter", "gauge", "histogram", "summary", "gauge", "gauge"};
     if (desc->help && *desc->help) {
         cprom__put_string(sink, "# HELP ");
         cprom__put(sink, desc->name, desc->name_len);
@@ -35,4 +35,4 @@ static void put_line(struct cprom__sink *sink, const struct cprom__desc *desc, c
 }
 
 const struct cprom__format cprom__text_format = {
-    .put_header = put_header, .put_line = put_line, .number = cprom__number_double, .end = ""};
+    .put_header = put_header, .put_line = put_line, .number = cprom__number_double, .states_sort = true, .end = ""};

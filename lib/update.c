@@ -229,8 +229,16 @@ static cprom_status stage(struct cprom_update *update, struct cprom_vec *vec, co
     return CPROM_OK;
 }
 
-/* What is staged: a value that is set or added, or one that is observed. */
-enum operation { SET, ADD, OBSERVE };
+/* What is staged: a value that is set or added, one that is observed, or a state. */
+enum operation { SET, ADD, OBSERVE, ENTER, STATE_ON, STATE_OFF };
+
+static void put_state(struct cprom__entry *entry, enum operation operation, unsigned state)
+{
+    uint64_t bit = (uint64_t)1 << state, off = operation == ENTER ? UINT64_MAX : bit;
+    entry->off |= off;
+    entry->on &= ~off;
+    if (operation != STATE_OFF) entry->on |= bit;
+}
 
 static cprom_status put(struct cprom_update *update, struct cprom__entry *entry, enum operation operation, double value)
 {
@@ -243,6 +251,10 @@ static cprom_status put(struct cprom_update *update, struct cprom__entry *entry,
         entry->last = observation;
         return CPROM_OK;
     }
+    if (operation >= ENTER) {
+        put_state(entry, operation, (unsigned)value);
+        return CPROM_OK;
+    }
     entry->sets |= operation == SET;
     entry->value = operation == SET ? value : entry->value + value;
     return CPROM_OK;
@@ -250,6 +262,7 @@ static cprom_status put(struct cprom_update *update, struct cprom__entry *entry,
 
 static bool is_fine(const struct cprom_vec *vec, double value)
 {
+    if (vec->desc->type == CPROM_STATESET) return value < (double)vec->desc->n_states;
     return vec->desc->type != CPROM_COUNTER || (value >= 0 && value < INFINITY);
 }
 
@@ -332,4 +345,21 @@ cprom_status cprom_update_histogram_observe(cprom_update *update, cprom_histogra
 cprom_status cprom_update_summary_observe(cprom_update *update, cprom_summary *summary, double value)
 {
     return by_handle(update, summary, OBSERVE, value);
+}
+
+cprom_status cprom_update_info_vec_set(cprom_update *update, cprom_info_vec *vec, cprom_strs values)
+{
+    return by_values(update, vec, values, SET, 1);
+}
+
+cprom_status cprom_update_stateset_vec_set(cprom_update *update, cprom_stateset_vec *vec, cprom_strs values,
+                                           unsigned state, bool on)
+{
+    return by_values(update, vec, values, on ? STATE_ON : STATE_OFF, state);
+}
+
+cprom_status cprom_update_stateset_vec_enter(cprom_update *update, cprom_stateset_vec *vec, cprom_strs values,
+                                             unsigned state)
+{
+    return by_values(update, vec, values, ENTER, state);
 }

@@ -22,6 +22,7 @@ struct cprom__entry {
     bool by_handle;
     bool sets;                       /* gauge: value overwrites; otherwise it is added */
     double value;
+    uint64_t off, on;                /* stateset: bits that are cleared, and then set */
     struct cprom__observation *first, *last;
     struct cprom_series *series;     /* with a reference, once reserved */
     const struct cprom_series *target; /* that the value went to */

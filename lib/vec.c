@@ -70,6 +70,12 @@ void cprom__vec_unlist(struct cprom_vec *vec)
 
 static bool is_time(double seconds) { return seconds >= 0 && seconds <= 1e9; }
 
+/* Whether one series can stand for several. */
+static bool adds_up(cprom_type type)
+{
+    return type == CPROM_COUNTER || type == CPROM_HISTOGRAM || type == CPROM_SUMMARY;
+}
+
 /* The options that only vectors have. */
 static cprom_status check_opts(const cprom_opts *o, cprom_type type, bool plain, struct cprom__refusal *refusal)
 {
@@ -80,8 +86,8 @@ static cprom_status check_opts(const cprom_opts *o, cprom_type type, bool plain,
         status = CPROM_ELABELS;
     } else if (plain && (o->owner || o->max_series || o->overflow || o->ttl_seconds != 0 || o->linger_seconds != 0)) {
         *refusal = (struct cprom__refusal){"owner, max_series, overflow, ttl_seconds or linger_seconds", "", "need a vector"};
-    } else if (o->overflow != CPROM_REFUSE && (o->overflow != CPROM_FOLD || type == CPROM_GAUGE || !o->max_series)) {
-        *refusal = (struct cprom__refusal){"overflow", "", "folds neither gauges nor without max_series"};
+    } else if (o->overflow != CPROM_REFUSE && (o->overflow != CPROM_FOLD || !adds_up(type) || !o->max_series)) {
+        *refusal = (struct cprom__refusal){"overflow", "", "folds only what adds up, and only with max_series"};
     } else if (o->exemplars && type != CPROM_COUNTER && type != CPROM_HISTOGRAM) {
         *refusal = (struct cprom__refusal){"exemplars", "", "are for counters and histograms"};
     } else if (!is_time(o->ttl_seconds)) {
@@ -103,7 +109,8 @@ static void take_opts(struct cprom_vec *vec, const cprom_opts *o)
     vec->has_extra = vec->has_owner || vec->ttl || vec->linger;
 }
 
-static cprom_status vec_make(struct cprom_registry *registry, struct cprom__desc *desc, bool plain,
+/* `plain`: the label values of a plain one; NULL: a vector. */
+static cprom_status vec_make(struct cprom_registry *registry, struct cprom__desc *desc, const char *const *plain,
                              const cprom_opts *opts, struct cprom_vec **out)
 {
     struct cprom_vec *vec = cprom__alloc_zeroed(&registry->allocator, sizeof *vec);
@@ -119,10 +126,10 @@ static cprom_status vec_make(struct cprom_registry *registry, struct cprom__desc
     vec->accumulates = vec->n_cells > 0;
     vec->n_exemplars = opts->exemplars ? cprom__exemplar_slots(desc) : 0;
     take_opts(vec, opts);
-    vec->is_plain = plain;
+    vec->is_plain = plain != NULL;
     pthread_mutex_init(&vec->map_lock, NULL);
     atomic_init(&vec->refs, 1);
-    if (plain && !(vec->plain = cprom__series_plain(vec))) {
+    if (plain && !(vec->plain = cprom__series_plain(vec, plain))) {
         cprom__vec_unref(vec);
         return CPROM_ENOMEM;
     }
@@ -130,22 +137,45 @@ static cprom_status vec_make(struct cprom_registry *registry, struct cprom__desc
     return CPROM_OK;
 }
 
-cprom_status cprom__vec_new(struct cprom_registry *registry, const cprom_opts *opts, cprom_type type, bool plain,
-                            struct cprom_vec **out)
+/* Names and values of a plain instrument's labels; there is room for CPROM_LABELS_MAX. */
+static cprom_status split_labels(cprom_labels labels, const char **names, const char **values,
+                                 struct cprom__refusal *refusal)
+{
+    *refusal = (struct cprom__refusal){"labels", "", "are too many"};
+    if (labels.n > CPROM_LABELS_MAX) return CPROM_ELABELS;
+    for (size_t i = 0; i < labels.n; i++) {
+        *refusal = (struct cprom__refusal){"labels", "", "lack a name or a value"};
+        if (!labels.v || !labels.v[i].name || !labels.v[i].value) return CPROM_ELABELS;
+        names[i] = labels.v[i].name;
+        values[i] = labels.v[i].value;
+        size_t len = strlen(values[i]);
+        *refusal = (struct cprom__refusal){"labels", names[i], "has a value that is too long or not UTF-8"};
+        if (len > CPROM_VALUE_MAX || !cprom__is_utf8(values[i], len)) return CPROM_EUTF8;
+    }
+    return CPROM_OK;
+}
+
+/* `labels`: of a plain one; NULL: a vector. */
+static cprom_status vec_new(struct cprom_registry *registry, const cprom_opts *opts, cprom_type type,
+                            const cprom_labels *labels, struct cprom_vec **out)
 {
     if (out) *out = NULL;
     if (!registry || !opts || !out) return CPROM_EINVAL;
     cprom_opts o;
+    bool plain = labels != NULL;
+    const char *names[CPROM_LABELS_MAX] = {NULL}, *values[CPROM_LABELS_MAX];
     if (!cprom__opts_read(&o, sizeof o, opts)) {
         struct cprom__refusal refusal = {"size", "", "is not one that this library knows"};
         cprom__log_refusal(registry, NULL, &refusal);
         return CPROM_EINVAL;
     }
-    struct cprom__family_spec spec = {.name = o.name, .help = o.help, .unit = o.unit, .type = type, .labels = o.labels,
-                                      .bounds = o.bounds, .n_bounds = o.n_bounds, .instrument = true};
+    struct cprom__family_spec spec = {.name = o.name, .help = o.help, .unit = o.unit, .type = type,
+                                      .labels = plain ? names : o.labels, .bounds = o.bounds, .n_bounds = o.n_bounds,
+                                      .states = o.states, .instrument = true};
     struct cprom__refusal refusal;
     struct cprom__desc *desc = NULL;
     cprom_status status = check_opts(&o, type, plain, &refusal);
+    if (!status && plain) status = split_labels(*labels, names, values, &refusal);
     if (!status) status = cprom__desc_new(&registry->allocator, &registry->rules, &spec, &desc, &refusal);
     if (!status && o.owner && cprom__desc_label(desc, o.owner) == desc->n_labels) {
         refusal = (struct cprom__refusal){"owner", o.owner, "is none of the labels"};
@@ -157,7 +187,7 @@ cprom_status cprom__vec_new(struct cprom_registry *registry, const cprom_opts *o
         return status;
     }
     struct cprom_vec *vec;
-    status = vec_make(registry, desc, plain, &o, &vec);
+    status = vec_make(registry, desc, plain ? values : NULL, &o, &vec);
     if (status) return status;
     status = cprom__families_add_vec(registry, vec);
     if (status) {
@@ -168,6 +198,19 @@ cprom_status cprom__vec_new(struct cprom_registry *registry, const cprom_opts *o
     if (plain) cprom__series_born(vec);
     *out = vec;
     return CPROM_OK;
+}
+
+cprom_status cprom__vec_new(struct cprom_registry *registry, const cprom_opts *opts, cprom_type type, bool plain,
+                            struct cprom_vec **out)
+{
+    return vec_new(registry, opts, type, plain ? &CPROM_NO_LABELS : NULL, out);
+}
+
+cprom_status cprom__vec_new_labelled(struct cprom_registry *registry, const cprom_opts *opts, cprom_type type,
+                                     cprom_labels labels)
+{
+    struct cprom_vec *vec;
+    return vec_new(registry, opts, type, &labels, &vec);
 }
 
 void cprom__vec_detach(struct cprom_vec *vec)

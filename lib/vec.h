@@ -61,6 +61,9 @@ struct cprom_vec {
 /* Makes and registers one. */
 cprom_status cprom__vec_new(struct cprom_registry *registry, const cprom_opts *opts, cprom_type type, bool plain,
                             struct cprom_vec **vec);
+/* A plain one whose series has labels. */
+cprom_status cprom__vec_new_labelled(struct cprom_registry *registry, const cprom_opts *opts, cprom_type type,
+                                     cprom_labels labels);
 
 /* In one family list more, or less; what goes with the last is the vector's whole content. */
 void cprom__vec_list(struct cprom_vec *vec);

@@ -29,7 +29,7 @@ static inline bool fits(enum form form, cprom_type type, const cprom_opts *opts)
     switch (form) {
     case PLAIN: return !opts->labels[0];
     case FUNC: return !opts->labels[0] && (type == CPROM_COUNTER || type == CPROM_GAUGE);
-    case DECLARED: return !opts->bounds && !opts->n_bounds;
+    case DECLARED: return type != CPROM_STATESET && !opts->bounds && !opts->n_bounds && !opts->states[0];
     default: return true;
     }
 }
@@ -70,6 +70,14 @@ static inline cprom_status try_register(cprom_registry *registry, enum form form
     case CPROM_SUMMARY:
         status = form == PLAIN ? cprom_summary_new(registry, opts, (cprom_summary **)&made)
                                : cprom_summary_vec_new(registry, opts, (cprom_summary_vec **)&made);
+        break;
+    case CPROM_INFO:
+        if (form == PLAIN) return cprom_info_new(registry, opts, CPROM_NO_LABELS);
+        status = cprom_info_vec_new(registry, opts, (cprom_info_vec **)&made);
+        break;
+    case CPROM_STATESET:
+        status = form == PLAIN ? cprom_stateset_new(registry, opts, (cprom_stateset **)&made)
+                               : cprom_stateset_vec_new(registry, opts, (cprom_stateset_vec **)&made);
         break;
     default:
         status = form == PLAIN ? cprom_gauge_new(registry, opts, (cprom_gauge **)&made)

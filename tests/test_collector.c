@@ -354,7 +354,7 @@ REFUSED(reserved_name, CPROM_ENAME, "\"cprom_x\"", "{}", "cprom_", cprom_emit(ou
 REFUSED(wrong_unit, CPROM_ENAME, "\"m_bytes\"", "{}", "unit",
         cprom_emit(out, DESC(.name = "m_bytes", .unit = "seconds"), X, 1))
 REFUSED(bad_help, CPROM_EUTF8, "\"m\"", "{}", "help", cprom_emit(out, DESC(.name = "m", .help = "\xff"), X, 1))
-REFUSED(bad_type, CPROM_EINVAL, "\"m\"", "{}", "type", cprom_emit(out, DESC(.name = "m", .type = (cprom_type)5), X, 1))
+REFUSED(bad_type, CPROM_EINVAL, "\"m\"", "{}", "type", cprom_emit(out, DESC(.name = "m", .type = (cprom_type)7), X, 1))
 REFUSED(bad_label, CPROM_ELABELS, "\"m\"", "{v}", "a-b", cprom_emit(out, GAUGE("m", "a-b"), CPROM_STRS("v"), 1))
 REFUSED(reserved_label, CPROM_ELABELS, "\"m\"", "{v}", "__", cprom_emit(out, GAUGE("m", "__l"), CPROM_STRS("v"), 1))
 REFUSED(label_twice, CPROM_ELABELS, "\"m\"", "{v, w}", "twice",

@@ -19,6 +19,9 @@ typedef struct world {
     cprom_gauge_vec *gauges;
     cprom_histogram_vec *histograms;
     cprom_summary_vec *summaries;
+    cprom_stateset *stateset;
+    cprom_info_vec *infos;
+    cprom_stateset_vec *statesets;
     cprom_series *handle;
     size_t freed; /* contexts of collectors */
     size_t views;
@@ -101,6 +104,23 @@ static cprom_status summary_vec_new(world *w)
 {
     return cprom_summary_vec_new(w->registry, OPTS(.name = "vs", .labels = {"z", "a"}), &w->summaries);
 }
+static cprom_status info_new(world *w)
+{
+    return cprom_info_new(w->registry, OPTS(.name = "i_info"), CPROM_LABELS({"version", "\"x\"\n"}, {"a", "1"}));
+}
+static cprom_status stateset_new(world *w)
+{
+    return cprom_stateset_new(w->registry, OPTS(.name = "t", .states = {"on\n", "off"}), &w->stateset);
+}
+static cprom_status info_vec_new(world *w)
+{
+    return cprom_info_vec_new(w->registry, OPTS(.name = "vi_info", .labels = {"z", "a"}), &w->infos);
+}
+static cprom_status stateset_vec_new(world *w)
+{
+    return cprom_stateset_vec_new(w->registry, OPTS(.name = "vt", .labels = {"z", "a"}, .states = {"on\n", "off"}),
+                                  &w->statesets);
+}
 static cprom_status checked_new(world *w)
 {
     return cprom_collector_new(w->registry,
@@ -128,6 +148,7 @@ static cprom_status update_plain(world *w)
     cprom_gauge_set_to_current_time(w->gauge);
     cprom_histogram_observe(w->histogram, 3);
     cprom_summary_observe(w->summary, 3);
+    cprom_stateset_enter(w->stateset, 1);
     cprom_timer timer = cprom_histogram_timer(w->histogram);
     cprom_timer_stop(&timer);
     return CPROM_OK;
@@ -149,6 +170,11 @@ static cprom_status create_histogram(world *w)
 static cprom_status create_summary(world *w)
 {
     return cprom_summary_vec_observe(w->summaries, CPROM_STRS("1", "\"x\"\n"), 2);
+}
+static cprom_status create_info(world *w) { return cprom_info_vec_set(w->infos, CPROM_STRS("1", "\"x\"\n")); }
+static cprom_status create_stateset(world *w)
+{
+    return cprom_stateset_vec_enter(w->statesets, CPROM_STRS("1", "\"x\"\n"), 0);
 }
 static cprom_status create_longest(world *w)
 {
@@ -232,6 +258,11 @@ static cprom_status each_counter(world *w) { return each_of(w, w->counters); }
 static cprom_status each_gauge(world *w) { return each_of(w, w->gauges); }
 static cprom_status each_histogram(world *w) { return each_of(w, w->histograms); }
 static cprom_status each_summary(world *w) { return each_of(w, w->summaries); }
+static cprom_status each_stateset(world *w) { return each_of(w, w->statesets); }
+static cprom_status replace_infos(world *w)
+{
+    return cprom_info_vec_replace(w->infos, CPROM_LABELS({"z", "1"}), &CPROM_STRS("1", "\"x\"\n"), 1, NULL);
+}
 
 static cprom_status delete_one(world *w) { return cprom_gauge_vec_delete(w->gauges, CPROM_STRS("1", "with")); }
 static cprom_status delete_labels(world *w)
@@ -250,7 +281,7 @@ static cprom_status registry_delete_matching(world *w)
 {
     size_t removed;
     cprom_status status = cprom_registry_delete_matching(w->registry, CPROM_LABELS({"a", "\"x\"\n"}), &removed);
-    assert_int_equal(removed, status ? 0 : 4);
+    assert_int_equal(removed, status ? 0 : 6);
     return status;
 }
 static cprom_status clear(world *w) { return cprom_gauge_vec_clear(w->gauges); }
@@ -289,11 +320,12 @@ typedef struct step {
 
 static const step steps[] = {
     S(counter_new), S(gauge_new), S(histogram_new), S(summary_new), S(page), S(counter_vec_new), S(gauge_vec_new),
-    S(histogram_vec_new), S(summary_vec_new), S(text), NEVER(update_plain), DROPS(create_counter), DROPS(create_gauge),
-    DROPS(create_histogram), DROPS(create_summary), S(page), DROPS(create_time), DROPS(create_longest), DROPS(with),
+    S(histogram_vec_new), S(summary_vec_new), S(info_new), S(stateset_new), S(info_vec_new),
+    S(stateset_vec_new), S(text), NEVER(update_plain), DROPS(create_counter), DROPS(create_gauge),
+    DROPS(create_histogram), DROPS(create_summary), DROPS(create_info), DROPS(create_stateset), S(replace_infos), S(page), DROPS(create_time), DROPS(create_longest), DROPS(with),
     DROPS(with_labels), NEVER(update_known), S(checked_new), S(unchecked_new), S(counter_func_new), S(gauge_func_new),
     S(page), S(page_self_metrics), S(page_filtered), S(text), S(each_counter), S(each_gauge), S(each_histogram),
-    S(each_summary), NEVER(delete_one), DROPS(with), NEVER(delete_one), NEVER(delete_labels), S(delete_matching),
+    S(each_summary), S(each_stateset), NEVER(delete_one), DROPS(with), NEVER(delete_one), NEVER(delete_labels), S(delete_matching),
     DROPS(create_gauge), S(page_self_metrics), S(registry_delete_matching), NEVER(clear), NEVER(trim),
     DROPS(create_gauge), S(each_gauge), DROPS(create_counter), S(unregister_vec), S(unregister_plain),
     S(unregister_func), S(unregister_collector), S(page_self_metrics), NEVER(unref), NEVER(trim), S(text),

@@ -29,6 +29,8 @@ typedef struct family {
 #define BOUNDS(...)                                                                                                    \
     .bounds = (const double[]){__VA_ARGS__}, .n_bounds = sizeof((const double[]){__VA_ARGS__}) / sizeof(double)
 
+#define STATES .states = {"on", "off"}
+
 static double many_bounds[CPROM_BOUNDS_MAX + 1]; /* ascending; filled by main() */
 
 static const family bad_families[] = {
@@ -50,7 +52,30 @@ static const family bad_families[] = {
     {"counter, total without _", INSTRUMENTS, CPROM_COUNTER, NAMED("xtotal"), CPROM_ENAME, "name", "_total"},
     {"counter, nothing but _total", INSTRUMENTS, CPROM_COUNTER, NAMED("_total"), CPROM_ENAME, "name", "_total"},
 
+    {"info without _info", INSTRUMENTS, CPROM_INFO, NAMED("x"), CPROM_ENAME, "name", "_info"},
+    {"info, _info not last", INSTRUMENTS, CPROM_INFO, NAMED("x_info_y"), CPROM_ENAME, "name", "_info"},
+    {"info, nothing but _info", INSTRUMENTS, CPROM_INFO, NAMED("_info"), CPROM_ENAME, "name", "_info"},
+    {"stateset with a colon", INSTRUMENTS, CPROM_STATESET, NAMED("x:y", STATES), CPROM_ENAME, "name", "label name"},
+    {"stateset, __", INSTRUMENTS, CPROM_STATESET, NAMED("__x", STATES), CPROM_ENAME, "name", "label name"},
+
+    /* states */
+    {"no states", INSTRUMENTS, CPROM_STATESET, NAMED("x"), CPROM_EINVAL, "states", "missing"},
+    {"empty state", INSTRUMENTS, CPROM_STATESET, NAMED("x", .states = {"a", ""}), CPROM_EINVAL, "states", "empty"},
+    {"state twice", INSTRUMENTS, CPROM_STATESET, NAMED("x", .states = {"a", "b", "a"}), CPROM_EINVAL, "states", "twice"},
+    {"state not UTF-8", INSTRUMENTS, CPROM_STATESET, NAMED("x", .states = {"a", "\xff"}), CPROM_EUTF8, "states", "UTF-8"},
+    {"gauge with states", INSTRUMENTS, CPROM_GAUGE, NAMED("x", STATES), CPROM_EINVAL, "states", "statesets"},
+    {"counter with states", INSTRUMENTS, CPROM_COUNTER, NAMED("x_total", STATES), CPROM_EINVAL, "states", "statesets"},
+    {"info with states", INSTRUMENTS, CPROM_INFO, NAMED("x_info", STATES), CPROM_EINVAL, "states", "statesets"},
+    {"stateset with exemplars", PLAIN | VEC, CPROM_STATESET, NAMED("x", STATES, .exemplars = true), CPROM_EINVAL,
+     "exemplars", "counters"},
+    {"info with exemplars", VEC, CPROM_INFO, NAMED("x_info", .exemplars = true), CPROM_EINVAL, "exemplars", "counters"},
+    {"stateset with bounds", INSTRUMENTS, CPROM_STATESET, NAMED("x", STATES, BOUNDS(1)), CPROM_EINVAL, "bounds", ""},
+
     /* units */
+    {"info with a unit", ALL, CPROM_INFO, NAMED("x_info", .unit = "info"), CPROM_EINVAL, "unit", "have none"},
+    {"info with another unit", ALL, CPROM_INFO, NAMED("x_info", .unit = "seconds"), CPROM_EINVAL, "unit", "have none"},
+    {"stateset with a unit", ALL, CPROM_STATESET, NAMED("x_seconds", STATES, .unit = "seconds"), CPROM_EINVAL, "unit",
+     "have none"},
     {"another unit", ALL, CPROM_GAUGE, NAMED("x_bytes", .unit = "seconds"), CPROM_ENAME, "unit", "suffix"},
     {"unit without _", ALL, CPROM_GAUGE, NAMED("xseconds", .unit = "seconds"), CPROM_ENAME, "unit", "suffix"},
     {"nothing but the unit", ALL, CPROM_GAUGE, NAMED("seconds", .unit = "seconds"), CPROM_ENAME, "unit", "suffix"},
@@ -105,7 +130,9 @@ static const family bad_families[] = {
      "reserved"},
     {"quantile on summary", ALL, CPROM_SUMMARY, NAMED("x", .labels = {"quantile"}), CPROM_ELABELS, "labels",
      "reserved"},
-    {"type unknown", DECLARED, (cprom_type)5, NAMED("x"), CPROM_EINVAL, "type", "unknown"},
+    {"stateset's own label", VEC, CPROM_STATESET, NAMED("x", .labels = {"a", "x"}, STATES), CPROM_ELABELS, "labels",
+     "reserved"},
+    {"type unknown", DECLARED, (cprom_type)7, NAMED("x"), CPROM_EINVAL, "type", "unknown"},
 
     /* what is there already: see populate() */
     {"a gauge's name", ALL, CPROM_GAUGE, NAMED("there"), CPROM_EEXIST, "name", "already"},
@@ -127,6 +154,14 @@ static const family good_families[] = {
     {"counter", ALL, CPROM_COUNTER, NAMED("x_total"), FINE},
     {"counter in _total_total", ALL, CPROM_COUNTER, NAMED("x_total_total"), FINE},
     {"const counter without _total", DECLARED, CPROM_COUNTER, NAMED("x"), FINE},
+    {"info", ALL, CPROM_INFO, NAMED("x_info"), FINE},
+    {"info in _info_info", ALL, CPROM_INFO, NAMED("x_info_info", .labels = {"info", "x"}), FINE},
+    {"gauge in _info", ALL, CPROM_GAUGE, NAMED("x_info"), FINE},
+    {"const info without _info", DECLARED, CPROM_INFO, NAMED("x"), FINE},
+    {"const info, nothing but _info", DECLARED, CPROM_INFO, NAMED("_info"), FINE},
+    {"stateset", ALL, CPROM_STATESET, NAMED("x", STATES), FINE},
+    {"stateset with labels", ALL, CPROM_STATESET, NAMED("_x", STATES, .labels = {"a", "z", "on", "x"}), FINE},
+    {"stateset of one state", ALL, CPROM_STATESET, NAMED("x_total", .states = {" "}), FINE},
     {"const metric without help", DECLARED, CPROM_GAUGE, OPTS(.name = "x"), FINE},
     {"const metric with empty help", DECLARED, CPROM_GAUGE, OPTS(.name = "x", .help = ""), FINE},
     {"untyped", DECLARED, CPROM_UNTYPED, NAMED("x"), FINE},

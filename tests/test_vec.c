@@ -1,4 +1,4 @@
-/* The life of a vector's series, through the one base that all four kinds have. */
+/* The life of a vector's series, through the one base that all kinds have, for the four that count. */
 #include "cprom_test.h"
 
 /*==============================================================================

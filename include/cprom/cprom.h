@@ -13,7 +13,7 @@
  * names; a series is one set of label values of a family. A program puts series
  * on the page in two ways, and may mix them:
  *
- *  - Direct instrumentation. A counter, gauge, histogram or summary, alone or as
+ *  - Direct instrumentation. A counter, gauge, histogram, summary, info or stateset, alone or as
  *    a vector (a map from label values to series), lives in the program and is
  *    updated as things happen. A series of a vector stays until it is deleted.
  *  - Callback collectors. A function runs at each scrape and emits constant
@@ -102,6 +102,7 @@ CPROM_API const char *cprom_version(void);
 #define CPROM_CONST_LABELS_MAX 8    /* const labels of one registry */
 #define CPROM_VALUE_MAX 65536       /* bytes of one label value */
 #define CPROM_BOUNDS_MAX 1000       /* bucket bounds of one histogram */
+#define CPROM_STATES_MAX 64         /* states of one stateset */
 
 /* Label values in the order in which the family declares its label names. */
 typedef struct cprom_strs {
@@ -280,20 +281,26 @@ typedef struct cprom_histogram cprom_histogram;
 typedef struct cprom_histogram_vec cprom_histogram_vec;
 typedef struct cprom_summary cprom_summary;
 typedef struct cprom_summary_vec cprom_summary_vec;
+typedef struct cprom_info cprom_info;
+typedef struct cprom_info_vec cprom_info_vec;
+typedef struct cprom_stateset cprom_stateset;
+typedef struct cprom_stateset_vec cprom_stateset_vec;
 
 typedef enum cprom_overflow {
     CPROM_REFUSE = 0, /* a new series is refused: ELIMIT */
-    CPROM_FOLD = 1    /* its updates go to one more series, whose label values are all "other"; not for gauges */
+    CPROM_FOLD = 1    /* its updates go to one more series, whose label values are all "other"; not for gauges,
+                         * infos and statesets */
 } cprom_overflow;
 
 typedef struct cprom_opts {
     size_t size;
-    const char *name;                       /* copied; required; a counter's ends in _total */
+    const char *name;                       /* copied; required; a counter's ends in _total, an info's in _info */
     const char *help;                       /* copied; required; UTF-8 */
-    const char *unit;                       /* copied; a suffix of the name, before _total: "seconds" */
+    const char *unit;                       /* copied; a suffix of the name, before _total: "seconds"; not for infos, statesets */
     const char *labels[CPROM_LABELS_MAX];   /* copied; label names of a vector; the first NULL ends the list */
     const double *bounds;                   /* copied; histograms: upper bounds, strictly ascending; NULL: .005 to 10 */
     size_t n_bounds;
+    const char *states[CPROM_STATES_MAX];   /* copied; statesets: their names, UTF-8; the first NULL ends the list */
     bool exemplars;                         /* counters and histograms: keep the exemplars of updates */
     /* vectors only */
     const char *owner;                      /* one of the labels: what names it in a match costs what that owner has */
@@ -306,12 +313,15 @@ typedef struct cprom_opts {
 /*
  * The _new functions of instruments and vectors register a family and answer the same way:
  *
- *   EINVAL     help missing, bounds not ascending or NaN, bounds or exemplars on a type that has none, size; vector options
- *              on a plain instrument, a fold on gauges, a negative or NaN time
- *   ENAME      the name is malformed, begins with cprom_, lacks _total (counter) or the unit, is over CPROM_VALUE_MAX bytes
+ *   EINVAL     help missing, bounds not ascending or NaN, bounds, exemplars, states or a unit on a type that has none, no
+ *              states, a state that is empty or stands twice, size; vector options on a plain instrument, a fold on what
+ *              does not add up, a negative or NaN time
+ *   ENAME      the name is malformed, begins with cprom_, lacks _total (counter), _info (info) or the unit, is no label
+ *              name (stateset), is over CPROM_VALUE_MAX bytes
  *   ELABELS    a label name is malformed, begins with __, stands twice, is a const label of the registry, is `le`
- *              on a histogram or `quantile` on a summary; labels on a plain instrument; the owner is none of them
- *   EUTF8      the help text is not UTF-8
+ *              on a histogram, `quantile` on a summary or the family's name on a stateset; labels on a plain instrument;
+ *              the owner is none of them
+ *   EUTF8      the help text or a state is not UTF-8
  *   EEXIST     the registry has a family of that name
  *   ECONFLICT  its sample names would collide with those of another family
  *   ENOMEM
@@ -373,15 +383,15 @@ CPROM_API cprom_status cprom_gauge_vec_get(cprom_gauge_vec *vec, cprom_strs valu
 /*==============================================================================
  * The life of a vector's series
  *
- * Written once for all four kinds on the base that every vector is. Each function here also has a typed
- * form, cprom_gauge_vec_with() for cprom_vec_with() and so on, for counter, gauge, histogram and summary.
+ * Written once for all kinds on the base that every vector is. Each function here also has a typed form,
+ * cprom_gauge_vec_with() for cprom_vec_with() and so on, for counter, gauge, histogram, summary, info and stateset.
  *
  * A series is born by an update with its label values or by _with, and stays until it is removed. Removed
  * means gone: no scrape that begins later shows it (unless the vector lets deleted series linger: _delete,
  * _delete_matching and _sweep of such a vector leave them on the page for a while, without counting them in _size;
  * using the labels again ends that). A handle that is still held then is detached: it stays
  * valid, and updates through it go nowhere and are counted. Using the labels again makes a new series that
- * starts at 0.
+ * starts at 0 (an info is always 1).
  *============================================================================*/
 
 typedef struct cprom_vec cprom_vec;       /* what every vector is */
@@ -420,7 +430,8 @@ CPROM_API size_t cprom_vec_size(const cprom_vec *vec);
 /* One series as cprom_vec_each() shows it; everything in it is borrowed and lives as long as the call. */
 typedef struct cprom_view {
     cprom_strs values;        /* label values, in the order of the declaration */
-    double value;             /* counter, gauge */
+    double value;             /* counter, gauge; info: 1 */
+    uint64_t states;          /* stateset: bit i says whether state i is on */
     double sum;               /* histogram, summary */
     uint64_t count;           /* histogram, summary */
     const uint64_t *buckets;  /* histogram: cumulative, one per bound, then +Inf; otherwise NULL */
@@ -490,6 +501,13 @@ CPROM_API cprom_status cprom_update_histogram_vec_observe(cprom_update *update, 
                                                           double value);
 CPROM_API cprom_status cprom_update_summary_vec_observe(cprom_update *update, cprom_summary_vec *vec, cprom_strs values,
                                                         double value);
+/* The series is there, if it was not. */
+CPROM_API cprom_status cprom_update_info_vec_set(cprom_update *update, cprom_info_vec *vec, cprom_strs values);
+/* EINVAL also: there is no such state. */
+CPROM_API cprom_status cprom_update_stateset_vec_set(cprom_update *update, cprom_stateset_vec *vec, cprom_strs values,
+                                                     unsigned state, bool on);
+CPROM_API cprom_status cprom_update_stateset_vec_enter(cprom_update *update, cprom_stateset_vec *vec, cprom_strs values,
+                                                       unsigned state);
 /*
  * The same through a plain instrument or a handle. If its series is gone by the commit, the entry is refused. ENOENT: its
  * family was unregistered; the commit will answer the same.
@@ -519,6 +537,9 @@ typedef struct cprom_gauge_row {
  */
 CPROM_API cprom_status cprom_gauge_vec_replace(cprom_gauge_vec *vec, cprom_labels match, const cprom_gauge_row *rows,
                                                size_t n_rows, cprom_result *result);
+/* Infos have no values: a row is its label values. */
+CPROM_API cprom_status cprom_info_vec_replace(cprom_info_vec *vec, cprom_labels match, const cprom_strs *rows,
+                                              size_t n_rows, cprom_result *result);
 
 /*==============================================================================
  * Mark and sweep: values show at once; what was not touched since the mark goes
@@ -555,13 +576,15 @@ typedef enum cprom_type {
     CPROM_COUNTER = 1,
     CPROM_GAUGE = 2,
     CPROM_HISTOGRAM = 3,
-    CPROM_SUMMARY = 4
+    CPROM_SUMMARY = 4,
+    CPROM_INFO = 5,    /* its value is 1 */
+    CPROM_STATESET = 6 /* instruments only: a callback emits a gauge of 0 or 1 with a label for the state */
 } cprom_type;
 
 /* What a const metric is. Kept by the caller, who may make it static; copied where it is declared or emitted. */
 typedef struct cprom_desc {
     size_t size;
-    const char *name;                       /* required; a counter's should end in _total */
+    const char *name;                       /* required; a counter's should end in _total, an info's in _info */
     const char *help;                       /* NULL: the page has no HELP line */
     const char *unit;                       /* a suffix of the name */
     cprom_type type;
@@ -594,8 +617,8 @@ typedef struct cprom_collector_opts {
  * is refused, or if the samples are duplicates or collide with what was registered earlier, the page goes without
  * them, one line in the log names collector, family, labels and reason, and cprom_collector_success says 0.
  *
- * EINVAL; ENAME, ELABELS, EUTF8, EEXIST, ECONFLICT as for instruments, but a counter without _total and a missing
- * help are fine; EEXIST also for a collector of the same name; ENOMEM. On failure `free` is not called. MT-safe.
+ * EINVAL; ENAME, ELABELS, EUTF8, EEXIST, ECONFLICT as for instruments, but a counter without _total, an info
+ * without _info and a missing help are fine; EEXIST also for a collector of the same name; ENOMEM. On failure `free` is not called. MT-safe.
  */
 CPROM_API cprom_status cprom_collector_new(cprom_registry *registry, const cprom_collector_opts *opts);
 
@@ -612,7 +635,7 @@ CPROM_API cprom_status cprom_gauge_func_new(cprom_registry *registry, const cpro
  * Emission, within a callback only, on its thread. Everything is copied. A refusal also fails the collector, so
  * that the status need not be looked at:
  *
- *   EINVAL   the desc or its type; a negative timestamp; for histograms and summaries see below
+ *   EINVAL   the desc or its type; a negative timestamp; an info's value is not 1; for histograms and summaries see below
  *   ENAME, EUTF8, ELABELS   the desc or the values
  *   ENOENT   a checked collector emits a family that it did not declare (by name, type and label names)
  *   ENOMEM   the page cannot be opened
@@ -784,6 +807,58 @@ CPROM_API cprom_status cprom_summary_vec_observe(cprom_summary_vec *vec, cprom_s
 CPROM_API cprom_status cprom_summary_vec_get(cprom_summary_vec *vec, cprom_strs values, uint64_t *count, double *sum);
 
 /*==============================================================================
+ * Info: something that is described by its labels; the value is always 1. In queries it is joined to other families:
+ *
+ *      cprom_info_new(registry, CPROM_OPTS(cprom_opts, .name = "ci_build_info", .help = "What runs."),
+ *                     CPROM_LABELS({"version", "1.4.2"}, {"revision", "9f09930"}));
+ *
+ * The name ends in _info. The text format shows it as a gauge; OpenMetrics knows the type, and drops _info from the
+ * name in the family's header.
+ *============================================================================*/
+
+/*
+ * Registers an info of one series and puts it on the page: nothing is left to update. The labels, their names and their
+ * values, are copied; there may be none. Statuses as for instruments; ELABELS also: a NULL name or value, too many;
+ * EUTF8 also: a value that is not UTF-8 or over CPROM_VALUE_MAX bytes. MT-safe.
+ */
+CPROM_API cprom_status cprom_info_new(cprom_registry *registry, const cprom_opts *opts, cprom_labels labels);
+CPROM_API cprom_status cprom_info_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_info_vec **vec);
+/* Creates the series, or touches it. Statuses as for updates by label values. */
+CPROM_API cprom_status cprom_info_vec_set(cprom_info_vec *vec, cprom_strs values);
+/* Whether the series is there: OK or ENOENT; EINVAL; ELABELS. */
+CPROM_API cprom_status cprom_info_vec_get(cprom_info_vec *vec, cprom_strs values);
+
+/*==============================================================================
+ * Stateset: which of some states something is in; each is on (1) or off (0), and starts off. The states are declared
+ * with the family and named by their index there, so that a C enum goes well with them:
+ *
+ *      enum { QUEUED, RUNNING, DONE };
+ *      cprom_stateset_vec *state;
+ *      cprom_stateset_vec_new(registry, CPROM_OPTS(cprom_opts, .name = "ci_pipeline_state", .help = "Where it is.",
+ *                                                  .labels = {"pipeline"}, .states = {"queued", "running", "done"}),
+ *                             &state);
+ *      cprom_stateset_vec_enter(state, CPROM_STRS("a"), RUNNING);
+ *
+ * On the page each series has one line per state, in a label that has the family's name:
+ * ci_pipeline_state{ci_pipeline_state="running",pipeline="a"} 1. The text format shows it as a gauge. A page shows all
+ * states of a series as they were at one moment.
+ *
+ * An index that is no state's: the update is dropped and counted as invalid (EINVAL where there is a status).
+ *============================================================================*/
+
+CPROM_API cprom_status cprom_stateset_new(cprom_registry *registry, const cprom_opts *opts, cprom_stateset **stateset);
+CPROM_API cprom_status cprom_stateset_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_stateset_vec **vec);
+/* Switches one state on or off, and leaves the others. */
+CPROM_API void cprom_stateset_set(cprom_stateset *stateset, unsigned state, bool on);
+/* Switches this one on and all others off, at once. */
+CPROM_API void cprom_stateset_enter(cprom_stateset *stateset, unsigned state);
+/* Bit i says whether state i is on; 0 for NULL. */
+CPROM_API uint64_t cprom_stateset_value(const cprom_stateset *stateset);
+CPROM_API cprom_status cprom_stateset_vec_set(cprom_stateset_vec *vec, cprom_strs values, unsigned state, bool on);
+CPROM_API cprom_status cprom_stateset_vec_enter(cprom_stateset_vec *vec, cprom_strs values, unsigned state);
+CPROM_API cprom_status cprom_stateset_vec_get(cprom_stateset_vec *vec, cprom_strs values, uint64_t *states);
+
+/*==============================================================================
  * Timer: measures a stretch of code in seconds by the registry's monotonic clock.
  *
  *      cprom_timer timer = cprom_histogram_timer(latency);
@@ -882,6 +957,8 @@ CPROM__VEC_FORMS(counter)
 CPROM__VEC_FORMS(gauge)
 CPROM__VEC_FORMS(histogram)
 CPROM__VEC_FORMS(summary)
+CPROM__VEC_FORMS(info)
+CPROM__VEC_FORMS(stateset)
 #undef CPROM__VEC_FORMS
 
 #ifdef __cplusplus

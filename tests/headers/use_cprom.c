@@ -54,6 +54,15 @@ int use_cprom(cprom_registry *registry)
     cprom_page_close(page);
 #endif
 
-    char small[CPROM_LABELS_MAX + CPROM_CONST_LABELS_MAX] = "";
+    cprom_stateset *stateset = 0;
+    cprom_opts states = CPROM_INIT(cprom_opts);
+    enum { QUEUED, RUNNING };
+    states.name = "pipeline_state";
+    states.help = "Where it is.";
+    states.states[QUEUED] = "queued";
+    states.states[RUNNING] = "running";
+    if (cprom_stateset_new(registry, &states, &stateset) == CPROM_OK) cprom_stateset_enter(stateset, RUNNING);
+
+    char small[CPROM_LABELS_MAX + CPROM_CONST_LABELS_MAX + CPROM_STATES_MAX] = "";
     return (int)status + (int)n + small[0] + (CPROM_VALUE_MAX > CPROM_BOUNDS_MAX ? 0 : 1);
 }
