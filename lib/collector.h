@@ -56,6 +56,7 @@ struct cprom_scrape {
     struct cprom_registry *registry;
     struct cprom__collector *collector; /* NULL: the library's own metrics */
     struct cprom__arena *memory;        /* the page's */
+    const struct cprom__hash_key *key;  /* of the registry whose page it is */
     int64_t deadline;
     cprom_status status;                /* the first refusal, or what the callback returned */
     bool out_of_memory;                 /* the page's, not the callback's: the page cannot be opened */

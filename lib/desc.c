@@ -273,6 +273,10 @@ static bool copy_strings(struct cprom__desc *desc, const struct cprom__family_ru
         desc->labels[i] = cprom__arena_copy(memory, spec->labels[i], strlen(spec->labels[i]));
         if (!desc->labels[i]) return false;
     }
+    desc->n_const_labels = rules->n_const_labels;
+    desc->const_labels = cprom__arena_alloc(memory, (desc->n_const_labels + 1) * sizeof *desc->const_labels);
+    if (!desc->const_labels) return false;
+    memcpy(desc->const_labels, rules->const_labels, desc->n_const_labels * sizeof *desc->const_labels);
     if (!make_pieces(desc, rules)) return false;
     if (desc->type == CPROM_STATESET && !make_states(desc, rules, spec)) return false;
     return desc->type != CPROM_HISTOGRAM || make_bounds(desc, spec);
@@ -474,8 +478,22 @@ static bool same_name(const char *a, size_t a_len, const char *a_suffix, const c
            memcmp(a_suffix, b + a_len, common) == 0 && strcmp(a_suffix + common, b_suffix) == 0;
 }
 
+static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
+
+bool cprom__desc_agrees(const struct cprom__desc *a, const struct cprom__desc *b)
+{
+    if (a->type != b->type || !same_text(a->help, b->help) || !same_text(a->unit, b->unit)) return false;
+    if (a->n_labels != b->n_labels) return false;
+    for (size_t i = 0; i < a->n_labels; i++) {
+        if (strcmp(a->labels[a->sorted[i]], b->labels[b->sorted[i]]) != 0) return false;
+    }
+    return true;
+}
+
 bool cprom__desc_collides(const struct cprom__desc *a, const struct cprom__desc *b)
 {
+    /* Names of which neither begins with the other cannot meet: nearly all. */
+    if (memcmp(a->name, b->name, a->base_len < b->base_len ? a->base_len : b->base_len) != 0) return false;
     for (const char *const *p = suffixes(a); *p; p++) {
         for (const char *const *q = suffixes(b); *q; q++) {
             if (same_name(a->name, a->base_len, *p, b->name, b->base_len, *q)) return true;

@@ -60,6 +60,8 @@ struct cprom__desc {
     size_t base_len; /* of the OpenMetrics name: a counter's without _total, an info's without _info */
     size_t n_labels;
     const char **labels; /* as declared */
+    cprom_label *const_labels; /* sorted by name */
+    size_t n_const_labels;
 
     /*
      * The text between the braces: piece 0, the value of label sorted[0], piece 1, …, piece n_labels. Pieces hold the
@@ -106,6 +108,9 @@ const char *cprom__desc_value(const struct cprom__desc *desc, const char *text, 
 
 /* Where in a text the label of the states belongs. */
 size_t cprom__desc_state_at(const struct cprom__desc *desc, const char *text);
+
+/* Whether two families of one name may be one on a page: the same type, help, unit and label names. */
+bool cprom__desc_agrees(const struct cprom__desc *a, const struct cprom__desc *b);
 
 /* Whether two families would collide on a page, in either format: by their own names or by their samples'. */
 bool cprom__desc_collides(const struct cprom__desc *a, const struct cprom__desc *b);

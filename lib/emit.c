@@ -101,11 +101,32 @@ static cprom_status resolve(cprom_scrape *out, const cprom_desc *desc, cprom_str
     return refuse(out, CPROM_ENOENT, asked.name, values, "the collector did not declare it with this type and these labels");
 }
 
+static uint64_t pair_hash(const struct cprom__hash_key *key, const char *name, const char *value, size_t len)
+{
+    if (!len) return 0; /* no label */
+    uint64_t hash = cprom__hash_value(key->k[0], key, name, strlen(name));
+    return cprom__hash_end(cprom__hash_value(hash, key, value, len), key);
+}
+
+/* A sum, since which of the pairs are const labels differs between registries. */
+static uint64_t identity_of(const struct cprom__desc *desc, const struct cprom__values *values,
+                            const struct cprom__hash_key *key)
+{
+    uint64_t identity = cprom__hash_end(cprom__hash_value(key->k[0], key, desc->name, desc->name_len), key);
+    for (size_t i = 0; i < desc->n_labels; i++) {
+        identity += pair_hash(key, desc->labels[i], values->v[i], values->len[i]);
+    }
+    for (size_t i = 0; i < desc->n_const_labels; i++) {
+        const cprom_label *label = &desc->const_labels[i];
+        identity += pair_hash(key, label->name, label->value, strlen(label->value));
+    }
+    return identity;
+}
+
 /* Checks and renders the labels. */
 static cprom_status stage(cprom_scrape *out, cprom_strs strs, struct cprom__sample **staged)
 {
     const struct cprom__desc *desc = out->current;
-    const struct cprom__hash_key *key = &out->registry->key;
     struct cprom__values values = {.n = strs.n};
     if (strs.n != desc->n_labels) {
         return refuse(out, CPROM_ELABELS, desc->name, strs, "not as many label values as labels");
@@ -124,15 +145,8 @@ static cprom_status stage(cprom_scrape *out, cprom_strs strs, struct cprom__samp
     char *text = sample ? cprom__arena_alloc(out->memory, text_len + 1) : NULL;
     if (!text) return refuse(out, CPROM_ENOMEM, desc->name, strs, "out of memory");
     cprom__desc_text(desc, &values, text);
-    uint64_t identity = cprom__hash_value(key->k[0], key, desc->name, desc->name_len);
-    for (size_t i = 0; i < strs.n; i++) {
-        size_t label = desc->sorted[i];
-        if (!values.len[label]) continue;
-        identity = cprom__hash_value(identity, key, desc->labels[label], strlen(desc->labels[label]));
-        identity = cprom__hash_value(identity, key, values.v[label], values.len[label]);
-    }
     *sample = (struct cprom__sample){.desc = desc, .text = text, .len = text_len, .timestamp_ms = -1,
-                                     .identity = cprom__hash_end(identity, key)};
+                                     .identity = identity_of(desc, &values, out->key)};
     *staged = sample;
     return CPROM_OK;
 }

@@ -244,7 +244,7 @@ static void advance_by_state(const struct cprom__group *group, struct cprom__cur
 static void advance(const struct cprom__format *format, const struct cprom__group *group, struct cprom__cursor *cursor,
                     size_t lines)
 {
-    if (format->states_sort && cursor->row && group->desc->type == CPROM_STATESET) {
+    if (format->states_sort && cursor->row && group->n_rows && group->desc->type == CPROM_STATESET) {
         advance_by_state(group, cursor);
         return;
     }
@@ -270,6 +270,7 @@ size_t cprom__encode(const struct cprom__snapshot *snapshot, const struct cprom_
     while (cursor->group <= snapshot->n_groups && sink.out < sink.end) {
         bool at_end = cursor->group == snapshot->n_groups;
         const struct cprom__group *group = at_end ? NULL : &snapshot->groups[cursor->group];
+        if (!at_end && group->continues && !cursor->row) cursor->row = 1;
         if (!at_end && cursor->row && !cursor->done && is_plain(form, group)) {
             sink.out = put_plain_rows(form->format, group, cursor, sink.out, sink.end);
             if (cursor->row > group->n_rows) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "collector.h"
+#include "tree.h"
 #include "vec.h"
 
 static struct cprom__families *families_new(struct cprom__allocator *allocator, size_t n, size_t n_collectors)
@@ -68,17 +69,22 @@ const struct cprom__family *cprom__families_find(const struct cprom__families *f
     return at < families->n && strcmp(families->v[at].desc->name, name) == 0 ? &families->v[at] : NULL;
 }
 
-cprom_status cprom__families_check(const struct cprom__families *families, const struct cprom__desc *desc,
-                                   const char **other)
+cprom_status cprom__families_check_same(const struct cprom__families *families, const struct cprom__desc *desc,
+                                        bool apart, bool *same)
 {
-    *other = desc->name;
-    if (cprom__families_find(families, desc->name)) return CPROM_EEXIST;
+    const struct cprom__family *family = cprom__families_find(families, desc->name);
+    *same = family != NULL;
+    if (!family) return CPROM_OK;
+    if (!apart) return CPROM_EEXIST;
+    return cprom__desc_agrees(family->desc, desc) ? CPROM_OK : CPROM_ECONFLICT;
+}
+
+const char *cprom__families_collide(const struct cprom__families *families, const struct cprom__desc *desc)
+{
     for (size_t i = 0; i < families->n; i++) {
-        if (!cprom__desc_collides(families->v[i].desc, desc)) continue;
-        *other = families->v[i].desc->name;
-        return CPROM_ECONFLICT;
+        if (cprom__desc_collides(families->v[i].desc, desc)) return families->v[i].desc->name;
     }
-    return CPROM_OK;
+    return NULL;
 }
 
 static void insert(struct cprom__families *families, size_t n, const struct cprom__family *family)
@@ -90,18 +96,63 @@ static void insert(struct cprom__families *families, size_t n, const struct cpro
     families->v[at] = *family;
 }
 
+bool cprom__registry_apart(const struct cprom_registry *a, const struct cprom_registry *b)
+{
+    const struct cprom__family_rules *p = &a->rules, *q = &b->rules;
+    size_t i = 0, k = 0;
+    for (;; i++, k++) {
+        while (i < p->n_const_labels && !*p->const_labels[i].value) i++;
+        while (k < q->n_const_labels && !*q->const_labels[k].value) k++;
+        if (i == p->n_const_labels || k == q->n_const_labels) return (i < p->n_const_labels) != (k < q->n_const_labels);
+        if (strcmp(p->const_labels[i].name, q->const_labels[k].name) != 0 ||
+            strcmp(p->const_labels[i].value, q->const_labels[k].value) != 0) {
+            return true;
+        }
+    }
+}
+
 static void publish(struct cprom_registry *registry, struct cprom__families *families)
 {
     list_all(families);
     registry->families = families;
 }
 
-static void log_conflict(struct cprom_registry *registry, const char *metric, cprom_status status, const char *other)
+static void log_conflict(struct cprom_registry *registry, const char *metric, cprom_status status, const char *other,
+                         bool elsewhere)
 {
-    struct cprom__refusal refusal = {"name", other,
-                                     status == CPROM_EEXIST ? "is registered already"
-                                                            : "is a family whose sample names would collide"};
+    const char *reason = "is a family whose sample names would collide";
+    if (status == CPROM_EEXIST) {
+        reason = elsewhere ? "is registered already in another registry of the page that has the same const labels"
+                           : "is registered already";
+    }
+    if (status == CPROM_ECONFLICT && strcmp(metric, other) == 0) {
+        reason = "has another type, help, unit or labels in another registry of the page";
+    }
+    struct cprom__refusal refusal = {"name", other, reason};
     cprom__log_refusal(registry, metric, &refusal);
+}
+
+/* Under the tree's lock: whether `desc` can stand on one page with all families of the tree; if not, which it is. */
+static cprom_status check(struct cprom_registry *registry, const struct cprom__desc *desc, const char **other,
+                          bool *elsewhere)
+{
+    struct cprom_registry *top = cprom__tree_top(registry), *at;
+    bool known = false;
+    for (at = top; at; at = cprom__tree_next(top, at)) {
+        bool same;
+        *other = desc->name;
+        *elsewhere = at != registry;
+        bool apart = cprom__registry_apart(registry, at);
+        cprom_status status = cprom__families_check_same(at->families, desc, apart, &same);
+        if (status) return status;
+        known |= same;
+    }
+    /* Who came first with this family, or came since, was checked: the instances of one thing cost a look-up each. */
+    for (at = top; at && !known; at = cprom__tree_next(top, at)) {
+        *other = cprom__families_collide(at->families, desc);
+        if (*other) return CPROM_ECONFLICT;
+    }
+    return CPROM_OK;
 }
 
 static cprom_status add(struct cprom_registry *registry, const struct cprom__family *added, size_t n,
@@ -111,17 +162,19 @@ static cprom_status add(struct cprom_registry *registry, const struct cprom__fam
     const char *metric = NULL, *other = NULL;
     cprom_status status = CPROM_OK;
     char other_name[256];
-    pthread_mutex_lock(&registry->families_lock);
+    bool elsewhere = false;
+    cprom__tree_lock(registry);
     struct cprom__families *old = registry->families;
     if (!old) { /* freed; a page or a callback still keeps it */
-        pthread_mutex_unlock(&registry->families_lock);
+        cprom__tree_unlock(registry);
         return CPROM_ENOENT;
     }
     for (size_t i = 0; i < n && !status; i++) {
         metric = added[i].desc->name;
-        status = cprom__families_check(old, added[i].desc, &other);
+        status = check(registry, added[i].desc, &other, &elsewhere);
     }
     for (size_t i = 0; collector && i < old->n_collectors && !status; i++) {
+        elsewhere = false;
         metric = other = cprom__collector_name(collector);
         if (strcmp(cprom__collector_name(old->collectors[i]), metric) == 0) status = CPROM_EEXIST;
     }
@@ -143,9 +196,9 @@ static cprom_status add(struct cprom_registry *registry, const struct cprom__fam
         if (collector) new->collectors[old->n_collectors] = collector;
         publish(registry, new);
     }
-    pthread_mutex_unlock(&registry->families_lock);
+    cprom__tree_unlock(registry);
     if (new) cprom__families_unref(old);
-    else if (status != CPROM_ENOMEM) log_conflict(registry, metric, status, other_name);
+    else if (status != CPROM_ENOMEM) log_conflict(registry, metric, status, other_name, elsewhere);
     return status;
 }
 
@@ -165,7 +218,7 @@ cprom_status cprom__families_add_collector(struct cprom_registry *registry, stru
 cprom_status cprom__families_remove(struct cprom_registry *registry, const char *name, struct cprom__family *removed)
 {
     struct cprom__families *new = NULL;
-    pthread_mutex_lock(&registry->families_lock);
+    cprom__tree_lock(registry);
     struct cprom__families *old = registry->families; /* NULL: freed */
     const struct cprom__family *found = old ? cprom__families_find(old, name) : NULL;
     *removed = found ? *found : (struct cprom__family){NULL, NULL, NULL};
@@ -194,7 +247,7 @@ cprom_status cprom__families_remove(struct cprom_registry *registry, const char 
     /* What goes stays in memory until the caller is done with it: it is still listed in `old`. */
     if (new && removed->vec) cprom__vec_list(removed->vec);
     if (new && removed->collector) cprom__collector_ref(removed->collector);
-    pthread_mutex_unlock(&registry->families_lock);
+    cprom__tree_unlock(registry);
     if (new) cprom__families_unref(old);
     return status;
 }

@@ -32,9 +32,20 @@ void cprom__families_unref(struct cprom__families *families);
 /* The family of that name; NULL: none. */
 const struct cprom__family *cprom__families_find(const struct cprom__families *families, const char *name);
 
-/* EEXIST or ECONFLICT, and with which family, if `desc` cannot be one more. */
-cprom_status cprom__families_check(const struct cprom__families *families, const struct cprom__desc *desc,
-                                   const char **other);
+/*
+ * Whether two registries have different const labels, an empty value being no label: then their series differ, and one
+ * family may have series of both.
+ */
+bool cprom__registry_apart(const struct cprom_registry *a, const struct cprom_registry *b);
+
+/*
+ * Whether `desc` can stand on one page with the family of its name, if these have one, which `*same` says. EEXIST: they
+ * cannot be one family; ECONFLICT: they do not agree. `apart`: cprom__registry_apart() from the registry of these.
+ */
+cprom_status cprom__families_check_same(const struct cprom__families *families, const struct cprom__desc *desc,
+                                        bool apart, bool *same);
+/* The first family with names of samples that collide; NULL: none. None can on a page that has the same family. */
+const char *cprom__families_collide(const struct cprom__families *families, const struct cprom__desc *desc);
 
 /* Registers a vector, or a collector with its families. Logs a refusal. */
 cprom_status cprom__families_add_vec(struct cprom_registry *registry, struct cprom_vec *vec);

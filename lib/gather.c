@@ -4,6 +4,7 @@
 
 #include "instrument.h"
 #include "stage.h"
+#include "tree.h"
 
 #define AHEAD 24u     /* how many series before its turn one is fetched into the cache */
 #define RECLAIMED_MAX 4096u /* series that closing a page reclaims at the most */
@@ -22,8 +23,10 @@ struct part {
     size_t n_over;
 };
 
+/* What one registry gives, while it is taken. */
 struct taking {
     struct cprom__snapshot *snapshot;
+    struct cprom__source *source;
     int64_t now; /* read before the gate, where a vector is timed */
     struct part *parts;
     size_t n;
@@ -219,11 +222,11 @@ static bool prepare(struct taking *taking)
  */
 static bool copy_all(struct taking *taking)
 {
-    struct cprom__snapshot *snapshot = taking->snapshot;
-    struct cprom__reclaimer *reclaimer = &snapshot->registry->reclaimer;
+    struct cprom__source *source = taking->source;
+    struct cprom__reclaimer *reclaimer = &source->registry->reclaimer;
     CPROM__SEAM(CPROM__SEAM_GATHER_COPIES);
-    cprom__pin(reclaimer, &snapshot->pin);
-    snapshot->pinned = true;
+    cprom__pin(reclaimer, &source->pin);
+    source->pinned = true;
     for (size_t i = 0; i < taking->n; i++) {
         CPROM__SEAM(CPROM__SEAM_GATHER_CUTS);
         taking->parts[i].tail = cprom__order_take(&taking->parts[i].vec->order, reclaimer->slab);
@@ -235,21 +238,39 @@ static bool copy_all(struct taking *taking)
         /* acquire: pairs with the release in cprom__vec_detach(). */
         if (atomic_load_explicit(&part->vec->gone, memory_order_acquire)) continue;
         CPROM__SEAM(CPROM__SEAM_GATHER_VECTOR);
-        copy_sorted(part, snapshot->pin.snapshot - 1, taking->now);
-        if (part->tail && !copy_tail(part, &snapshot->memory, taking->now)) return false;
+        copy_sorted(part, source->pin.snapshot - 1, taking->now);
+        if (part->tail && !copy_tail(part, &taking->snapshot->memory, taking->now)) return false;
         /* Unregistering does not wait for the gate. If it killed a series under this copying, the flag is seen here. */
         if (atomic_load_explicit(&part->vec->gone, memory_order_acquire)) {
             release_rows(&part->group);
             part->group.n_rows = part->sorted = 0;
         }
     }
+    /* A child is on the page whole or not at all, likewise. acquire: pairs with the release in cprom_registry_free(). */
+    bool is_child = source != &taking->snapshot->own;
+    source->gone = is_child && atomic_load_explicit(&source->registry->gone, memory_order_acquire);
     return true;
 }
 
+/* Room for `n` more; after the copying, since mostly they are all. */
+static bool reserve_groups(struct cprom__snapshot *snapshot, size_t n)
+{
+    size_t room = snapshot->groups_room * 2;
+    if (snapshot->groups && snapshot->n_groups + n <= snapshot->groups_room) return true;
+    if (room < snapshot->n_groups + n) room = snapshot->n_groups + n;
+    struct cprom__group *groups = cprom__arena_alloc(&snapshot->memory, room * sizeof *groups);
+    if (!groups) return false;
+    if (snapshot->n_groups) memcpy(groups, snapshot->groups, snapshot->n_groups * sizeof *groups);
+    snapshot->groups = groups;
+    snapshot->groups_room = room;
+    return true;
+}
+
+/* Appends to the snapshot's groups. */
 static cprom_status take(struct taking *taking)
 {
     struct cprom__snapshot *snapshot = taking->snapshot;
-    struct cprom_registry *registry = snapshot->registry;
+    struct cprom_registry *registry = taking->source->registry;
     pthread_mutex_lock(&registry->order_lock);
     bool done = prepare(taking);
     for (size_t i = 0; i < taking->n && !taking->now; i++) {
@@ -261,8 +282,7 @@ static cprom_status take(struct taking *taking)
         cprom__gate_leave(&registry->gate);
     }
     pthread_mutex_unlock(&registry->order_lock);
-    snapshot->groups = cprom__arena_alloc(&snapshot->memory, taking->n * sizeof *snapshot->groups);
-    done = done && snapshot->groups;
+    done = done && reserve_groups(snapshot, taking->n);
     for (size_t i = 0; i < taking->n && done; i++) {
         struct part *part = &taking->parts[i];
         for (size_t k = 1; k <= part->n_over; k++) cprom__vec_expire(part->vec, (part->over - k)->series, taking->now);
@@ -270,7 +290,7 @@ static cprom_status take(struct taking *taking)
     }
     for (size_t i = 0; i < taking->n; i++) {
         const struct part *part = &taking->parts[i];
-        if (!done) release_rows(&part->group);
+        if (!done || taking->source->gone) release_rows(&part->group);
         else if (part->group.n_rows) snapshot->groups[snapshot->n_groups++] = part->group;
     }
     if (!done) return CPROM_ENOMEM;
@@ -278,9 +298,9 @@ static cprom_status take(struct taking *taking)
     return CPROM_OK;
 }
 
-static bool taking_init(struct taking *taking, struct cprom__snapshot *snapshot, size_t n)
+static bool taking_init(struct taking *taking, struct cprom__snapshot *snapshot, struct cprom__source *source, size_t n)
 {
-    *taking = (struct taking){.snapshot = snapshot};
+    *taking = (struct taking){.snapshot = snapshot, .source = source};
     taking->parts = cprom__arena_alloc(&snapshot->memory, n * sizeof *taking->parts);
     return taking->parts != NULL;
 }
@@ -291,27 +311,79 @@ static void taking_add(struct taking *taking, struct cprom_vec *vec)
         .vec = vec, .group = {.desc = vec->desc, .has_exemplars = vec->n_exemplars > 0}, .timed = vec->ttl || vec->linger};
 }
 
-static cprom_status snapshot_init(struct cprom__snapshot *snapshot, struct cprom_registry *registry)
+/* ---- sources ---- */
+
+/* The caller sees to it that the registry is not freed meanwhile. */
+static void source_init(struct cprom__source *source, struct cprom_registry *registry, struct cprom__families *families)
+{
+    *source = (struct cprom__source){.registry = registry, .families = families};
+    cprom__registry_hold(registry);
+}
+
+static void source_unpin(struct cprom__source *source)
+{
+    if (!source->pinned) return;
+    cprom__unpin(&source->registry->reclaimer, &source->pin);
+    cprom__reclaim_many(&source->registry->reclaimer, RECLAIMED_MAX);
+}
+
+static void snapshot_begin(struct cprom__snapshot *snapshot, struct cprom_registry *registry)
 {
     memset(snapshot, 0, sizeof *snapshot);
-    snapshot->families = cprom__registry_families(registry);
-    if (!snapshot->families) return CPROM_ENOENT;
     snapshot->registry = registry;
-    cprom__registry_hold(registry);
     cprom__arena_init(&snapshot->memory, &registry->allocator, 2048);
+}
+
+/* The registry alone. */
+static cprom_status hold_one(struct cprom__snapshot *snapshot, struct cprom_registry *registry)
+{
+    snapshot_begin(snapshot, registry);
+    struct cprom__families *families = cprom__registry_families(registry);
+    if (!families) return CPROM_ENOENT;
+    source_init(&snapshot->own, registry, families);
     return CPROM_OK;
 }
 
-static cprom_status take_families(struct cprom__snapshot *snapshot, struct cprom__stage *stage)
+/* The registry and its descendants, with the families that they have at one moment. */
+static cprom_status hold_tree(struct cprom__snapshot *snapshot, struct cprom_registry *registry)
 {
-    struct cprom__families *families = snapshot->families;
+    struct cprom__source *source = &snapshot->own;
+    snapshot_begin(snapshot, registry);
+    cprom__tree_lock(registry);
+    cprom_status status = registry->families ? CPROM_OK : CPROM_ENOENT;
+    for (struct cprom_registry *at = registry; at && !status;) {
+        cprom__families_ref(at->families);
+        source_init(source, at, at->families);
+        at = cprom__tree_next(registry, at);
+        if (at) source = source->next = cprom__arena_alloc(&snapshot->memory, sizeof *source);
+        if (!source) status = CPROM_ENOMEM;
+    }
+    cprom__tree_unlock(registry);
+    if (status == CPROM_ENOMEM) cprom__snapshot_free(snapshot);
+    return status;
+}
+
+/* ---- the whole ---- */
+
+static cprom_status take_source(struct cprom__source *source, const struct cprom__stage *stage)
+{
+    struct cprom__families *families = source->families;
     struct taking taking;
-    if (!taking_init(&taking, snapshot, families->n)) return CPROM_ENOMEM;
+    if (!taking_init(&taking, stage->snapshot, source, families->n)) return CPROM_ENOMEM;
     for (size_t i = 0; i < families->n; i++) {
         struct cprom_vec *vec = families->v[i].vec;
         if (vec && cprom__filter_lets(stage->filter, vec->desc)) taking_add(&taking, vec);
     }
-    cprom_status status = take(&taking);
+    return take(&taking);
+}
+
+static cprom_status take_all(struct cprom__stage *stage)
+{
+    struct cprom__snapshot *snapshot = stage->snapshot;
+    cprom_status status = CPROM_OK;
+    for (struct cprom__source *source = &snapshot->own; source && !status; source = source->next) {
+        status = take_source(source, stage);
+    }
     return status ? status : cprom__stage_groups(stage);
 }
 
@@ -319,12 +391,12 @@ cprom_status cprom__snapshot_take(struct cprom__snapshot *snapshot, struct cprom
                                   const struct cprom__filter *filter, int64_t deadline, bool self_metrics)
 {
     if (cprom__thread_callbacks) return CPROM_EBUSY;
-    cprom_status status = snapshot_init(snapshot, registry);
+    cprom_status status = hold_tree(snapshot, registry);
     if (status) return status;
     struct cprom__stage stage = {.snapshot = snapshot, .filter = filter, .deadline = deadline};
     status = cprom__stage_collect(&stage);
     if (!status && self_metrics) status = cprom__stage_self_metrics(&stage);
-    if (!status) status = take_families(snapshot, &stage);
+    if (!status) status = take_all(&stage);
     if (status) cprom__snapshot_free(snapshot);
     else atomic_fetch_add_explicit(&registry->gathers, 1, memory_order_relaxed);
     return status;
@@ -333,32 +405,32 @@ cprom_status cprom__snapshot_take(struct cprom__snapshot *snapshot, struct cprom
 cprom_status cprom__snapshot_take_vec(struct cprom__snapshot *snapshot, struct cprom_vec *vec)
 {
     struct taking taking;
-    cprom_status status = snapshot_init(snapshot, vec->registry);
+    cprom_status status = hold_one(snapshot, vec->registry);
     if (status) return status;
-    status = taking_init(&taking, snapshot, 1) ? CPROM_OK : CPROM_ENOMEM;
+    status = taking_init(&taking, snapshot, &snapshot->own, 1) ? CPROM_OK : CPROM_ENOMEM;
     if (!status) {
         taking_add(&taking, vec);
         status = take(&taking);
     }
-    if (status) {
-        cprom__snapshot_free(snapshot);
-        return status;
-    }
-    return CPROM_OK;
+    if (status) cprom__snapshot_free(snapshot);
+    return status;
 }
 
 void cprom__snapshot_free(struct cprom__snapshot *snapshot)
 {
     struct cprom_registry *registry = snapshot->registry;
+    struct cprom__families *families = snapshot->own.families;
     for (size_t i = 0; i < snapshot->n_groups; i++) release_rows(&snapshot->groups[i]);
-    if (snapshot->pinned) {
-        cprom__unpin(&registry->reclaimer, &snapshot->pin);
-        cprom__reclaim_many(&registry->reclaimer, RECLAIMED_MAX);
-    }
+    source_unpin(&snapshot->own);
     for (struct cprom__brought *brought = snapshot->brought; brought; brought = brought->next) {
-        cprom__desc_free(brought->desc);
+        cprom__desc_free(brought->desc); /* memory of the registry whose collector it is */
+    }
+    for (struct cprom__source *source = snapshot->own.next; source; source = source->next) {
+        source_unpin(source);
+        cprom__families_unref(source->families);
+        cprom__registry_let_go(source->registry);
     }
     cprom__arena_free(&snapshot->memory);
-    cprom__families_unref(snapshot->families);
+    cprom__families_unref(families);
     cprom__registry_let_go(registry);
 }

@@ -42,37 +42,53 @@ static inline const struct cprom__exemplar *cprom__row_exemplar(const struct cpr
     return (const struct cprom__exemplar *)(uintptr_t)row->words[cprom__row_exemplars_at(vec) + slot];
 }
 
-/* One family of a page: rows of a vector, or samples of collectors. */
+/*
+ * One family of a page: rows of a vector, or samples of collectors. A family of several registries is several groups in
+ * succession.
+ */
 struct cprom__group {
     const struct cprom__desc *desc;
     struct cprom__row *rows;
     size_t n_rows;
     bool has_exemplars;             /* some rows may hold some */
+    bool continues;                 /* the family of the group before: it has its header already */
     struct cprom__sample **samples; /* sorted */
     size_t n_samples;
 };
 
-struct cprom__snapshot {
+/* What one registry gives to a snapshot. */
+struct cprom__source {
+    struct cprom__source *next;
     struct cprom_registry *registry;
     struct cprom__families *families;
-    struct cprom__arena memory;
     struct cprom__pin pin;
     bool pinned;
+    bool gone;                     /* a child that was freed meanwhile: nothing of it is shown */
+    struct cprom__result *results; /* one per collector that was to run */
+    size_t n_results;
+};
+
+struct cprom__snapshot {
+    struct cprom_registry *registry;
+    struct cprom__source own; /* the registry itself; linked behind it, its descendants: tree.h */
+    struct cprom__arena memory;
     struct cprom__brought *brought; /* descriptors of unchecked collectors */
     struct cprom__group *groups;    /* sorted by name; all of them have rows or samples */
-    size_t n_groups;
+    size_t n_groups, groups_room;
 };
 
 /* Which families a page shows. */
 struct cprom__filter {
     const char *const *names;
-    size_t n; /* 0: all */
+    size_t n;         /* 0: all */
+    bool states_sort; /* as in the page's struct cprom__format */
 };
 
 bool cprom__filter_lets(const struct cprom__filter *filter, const struct cprom__desc *desc);
 
 /*
- * Takes a snapshot of a whole registry. ENOMEM: nothing is left of it. EBUSY; ENOENT.
+ * Takes a snapshot of a whole registry with its descendants. Callbacks of all come first; then each registry is copied
+ * under locks of its own. ENOMEM: nothing is left of it. EBUSY; ENOENT.
  */
 cprom_status cprom__snapshot_take(struct cprom__snapshot *snapshot, struct cprom_registry *registry,
                                   const struct cprom__filter *filter, int64_t deadline, bool self_metrics);

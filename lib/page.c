@@ -53,7 +53,7 @@ cprom_status cprom_page_open(cprom_registry *registry, const cprom_page_opts *op
     if (!(o.timeout_seconds >= 0)) return refuse(registry, "timeout_seconds is negative or NaN");
     struct cprom_page *page = cprom__alloc(&registry->allocator, sizeof *page);
     if (!page) return CPROM_ENOMEM;
-    struct cprom__filter filter = {o.names, o.n_names};
+    struct cprom__filter filter = {o.names, o.n_names, formats[o.format].format->states_sort};
     int64_t deadline = deadline_of(registry, o.timeout_seconds);
     /* A callback may outlive cprom_registry_free(): then a snapshot that fails is the last to hold the registry. */
     cprom__registry_ref(registry);

@@ -13,6 +13,7 @@
 #include "names.h"
 #include "opts.h"
 #include "process.h"
+#include "tree.h"
 #include "vec.h"
 
 #define EPOCH_FIRST ((uint64_t)1 << CPROM__LIFE_SHIFT)
@@ -153,6 +154,7 @@ static void init(struct cprom_registry *registry, const cprom_registry_opts *o)
     pthread_mutex_init(&registry->order_lock, NULL);
     pthread_mutex_init(&registry->updates_lock, NULL);
     registry->updates.next = registry->updates.prev = &registry->updates;
+    registry->root = registry;
     pthread_mutex_init(&registry->families_lock, NULL);
     pthread_mutex_init(&registry->collect_lock, NULL);
     pthread_condattr_t attr;
@@ -166,6 +168,7 @@ static void init(struct cprom_registry *registry, const cprom_registry_opts *o)
 
 static void destroy(struct cprom_registry *registry)
 {
+    struct cprom_registry *root = registry->root == registry ? NULL : registry->root;
     pthread_cond_destroy(&registry->collect_cond);
     pthread_mutex_destroy(&registry->collect_lock);
     pthread_mutex_destroy(&registry->families_lock);
@@ -180,6 +183,7 @@ static void destroy(struct cprom_registry *registry)
                                          .release = registry->allocator.release,
                                          .ctx = registry->allocator.ctx};
     cprom__release(&allocator, registry, sizeof *registry);
+    if (root) cprom__registry_unref(root);
 }
 
 /* There is no registry yet, but the options can be read. */
@@ -210,9 +214,17 @@ cprom_status cprom_registry_new(const cprom_registry_opts *opts, cprom_registry 
         registry->families = cprom__families_empty(&registry->allocator);
         if (!registry->families) status = CPROM_ENOMEM;
     }
-    if (status) destroy(registry);
-    else *out = registry;
-    return status;
+    if (!status && o.parent) {
+        status = cprom__tree_join(registry, o.parent);
+        if (status) refuse(registry, status, "parent", "", "was freed");
+    }
+    if (status) {
+        if (registry->families) cprom__families_unref(registry->families);
+        destroy(registry);
+        return status;
+    }
+    *out = registry;
+    return CPROM_OK;
 }
 
 /* In static memory, so that it can be had without any; the process metrics, too. */
@@ -292,10 +304,10 @@ void cprom__registry_let_go(struct cprom_registry *registry)
 
 struct cprom__families *cprom__registry_families(struct cprom_registry *registry)
 {
-    pthread_mutex_lock(&registry->families_lock);
+    cprom__tree_lock(registry);
     struct cprom__families *families = registry->families;
     if (families) cprom__families_ref(families);
-    pthread_mutex_unlock(&registry->families_lock);
+    cprom__tree_unlock(registry);
     return families;
 }
 
@@ -312,10 +324,12 @@ static void detach_all(struct cprom_registry *registry, struct cprom__families *
 void cprom_registry_free(cprom_registry *registry)
 {
     if (!registry || registry == &the_default) return;
-    pthread_mutex_lock(&registry->families_lock);
+    cprom__tree_lock(registry);
     struct cprom__families *families = registry->families;
     registry->families = NULL;
-    pthread_mutex_unlock(&registry->families_lock);
+    cprom__tree_leave(registry);
+    atomic_store_explicit(&registry->gone, true, memory_order_release);
+    cprom__tree_unlock(registry);
     detach_all(registry, families);
     cprom__families_unref(families);
     cprom__registry_let_go(registry);

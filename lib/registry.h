@@ -2,7 +2,7 @@
  * A registry's inside. Lock order, outermost first (docs/concurrency.md):
  *
  *   order_lock > gate > a vector's map_lock > reclaimer.lock, slab.lock, cells.lock, updates_lock
- *   collect_lock and families_lock: never together with any other
+ *   collect_lock and families_lock: never together with any other; no locks of two registries together
  */
 #ifndef CPROM_LIB_REGISTRY_H
 #define CPROM_LIB_REGISTRY_H
@@ -60,8 +60,12 @@ struct cprom_registry {
     struct cprom__live_updates updates; /* not yet committed or abandoned, oldest first */
     uint64_t update_count;              /* numbers updates and events, in one order */
 
-    pthread_mutex_t families_lock;      /* guards the pointer; held for a bounded time */
+    struct cprom_registry *root;        /* whose families_lock is the lock of the tree: tree.h. Immutable; a reference,
+                                           unless it is the registry itself */
+    pthread_mutex_t families_lock;      /* guards the next two lines in the whole tree; held for a bounded time */
     struct cprom__families *families;   /* never NULL but after cprom_registry_free() */
+    struct cprom_registry *parent, *first_child, *last_child, *next, *previous; /* borrowed; NULL: none */
+    _Atomic bool gone;                  /* freed; set before anything of it dies, with release for the gather's acquire */
 
     pthread_mutex_t collect_lock;       /* guards the running and gone flags of the collectors */
     pthread_cond_t collect_cond;        /* one of them ceased to run or is gone */

@@ -1,5 +1,7 @@
 #include "stage.h"
 
+#include <string.h>
+
 /* The metrics of the library about itself. */
 
 const char *const cprom__drop_names[CPROM__DROPS] = {"nomem", "limit", "invalid", "detached", "stale"};
@@ -27,9 +29,9 @@ static void emit(struct cprom_scrape *out, const cprom_desc *desc, const char *a
     cprom_emit(out, desc, strs, value); /* a failure stays in the scrape */
 }
 
-void cprom__self_metrics(const struct cprom__stage *stage, struct cprom_scrape *out)
+void cprom__self_metrics(const struct cprom__source *source, struct cprom_scrape *out)
 {
-    const struct cprom__families *families = stage->snapshot->families;
+    const struct cprom__families *families = source->families;
     for (size_t i = 0; i < families->n; i++) {
         const struct cprom_vec *vec = families->v[i].vec;
         if (!vec) continue;
@@ -44,13 +46,19 @@ void cprom__self_metrics(const struct cprom__stage *stage, struct cprom_scrape *
         }
     }
     for (int reason = 0; reason < CPROM__DROPS; reason++) {
-        uint64_t dropped = atomic_load_explicit(&stage->snapshot->registry->dropped[reason], memory_order_relaxed);
+        uint64_t dropped = atomic_load_explicit(&source->registry->dropped[reason], memory_order_relaxed);
         emit(out, &dropped_desc, cprom__drop_names[reason], NULL, (double)dropped);
     }
-    for (size_t i = 0; i < stage->n_results; i++) {
-        emit(out, &success_desc, stage->results[i].name, NULL, stage->results[i].success);
+    for (size_t i = 0; i < source->n_results; i++) {
+        emit(out, &success_desc, source->results[i].name, NULL, source->results[i].success);
     }
-    for (size_t i = 0; i < stage->n_results; i++) {
-        emit(out, &duration_desc, stage->results[i].name, NULL, (double)stage->results[i].duration / 1e9);
+    for (size_t i = 0; i < source->n_results; i++) {
+        emit(out, &duration_desc, source->results[i].name, NULL, (double)source->results[i].duration / 1e9);
     }
+}
+
+void cprom__self_metrics_join(struct cprom__sample *sample, const struct cprom__sample *other)
+{
+    if (strcmp(sample->desc->name, success_desc.name) != 0) sample->value += other->value;
+    else if (other->value < sample->value) sample->value = other->value;
 }

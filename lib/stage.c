@@ -45,51 +45,19 @@ static bool same_series(const struct cprom__sample *a, const struct cprom__sampl
     }
 }
 
-/* The next byte of an escaped value as it sorts: -1 at the closing quote. */
-static int sort_byte(const char **p)
-{
-    char c = *(*p)++;
-    if (c == '"') return -1;
-    if (c == '\\') {
-        c = *(*p)++;
-        if (c == 'n') c = '\n';
-    }
-    return (unsigned char)c;
-}
-
-/*
- * The order of client_golang: fewer labels first, which only matters where descriptors of one family differ, then
- * values. Names decide between what is left, so that the order is one.
- */
-static int compare(const struct cprom__sample *a, const struct cprom__sample *b)
-{
-    if (a->desc->n_labels != b->desc->n_labels) return a->desc->n_labels < b->desc->n_labels ? -1 : 1;
-    const char *p = a->text, *end_p = a->text + a->len, *q = b->text, *end_q = b->text + b->len;
-    while (p < end_p && q < end_q) {
-        p = (const char *)memchr(p, '"', (size_t)(end_p - p)) + 1;
-        q = (const char *)memchr(q, '"', (size_t)(end_q - q)) + 1;
-        for (;;) {
-            int x = sort_byte(&p), y = sort_byte(&q);
-            if (x != y) return x < y ? -1 : 1;
-            if (x < 0) break;
-        }
-    }
-    size_t common = a->len < b->len ? a->len : b->len;
-    int names = memcmp(a->text, b->text, common);
-    return names ? names : a->len < b->len ? -1 : a->len > b->len;
-}
-
 /* ---- duplicates ---- */
 
-static bool insert_seen(struct cprom__stage *stage, struct cprom__sample *sample)
+/* Returns the same series that is there already; NULL: it was put in. */
+static struct cprom__sample *insert_seen(struct cprom__stage *stage, struct cprom__sample *sample)
 {
     size_t mask = stage->seen_room - 1, at = (size_t)sample->identity & mask;
     for (; stage->seen[at]; at = (at + 1) & mask) {
-        if (stage->seen[at]->identity == sample->identity && same_series(stage->seen[at], sample)) return false;
+        struct cprom__sample *there = stage->seen[at];
+        if (there->identity == sample->identity && same_series(there, sample)) return there;
     }
     stage->seen[at] = sample;
     stage->n_seen++;
-    return true;
+    return NULL;
 }
 
 static bool reserve_seen(struct cprom__stage *stage, size_t more)
@@ -130,12 +98,13 @@ static void forget(struct cprom__stage *stage, struct cprom__sample *first, cons
 
 /* ---- families ---- */
 
+/* Behind the same family of registries whose callbacks ran before. */
 static size_t place(const struct cprom__stage *stage, const char *name)
 {
     size_t low = 0, high = stage->n_kept;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (strcmp(stage->kept[middle].desc->name, name) < 0) low = middle + 1;
+        if (strcmp(stage->kept[middle].desc->name, name) <= 0) low = middle + 1;
         else high = middle;
     }
     return low;
@@ -144,7 +113,9 @@ static size_t place(const struct cprom__stage *stage, const char *name)
 static struct cprom__kept *find_kept(const struct cprom__stage *stage, const char *name)
 {
     size_t at = place(stage, name);
-    return at < stage->n_kept && strcmp(stage->kept[at].desc->name, name) == 0 ? &stage->kept[at] : NULL;
+    if (!at--) return NULL;
+    struct cprom__kept *kept = &stage->kept[at];
+    return kept->source == stage->source && strcmp(kept->desc->name, name) == 0 ? kept : NULL;
 }
 
 static struct cprom__kept *add_kept(struct cprom__stage *stage, const struct cprom__desc *desc)
@@ -160,31 +131,68 @@ static struct cprom__kept *add_kept(struct cprom__stage *stage, const struct cpr
     size_t at = place(stage, desc->name);
     memmove(stage->kept + at + 1, stage->kept + at, (stage->n_kept - at) * sizeof *stage->kept);
     stage->n_kept++;
-    stage->kept[at] = (struct cprom__kept){desc, NULL, NULL, 0};
+    stage->kept[at] = (struct cprom__kept){.desc = desc, .source = stage->source};
     return &stage->kept[at];
 }
 
 static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
 
+static bool same_header(const struct cprom__desc *a, const struct cprom__desc *b)
+{
+    return a->type == b->type && same_text(a->help, b->help) && same_text(a->unit, b->unit);
+}
+
+/* Whether a family that an unchecked collector brought can stand on the page with the others of its name. */
+static const char *check_same(const struct cprom__stage *stage, const struct cprom__desc *desc, bool *known)
+{
+    const struct cprom_registry *here = stage->source->registry;
+    for (const struct cprom__source *source = &stage->snapshot->own; source; source = source->next) {
+        bool same;
+        cprom_status status =
+            cprom__families_check_same(source->families, desc, cprom__registry_apart(source->registry, here), &same);
+        if (status == CPROM_EEXIST) return "the family belongs to somebody else";
+        if (status) return "another registry has the family with another type, help, unit or labels";
+        *known |= same;
+    }
+    for (size_t at = place(stage, desc->name); at && strcmp(stage->kept[at - 1].desc->name, desc->name) == 0; at--) {
+        const struct cprom__kept *kept = &stage->kept[at - 1];
+        if (!cprom__registry_apart(kept->source->registry, here)) {
+            return "a collector registered earlier has the family";
+        }
+        if (!same_header(kept->desc, desc)) return "another registry has the family with another type, help or unit";
+        *known = true;
+    }
+    return NULL;
+}
+
+/* Likewise with all others; one whose family is on the page already was checked. */
+static const char *check_others(const struct cprom__stage *stage, const struct cprom__desc *desc)
+{
+    for (const struct cprom__source *source = &stage->snapshot->own; source; source = source->next) {
+        if (cprom__families_collide(source->families, desc)) {
+            return "the sample names would collide with a registered family";
+        }
+    }
+    for (size_t i = 0; i < stage->n_kept; i++) {
+        if (cprom__desc_collides(stage->kept[i].desc, desc)) return "the sample names would collide with another family";
+    }
+    return NULL;
+}
+
 /* Whether the families that an unchecked collector brought can stand on the page; if not, why. */
 static const char *check_brought(struct cprom__stage *stage, const struct cprom_scrape *scrape, const char **family)
 {
-    const char *other;
     for (struct cprom__brought *brought = scrape->brought; brought; brought = brought->next) {
         const struct cprom__desc *desc = brought->desc;
         *family = desc->name;
-        cprom_status status = cprom__families_check(stage->snapshot->families, desc, &other);
-        if (status == CPROM_EEXIST) return "the family belongs to somebody else";
-        if (status) return "the sample names would collide with a registered family";
-        for (size_t i = 0; i < stage->n_kept; i++) {
-            if (strcmp(stage->kept[i].desc->name, desc->name) == 0) return "a collector registered earlier has the family";
-            if (cprom__desc_collides(stage->kept[i].desc, desc)) return "the sample names would collide with another family";
-        }
+        bool known = false;
+        const char *reason = check_same(stage, desc, &known);
+        if (!reason && !known) reason = check_others(stage, desc);
+        if (reason) return reason;
         for (struct cprom__brought *next = brought->next; next; next = next->next) {
             if (strcmp(next->desc->name, desc->name) != 0) {
                 if (cprom__desc_collides(next->desc, desc)) return "the sample names would collide with another family";
-            } else if (next->desc->type != desc->type || !same_text(next->desc->help, desc->help) ||
-                       !same_text(next->desc->unit, desc->unit)) {
+            } else if (!same_header(next->desc, desc)) {
                 return "the family was emitted with another type, help or unit";
             }
         }
@@ -205,7 +213,8 @@ static void log_sample(struct cprom__line *why, const struct cprom__sample *samp
 /* Keeps what one callback has emitted, or says in scrape->why what is wrong with it. ENOMEM: the page fails. */
 static cprom_status keep(struct cprom__stage *stage, struct cprom_scrape *scrape)
 {
-    const char *family = NULL, *reason = check_brought(stage, scrape, &family);
+    /* The library's own names are nobody else's. */
+    const char *family = NULL, *reason = scrape->collector ? check_brought(stage, scrape, &family) : NULL;
     if (reason) {
         scrape->status = CPROM_ECONFLICT;
         cprom__line_join(&scrape->why, "family \"", (char *)NULL);
@@ -215,8 +224,17 @@ static cprom_status keep(struct cprom__stage *stage, struct cprom_scrape *scrape
         return CPROM_OK;
     }
     if (!reserve_seen(stage, scrape->n_samples)) return CPROM_ENOMEM;
-    for (struct cprom__sample *sample = scrape->first; sample; sample = sample->next) {
-        if (insert_seen(stage, sample)) continue;
+    for (struct cprom__sample **link = &scrape->first; *link;) {
+        struct cprom__sample *sample = *link, *there = insert_seen(stage, sample);
+        if (!there) {
+            link = &sample->next;
+            continue;
+        }
+        if (!scrape->collector) { /* of another registry with the same const labels */
+            cprom__self_metrics_join(there, sample);
+            *link = sample->next;
+            continue;
+        }
         scrape->status = CPROM_EEXIST;
         log_sample(&scrape->why, sample, "the series was emitted twice");
         forget(stage, scrape->first, sample);
@@ -259,11 +277,28 @@ static void adopt(struct cprom__stage *stage, struct cprom_scrape *scrape)
     }
 }
 
-static cprom_status run(struct cprom__stage *stage, struct cprom__collector *collector)
+/* The page's deadline on the clock of the registry whose callbacks run. */
+static int64_t deadline_here(const struct cprom__stage *stage)
 {
-    struct cprom_registry *registry = stage->snapshot->registry;
-    struct cprom_scrape scrape = {.registry = registry, .collector = collector, .memory = &stage->snapshot->memory,
-                                  .deadline = stage->deadline};
+    struct cprom_registry *page = stage->snapshot->registry, *here = stage->source->registry;
+    int64_t deadline = stage->deadline;
+    if (deadline == INT64_MAX) return deadline;
+    if (page->monotonic_clock == here->monotonic_clock && page->clock_ctx == here->clock_ctx) return deadline;
+    return cprom__monotonic_now(here) + (deadline - cprom__monotonic_now(page));
+}
+
+static struct cprom_scrape begin(const struct cprom__stage *stage, struct cprom__collector *collector, int64_t deadline)
+{
+    const struct cprom__snapshot *snapshot = stage->snapshot;
+    return (struct cprom_scrape){.registry = stage->source->registry, .collector = collector,
+                                 .memory = &stage->snapshot->memory, .key = &snapshot->registry->key,
+                                 .deadline = deadline};
+}
+
+static cprom_status run(struct cprom__stage *stage, struct cprom__collector *collector, int64_t deadline)
+{
+    struct cprom_registry *registry = stage->source->registry;
+    struct cprom_scrape scrape = begin(stage, collector, deadline);
     int64_t duration;
     enum cprom__run how = cprom__collector_run(collector, &scrape, &duration);
     if (how == CPROM__RUN_GONE) return CPROM_OK;
@@ -280,88 +315,44 @@ static cprom_status run(struct cprom__stage *stage, struct cprom__collector *col
         atomic_fetch_add_explicit(&registry->collector_failures, 1, memory_order_relaxed);
         log_failure(registry, collector, scrape.why.text);
     }
-    stage->results[stage->n_results++] =
+    stage->source->results[stage->source->n_results++] =
         (struct cprom__result){cprom__collector_name(collector), scrape.status == CPROM_OK, duration};
     return CPROM_OK;
 }
 
-cprom_status cprom__stage_collect(struct cprom__stage *stage)
+static cprom_status collect(struct cprom__stage *stage)
 {
-    struct cprom__families *families = stage->snapshot->families;
+    struct cprom__source *source = stage->source;
+    struct cprom__families *families = source->families;
     if (!families->n_collectors) return CPROM_OK;
-    stage->results = cprom__arena_alloc(&stage->snapshot->memory, families->n_collectors * sizeof *stage->results);
-    if (!stage->results) return CPROM_ENOMEM;
+    int64_t deadline = deadline_here(stage);
+    source->results = cprom__arena_alloc(&stage->snapshot->memory, families->n_collectors * sizeof *source->results);
+    if (!source->results) return CPROM_ENOMEM;
     for (size_t i = 0; i < families->n_collectors; i++) {
         if (!wanted(stage->filter, families->collectors[i])) continue;
-        cprom_status status = run(stage, families->collectors[i]);
+        cprom_status status = run(stage, families->collectors[i], deadline);
         if (status) return status;
     }
     return CPROM_OK;
 }
 
-cprom_status cprom__stage_self_metrics(struct cprom__stage *stage)
+cprom_status cprom__stage_collect(struct cprom__stage *stage)
 {
-    struct cprom_scrape scrape = {.registry = stage->snapshot->registry, .memory = &stage->snapshot->memory,
-                                  .deadline = INT64_MAX};
-    cprom__self_metrics(stage, &scrape);
-    cprom_status status = scrape.status ? scrape.status : keep(stage, &scrape);
-    adopt(stage, &scrape);
+    cprom_status status = CPROM_OK;
+    for (stage->source = &stage->snapshot->own; stage->source && !status; stage->source = stage->source->next) {
+        status = collect(stage);
+    }
     return status;
 }
 
-/* ---- groups ---- */
-
-/* Merge sort from the bottom up; stable, and the page has the memory. */
-static bool sort_samples(struct cprom__arena *memory, struct cprom__sample **samples, size_t n)
+cprom_status cprom__stage_self_metrics(struct cprom__stage *stage)
 {
-    struct cprom__sample **other = cprom__arena_alloc(memory, n * sizeof *other), **from = samples, **to = other;
-    if (!other) return false;
-    for (size_t width = 1; width < n; width *= 2) {
-        for (size_t start = 0; start < n; start += 2 * width) {
-            size_t i = start, middle = start + width < n ? start + width : n;
-            size_t k = middle, end = start + 2 * width < n ? start + 2 * width : n;
-            for (size_t at = start; at < end; at++) {
-                bool left = i < middle && (k == end || compare(from[i], from[k]) <= 0);
-                to[at] = left ? from[i++] : from[k++];
-            }
-        }
-        struct cprom__sample **moved = from;
-        from = to;
-        to = moved;
+    cprom_status status = CPROM_OK;
+    for (stage->source = &stage->snapshot->own; stage->source && !status; stage->source = stage->source->next) {
+        struct cprom_scrape scrape = begin(stage, NULL, INT64_MAX);
+        cprom__self_metrics(stage->source, &scrape);
+        status = scrape.status ? scrape.status : keep(stage, &scrape);
+        adopt(stage, &scrape);
     }
-    if (from != samples) memcpy(samples, from, n * sizeof *samples);
-    return true;
-}
-
-static bool make_group(struct cprom__arena *memory, const struct cprom__kept *kept, struct cprom__group *group)
-{
-    *group = (struct cprom__group){.desc = kept->desc, .n_samples = kept->n};
-    group->samples = cprom__arena_alloc(memory, kept->n * sizeof *group->samples);
-    if (!group->samples) return false;
-    size_t i = 0;
-    for (struct cprom__sample *sample = kept->first; sample; sample = sample->next) group->samples[i++] = sample;
-    return sort_samples(memory, group->samples, kept->n);
-}
-
-cprom_status cprom__stage_groups(struct cprom__stage *stage)
-{
-    struct cprom__snapshot *snapshot = stage->snapshot;
-    const struct cprom__group *of_vecs = snapshot->groups;
-    size_t n_of_vecs = snapshot->n_groups, n = 0;
-    if (!stage->n_kept) return CPROM_OK;
-    struct cprom__group *groups = cprom__arena_alloc(&snapshot->memory, (n_of_vecs + stage->n_kept) * sizeof *groups);
-    if (!groups) return CPROM_ENOMEM;
-    for (size_t i = 0, k = 0; i < n_of_vecs || k < stage->n_kept;) {
-        const struct cprom__kept *kept = k < stage->n_kept ? &stage->kept[k] : NULL;
-        if (!kept || (i < n_of_vecs && strcmp(of_vecs[i].desc->name, kept->desc->name) < 0)) {
-            groups[n++] = of_vecs[i++];
-            continue;
-        }
-        k++;
-        if (!cprom__filter_lets(stage->filter, kept->desc)) continue;
-        if (!make_group(&snapshot->memory, kept, &groups[n++])) return CPROM_ENOMEM;
-    }
-    snapshot->groups = groups;
-    snapshot->n_groups = n;
-    return CPROM_OK;
+    return status;
 }

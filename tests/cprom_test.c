@@ -262,13 +262,17 @@ cprom_registry_opts ct_fixture_opts(ct_fixture *fixture)
     return opts;
 }
 
-ct_fixture *ct_fixture_new(void)
+ct_fixture *ct_fixture_new(void) { return ct_fixture_child(NULL, CPROM_NO_LABELS); }
+
+ct_fixture *ct_fixture_child(cprom_registry *parent, cprom_labels const_labels)
 {
     ct_fixture *fixture = must(calloc(1, sizeof *fixture));
     ct_log_init(&fixture->log);
     atomic_store(&fixture->clock.monotonic, INT64_C(1000) * 1000000000);
     atomic_store(&fixture->clock.wall, INT64_C(1700000000) * 1000000000);
     cprom_registry_opts opts = ct_fixture_opts(fixture);
+    opts.parent = parent;
+    for (size_t i = 0; i < const_labels.n; i++) opts.const_labels[i] = const_labels.v[i];
     assert_ok(cprom_registry_new(&opts, &fixture->registry));
     return fixture;
 }

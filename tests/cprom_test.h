@@ -120,6 +120,8 @@ typedef struct ct_fixture {
 cprom_registry_opts ct_fixture_opts(ct_fixture *fixture);
 /* Asserts that the registry could be made. */
 ct_fixture *ct_fixture_new(void);
+/* The same with a parent (NULL: none) and const labels. A parent's fixture is freed after those of its children. */
+ct_fixture *ct_fixture_child(cprom_registry *parent, cprom_labels const_labels);
 /* Frees the registry (unless it is NULL) and asserts that nothing is left in the allocator. */
 void ct_fixture_free(ct_fixture *fixture);
 /* For cmocka_unit_test_setup_teardown(): the fixture is *state. */

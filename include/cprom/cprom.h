@@ -173,8 +173,8 @@ extern "C" {
 /*==============================================================================
  * Registry
  *
- * Registries are independent of each other. A registry is reference counted inside:
- * pages, gathers and handles that are alive when it is freed stay valid.
+ * Registries are independent of each other, unless one is made the parent of another. A registry is reference counted
+ * inside: pages, gathers and handles that are alive when it is freed stay valid.
  *============================================================================*/
 
 typedef struct cprom_registry cprom_registry;
@@ -198,11 +198,24 @@ typedef struct cprom_registry_opts {
     int64_t (*monotonic_clock)(void *ctx);
     int64_t (*wall_clock)(void *ctx);
     void *clock_ctx;
+    /*
+     * The registry's families appear on the pages of this one, too, and on those of its parent, and so on; default: none.
+     * Nothing is inherited: prefix, const labels, statistics and all calls but those for pages are each registry's own.
+     *
+     * A family of the same name in two registries of the tree is one family on the page. So type, help, unit and label
+     * names must agree (otherwise ECONFLICT; bounds and states may differ), and the const labels of the two registries
+     * must differ, an empty value being no label (otherwise EEXIST). A page shows each registry at one moment, but not all at the same.
+     *
+     * Either may be freed first. Children that are freed leave the page; children of a parent that is freed go on as
+     * registries without one. The allocator of the topmost parent must be there as long as its descendants, and that of
+     * a child as long as pages that show it.
+     */
+    cprom_registry *parent;
 } cprom_registry_opts;
 
 /*
  * Makes a registry. `opts` may be NULL for all defaults. The caller frees it with cprom_registry_free().
- * ENOMEM; EINVAL; ENAME: prefix; ELABELS, EUTF8: const labels. MT-safe.
+ * ENOMEM; EINVAL; ENAME: prefix; ELABELS, EUTF8: const labels; ENOENT: the parent was freed. MT-safe.
  */
 CPROM_API cprom_status cprom_registry_new(const cprom_registry_opts *opts, cprom_registry **registry);
 
@@ -322,8 +335,9 @@ typedef struct cprom_opts {
  *              on a histogram, `quantile` on a summary or the family's name on a stateset; labels on a plain instrument;
  *              the owner is none of them
  *   EUTF8      the help text or a state is not UTF-8
- *   EEXIST     the registry has a family of that name
- *   ECONFLICT  its sample names would collide with those of another family
+ *   EEXIST     the registry has a family of that name, or one of the same tree and const labels has
+ *   ECONFLICT  its sample names would collide with those of another family, in any registry of the tree; or another
+ *              registry has the family with another type, help, unit or label names
  *   ENOMEM
  *
  * Each refusal is one line to the log callback that names metric, field and reason (a NULL registry, options or result
