@@ -111,7 +111,11 @@ static size_t describe_row(const struct cprom__page_form *form, const struct cpr
         lines = desc->n_states;
         line->state = &state->pair;
         line->state_at = cprom__desc_state_at(desc, line->pairs);
-        line->value = (double)(row->states >> state->bit & 1);
+        line->is_count = true;
+        line->count = row->states >> state->bit & 1;
+    } else if (desc->type == CPROM_INFO) {
+        line->is_count = true;
+        line->count = 1;
     } else {
         line->value = cprom__row_value(row);
         line->exemplar = cprom__row_exemplar(row, 0);
@@ -134,6 +138,10 @@ static size_t describe_sample(const struct cprom__page_form *form, const struct 
     line->pairs_len = sample->len;
     line->value = sample->value;
     line->timestamp_ms = sample->timestamp_ms;
+    if (sample->desc->type == CPROM_INFO && sample->desc->base_len < sample->desc->name_len) {
+        line->is_count = true;
+        line->count = 1;
+    }
     if (!dist) return 1;
     bool histogram = sample->desc->type == CPROM_HISTOGRAM;
     size_t lines = dist->n + histogram; /* with +Inf */
@@ -150,6 +158,18 @@ static size_t describe_sample(const struct cprom__page_form *form, const struct 
     return lines + 2;
 }
 
+/* What stands on the line at the cursor, and whose name it has. Returns how many lines the row has. */
+static size_t describe(const struct cprom__page_form *form, const struct cprom__group *group,
+                       const struct cprom__cursor *cursor, struct cprom__sample_line *line,
+                       const struct cprom__desc **desc)
+{
+    const struct cprom__sample *sample = group->n_rows ? NULL : group->samples[cursor->row - 1];
+    *desc = sample ? sample->desc : group->desc;
+    *line = (struct cprom__sample_line){.name_len = (*desc)->name_len, .suffix = "", .timestamp_ms = -1};
+    if (sample) return describe_sample(form, sample, cursor->line, line);
+    return describe_row(form, &group->rows[cursor->row - 1], cursor, line);
+}
+
 /* The unit at the cursor. Returns how many units like this one the row has. */
 static size_t put_unit(struct cprom__sink *sink, const struct cprom__page_form *form, const struct cprom__group *group,
                        const struct cprom__cursor *cursor)
@@ -158,16 +178,9 @@ static size_t put_unit(struct cprom__sink *sink, const struct cprom__page_form *
         form->format->put_header(sink, group->desc);
         return 1;
     }
-    const struct cprom__desc *desc = group->desc;
-    struct cprom__sample_line line = {.name_len = desc->name_len, .suffix = "", .timestamp_ms = -1};
-    size_t lines;
-    if (group->n_rows) {
-        lines = describe_row(form, &group->rows[cursor->row - 1], cursor, &line);
-    } else {
-        const struct cprom__sample *sample = group->samples[cursor->row - 1];
-        desc = sample->desc;
-        lines = describe_sample(form, sample, cursor->line, &line);
-    }
+    struct cprom__sample_line line;
+    const struct cprom__desc *desc;
+    size_t lines = describe(form, group, cursor, &line, &desc);
     form->format->put_line(sink, desc, &line);
     return lines;
 }
@@ -255,11 +268,12 @@ static void advance(const struct cprom__format *format, const struct cprom__grou
     if (++cursor->line >= lines) next_row(group, cursor);
 }
 
-/* Whether each row is one line with the value that stands in it. */
+/* Whether each row is one line with the value that stands in it. An info is a float as a gauge only. */
 static bool is_plain(const struct cprom__page_form *form, const struct cprom__group *group)
 {
     if (!group->n_rows || group->has_exemplars) return false;
-    return group->desc->type == CPROM_GAUGE || group->desc->type == CPROM_INFO ||
+    return group->desc->type == CPROM_GAUGE ||
+           (group->desc->type == CPROM_INFO && form->format == &cprom__text_format) ||
            (group->desc->type == CPROM_COUNTER && !form->created);
 }
 
@@ -292,4 +306,14 @@ size_t cprom__encode(const struct cprom__snapshot *snapshot, const struct cprom_
         else advance(form->format, group, cursor, lines);
     }
     return (size_t)(sink.out - buf);
+}
+
+bool cprom__next_line(const struct cprom__snapshot *snapshot, const struct cprom__page_form *form,
+                      struct cprom__cursor *cursor, struct cprom__sample_line *line, const struct cprom__desc **desc)
+{
+    if (cursor->group == snapshot->n_groups) return false;
+    if (!cursor->row) cursor->row = cursor->first = 1;
+    const struct cprom__group *group = &snapshot->groups[cursor->group];
+    advance(form->format, group, cursor, describe(form, group, cursor, line, desc));
+    return true;
 }

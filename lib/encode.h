@@ -33,7 +33,7 @@ struct cprom__sample_line {
     const char *extra;                /* one more label behind them, le or quantile; NULL: none */
     double at;                        /* its value */
     const struct cprom__bound *bound; /* the same as text; NULL: to be made */
-    bool is_count;
+    bool is_count;                    /* a whole number in OpenMetrics: a count, a state, an info */
     uint64_t count;
     double value;                     /* if it is no count */
     int64_t timestamp_ms;             /* negative: none */
@@ -75,5 +75,12 @@ struct cprom__cursor {
 /* Fills `buf` with what comes next; returns how many bytes, 0 at the end. */
 size_t cprom__encode(const struct cprom__snapshot *snapshot, const struct cprom__page_form *form,
                      struct cprom__cursor *cursor, char *buf, size_t cap);
+
+/*
+ * The same without making text: what stands on the next line, and in `*desc` the descriptor of its family; false: the
+ * end.
+ */
+bool cprom__next_line(const struct cprom__snapshot *snapshot, const struct cprom__page_form *form,
+                      struct cprom__cursor *cursor, struct cprom__sample_line *line, const struct cprom__desc **desc);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <locale.h>
 #include <time.h>
+#include <unistd.h>
 
 static void *must(void *ptr)
 {
@@ -29,6 +30,31 @@ static void ask_promtool(const ct_page *page)
     promtool_assert_parses(page->text, page->len);
 }
 
+static bool is_openmetrics(const ct_page *page)
+{
+    return page->len >= 6 && memcmp(page->text + page->len - 6, "# EOF\n", 6) == 0;
+}
+
+/*
+ * The same for OpenMetrics: the pages are left in the directory that CPROM_TEST_OPENMETRICS names, for
+ * tests/openmetrics.py to read them all at the end. The first hundred of each program, then the 128th, 256th, …
+ */
+static void keep_openmetrics(const ct_page *page)
+{
+    static atomic_size_t pages;
+    const char *dir = getenv("CPROM_TEST_OPENMETRICS");
+    size_t number = atomic_fetch_add(&pages, 1) + 1;
+    if (!dir || !*dir || (number > 100 && (number & (number - 1)))) return;
+    char path[4096];
+    int len = snprintf(path, sizeof path, "%s/%s.%ld.%04zu", dir, program_invocation_short_name, (long)getpid(),
+                       number);
+    assert_in_range(len, 1, sizeof path - 1);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(page->text, 1, page->len, file), page->len);
+    assert_int_equal(fclose(file), 0);
+}
+
 ct_page ct_page_drain(cprom_page *page, size_t piece)
 {
     ct_page result = {NULL, 0, NULL};
@@ -48,8 +74,13 @@ ct_page ct_page_drain(cprom_page *page, size_t piece)
     assert_int_equal(cprom_page_read(page, buf, piece), 0);
     free(buf);
     result.text[result.len] = '\0';
-    result.parsed = parser_parse_ok(result.text, result.len);
-    ask_promtool(&result);
+    if (is_openmetrics(&result)) {
+        result.parsed = parser_parse_openmetrics_ok(result.text, result.len);
+        keep_openmetrics(&result);
+    } else {
+        result.parsed = parser_parse_ok(result.text, result.len);
+        ask_promtool(&result);
+    }
     return result;
 }
 
@@ -59,6 +90,7 @@ ct_page ct_page_read(cprom_registry *registry, const cprom_page_opts *opts, size
     assert_ok(cprom_page_open(registry, opts, &page));
     ct_page result = ct_page_drain(page, piece);
     cprom_page_close(page);
+    assert_int_equal(is_openmetrics(&result), opts && opts->format != CPROM_TEXT_0_0_4);
     return result;
 }
 

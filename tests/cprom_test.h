@@ -40,7 +40,7 @@
  * Pages
  *============================================================================*/
 
-/* The text of one page with a NUL behind, and what the parser read in it. */
+/* The text of one page with a NUL behind, and what the parser of its format read in it. */
 typedef struct ct_page {
     char *text;
     size_t len;

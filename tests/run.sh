@@ -141,7 +141,7 @@ has_sanitizers() {
     echo "$hello" | compiles clang c -fsanitize=address,undefined && echo "$hello" | compiles clang c -fsanitize=thread
 }
 
-# A second reader of pages, for test_promtool; it is the distribution's Python that has it.
+# A second reader of pages; it is the distribution's Python that has it.
 has_python_client() { /usr/bin/python3 -c 'import prometheus_client' >/dev/null 2>&1; }
 
 has_comma_locale() { [ "$(LC_ALL=de_DE.UTF-8 locale decimal_point 2>/dev/null)" = , ]; }
@@ -195,22 +195,22 @@ prepare_tools() {
 }
 
 # promtool comes with the Prometheus server, which nobody wants to have started, now or at the next boot: the package
-# is unpacked and not installed.
-prepare_promtool() {
+# is unpacked and not installed. Tests run the server as they need it.
+prepare_prometheus() {
     PATH=$PATH:$build/tools
     export PATH
-    have promtool && return
+    have promtool && have prometheus && return
     if ! have dpkg-deb || ! apt_update; then
-        echo 'promtool is missing'
+        echo 'promtool and prometheus are missing'
         return
     fi
-    echo 'apt-get download prometheus, for promtool'
+    echo 'apt-get download prometheus, for it and promtool'
     mkdir -p "$build/tools" "$scratch/deb"
     if (cd "$scratch/deb" && apt-get download -q prometheus && dpkg-deb -x prometheus_*.deb tree) \
         >>"$build/apt.log" 2>&1 </dev/null && "$scratch/deb/tree/usr/bin/promtool" --version >/dev/null 2>&1; then
-        cp "$scratch/deb/tree/usr/bin/promtool" "$build/tools/promtool"
+        cp "$scratch/deb/tree/usr/bin/promtool" "$scratch/deb/tree/usr/bin/prometheus" "$build/tools"
     else
-        echo "  there is no promtool to be had, see $build/apt.log"
+        echo "  there is no prometheus to be had, see $build/apt.log"
     fi
     rm -rf "$scratch/deb"
 }
@@ -292,6 +292,21 @@ run_tests() {
             { told[part[1]] = 1 }' >>"$scratch/skips"
 }
 
+# The OpenMetrics pages that the tests of a configuration have left in a directory, read by another parser. One test.
+check_openmetrics() {
+    name=$1 pages=$2
+    heading "$name: OpenMetrics pages"
+    python=/usr/bin/python3
+    [ -x "$python" ] || python=python3
+    "$python" "$root/tests/openmetrics.py" "$pages"
+    code=$?
+    case $code in
+        0) passed=$((passed + 1)) ;;
+        77 | 127) skip_configuration "$name openmetrics.py" 'python3-prometheus-client is not installed' ;;
+        *) fail_configuration "$name" 'a page is not OpenMetrics to python3-prometheus-client' ;;
+    esac
+}
+
 #-------------------------------------------------------------------------------
 # Sanitizers: which compiler, and how to run its programs
 #-------------------------------------------------------------------------------
@@ -330,7 +345,7 @@ END
 
 heading setup
 prepare_tools
-prepare_promtool
+prepare_prometheus
 prepare_locale
 echo "cmake $(cmake --version | sed -n '1s/.*version //p'), $generator, gcc $(gcc -dumpfullversion)"
 
@@ -338,11 +353,14 @@ if configure_and_build gcc -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug; then
     if [ "$quick" = yes ]; then
         run_tests gcc -L '^quick$'
     else
-        # Here promtool is shown pages of every test program.
+        # Here promtool is shown pages of every test program, and the Python client those in OpenMetrics.
         CPROM_TEST_PROMTOOL=1
-        export CPROM_TEST_PROMTOOL
+        CPROM_TEST_OPENMETRICS=$scratch/openmetrics
+        export CPROM_TEST_PROMTOOL CPROM_TEST_OPENMETRICS
+        mkdir "$CPROM_TEST_OPENMETRICS"
         run_tests gcc -LE '^package$'
-        unset CPROM_TEST_PROMTOOL
+        check_openmetrics gcc "$CPROM_TEST_OPENMETRICS"
+        unset CPROM_TEST_PROMTOOL CPROM_TEST_OPENMETRICS
     fi
 fi
 [ "$quick" = yes ] && finish

@@ -31,7 +31,7 @@ static void test_info_new_is_on_the_page_of_either_format(void **state)
     ct_assert_page(r, "# HELP build_info H.\n# TYPE build_info gauge\n"
                       "build_info{revision=\"9f09\\\\\",version=\"1.4\\n\\\"2\\\"\"} 1\n");
     formats_assert_openmetrics(r, "# HELP build H.\n# TYPE build info\n"
-                                  "build_info{revision=\"9f09\\\\\",version=\"1.4\\n\\\"2\\\"\"} 1.0\n");
+                                  "build_info{revision=\"9f09\\\\\",version=\"1.4\\n\\\"2\\\"\"} 1\n");
     assert_int_equal(up_stats(r).series, 1);
     assert_int_equal(up_stats(r).series_created, 1);
 }
@@ -41,7 +41,7 @@ static void test_info_new_without_labels_is_fine(void **state)
     cprom_registry *r = registry_of(state);
     assert_ok(cprom_info_new(r, FAMILY("x_info"), CPROM_NO_LABELS));
     ct_assert_page(r, "# HELP x_info H.\n# TYPE x_info gauge\nx_info 1\n");
-    formats_assert_openmetrics(r, "# HELP x H.\n# TYPE x info\nx_info 1.0\n");
+    formats_assert_openmetrics(r, "# HELP x H.\n# TYPE x info\nx_info 1\n");
 }
 
 static void test_info_new_copies_names_and_values(void **state)
@@ -183,8 +183,8 @@ static void test_info_vec_set_creates_a_series_of_value_1(void **state)
                       "ci_pipeline_info{branch=\"main\",commit=\"1\",pipeline=\"a\"} 1\n"
                       "ci_pipeline_info{branch=\"main\",commit=\"2\",pipeline=\"b\"} 1\n");
     formats_assert_openmetrics(r, "# HELP ci_pipeline H.\n# TYPE ci_pipeline info\n"
-                                  "ci_pipeline_info{branch=\"main\",commit=\"1\",pipeline=\"a\"} 1.0\n"
-                                  "ci_pipeline_info{branch=\"main\",commit=\"2\",pipeline=\"b\"} 1.0\n");
+                                  "ci_pipeline_info{branch=\"main\",commit=\"1\",pipeline=\"a\"} 1\n"
+                                  "ci_pipeline_info{branch=\"main\",commit=\"2\",pipeline=\"b\"} 1\n");
     assert_ok(cprom_info_vec_delete(vec, CPROM_STRS("b", "main", "2")));
     assert_ok(cprom_info_vec_get(vec, CPROM_STRS("a", "main", "1")));
     assert_status(cprom_info_vec_get(vec, CPROM_STRS("b", "main", "2")), CPROM_ENOENT);
@@ -373,7 +373,7 @@ static void test_emit_info_of_any_name_as_gauge_where_openmetrics_wants_another(
                       "# HELP a_info A.\n# TYPE a_info gauge\na_info{v=\"1\"} 1\na_info{v=\"2\"} 1 5\n"
                       "# TYPE foreign gauge\nforeign{v=\"1\"} 1\n");
     formats_assert_openmetrics(r, "# TYPE _info gauge\n_info 1.0\n"
-                                  "# HELP a A.\n# TYPE a info\na_info{v=\"1\"} 1.0\na_info{v=\"2\"} 1.0 0.005\n"
+                                  "# HELP a A.\n# TYPE a info\na_info{v=\"1\"} 1\na_info{v=\"2\"} 1 0.005\n"
                                   "# TYPE foreign gauge\nforeign{v=\"1\"} 1.0\n");
 }
 

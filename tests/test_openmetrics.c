@@ -4,23 +4,6 @@
 
 /* Pages in OpenMetrics 1.0, byte for byte. */
 
-static char *read_page(cprom_registry *registry, cprom_format format, size_t piece)
-{
-    cprom_page *page;
-    assert_ok(cprom_page_open(registry, CPROM_OPTS(cprom_page_opts, .format = format), &page));
-    size_t len = 0, room = 1 << 20;
-    char *text = malloc(room + 1);
-    assert_non_null(text);
-    for (size_t n; (n = cprom_page_read(page, text + len, piece)) != 0;) {
-        assert_in_range(n, 1, piece);
-        len += n;
-        assert_in_range(len, 0, room - piece);
-    }
-    text[len] = '\0';
-    cprom_page_close(page);
-    return text;
-}
-
 /* In one piece, byte by byte, and under the name that the format had before. */
 static void assert_openmetrics(cprom_registry *registry, const char *expected)
 {
@@ -29,9 +12,9 @@ static void assert_openmetrics(cprom_registry *registry, const char *expected)
         size_t piece;
     } ways[] = {{CPROM_OPENMETRICS_1_0, 65536}, {CPROM_OPENMETRICS_1_0, 1}, {CPROM_OPENMETRICS_0_0_1, 77}};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        char *text = read_page(registry, ways[i].format, ways[i].piece);
-        ct_assert_text_equal(text, expected);
-        free(text);
+        ct_page page = ct_page_read(registry, CPROM_OPTS(cprom_page_opts, .format = ways[i].format), ways[i].piece);
+        ct_assert_text_equal(page.text, expected);
+        ct_page_free(&page);
     }
 }
 

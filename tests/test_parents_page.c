@@ -145,12 +145,12 @@ static void test_page_of_children_with_statesets_is_in_order(void **state)
     cprom_page_close(page);
     text[len] = '\0';
     ct_assert_text_equal(text, "# HELP s H.\n# TYPE s stateset\n"
-                               "s{s=\"down\",x=\"1\",z=\"a\"} 1.0\ns{s=\"up\",x=\"1\",z=\"a\"} 0.0\n"
-                               "s{s=\"down\",x=\"1\",z=\"b\"} 0.0\ns{s=\"up\",x=\"1\",z=\"b\"} 1.0\n"
-                               "s{s=\"down\",x=\"2\",z=\"a\"} 0.0\ns{s=\"up\",x=\"2\",z=\"a\"} 1.0\n"
-                               "s{s=\"down\",x=\"2\",z=\"b\"} 0.0\ns{s=\"up\",x=\"2\",z=\"b\"} 1.0\n"
-                               "s{a=\"c\",s=\"down\",x=\"1\"} 0.0\ns{a=\"c\",s=\"up\",x=\"1\"} 1.0\n"
-                               "s{a=\"c\",s=\"down\",x=\"2\"} 0.0\ns{a=\"c\",s=\"up\",x=\"2\"} 1.0\n# EOF\n");
+                               "s{s=\"down\",x=\"1\",z=\"a\"} 1\ns{s=\"up\",x=\"1\",z=\"a\"} 0\n"
+                               "s{s=\"down\",x=\"1\",z=\"b\"} 0\ns{s=\"up\",x=\"1\",z=\"b\"} 1\n"
+                               "s{s=\"down\",x=\"2\",z=\"a\"} 0\ns{s=\"up\",x=\"2\",z=\"a\"} 1\n"
+                               "s{s=\"down\",x=\"2\",z=\"b\"} 0\ns{s=\"up\",x=\"2\",z=\"b\"} 1\n"
+                               "s{a=\"c\",s=\"down\",x=\"1\"} 0\ns{a=\"c\",s=\"up\",x=\"1\"} 1\n"
+                               "s{a=\"c\",s=\"down\",x=\"2\"} 0\ns{a=\"c\",s=\"up\",x=\"2\"} 1\n# EOF\n");
     for (int i = 0; i < 3; i++) ct_fixture_free(all[i]);
 }
 

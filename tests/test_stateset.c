@@ -54,7 +54,7 @@ static void test_stateset_new_starts_with_all_states_off(void **state)
     assert_int_equal(cprom_stateset_value(stateset), 0);
     ct_assert_page(r, "# HELP x H.\n# TYPE x gauge\nx{x=\"done\"} 0\nx{x=\"queued\"} 0\nx{x=\"running\"} 0\n");
     formats_assert_openmetrics(
-        r, "# HELP x H.\n# TYPE x stateset\nx{x=\"done\"} 0.0\nx{x=\"queued\"} 0.0\nx{x=\"running\"} 0.0\n");
+        r, "# HELP x H.\n# TYPE x stateset\nx{x=\"done\"} 0\nx{x=\"queued\"} 0\nx{x=\"running\"} 0\n");
     assert_int_equal(up_stats(r).series, 1);
 }
 
@@ -238,11 +238,11 @@ static void test_stateset_vec_lines_stand_in_the_order_of_each_format(void **sta
                       "x{a=\"2\",x=\"done\",z=\"1\"} 0\nx{a=\"2\",x=\"queued\",z=\"1\"} 0\n"
                       "x{a=\"2\",x=\"running\",z=\"1\"} 1\n");
     formats_assert_openmetrics(r, "# HELP x H.\n# TYPE x stateset\n"
-                                  "x{a=\"1\",x=\"done\",z=\"1\"} 0.0\nx{a=\"1\",x=\"queued\",z=\"1\"} 1.0\n"
-                                  "x{a=\"1\",x=\"running\",z=\"1\"} 0.0\nx{a=\"1\",x=\"done\",z=\"2\"} 1.0\n"
-                                  "x{a=\"1\",x=\"queued\",z=\"2\"} 0.0\nx{a=\"1\",x=\"running\",z=\"2\"} 0.0\n"
-                                  "x{a=\"2\",x=\"done\",z=\"1\"} 0.0\nx{a=\"2\",x=\"queued\",z=\"1\"} 0.0\n"
-                                  "x{a=\"2\",x=\"running\",z=\"1\"} 1.0\n");
+                                  "x{a=\"1\",x=\"done\",z=\"1\"} 0\nx{a=\"1\",x=\"queued\",z=\"1\"} 1\n"
+                                  "x{a=\"1\",x=\"running\",z=\"1\"} 0\nx{a=\"1\",x=\"done\",z=\"2\"} 1\n"
+                                  "x{a=\"1\",x=\"queued\",z=\"2\"} 0\nx{a=\"1\",x=\"running\",z=\"2\"} 0\n"
+                                  "x{a=\"2\",x=\"done\",z=\"1\"} 0\nx{a=\"2\",x=\"queued\",z=\"1\"} 0\n"
+                                  "x{a=\"2\",x=\"running\",z=\"1\"} 1\n");
 }
 
 static void test_stateset_vec_bad_arguments_are_refused_and_create_nothing(void **state)

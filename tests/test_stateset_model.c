@@ -125,7 +125,7 @@ static char *expected_page(const model *m, bool openmetrics)
             out = put_escaped(out, lines[i].pairs[k].value);
             *out++ = '"';
         }
-        out += sprintf(out, "} %d%s\n", lines[i].on, openmetrics ? ".0" : "");
+        out += sprintf(out, "} %d\n", lines[i].on);
     }
     *out = '\0';
     free(lines);

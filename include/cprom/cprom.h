@@ -913,6 +913,40 @@ CPROM_API double cprom_timer_stop(cprom_timer *timer);
 CPROM_API cprom_status cprom_process_collector_new(cprom_registry *registry);
 
 /*==============================================================================
+ * For the tests of programs: reading back and lint
+ *
+ *      double value;
+ *      cprom_registry_value(registry, "step_duration_seconds", CPROM_LABELS({"step", "build"}, {"pipeline", "a"}), &value);
+ *
+ * Both run the callbacks, like a page.
+ *============================================================================*/
+
+/*
+ * The value of one sample, as a page in the text format would show it now. `name` (borrowed) is the sample's name in
+ * full: a family's, or that of a distribution with _bucket, _sum or _count. `labels` (borrowed) are all its labels as the
+ * page shows them, const labels, `le` and `quantile` included, in any order; one with an empty value may as well be left
+ * out. `*value` (NULL allowed: is it there?) is left alone on failure.
+ *
+ * ENOENT: there is no such sample, or the registry was freed; EINVAL: registry or name NULL; ELABELS: a label twice, or
+ * NULL in one; EBUSY: inside a callback; ENOMEM. Costs what a page of that family costs. MT-safe.
+ */
+CPROM_API cprom_status cprom_registry_value(cprom_registry *registry, const char *name, cprom_labels labels,
+                                            double *value);
+
+/*
+ * Says what `promtool check metrics` (of Prometheus 2.42) would say of the page, in its words: names that mislead, units
+ * that are not base units, missing help texts. It knows more than the page shows: families that have no series yet are
+ * looked at as well. What holds for several series of a family is said once.
+ *
+ * Calls `finding` (NULL allowed) for each, sorted by family and text; both strings are borrowed, for the call only. No
+ * lock is held meanwhile, but as in any use of a page, what it shows stays in memory. `*n` (NULL allowed) is how many
+ * there are; 0 on failure. EINVAL; EBUSY: inside a callback; ENOENT: the registry was freed; ENOMEM. MT-safe.
+ */
+CPROM_API cprom_status cprom_registry_lint(cprom_registry *registry,
+                                           void (*finding)(void *ctx, const char *family, const char *text), void *ctx,
+                                           size_t *n);
+
+/*==============================================================================
  * Typed forms of the vectors' life cycle
  *============================================================================*/
 

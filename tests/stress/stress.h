@@ -158,7 +158,8 @@ static inline ct_page st_drain(cprom_page *page)
         if (st_one_in(4)) st_yields(st_one_in(16) ? 30 : 1);
     }
     result.text[result.len] = '\0';
-    result.parsed = parser_parse(result.text, result.len);
+    bool openmetrics = result.len >= 6 && strcmp(result.text + result.len - 6, "# EOF\n") == 0;
+    result.parsed = (openmetrics ? parser_parse_openmetrics : parser_parse)(result.text, result.len);
     if (result.parsed->error) st_fail(result.text, NULL, "the page does not parse: %s", result.parsed->error);
     return result;
 }
