@@ -195,6 +195,8 @@ static cprom_status add(struct cprom_registry *registry, const struct cprom__fam
         }
         if (collector) new->collectors[old->n_collectors] = collector;
         publish(registry, new);
+        /* relaxed: who commits to the new vector comes behind this, and hands the gate to the gather that looks. */
+        atomic_fetch_add_explicit(&registry->registrations, 1, memory_order_relaxed);
     }
     cprom__tree_unlock(registry);
     if (new) cprom__families_unref(old);

@@ -8,6 +8,7 @@
 
 #define AHEAD 24u     /* how many series before its turn one is fetched into the cache */
 #define RECLAIMED_MAX 4096u /* series that closing a page reclaims at the most */
+#define UNLISTED UINT64_MAX /* the parts do not come from a list of families */
 #define TAIL_ROOM 64u /* rows kept free for what is created between the sort and the copying */
 
 /* One vector of a snapshot while it is taken. */
@@ -30,6 +31,7 @@ struct taking {
     int64_t now; /* read before the gate, where a vector is timed */
     struct part *parts;
     size_t n;
+    uint64_t registrations; /* of the registry when the parts were listed */
 };
 
 bool cprom__filter_lets(const struct cprom__filter *filter, const struct cprom__desc *desc)
@@ -266,7 +268,15 @@ static bool reserve_groups(struct cprom__snapshot *snapshot, size_t n)
     return true;
 }
 
-/* Appends to the snapshot's groups. */
+static uint64_t registrations_of(const struct cprom_registry *registry)
+{
+    return atomic_load_explicit(&registry->registrations, memory_order_relaxed);
+}
+
+/*
+ * Appends to the snapshot's groups. EBUSY: something was registered meanwhile, and what changed it together with what is
+ * listed would be shown by half; nothing happened.
+ */
 static cprom_status take(struct taking *taking)
 {
     struct cprom__snapshot *snapshot = taking->snapshot;
@@ -276,12 +286,16 @@ static cprom_status take(struct taking *taking)
     for (size_t i = 0; i < taking->n && !taking->now; i++) {
         if (taking->parts[i].timed) taking->now = cprom__monotonic_now(registry);
     }
+    bool late = false;
     if (done) {
+        CPROM__SEAM(CPROM__SEAM_GATHER_READY);
         cprom__gate_enter(&registry->gate);
-        done = copy_all(taking);
+        late = taking->registrations != UNLISTED && taking->registrations != registrations_of(registry);
+        done = !late && copy_all(taking);
         cprom__gate_leave(&registry->gate);
     }
     pthread_mutex_unlock(&registry->order_lock);
+    if (late) return CPROM_EBUSY;
     done = done && reserve_groups(snapshot, taking->n);
     for (size_t i = 0; i < taking->n && done; i++) {
         struct part *part = &taking->parts[i];
@@ -300,7 +314,7 @@ static cprom_status take(struct taking *taking)
 
 static bool taking_init(struct taking *taking, struct cprom__snapshot *snapshot, struct cprom__source *source, size_t n)
 {
-    *taking = (struct taking){.snapshot = snapshot, .source = source};
+    *taking = (struct taking){.snapshot = snapshot, .source = source, .registrations = UNLISTED};
     taking->parts = cprom__arena_alloc(&snapshot->memory, n * sizeof *taking->parts);
     return taking->parts != NULL;
 }
@@ -365,16 +379,70 @@ static cprom_status hold_tree(struct cprom__snapshot *snapshot, struct cprom_reg
 
 /* ---- the whole ---- */
 
-static cprom_status take_source(struct cprom__source *source, const struct cprom__stage *stage)
+/* Whether a family of one registry and a newer one of another cannot be on one page. */
+static bool bars(const struct cprom__desc *old, const struct cprom_registry *its, const struct cprom__desc *new,
+                 const struct cprom_registry *registry)
 {
-    struct cprom__families *families = source->families;
-    struct taking taking;
-    if (!taking_init(&taking, stage->snapshot, source, families->n)) return CPROM_ENOMEM;
+    if (strcmp(old->name, new->name) != 0) return cprom__desc_collides(old, new);
+    return !cprom__registry_apart(its, registry) || !cprom__desc_agrees(old, new);
+}
+
+/*
+ * Whether a family that was registered during the gather can be on its page: it was not checked against what callbacks
+ * emitted, nor against what other registries had when they were looked at.
+ */
+static bool fits(const struct cprom__stage *stage, const struct cprom__source *source, const struct cprom__desc *desc)
+{
+    const struct cprom__snapshot *snapshot = stage->snapshot;
+    const struct cprom_registry *registry = source->registry;
+    for (size_t i = 0; i < stage->n_kept; i++) {
+        if (bars(stage->kept[i].desc, stage->kept[i].source->registry, desc, registry)) return false;
+    }
+    for (size_t i = 0; i < snapshot->n_groups; i++) {
+        const struct cprom__group *group = &snapshot->groups[i];
+        if (bars(group->desc, group->rows->series->vec->registry, desc, registry)) return false;
+    }
+    for (const struct cprom__source *other = &snapshot->own; other; other = other->next) {
+        for (size_t i = 0; other != source && i < other->families->n; i++) {
+            if (bars(other->families->v[i].desc, other->registry, desc, registry)) return false;
+        }
+    }
+    return true;
+}
+
+static bool is_new(const struct cprom__source *source, const struct cprom_vec *vec)
+{
+    const struct cprom__family *family = cprom__families_find(source->families, vec->desc->name);
+    return !family || family->vec != vec;
+}
+
+/* Lists the vectors as they are now; what was registered since the gather began may have been changed with others. */
+static bool list_vectors(struct taking *taking, struct cprom__source *source, const struct cprom__stage *stage)
+{
+    uint64_t registrations = registrations_of(source->registry); /* before the list: one that comes between is seen */
+    struct cprom__families *families = cprom__registry_families(source->registry);
+    if (!families) { /* freed meanwhile */
+        families = source->families;
+        cprom__families_ref(families);
+    }
+    if (source->copied) cprom__families_unref(source->copied);
+    source->copied = families;
+    if (!taking_init(taking, stage->snapshot, source, families->n)) return false;
+    taking->registrations = registrations;
     for (size_t i = 0; i < families->n; i++) {
         struct cprom_vec *vec = families->v[i].vec;
-        if (vec && cprom__filter_lets(stage->filter, vec->desc)) taking_add(&taking, vec);
+        if (!vec || !cprom__filter_lets(stage->filter, vec->desc)) continue;
+        if (families == source->families || !is_new(source, vec) || fits(stage, source, vec->desc)) taking_add(taking, vec);
     }
-    return take(&taking);
+    return true;
+}
+
+static cprom_status take_source(struct cprom__source *source, const struct cprom__stage *stage)
+{
+    struct taking taking;
+    cprom_status status = CPROM_EBUSY;
+    while (status == CPROM_EBUSY) status = list_vectors(&taking, source, stage) ? take(&taking) : CPROM_ENOMEM;
+    return status;
 }
 
 static cprom_status take_all(struct cprom__stage *stage)
@@ -416,10 +484,16 @@ cprom_status cprom__snapshot_take_vec(struct cprom__snapshot *snapshot, struct c
     return status;
 }
 
+static void unref_lists(struct cprom__families *families, struct cprom__families *copied)
+{
+    if (copied) cprom__families_unref(copied);
+    cprom__families_unref(families);
+}
+
 void cprom__snapshot_free(struct cprom__snapshot *snapshot)
 {
     struct cprom_registry *registry = snapshot->registry;
-    struct cprom__families *families = snapshot->own.families;
+    struct cprom__families *families = snapshot->own.families, *copied = snapshot->own.copied;
     for (size_t i = 0; i < snapshot->n_groups; i++) release_rows(&snapshot->groups[i]);
     source_unpin(&snapshot->own);
     for (struct cprom__brought *brought = snapshot->brought; brought; brought = brought->next) {
@@ -427,10 +501,10 @@ void cprom__snapshot_free(struct cprom__snapshot *snapshot)
     }
     for (struct cprom__source *source = snapshot->own.next; source; source = source->next) {
         source_unpin(source);
-        cprom__families_unref(source->families);
+        unref_lists(source->families, source->copied);
         cprom__registry_let_go(source->registry);
     }
     cprom__arena_free(&snapshot->memory);
-    cprom__families_unref(families);
+    unref_lists(families, copied);
     cprom__registry_let_go(registry);
 }

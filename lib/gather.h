@@ -60,7 +60,8 @@ struct cprom__group {
 struct cprom__source {
     struct cprom__source *next;
     struct cprom_registry *registry;
-    struct cprom__families *families;
+    struct cprom__families *families; /* when the gather began */
+    struct cprom__families *copied;   /* when values were copied, after the callbacks; NULL: none were */
     struct cprom__pin pin;
     bool pinned;
     bool gone;                     /* a child that was freed meanwhile: nothing of it is shown */

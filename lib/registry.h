@@ -64,6 +64,7 @@ struct cprom_registry {
                                            unless it is the registry itself */
     pthread_mutex_t families_lock;      /* guards the next two lines in the whole tree; held for a bounded time */
     struct cprom__families *families;   /* never NULL but after cprom_registry_free() */
+    _Atomic uint64_t registrations;     /* how often something was added to the families */
     struct cprom_registry *parent, *first_child, *last_child, *next, *previous; /* borrowed; NULL: none */
     _Atomic bool gone;                  /* freed; set before anything of it dies, with release for the gather's acquire */
 

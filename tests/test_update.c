@@ -471,6 +471,77 @@ static void test_vec_replace_rows_are_the_series_now(void **state)
     up_assert_lines(r, "g{p=\"a\",s=\"2\"} 5\n");
 }
 
+/*
+ * A vector that is registered while a page is being opened, and changed together with an older one: the page shows both
+ * changes or none.
+ */
+struct late {
+    cprom_registry *registry;
+    cprom_gauge_vec *old;
+    int vectors; /* how many were registered */
+};
+
+static void register_and_commit(struct late *late)
+{
+    char name[16];
+    cprom_gauge_vec *new;
+    snprintf(name, sizeof name, "n%d", ++late->vectors);
+    assert_ok(cprom_gauge_vec_new(late->registry, CPROM_OPTS(cprom_opts, .name = name, .help = "N.", .labels = {"x"}), &new));
+    cprom_update *update = up_new(late->registry);
+    assert_ok(cprom_update_gauge_vec_set(update, late->old, CPROM_STRS("1"), late->vectors));
+    assert_ok(cprom_update_gauge_vec_set(update, new, CPROM_STRS("1"), late->vectors));
+    up_commit(update, 1 + (late->vectors == 1), late->vectors > 1, 0, 0);
+}
+
+static cprom_status commit_in_callback(void *ctx, cprom_scrape *out)
+{
+    struct late *late = ctx;
+    (void)out;
+    if (!late->vectors) register_and_commit(late);
+    return CPROM_OK;
+}
+
+static void *read_lines(void *registry)
+{
+    up_assert_lines(registry, "n1{x=\"1\"} 1\nn2{x=\"1\"} 2\no{x=\"1\"} 2\n");
+    return NULL;
+}
+
+static void test_update_of_a_vector_that_came_while_a_page_is_opened_is_whole(void **state)
+{
+    struct late late = {.registry = ((ct_fixture *)*state)->registry};
+    assert_ok(cprom_gauge_vec_new(late.registry, CPROM_OPTS(cprom_opts, .name = "o", .help = "O.", .labels = {"x"}), &late.old));
+    assert_ok(cprom_collector_new(late.registry, CPROM_OPTS(cprom_collector_opts, .name = "late",
+                                                            .collect = commit_in_callback, .ctx = &late)));
+    up_assert_lines(late.registry, "n1{x=\"1\"} 1\no{x=\"1\"} 1\n");
+    pthread_t reader;
+    ct_park(CPROM__SEAM_GATHER_READY);
+    assert_int_equal(pthread_create(&reader, NULL, read_lines, late.registry), 0);
+    ct_park_wait();
+    register_and_commit(&late);
+    ct_park_release();
+    pthread_join(reader, NULL);
+}
+
+/* What callbacks emitted was not checked against the new vector: then the page goes without it. */
+static cprom_status emit_and_register(void *ctx, cprom_scrape *out)
+{
+    static const cprom_desc desc = {.size = sizeof desc, .name = "n1", .type = CPROM_COUNTER, .labels = {"x"}};
+    struct late *late = ctx;
+    if (!late->vectors) register_and_commit(late);
+    return cprom_emit(out, &desc, CPROM_STRS("1"), 7);
+}
+
+static void test_update_of_a_vector_that_came_behind_a_sample_of_its_name_leaves_the_page_whole(void **state)
+{
+    struct late late = {.registry = ((ct_fixture *)*state)->registry};
+    assert_ok(cprom_gauge_vec_new(late.registry, CPROM_OPTS(cprom_opts, .name = "o", .help = "O.", .labels = {"x"}), &late.old));
+    assert_ok(cprom_collector_new(late.registry, CPROM_OPTS(cprom_collector_opts, .name = "late",
+                                                            .collect = emit_and_register, .ctx = &late)));
+    up_assert_lines(late.registry, "n1{x=\"1\"} 7\no{x=\"1\"} 1\n");
+    up_assert_lines(late.registry, "n1{x=\"1\"} 1\no{x=\"1\"} 1\n"); /* now the vector was there first */
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, ct_setup, ct_teardown)
 
 int main(void)
@@ -497,6 +568,8 @@ int main(void)
         TEST(test_update_null_arguments_are_einval),
         TEST(test_update_commit_twice_is_einval),
         TEST(test_vec_replace_rows_are_the_series_now),
+        TEST(test_update_of_a_vector_that_came_while_a_page_is_opened_is_whole),
+        TEST(test_update_of_a_vector_that_came_behind_a_sample_of_its_name_leaves_the_page_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

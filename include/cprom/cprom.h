@@ -621,8 +621,8 @@ typedef struct cprom_collector_opts {
 /*
  * Registers a collector. Its callback runs at each scrape, on the thread that scrapes, before the vectors are
  * read, never twice at the same time: a second scrape waits for it, up to its own deadline. No lock is held
- * meanwhile; the callback may use the library, but not open a page of any registry (EBUSY). What it registers shows from
- * the next page on.
+ * meanwhile; the callback may use the library, but not open a page of any registry (EBUSY). Collectors that
+ * it registers run from the next page on.
  *
  * With `descs` the collector is checked: the families are its own from now on and it may emit no others. Without, it
  * is unchecked, and whatever it emits is checked against the other families of the page.
