@@ -212,6 +212,8 @@ enum cprom__run cprom__collector_run(struct cprom__collector *collector, struct 
     enum cprom__run run = CPROM__RUN_DONE;
     *duration = 0;
     if (scrape->deadline != INT64_MAX && cprom__monotonic_now(registry) >= scrape->deadline) run = CPROM__RUN_LATE;
+    const _Atomic bool *cancelled = cprom__thread_cancelled;
+    if (cancelled && atomic_load_explicit(cancelled, memory_order_relaxed)) run = CPROM__RUN_LATE;
     pthread_mutex_lock(&registry->collect_lock);
     while (collector->running && !collector->gone && run == CPROM__RUN_DONE) {
         if (!wait_until(registry, scrape->deadline)) run = CPROM__RUN_LATE;

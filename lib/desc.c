@@ -283,14 +283,15 @@ static bool copy_strings(struct cprom__desc *desc, const struct cprom__family_ru
 }
 
 /* The library's own labels win over const labels of the same name. */
-static struct cprom__family_rules rules_for_own(const struct cprom__family_rules *rules, const char *const *labels)
+static struct cprom__family_rules rules_for_own(const struct cprom__family_rules *rules,
+                                                const struct cprom__family_spec *spec)
 {
     struct cprom__family_rules left = *rules;
     left.n_const_labels = 0;
     for (size_t i = 0; i < rules->n_const_labels; i++) {
-        bool own = false;
-        for (size_t k = 0; k < CPROM_LABELS_MAX && labels[k]; k++) {
-            own |= strcmp(labels[k], rules->const_labels[i].name) == 0;
+        bool own = spec->type == CPROM_HISTOGRAM && strcmp(rules->const_labels[i].name, "le") == 0;
+        for (size_t k = 0; k < CPROM_LABELS_MAX && spec->labels[k]; k++) {
+            own |= strcmp(spec->labels[k], rules->const_labels[i].name) == 0;
         }
         if (!own) left.const_labels[left.n_const_labels++] = rules->const_labels[i];
     }
@@ -309,7 +310,7 @@ cprom_status cprom__desc_new(struct cprom__allocator *allocator, const struct cp
     }
     struct cprom__family_rules own;
     if (spec->internal && spec->labels) {
-        own = rules_for_own(rules, spec->labels);
+        own = rules_for_own(rules, spec);
         rules = &own;
     }
 

@@ -456,14 +456,15 @@ static cprom_status take_all(struct cprom__stage *stage)
 }
 
 cprom_status cprom__snapshot_take(struct cprom__snapshot *snapshot, struct cprom_registry *registry,
-                                  const struct cprom__filter *filter, int64_t deadline, bool self_metrics)
+                                  const struct cprom__filter *filter, int64_t deadline,
+                                  const struct cprom__self *self)
 {
     if (cprom__thread_callbacks) return CPROM_EBUSY;
     cprom_status status = hold_tree(snapshot, registry);
     if (status) return status;
     struct cprom__stage stage = {.snapshot = snapshot, .filter = filter, .deadline = deadline};
     status = cprom__stage_collect(&stage);
-    if (!status && self_metrics) status = cprom__stage_self_metrics(&stage);
+    if (!status && self) status = cprom__stage_self_metrics(&stage, self);
     if (!status) status = take_all(&stage);
     if (status) cprom__snapshot_free(snapshot);
     else atomic_fetch_add_explicit(&registry->gathers, 1, memory_order_relaxed);

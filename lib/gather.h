@@ -85,14 +85,20 @@ struct cprom__filter {
     bool states_sort; /* as in the page's struct cprom__format */
 };
 
+/* The page shows the library's own families, to which somebody may add; `emit` may be NULL. */
+struct cprom__self {
+    void (*emit)(void *ctx, struct cprom_scrape *out);
+    void *ctx;
+};
+
 bool cprom__filter_lets(const struct cprom__filter *filter, const struct cprom__desc *desc);
 
 /*
  * Takes a snapshot of a whole registry with its descendants. Callbacks of all come first; then each registry is copied
- * under locks of its own. ENOMEM: nothing is left of it. EBUSY; ENOENT.
+ * under locks of its own. `self` NULL: without the library's own families. ENOMEM: nothing is left of it. EBUSY; ENOENT.
  */
 cprom_status cprom__snapshot_take(struct cprom__snapshot *snapshot, struct cprom_registry *registry,
-                                  const struct cprom__filter *filter, int64_t deadline, bool self_metrics);
+                                  const struct cprom__filter *filter, int64_t deadline, const struct cprom__self *self);
 /* The same of one vector only, without callbacks. */
 cprom_status cprom__snapshot_take_vec(struct cprom__snapshot *snapshot, struct cprom_vec *vec);
 void cprom__snapshot_free(struct cprom__snapshot *snapshot);

@@ -255,7 +255,7 @@ cprom_status cprom_registry_lint(cprom_registry *registry, teller finding, void 
     struct cprom__filter all = {.n = 0};
     struct subjects subjects;
     cprom__registry_ref(registry); /* as in cprom_page_open() */
-    cprom_status status = cprom__snapshot_take(&snapshot, registry, &all, INT64_MAX, false);
+    cprom_status status = cprom__snapshot_take(&snapshot, registry, &all, INT64_MAX, NULL);
     if (!status) {
         if (!list(&snapshot, &subjects)) status = CPROM_ENOMEM;
         size_t n = 0;

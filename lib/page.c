@@ -2,6 +2,7 @@
 
 #include "encode.h"
 #include "opts.h"
+#include "page.h"
 
 struct cprom_page {
     struct cprom__snapshot snapshot;
@@ -42,6 +43,13 @@ static cprom_status refuse(struct cprom_registry *registry, const char *why)
 
 cprom_status cprom_page_open(cprom_registry *registry, const cprom_page_opts *opts, cprom_page **out)
 {
+    static const struct cprom__self nobody = {NULL, NULL};
+    return cprom__page_open(registry, opts, &nobody, out);
+}
+
+cprom_status cprom__page_open(cprom_registry *registry, const cprom_page_opts *opts, const struct cprom__self *self,
+                              cprom_page **out)
+{
     cprom_page_opts o = CPROM_INIT(cprom_page_opts);
     if (out) *out = NULL;
     if (!registry || !out) return CPROM_EINVAL;
@@ -57,7 +65,8 @@ cprom_status cprom_page_open(cprom_registry *registry, const cprom_page_opts *op
     int64_t deadline = deadline_of(registry, o.timeout_seconds);
     /* A callback may outlive cprom_registry_free(): then a snapshot that fails is the last to hold the registry. */
     cprom__registry_ref(registry);
-    cprom_status status = cprom__snapshot_take(&page->snapshot, registry, &filter, deadline, o.self_metrics);
+    cprom_status status = cprom__snapshot_take(&page->snapshot, registry, &filter, deadline,
+                                                o.self_metrics ? self : NULL);
     if (status) cprom__release(&registry->allocator, page, sizeof *page);
     cprom__registry_unref(registry);
     if (status) return status;
@@ -67,6 +76,8 @@ cprom_status cprom_page_open(cprom_registry *registry, const cprom_page_opts *op
     *out = page;
     return CPROM_OK;
 }
+
+void cprom__page_rewind(cprom_page *page) { memset(&page->cursor, 0, sizeof page->cursor); }
 
 size_t cprom_page_read(cprom_page *page, char *buf, size_t cap)
 {

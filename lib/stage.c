@@ -345,12 +345,13 @@ cprom_status cprom__stage_collect(struct cprom__stage *stage)
     return status;
 }
 
-cprom_status cprom__stage_self_metrics(struct cprom__stage *stage)
+cprom_status cprom__stage_self_metrics(struct cprom__stage *stage, const struct cprom__self *self)
 {
     cprom_status status = CPROM_OK;
     for (stage->source = &stage->snapshot->own; stage->source && !status; stage->source = stage->source->next) {
         struct cprom_scrape scrape = begin(stage, NULL, INT64_MAX);
         cprom__self_metrics(stage->source, &scrape);
+        if (self->emit && stage->source == &stage->snapshot->own) self->emit(self->ctx, &scrape);
         status = scrape.status ? scrape.status : keep(stage, &scrape);
         adopt(stage, &scrape);
     }

@@ -21,7 +21,7 @@ struct cprom__stage {
 /* Runs the callbacks of all registries. ENOMEM is the only failure. */
 cprom_status cprom__stage_collect(struct cprom__stage *stage);
 /* Adds the library's own families. ENOMEM. */
-cprom_status cprom__stage_self_metrics(struct cprom__stage *stage);
+cprom_status cprom__stage_self_metrics(struct cprom__stage *stage, const struct cprom__self *self);
 /* Merges the kept families into the snapshot's groups; families of several registries become one (merge.c). ENOMEM. */
 cprom_status cprom__stage_groups(struct cprom__stage *stage);
 

@@ -1,6 +1,14 @@
 # What leaves the build: the installation (headers, library, cprom.pc, the CMake package), the .deb packages, and the
 # single-file form. Included by the top CMakeLists.txt.
 
+# Without CPROM_HTTP, cprom/http.h stays here.
+set(CPROM_SINGLE_FILE_WITHOUT "")
+set(CPROM_INSTALL_WITHOUT "")
+if(NOT CPROM_HTTP)
+    set(CPROM_SINGLE_FILE_WITHOUT --without http.h)
+    set(CPROM_INSTALL_WITHOUT PATTERN "http.h" EXCLUDE)
+endif()
+
 # The single-file form: `cmake --build . --target single_file` makes single_file/cprom.c and single_file/cprom.h.
 if(CPROM_TOP_LEVEL)
     find_package(Python3 COMPONENTS Interpreter QUIET)
@@ -12,7 +20,8 @@ if(CPROM_TOP_LEVEL)
             OUTPUT "${CPROM_SINGLE_FILE}/cprom.c" "${CPROM_SINGLE_FILE}/cprom.h"
             COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/pkgconfig/single_file.py"
                 --version "${PROJECT_VERSION}" --license "${CMAKE_CURRENT_SOURCE_DIR}/LICENSE"
-                --include "${CMAKE_CURRENT_SOURCE_DIR}/include" --out "${CPROM_SINGLE_FILE}" ${CPROM_SOURCES}
+                --include "${CMAKE_CURRENT_SOURCE_DIR}/include" ${CPROM_SINGLE_FILE_WITHOUT}
+                --out "${CPROM_SINGLE_FILE}" ${CPROM_SOURCES}
             DEPENDS ${CPROM_SOURCES} ${CPROM_HEADERS} "${CMAKE_CURRENT_SOURCE_DIR}/LICENSE"
                 "${CMAKE_CURRENT_SOURCE_DIR}/pkgconfig/single_file.py"
             COMMENT "Making single_file/cprom.c and single_file/cprom.h"
@@ -33,7 +42,7 @@ install(TARGETS cprom EXPORT cprom-targets
     LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime NAMELINK_COMPONENT development
     ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT development)
 install(DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/include/cprom" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
-    COMPONENT development FILES_MATCHING PATTERN "*.h")
+    COMPONENT development FILES_MATCHING PATTERN "*.h" ${CPROM_INSTALL_WITHOUT})
 
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/cprom-config.cmake.in"
     "${CMAKE_CURRENT_BINARY_DIR}/cprom-config.cmake" INSTALL_DESTINATION "${CPROM_CMAKE_DIR}"

@@ -417,10 +417,10 @@ def make_source(version, license_text, sources):
     return "".join(out)
 
 
-def make_header(include):
+def make_header(include, without):
     """cprom.h as it is; further public headers behind it."""
     directory = os.path.join(include, "cprom")
-    names = sorted(name for name in os.listdir(directory) if name.endswith(".h"))
+    names = sorted(name for name in os.listdir(directory) if name.endswith(".h") and name not in without)
     names.sort(key=lambda name: name != "cprom.h")
     out = []
     for name in names:
@@ -444,13 +444,14 @@ def main():
     parser.add_argument("--version", required=True)
     parser.add_argument("--license", required=True)
     parser.add_argument("--include", required=True)
+    parser.add_argument("--without", action="append", default=[], help="a public header to leave out")
     parser.add_argument("--out", required=True)
     parser.add_argument("sources", nargs="+")
     args = parser.parse_args()
     with open(args.license, encoding="utf-8") as file:
         license_text = file.read()
     source = make_source(args.version, license_text, args.sources)
-    header = make_header(args.include)
+    header = make_header(args.include, args.without)
     os.makedirs(args.out, exist_ok=True)
     write(os.path.join(args.out, "cprom.c"), source)
     write(os.path.join(args.out, "cprom.h"), header)

@@ -155,6 +155,11 @@ prepare_tools() {
     has_cmocka || missing="$missing libcmocka-dev"
     has_comma_locale || { have localedef && [ -e /usr/share/i18n/locales/de_DE ]; } || missing="$missing locales"
     has_python_client || missing="$missing python3-prometheus-client"
+    # For the examples, and who asks them.
+    have python3 || missing="$missing python3"
+    have curl || missing="$missing curl"
+    echo '#include <microhttpd.h>' | compiles gcc c -c || missing="$missing libmicrohttpd-dev"
+    echo '#include <zlib.h>' | compiles gcc c -c || missing="$missing zlib1g-dev"
     if [ "$quick" = no ]; then
         echo "$hello" | compiles clang c || missing="$missing clang"
         have valgrind || missing="$missing valgrind libc6-dbg"
@@ -162,7 +167,6 @@ prepare_tools() {
         have pkg-config || missing="$missing pkg-config"
         have meson || missing="$missing meson"
         have dpkg-shlibdeps || missing="$missing dpkg-dev"
-        have python3 || missing="$missing python3"
         have ninja || case $missing in *ninja-build*) ;; *) missing="$missing ninja-build" ;; esac
     fi
     # shellcheck disable=SC2086 # a list of package names

@@ -1,0 +1,239 @@
+/*
+ * cprom: the page over HTTP.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPROM_HTTP_H
+#define CPROM_HTTP_H
+
+/*==============================================================================
+ * Overview
+ *
+ * A handler makes responses from requests and knows no sockets, so that any server
+ * can drive it. The conventions are those of cprom.h. A library that was built with
+ * CPROM_HTTP=OFF has none of these functions.
+ *
+ *      GET /metrics      the page; ?name[]=up&name[]=... only families or samples of these names
+ *      GET /-/healthy    200, as long as the handler answers
+ *      GET /             for people: the families, as a small HTML page
+ *
+ * HEAD is answered like GET, but never gathers. Everything else: 404, 405, 400; a
+ * page that cannot be opened, or one too many at a time: 503. All of these have a
+ * text of one line.
+ *============================================================================*/
+
+#include <cprom/cprom.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*==============================================================================
+ * Handler
+ *
+ *      cprom_http_request request = CPROM_INIT(cprom_http_request);
+ *      request.method = "GET";
+ *      request.target = "/metrics";
+ *      cprom_http_response *response;
+ *      if (cprom_http_handler_handle(handler, &request, &response) != CPROM_OK) close the connection;
+ *
+ *      const char *bytes;
+ *      size_t n;
+ *      while (cprom_http_response_next(response, &bytes, &n)) {
+ *          ssize_t sent = send(fd, bytes, n, MSG_NOSIGNAL);
+ *          if (sent < 0) wait until the peer takes more, or give up;
+ *          cprom_http_response_sent(response, sent);
+ *      }
+ *      bool close_it = cprom_http_response_must_close(response);
+ *      cprom_http_response_free(response);
+ *============================================================================*/
+
+typedef struct cprom_http_handler cprom_http_handler;
+
+typedef struct cprom_http_handler_opts {
+    size_t size;
+    const char *program;    /* copied; UTF-8; what / calls this program; default: its own name, where libc knows it */
+    const char *path;       /* copied; where the page is; begins with a slash; default "/metrics" */
+    double timeout_seconds; /* collectors that have not begun by then are skipped and fail; 0: only as clients say */
+    size_t max_scrapes;     /* pages open at a time, over all responses; more: 503; 0: no limit */
+    bool self_metrics;      /* cprom_* families are on the page, those of this handler included */
+} cprom_http_handler_opts;
+
+/*
+ * Makes a handler for a registry; there may be several. `opts` may be NULL for all defaults. The registry may be freed
+ * before the handler: from then on / and the page are 503. Free the handler with cprom_http_handler_free().
+ * EINVAL: also a path that is "/" or "/-/healthy", or that has other bytes than visible ASCII or one of ? # %; EUTF8:
+ * program; ENOMEM. MT-safe.
+ *
+ * With self_metrics, the pages of this handler show also what it did itself: cprom_http_requests_total{code},
+ * cprom_scrape_duration_seconds (from the request to the end of the response), cprom_scrapes_in_flight.
+ */
+CPROM_API cprom_status cprom_http_handler_new(cprom_registry *registry, const cprom_http_handler_opts *opts,
+                                              cprom_http_handler **handler);
+/* Responses that are alive stay valid. Init-only. */
+CPROM_API void cprom_http_handler_free(cprom_http_handler *handler);
+
+/*
+ * What was asked. All strings are borrowed. A header that was not there is NULL; one that was there several times is
+ * joined by ", ". The method and the path decide the status, so that nothing has to be checked before.
+ */
+typedef struct cprom_http_request {
+    size_t size;
+    const char *method;          /* "GET" */
+    const char *target;          /* as in the request line, "/metrics?name[]=up"; also "http://host/metrics" */
+    bool http_1_0;               /* the version is HTTP/1.0: the response is not chunked */
+    bool close;                  /* the connection is closed behind the response, which says so; else it is kept */
+    const char *accept;          /* Accept */
+    const char *accept_encoding; /* Accept-Encoding */
+    const char *scrape_timeout;  /* X-Prometheus-Scrape-Timeout-Seconds: bounds the collectors, less a tenth of it
+                                    (half a second at most) to send the page in */
+    const char *authorization;   /* Authorization; the handler does not look at it */
+} cprom_http_request;
+
+typedef struct cprom_http_response cprom_http_response;
+
+/*
+ * Answers a request; for the page, this runs the callbacks and takes the snapshot. Whatever is wrong with the request
+ * is told by the response. Free it with cprom_http_response_free(); it may outlive the handler. It belongs to one
+ * thread at a time.
+ * EINVAL: an argument is NULL, or the request's size is not one that the library knows; ENOMEM: not even an answer
+ * could be made. MT-safe.
+ */
+CPROM_API cprom_status cprom_http_handler_handle(cprom_http_handler *handler, const cprom_http_request *request,
+                                                 cprom_http_response **response);
+CPROM_API void cprom_http_response_free(cprom_http_response *response);
+
+/*
+ * The response as it goes to the peer: head, framing and body. A response is taken either like this or by the parts
+ * below.
+ *
+ * _next: the bytes that come next, at most some 64 KiB; they stay where they are until the next _sent. false: there are
+ * none any more. Without a _sent in between, the same bytes again.
+ * _sent: the peer took the first `n` of them; more than there are count as all.
+ */
+CPROM_API bool cprom_http_response_next(cprom_http_response *response, const char **bytes, size_t *n);
+CPROM_API void cprom_http_response_sent(cprom_http_response *response, size_t n);
+
+/*
+ * Whether the connection must be closed behind the response: the request said so, or the response ended too early (a
+ * content coding failed), and the peer must not take it for whole. Ask at the end.
+ */
+CPROM_API bool cprom_http_response_must_close(const cprom_http_response *response);
+
+/*
+ * The response in parts, for servers that frame it themselves.
+ *
+ * _status: 200, for instance.
+ * _header: the header `index`, from 0; false: there are no more. Content-Length, Transfer-Encoding, Connection and
+ *          Date are not among them. The strings live as long as the response.
+ * _length: the length of the body, where it is known beforehand: where the body is under 64 KiB, and for HTTP/1.0.
+ * _body:   writes up to `cap` bytes of the body and returns how many; 0 at the end. A response to HEAD has none.
+ */
+CPROM_API int cprom_http_response_status(const cprom_http_response *response);
+CPROM_API bool cprom_http_response_header(const cprom_http_response *response, size_t index, const char **name,
+                                          const char **value);
+CPROM_API bool cprom_http_response_length(const cprom_http_response *response, uint64_t *length);
+CPROM_API size_t cprom_http_response_body(cprom_http_response *response, char *buf, size_t cap);
+
+/*==============================================================================
+ * Content coding: how pages are compressed, if at all, is the program's choice of a library. See
+ * examples/http_zlib.c for gzip.
+ *============================================================================*/
+
+typedef struct cprom_http_coding {
+    size_t size;
+    const char *name; /* copied; as in Accept-Encoding: "gzip" */
+    /* Starts one body. NULL: it cannot (no memory); this body is then sent as it is. Threads may begin at once. */
+    void *(*begin)(void *ctx);
+    /*
+     * Takes bytes from `in` and puts bytes to `out`; how many of each goes to `*used` and `*made`, both 0 before.
+     * With `in` NULL the body is over: puts what is left, and returns true when nothing is left. Called again with
+     * what was not used, or with more room. A call that neither uses nor makes anything says that the coding failed.
+     * The same calls must make the same bytes: for HTTP/1.0 the body is made twice, to know its length beforehand.
+     */
+    bool (*feed)(void *state, const char *in, size_t n_in, size_t *used, char *out, size_t n_out, size_t *made);
+    void (*end)(void *state); /* always, once, also before the body is over */
+    void *ctx;                /* must be there as long as the handler and its responses */
+} cprom_http_coding;
+
+/*
+ * Offers a coding for the page. Of several that a client likes as much, the one added first is taken.
+ * EINVAL: also a name that is not a token, or "identity"; EEXIST: there is one of this name; ENOMEM. Init-only.
+ */
+CPROM_API cprom_status cprom_http_handler_add_coding(cprom_http_handler *handler, const cprom_http_coding *coding);
+
+/*==============================================================================
+ * Server: a handler on sockets of its own, for programs that have no HTTP server.
+ *
+ *      cprom_http_server *server;
+ *      cprom_http_server_start(registry, CPROM_OPTS(cprom_http_server_opts, .address = ":9464"), &server);
+ *      ...
+ *      cprom_http_server_stop(server);
+ *
+ * Its threads block all signals; it never raises SIGPIPE, and all its descriptors are close-on-exec. Collectors'
+ * callbacks run on its threads. With one thread, a callback that takes long keeps all other connections waiting, and
+ * their time limits are looked at only behind it; with more, all but as many slow scrapes as there are threads go on.
+ * The callbacks of one collector never run concurrently, whatever the number of threads.
+ *============================================================================*/
+
+typedef struct cprom_http_server cprom_http_server;
+
+typedef struct cprom_http_server_opts {
+    size_t size;
+    /* Copied. "127.0.0.1:9464" (the default), "[::1]:9464", "localhost:9464" (127.0.0.1), ":9464" (all addresses, by
+     * IPv6 and IPv4), "unix:/path". Port 0: any that is free. Other names are not looked up. */
+    const char *address;
+    /* Instead: a listening socket of the caller's, which is duplicated and made non-blocking. 0: none. */
+    int listen_fd;
+    cprom_http_handler *handler; /* borrowed until the server has stopped; NULL: one with all defaults */
+    /* Whether a request is answered; else it is a 401. May run on several threads at once. Default: all are. */
+    bool (*authorize)(void *ctx, const cprom_http_request *request);
+    void *authorize_ctx;
+    unsigned threads;           /* 1 by default, at most 64 */
+    /* With so many connections, a new one takes the place of: the oldest whose request is not whole; then the slowest
+     * of those who take a response for longer than a second; then the one idle for longest. Default: 64. */
+    size_t max_connections;
+    size_t max_header_bytes;    /* of one request's head; 8192 */
+    /* How long things may take, in seconds; then the connection is closed. */
+    double header_seconds;      /* a request, from its first byte, or from the beginning of the connection; 5 */
+    double idle_seconds;        /* between two requests; 60 */
+    double stall_seconds;       /* a response of which the peer takes nothing; 30 */
+    double response_seconds;    /* a response as a whole; 120 */
+} cprom_http_server_opts;
+
+/*
+ * Starts a server, which listens when this returns; stop it with cprom_http_server_stop(). `opts` may be NULL for all
+ * defaults. The registry may be freed before: from then on pages are 503.
+ * EINVAL: also an address that is none of the above; ENOMEM; ESYS: it cannot listen there, or there are no threads or
+ * descriptors to be had, see errno. Where a unix socket's path is a socket at which nobody listens, it is replaced.
+ * MT-safe.
+ */
+CPROM_API cprom_status cprom_http_server_start(cprom_registry *registry, const cprom_http_server_opts *opts,
+                                               cprom_http_server **server);
+
+/*
+ * Where it listens, with the real port: "127.0.0.1:40123", "[::]:9464", "unix:/path". Lives as long as the server.
+ * MT-safe.
+ */
+CPROM_API const char *cprom_http_server_address(const cprom_http_server *server);
+
+/*
+ * Closes all connections, also in the middle of a response, ends the threads and frees the server. Waits for callbacks
+ * that run now; no other begins. EBUSY: called by one of the server's own threads, in a callback; nothing happened.
+ * Init-only.
+ */
+CPROM_API cprom_status cprom_http_server_stop(cprom_http_server *server);
+
+/*
+ * For the child of a fork that does not exec: closes the descriptors that it inherited of the server (but that of a
+ * connection that came in that very instant). The server's memory stays, the parent's server goes on; nothing else may
+ * be called with `server` in the child but _stop, which does the same. In the process that started the server: a no-op.
+ * Async-signal-safe.
+ */
+CPROM_API void cprom_http_server_after_fork(cprom_http_server *server);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
