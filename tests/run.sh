@@ -158,6 +158,7 @@ prepare_tools() {
     # For the examples, and who asks them.
     have python3 || missing="$missing python3"
     have curl || missing="$missing curl"
+    have git || missing="$missing git"
     echo '#include <microhttpd.h>' | compiles gcc c -c || missing="$missing libmicrohttpd-dev"
     echo '#include <zlib.h>' | compiles gcc c -c || missing="$missing zlib1g-dev"
     if [ "$quick" = no ]; then

@@ -1,0 +1,178 @@
+/*
+ * The metrics of pipelined, in both schools.
+ *
+ * What a run leaves behind is direct instrumentation. A run is one update: it is filled as the steps end, and its commit
+ * replaces all that the run before said about this pipeline. A scrape sees one run or the next, whole; a step that is no
+ * longer in the pipeline is gone with the first run without it.
+ *
+ * What goes on right now is a collector, which reads the service's own state: there is nothing to take back.
+ */
+#include "pipelined.h"
+
+#include <cprom/http.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static cprom_registry *registry;
+static cprom_http_server *server;
+static cprom_gauge_vec *step_duration, *step_success, *last_number, *last_timestamp;
+static cprom_info_vec *info;
+static cprom_counter_vec *runs;
+static cprom_histogram_vec *run_duration;
+
+static void log_line(void *ctx, const char *line)
+{
+    (void)ctx;
+    say("cprom: %s", line);
+}
+
+/*-- Runs --*/
+
+void metrics_pipeline_added(const char *pipeline)
+{
+    /* A counter that begins with 0 has a rate from its first run on. */
+    for (size_t i = 0; i < CANCELED; i++) cprom_counter_vec_add(runs, CPROM_STRS(pipeline, outcome_names[i]), 0);
+}
+
+void metrics_pipeline_removed(const char *pipeline)
+{
+    cprom_registry_delete_matching(registry, CPROM_LABELS({"pipeline", pipeline}), NULL);
+}
+
+cprom_update *metrics_run_begin(const char *pipeline)
+{
+    cprom_update *run;
+    cprom_status status = cprom_update_new(registry, &run);
+    if (status != CPROM_OK) say("%s: no metrics of this run: %s", pipeline, cprom_status_string(status));
+    return run; /* NULL does no harm below */
+}
+
+void metrics_run_step(cprom_update *run, const char *pipeline, const char *step, double seconds, bool success)
+{
+    cprom_update_gauge_vec_set(run, step_duration, CPROM_STRS(pipeline, step), seconds);
+    cprom_update_gauge_vec_set(run, step_success, CPROM_STRS(pipeline, step), success);
+}
+
+void metrics_run_end(cprom_update *run, const char *pipeline, unsigned number, enum outcome outcome, double seconds,
+                     const char *branch, const char *commit)
+{
+    if (!run) return;
+    if (outcome == CANCELED) {
+        cprom_update_free(run); /* it never happened */
+        return;
+    }
+    /* What is not staged of these goes. The counters are of all runs, and only go on. */
+    cprom_update_gauge_vec_replace(run, step_duration, CPROM_LABELS({"pipeline", pipeline}));
+    cprom_update_gauge_vec_replace(run, step_success, CPROM_LABELS({"pipeline", pipeline}));
+    cprom_update_info_vec_replace(run, info, CPROM_LABELS({"pipeline", pipeline}));
+
+    cprom_update_info_vec_set(run, info, CPROM_STRS(pipeline, branch, commit));
+    cprom_update_gauge_vec_set(run, last_number, CPROM_STRS(pipeline), number);
+    cprom_update_gauge_vec_set(run, last_timestamp, CPROM_STRS(pipeline), (double)time(NULL));
+    cprom_update_counter_vec_add(run, runs, CPROM_STRS(pipeline, outcome_names[outcome]), 1);
+    cprom_update_histogram_vec_observe(run, run_duration, CPROM_STRS(pipeline), seconds);
+
+    cprom_result result;
+    cprom_status status = cprom_update_commit(run, &result);
+    if (status == CPROM_ESTALE) {
+        say("%s: run %u: the pipeline is gone, and so is what the run measured", pipeline, number);
+    } else if (status != CPROM_OK) {
+        say("%s: run %u: its metrics are lost: %s", pipeline, number, cprom_status_string(status));
+    } else if (result.refused) {
+        say("%s: run %u: %zu metrics were refused; is $CI_INFO UTF-8?", pipeline, number, result.refused);
+    }
+    cprom_update_free(run);
+}
+
+/*-- Now --*/
+
+#define GAUGE(...) {.size = sizeof(cprom_desc), .type = CPROM_GAUGE, __VA_ARGS__}
+
+enum { RUNNING, QUEUED, BUSY, STEP };
+static const cprom_desc descs[] = {
+    [RUNNING] = GAUGE(.name = "ci_runs_running", .help = "Runs that go on."),
+    [QUEUED] = GAUGE(.name = "ci_runs_queued", .help = "Pipelines that wait for a worker."),
+    [BUSY] = GAUGE(.name = "ci_worker_busy", .help = "Whether the worker has a run.", .labels = {"worker"}),
+    [STEP] = GAUGE(.name = "ci_step_running_seconds", .help = "For how long the step that runs now has done so.",
+                   .unit = "seconds", .labels = {"pipeline", "step"}),
+};
+
+static cprom_status collect(void *ctx, cprom_scrape *out)
+{
+    struct service *service = ctx;
+    size_t running = 0, queued = 0;
+    int64_t time = now();
+    pthread_mutex_lock(&service->lock);
+    for (size_t i = 0; i < service->n_workers; i++) {
+        const struct worker *worker = &service->workers[i];
+        char number[24];
+        snprintf(number, sizeof number, "%zu", i + 1);
+        cprom_emit(out, &descs[BUSY], CPROM_STRS(number), worker->pipeline != NULL);
+        if (!worker->pipeline) continue;
+        running++;
+        if (!worker->step || worker->pipeline->removed) continue;
+        cprom_emit(out, &descs[STEP], CPROM_STRS(worker->pipeline->name, worker->step),
+                   (double)(time - worker->started) / (double)SECOND);
+    }
+    for (const struct pipeline *pipeline = service->pipelines; pipeline; pipeline = pipeline->next) {
+        if (pipeline->ticket) queued++;
+    }
+    pthread_mutex_unlock(&service->lock);
+    cprom_emit(out, &descs[RUNNING], CPROM_NO_STRS, (double)running);
+    return cprom_emit(out, &descs[QUEUED], CPROM_NO_STRS, (double)queued);
+}
+
+/*-- Beginning and end --*/
+
+/* All vectors have an owner: replacing and deleting cost what the pipeline has, however many pipelines there are. */
+#define OPTS(...) CPROM_OPTS(cprom_opts, .owner = "pipeline", __VA_ARGS__)
+
+/* What is refused stays NULL, and the log says why. */
+static bool register_all(struct service *service)
+{
+    static const double bounds[] = {.1, .5, 1, 5, 15, 60, 300, 900, 3600};
+    cprom_gauge_vec_new(registry, OPTS(.name = "ci_pipeline_step_duration_seconds", .unit = "seconds",
+                                       .help = "Wall time of the step in the latest run.", .labels = {"pipeline", "step"}),
+                        &step_duration);
+    cprom_gauge_vec_new(registry, OPTS(.name = "ci_pipeline_step_success", .labels = {"pipeline", "step"},
+                                       .help = "Whether the step succeeded in the latest run."), &step_success);
+    cprom_gauge_vec_new(registry, OPTS(.name = "ci_pipeline_last_run_number", .labels = {"pipeline"},
+                                       .help = "Number of the latest run, counted from the start of the service."),
+                        &last_number);
+    cprom_gauge_vec_new(registry, OPTS(.name = "ci_pipeline_last_run_timestamp_seconds", .unit = "seconds",
+                                       .help = "When the latest run ended.", .labels = {"pipeline"}), &last_timestamp);
+    cprom_info_vec_new(registry, OPTS(.name = "ci_pipeline_info", .help = "What the latest run was about.",
+                                      .labels = {"pipeline", "branch", "commit"}), &info);
+    cprom_counter_vec_new(registry, OPTS(.name = "ci_pipeline_runs_total", .help = "Runs that ended.",
+                                         .labels = {"pipeline", "status"}), &runs);
+    cprom_histogram_vec_new(registry, OPTS(.name = "ci_pipeline_run_duration_seconds", .unit = "seconds",
+                                           .help = "Wall time of the runs.", .labels = {"pipeline"}, .bounds = bounds,
+                                           .n_bounds = sizeof bounds / sizeof *bounds), &run_duration);
+    const cprom_collector_opts *opts = CPROM_OPTS(cprom_collector_opts, .name = "service", .collect = collect,
+                                                  .ctx = service, .descs = descs,
+                                                  .n_descs = sizeof descs / sizeof *descs);
+    return step_duration && step_success && last_number && last_timestamp && info && runs && run_duration &&
+           cprom_collector_new(registry, opts) == CPROM_OK && cprom_process_collector_new(registry) == CPROM_OK;
+}
+
+const char *metrics_start(struct service *service, const char *listen)
+{
+    cprom_registry_new(CPROM_OPTS(cprom_registry_opts, .log = log_line), &registry);
+    if (!register_all(service)) {
+        say("pipelined: the metrics cannot be registered");
+        return NULL;
+    }
+    cprom_status status =
+        cprom_http_server_start(registry, CPROM_OPTS(cprom_http_server_opts, .address = listen), &server);
+    if (status == CPROM_OK) return cprom_http_server_address(server);
+    say("pipelined: cannot listen on %s: %s", listen, status == CPROM_ESYS ? strerror(errno) : cprom_status_string(status));
+    return NULL;
+}
+
+void metrics_stop(void)
+{
+    if (server) cprom_http_server_stop(server);
+    cprom_registry_free(registry);
+}

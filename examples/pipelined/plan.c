@@ -1,0 +1,124 @@
+/*
+ * Pipeline files. One thing per line:
+ *
+ *      # a comment
+ *      every 30s                   starts a run that often, and not only when the file changes
+ *      timeout 60s                 what a step may take; 10m if nothing is said
+ *      step NAME: shell command    at least one; they run in this order, until one fails
+ *
+ * Durations are whole numbers of ms, s, m or h.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include "pipelined.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TIMEOUT_DEFAULT (600 * SECOND)
+
+bool is_name(const char *text, size_t n)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    return n > 0 && n < 200 && text[0] != '.' && strspn(text, allowed) >= n;
+}
+
+/* Nanoseconds; 0: not a duration. */
+static int64_t parse_duration(const char *text)
+{
+    static const struct {
+        const char *name;
+        int64_t factor;
+    } units[] = {{"ms", SECOND / 1000}, {"s", SECOND}, {"m", 60 * SECOND}, {"h", 3600 * SECOND}};
+    char *end;
+    if (*text < '0' || *text > '9') return 0;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (strcmp(end, units[i].name) != 0) continue;
+        return errno || number > INT64_MAX / 2 / units[i].factor ? 0 : number * units[i].factor;
+    }
+    return 0;
+}
+
+/* What is wrong with the step; NULL: nothing. `text` is what follows the word "step". */
+static const char *add_step(struct plan *plan, const char *text)
+{
+    const char *colon = strchr(text, ':');
+    if (!colon) return "a step is 'step NAME: shell command'";
+    size_t n = (size_t)(colon - text);
+    const char *command = colon + 1 + strspn(colon + 1, " \t");
+    if (!is_name(text, n)) return "a step's name is letters, digits, and . _ - behind the first";
+    if (!*command) return "a step without a command";
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        if (strlen(plan->steps[i].name) == n && strncmp(plan->steps[i].name, text, n) == 0)
+            return "a second step of this name";
+    }
+    struct step *steps = realloc(plan->steps, (plan->n_steps + 1) * sizeof *steps);
+    if (!steps) return "no memory";
+    plan->steps = steps;
+    struct step step = {.name = strndup(text, n), .command = strdup(command)};
+    steps[plan->n_steps++] = step;
+    return step.name && step.command ? NULL : "no memory";
+}
+
+/* Takes in one line, without the blanks around it. What is wrong with it; NULL: nothing. */
+static const char *add_line(struct plan *plan, const char *line)
+{
+    if (!*line || *line == '#') return NULL;
+    size_t n = strcspn(line, " \t");
+    const char *rest = line + n + strspn(line + n, " \t");
+    if (n == 4 && strncmp(line, "step", n) == 0) return add_step(plan, rest);
+    int64_t *duration = NULL;
+    if (n == 5 && strncmp(line, "every", n) == 0) duration = &plan->every;
+    if (n == 7 && strncmp(line, "timeout", n) == 0) duration = &plan->timeout;
+    if (!duration) return "neither step, every, timeout nor a comment";
+    if (*duration) return "said twice";
+    *duration = parse_duration(rest);
+    return *duration ? NULL : "a duration is a whole number above 0 and ms, s, m or h, as in 30s";
+}
+
+struct plan *plan_read(const char *path)
+{
+    struct plan *plan = calloc(1, sizeof *plan);
+    FILE *file = plan ? fopen(path, "re") : NULL;
+    if (!file) {
+        say("%s: %s", path, strerror(errno));
+        free(plan);
+        return NULL;
+    }
+    const char *wrong = NULL;
+    char *line = NULL;
+    size_t cap = 0, number = 0;
+    ssize_t n;
+    while (!wrong && (n = getline(&line, &cap, file)) >= 0) {
+        number++;
+        wrong = strlen(line) != (size_t)n ? "a byte 0" : NULL;
+        while (n > 0 && strchr(" \t\r\n", line[n - 1])) line[--n] = '\0';
+        if (!wrong) wrong = add_line(plan, line + strspn(line, " \t"));
+    }
+    if (!wrong && ferror(file)) wrong = "cannot be read";
+    if (!wrong && plan->n_steps == 0) wrong = "no step";
+    free(line);
+    fclose(file);
+    if (wrong) {
+        say("%s:%zu: %s", path, number, wrong);
+        plan_free(plan);
+        return NULL;
+    }
+    if (!plan->timeout) plan->timeout = TIMEOUT_DEFAULT;
+    return plan;
+}
+
+void plan_free(struct plan *plan)
+{
+    if (!plan) return;
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        free(plan->steps[i].name);
+        free(plan->steps[i].command);
+    }
+    free(plan->steps);
+    free(plan);
+}
