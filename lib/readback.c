@@ -52,9 +52,11 @@ static bool same_pairs(const char *pairs, size_t len, cprom_labels labels, size_
 {
     for (const char *p = pairs, *end = pairs + len; p < end; p += p < end) { /* over the comma */
         const char *name = p;
-        p = (const char *)memchr(p, '=', (size_t)(end - p)) + 2;
+        p = memchr(p, '=', (size_t)(end - p));
+        const char *value = value_of(labels, name, (size_t)(p - name));
+        p += strlen("=\"");
         *n += *p != '"';
-        if (!same_value(&p, value_of(labels, name, strcspn(name, "=")))) return false;
+        if (!same_value(&p, value)) return false;
     }
     return true;
 }
