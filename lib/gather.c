@@ -85,11 +85,9 @@ static void release_rows(const struct cprom__group *group)
     }
 }
 
-/* Whether the page shows the series. What is over is put aside, where there is room. */
-static bool is_shown(struct part *part, const struct cprom_series *series, int64_t now)
+/* Whether the page shows the series, whose life was just read. What is over is put aside, where there is room. */
+static inline bool is_shown(struct part *part, const struct cprom_series *series, uint64_t life, int64_t now)
 {
-    /* acquire: pairs with the release in cprom__vec_kill(); see the second look at `gone` in copy_all(). */
-    uint64_t life = atomic_load_explicit(&series->life, memory_order_acquire);
     if (CPROM__LIKELY(!part->timed)) return !(life & (CPROM__LIFE_DEAD | CPROM__LIFE_HIDDEN));
     bool over, shown = cprom__series_shown(series, now, &over);
     /* A lingering series that is over has no row, so that there is room for one that is over as well. */
@@ -102,9 +100,10 @@ static void copy_sorted(struct part *part, uint64_t death, int64_t now)
 {
     struct cprom_vec *vec = part->vec;
     struct cprom__reclaimer *reclaimer = &vec->registry->reclaimer;
-    struct cprom__slab *slab = reclaimer->slab;
+    const struct cprom__slab_dir *dir = cprom__slab_dir(reclaimer->slab); /* what is in the order is older than this */
     struct cprom__order *order = &vec->order;
     struct cprom__chain dead = {0, 0, 0};
+    struct cprom__row *rows = part->group.rows;
     size_t words_each = words_of(vec), n_rows = 0;
     bool sparse = false;
     for (size_t c = 0; c < order->n_sorted; c++) {
@@ -112,17 +111,25 @@ static void copy_sorted(struct part *part, uint64_t death, int64_t now)
         struct cprom__order_chunk *next = c + 1 < order->n_sorted ? order->sorted[c + 1] : NULL;
         uint32_t n = chunk->n, kept = 0;
         for (uint32_t i = 0; i < n; i++) {
-            if (i + AHEAD < n) CPROM__PREFETCH(cprom__slab_at(slab, chunk->refs[i + AHEAD]));
-            else if (next && i + AHEAD - n < next->n) CPROM__PREFETCH(cprom__slab_at(slab, next->refs[i + AHEAD - n]));
+            if (i + AHEAD < n) CPROM__PREFETCH(cprom__slab_in(dir, chunk->refs[i + AHEAD]));
+            else if (next && i + AHEAD - n < next->n) CPROM__PREFETCH(cprom__slab_in(dir, next->refs[i + AHEAD - n]));
             uint32_t ref = chunk->refs[i];
-            struct cprom_series *series = cprom__slab_at(slab, ref);
-            if (CPROM__UNLIKELY(cprom__series_unlinked(series))) {
+            struct cprom_series *series = cprom__slab_in(dir, ref);
+            /* acquire: pairs with the release in cprom__vec_kill(); see the second look at `gone` in copy_all(). */
+            uint64_t life = atomic_load_explicit(&series->life, memory_order_acquire);
+            if (CPROM__UNLIKELY(life & CPROM__LIFE_UNLINKED)) {
                 cprom__chain_add(reclaimer, &dead, ref, death);
                 continue;
             }
             chunk->refs[kept++] = ref;
-            if (CPROM__UNLIKELY(!is_shown(part, series, now))) continue;
-            copy_row(&part->group.rows[n_rows++], series, part->words);
+            if (CPROM__UNLIKELY(!is_shown(part, series, life, now))) continue;
+            struct cprom__row *row = &rows[n_rows++];
+            if (CPROM__LIKELY(!words_each && !series->striped)) { /* the row's word is the series', whatever it means */
+                row->series = series;
+                row->states = atomic_load_explicit(&series->value, memory_order_relaxed);
+                continue;
+            }
+            copy_row(row, series, part->words);
             part->words += words_each;
         }
         order->n_sorted_series -= n - kept;
@@ -345,7 +352,7 @@ static void snapshot_begin(struct cprom__snapshot *snapshot, struct cprom_regist
 {
     memset(snapshot, 0, sizeof *snapshot);
     snapshot->registry = registry;
-    cprom__arena_init(&snapshot->memory, &registry->allocator, 2048);
+    cprom__arena_init(&snapshot->memory, &registry->allocator, 4096);
 }
 
 /* The registry alone. */

@@ -46,11 +46,21 @@ void cprom__slab_destroy(struct cprom__slab *slab);
 void *cprom__slab_alloc(struct cprom__slab *slab, size_t size, uint32_t *ref);
 void cprom__slab_free(struct cprom__slab *slab, uint32_t ref);
 
-static inline void *cprom__slab_at(struct cprom__slab *slab, uint32_t ref)
+/* Any directory that was read when the slot was there already knows the slot. */
+static inline const struct cprom__slab_dir *cprom__slab_dir(const struct cprom__slab *slab)
 {
-    struct cprom__slab_dir *dir = atomic_load_explicit(&slab->dir, memory_order_acquire);
+    return atomic_load_explicit(&slab->dir, memory_order_acquire);
+}
+
+static inline void *cprom__slab_in(const struct cprom__slab_dir *dir, uint32_t ref)
+{
     char *chunk = atomic_load_explicit(&dir->chunks[ref >> CPROM__SLAB_UNIT_BITS], memory_order_acquire);
     return chunk + (size_t)(ref & ((1u << CPROM__SLAB_UNIT_BITS) - 1)) * CPROM__SLAB_UNIT;
+}
+
+static inline void *cprom__slab_at(const struct cprom__slab *slab, uint32_t ref)
+{
+    return cprom__slab_in(cprom__slab_dir(slab), ref);
 }
 
 #endif
