@@ -5,7 +5,8 @@
 
 #include "number.h"
 
-#define AHEAD 12u /* rows before its turn that a text is fetched into the cache */
+#define AHEAD 12       /* rows before its turn that a text is fetched into the cache */
+#define NAME_COPIED 48 /* bytes of a name that are copied for each row, if it has no more */
 
 void cprom__put(struct cprom__sink *sink, const char *bytes, size_t len)
 {
@@ -192,29 +193,38 @@ static size_t put_unit(struct cprom__sink *sink, const struct cprom__page_form *
 static char *put_plain_rows(const struct cprom__format *format, const struct cprom__group *group,
                             struct cprom__cursor *cursor, char *out, const char *end)
 {
-    const struct cprom__desc *desc = group->desc;
-    size_t name_len = desc->name_len;
-    for (; cursor->row <= group->n_rows; cursor->row++) {
-        const struct cprom__row *row = &group->rows[cursor->row - 1];
-        if (cursor->row + AHEAD < group->n_rows) {
-            const char *text = group->rows[cursor->row - 1 + AHEAD].series->text;
+    const struct cprom__row *row = &group->rows[cursor->row - 1], *behind = &group->rows[group->n_rows];
+    size_t (*number)(char *, double) = format->number;
+    const char *name = group->desc->name;
+    size_t name_len = group->desc->name_len;
+    /* A copy of a fixed size needs no call; what is too much of it is written over. */
+    char start[NAME_COPIED] = {0};
+    bool is_short = name_len <= sizeof start;
+    size_t room = (is_short ? sizeof start : name_len) + CPROM__NUMBER_MAX + 4;
+    if (is_short) memcpy(start, name, name_len);
+    for (; row < behind; row++) {
+        if (behind - row > AHEAD) {
+            const char *text = row[AHEAD].series->text;
             CPROM__PREFETCH(text - 16);
             CPROM__PREFETCH(text + 48);
         }
-        size_t len = row->series->len;
-        if ((size_t)(end - out) < name_len + len + CPROM__NUMBER_MAX + 4) break;
-        memcpy(out, desc->name, name_len);
+        const struct cprom_series *series = row->series;
+        size_t len = series->len;
+        if ((size_t)(end - out) < room + len) break;
+        if (is_short) memcpy(out, start, sizeof start);
+        else memcpy(out, name, name_len);
         out += name_len;
         if (len) {
-            *out++ = '{';
-            memcpy(out, row->series->text, len);
-            out += len;
-            *out++ = '}';
+            *out = '{';
+            memcpy(out + 1, series->text, len);
+            out += len + 2;
+            out[-1] = '}';
         }
         *out++ = ' ';
-        out += format->number(out, row->value);
+        out += number(out, row->value);
         *out++ = '\n';
     }
+    cursor->row = (size_t)(row - group->rows) + 1;
     return out;
 }
 
