@@ -14,8 +14,9 @@ enum cprom__http_found cprom__http_scan(struct cprom__http_scan *scan, const cha
         if (scan->cr != (c == '\n') || c == '\0') return CPROM__HTTP_BAD;
         scan->cr = c == '\r';
         if (c != '\n') {
-            while (!scan->cr && scan->done < end && (unsigned char)bytes[scan->done] > '\r') scan->done++;
-            i = scan->done - 1;
+            if (scan->cr) continue;
+            while (i + 1 < end && (unsigned char)bytes[i + 1] > '\r') i++;
+            scan->done = i + 1;
             continue;
         }
         bool empty = i - scan->line == 1;
@@ -34,27 +35,53 @@ struct span {
     size_t len;
 };
 
+/* What a byte may stand in. */
+enum {
+    IN_TOKEN = 1, /* letters, digits, !#$%&'*+-.^_`|~ */
+    IN_HOST = 2,  /* letters, digits, -._~!$&'()*+,;=%:[] */
+    IN_VALUE = 4, /* visible, blank, tab, 128 and more */
+    IN_TARGET = 8 /* visible */
+};
+
+/* clang-format off */
+static const unsigned char places[256] = {
+     0,  0,  0,  0,  0,  0,  0,  0,  0,  4,  0,  0,  0,  0,  0,  0,
+     0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
+     4, 15, 12, 13, 15, 15, 15, 15, 14, 14, 15, 15, 14, 15, 15, 12,
+    15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 14, 14, 12, 14, 12, 12,
+    12, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15,
+    15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 14, 12, 14, 13, 15,
+    13, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15,
+    15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 12, 13, 12, 15,  0,
+     4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,
+     4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,
+     4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,
+     4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,
+     4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,
+     4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,
+     4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,
+     4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4
+};
+/* clang-format on */
+
+static bool all_are(struct span span, unsigned place)
+{
+    unsigned all = place;
+    for (size_t i = 0; i < span.len; i++) all &= places[(unsigned char)span.at[i]];
+    return all != 0;
+}
+
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
-
-static bool is_letter(char c) { return lower(c) >= 'a' && lower(c) <= 'z'; }
-
-static bool is_token_byte(char c) { return is_letter(c) || is_digit(c) || (c && strchr("!#$%&'*+-.^_`|~", c)); }
-
-static bool is_host_byte(char c) { return is_letter(c) || is_digit(c) || (c && strchr("-._~!$&'()*+,;=%:[]", c)); }
-
-static bool all_are(struct span span, bool (*is)(char))
+static bool all_digits(struct span span)
 {
     for (size_t i = 0; i < span.len; i++) {
-        if (!is(span.at[i])) return false;
+        if (!is_digit(span.at[i])) return false;
     }
     return true;
 }
 
-static bool is_value_byte(char c) { return c == '\t' || ((unsigned char)c >= ' ' && c != 0x7f); }
-
-static bool is_visible(char c) { return c > ' ' && c < 0x7f; }
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
 
 /* `text` is in lower case. */
 static bool is_text(struct span span, const char *text)
@@ -108,7 +135,7 @@ static char *put(char **room, struct span span)
 static int parse_request_line(struct span line, char **room, struct cprom__http_head *head)
 {
     struct span method = cut(&line, ' '), target = cut(&line, ' '), version = line;
-    if (!method.len || !all_are(method, is_token_byte) || !target.len || !all_are(target, is_visible)) return 400;
+    if (!method.len || !all_are(method, IN_TOKEN) || !target.len || !all_are(target, IN_TARGET)) return 400;
     if (version.len != 8 || memcmp(version.at, "HTTP/", 5) != 0 || !is_digit(version.at[5]) || version.at[6] != '.' ||
         !is_digit(version.at[7])) {
         return 400;
@@ -165,7 +192,7 @@ struct framing {
 
 static bool add_length(struct framing *framing, struct span value)
 {
-    if (framing->times[CONTENT_LENGTH] > 1 || !value.len || !all_are(value, is_digit)) return false;
+    if (framing->times[CONTENT_LENGTH] > 1 || !value.len || !all_digits(value)) return false;
     for (size_t i = 0; i < value.len; i++) {
         framing->length = framing->length * 10 + (size_t)(value.at[i] - '0');
         if (framing->length > CPROM__HTTP_SKIP_MAX) {
@@ -182,7 +209,7 @@ static bool add_field(struct framing *framing, enum field field, struct span val
     struct span element;
     if (framing->times[field]++ == 0) framing->first[field] = value;
     switch (field) {
-    case HOST: return framing->times[HOST] == 1 && all_are(value, is_host_byte);
+    case HOST: return framing->times[HOST] == 1 && all_are(value, IN_HOST);
     case CONTENT_LENGTH: return add_length(framing, value);
     case CONNECTION:
         while (next_element(&value, &element)) {
@@ -210,7 +237,7 @@ static bool next_field(struct span *rest, struct span *name, struct span *value,
     *name = cut(&line, ':');
     /* Without a colon `line` is at its end now; a folded line begins with a blank, which no name has. */
     bool colon = name->at + name->len != line.at;
-    *bad = !colon || !name->len || !all_are(*name, is_token_byte) || !all_are(line, is_value_byte);
+    *bad = !colon || !name->len || !all_are(*name, IN_TOKEN) || !all_are(line, IN_VALUE);
     *value = trim(line);
     return !*bad;
 }

@@ -317,6 +317,25 @@ static void test_parse_mutated_requests_equal_the_reference(void **state)
     assert_in_range(refused, MUTATE_REQUESTS / 4, MUTATE_REQUESTS / 10 * 9);
 }
 
+/* `%c` stands where the byte goes. */
+static void test_parse_each_byte_in_each_place_equals_the_reference(void **state)
+{
+    static const char *const places[] = {
+        "G%cT / HTTP/1.1\r\nHost: a\r\n\r\n",        "GET /%c HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a%cb\r\n\r\n",      "GET / HTTP/1.1\r\nHost: a\r\nx%cy: z\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nx: y%cz\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1%c\r\n\r\n"};
+    struct mutate m = {.state = 5};
+    size_t refused = 0;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        for (int c = 0; c < 256; c++) {
+            char bytes[128];
+            int len = snprintf(bytes, sizeof bytes, places[i], c);
+            compare(bytes, (size_t)len, MAX, 0, &m, &refused);
+        }
+    }
+    assert_true(refused > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_parse_connection_says_whether_it_closes),
         cmocka_unit_test(test_scan_empty_lines_before_are_passed_over),
         cmocka_unit_test(test_scan_limit_is_exact),
+        cmocka_unit_test(test_parse_each_byte_in_each_place_equals_the_reference),
         cmocka_unit_test(test_parse_mutated_requests_equal_the_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
