@@ -30,10 +30,10 @@ void cprom__conn_free(const struct cprom__conn_rules *rules, struct cprom__conn 
     cprom__release(&rules->registry->allocator, conn, sizeof *conn + rules->head_max);
 }
 
-static void enter(const struct cprom__conn_rules *rules, struct cprom__conn *conn, enum cprom__conn_state state)
+static void enter(struct cprom__conn *conn, enum cprom__conn_state state, int64_t now)
 {
     conn->state = state;
-    conn->since = conn->progress = cprom__monotonic_now(rules->registry);
+    conn->since = conn->progress = now;
     conn->sent = 0;
     conn->wait = state == CPROM__CONN_WRITING ? CPROM__CONN_TO_WRITE : CPROM__CONN_TO_READ;
 }
@@ -91,7 +91,9 @@ static void take_request(const struct cprom__conn_rules *rules, struct cprom__co
     switch (cprom__http_scan(&conn->scan, conn->in, conn->len, rules->head_max)) {
     case CPROM__HTTP_MORE:
         conn->wait = CPROM__CONN_TO_READ;
-        if (conn->state == CPROM__CONN_IDLE && (conn->len || conn->skip)) enter(rules, conn, CPROM__CONN_READING);
+        if (conn->state == CPROM__CONN_IDLE && (conn->len || conn->skip)) {
+            enter(conn, CPROM__CONN_READING, cprom__monotonic_now(rules->registry));
+        }
         return;
     case CPROM__HTTP_BAD: refuse(rules, conn, NULL, 400); break;
     case CPROM__HTTP_LONG_LINE: refuse(rules, conn, NULL, 414); break;
@@ -106,7 +108,7 @@ static void take_request(const struct cprom__conn_rules *rules, struct cprom__co
     }
     }
     memset(&conn->scan, 0, sizeof conn->scan);
-    if (conn->response) enter(rules, conn, CPROM__CONN_WRITING);
+    if (conn->response) enter(conn, CPROM__CONN_WRITING, cprom__monotonic_now(rules->registry));
 }
 
 /* One recv() into `in`, or into nowhere. false: there is nothing to do now. */
@@ -121,30 +123,30 @@ static bool receive(struct cprom__conn *conn, char *to, size_t room, size_t *n)
 
 /* ---- out ---- */
 
-static void finish(const struct cprom__conn_rules *rules, struct cprom__conn *conn)
+static void finish(struct cprom__conn *conn, int64_t now)
 {
     bool close_it = cprom_http_response_must_close(conn->response);
     cprom_http_response_free(conn->response);
     conn->response = NULL;
     if (!close_it) {
-        enter(rules, conn, conn->len || conn->skip ? CPROM__CONN_READING : CPROM__CONN_IDLE);
+        enter(conn, conn->len || conn->skip ? CPROM__CONN_READING : CPROM__CONN_IDLE, now);
         conn->unread = conn->len > 0;
         return;
     }
     conn->len = conn->skip = 0;
-    enter(rules, conn, CPROM__CONN_LINGERS);
+    enter(conn, CPROM__CONN_LINGERS, now);
     if (shutdown(conn->fd, SHUT_WR) != 0) conn->wait = CPROM__CONN_OVER;
 }
 
-/* Sends what the peer takes. */
-static void send_some(const struct cprom__conn_rules *rules, struct cprom__conn *conn, size_t *turn)
+/* Sends what the peer takes. `now` is when this began: near enough for what comes next, since nothing here waits. */
+static void send_some(const struct cprom__conn_rules *rules, struct cprom__conn *conn, int64_t now, size_t *turn)
 {
     const char *bytes;
     size_t n;
     bool moved = false;
     while (*turn < TURN_BYTES) {
         if (!cprom_http_response_next(conn->response, &bytes, &n)) {
-            finish(rules, conn);
+            finish(conn, now);
             return;
         }
         ssize_t sent = CPROM__SYS(send)(conn->fd, bytes, n, MSG_NOSIGNAL);
@@ -172,17 +174,19 @@ void cprom__conn_run(const struct cprom__conn_rules *rules, struct cprom__conn *
     if (conn->late && !conn->response) {
         refuse(rules, conn, NULL, 408);
         if (!conn->response) return;
-        enter(rules, conn, CPROM__CONN_WRITING);
+        enter(conn, CPROM__CONN_WRITING, cprom__monotonic_now(rules->registry));
     } else if (!conn->response && !conn->unread) {
         if (!receive(conn, conn->in + conn->len, rules->head_max - conn->len, &n)) return;
         conn->len += n;
     }
+    int64_t now = conn->response ? cprom__monotonic_now(rules->registry) : 0;
     for (int i = 0; i < TURN_REQUESTS && turn < TURN_BYTES; i++) {
         if (!conn->response) {
             take_request(rules, conn, room);
             if (!conn->response) return;
+            now = conn->since;
         }
-        send_some(rules, conn, &turn);
+        send_some(rules, conn, now, &turn);
         if (conn->response || conn->wait == CPROM__CONN_OVER || !conn->unread) return;
     }
     /* Others have their turn, and then this one goes on: there is room to write, or else it waits for that first. */

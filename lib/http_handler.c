@@ -173,11 +173,10 @@ static struct cprom_http_response *line(struct cprom_http_handler *handler, cons
     return response;
 }
 
-static bool is_gone(struct cprom_http_handler *handler)
+static bool is_gone(const struct cprom_http_handler *handler)
 {
-    struct cprom__families *families = cprom__registry_families(handler->registry);
-    if (families) cprom__families_unref(families);
-    return !families;
+    /* acquire: pairs with the release in cprom_registry_free(), which comes before anything dies. */
+    return atomic_load_explicit(&handler->registry->gone, memory_order_acquire);
 }
 
 static struct cprom_http_response *gone(struct cprom_http_handler *handler, const cprom_http_request *request)
@@ -288,7 +287,7 @@ static struct cprom_http_response *open_page(struct cprom_http_handler *handler,
 static struct cprom_http_response *scrape(struct cprom_http_handler *handler, const cprom_http_request *request,
                                           const struct wanted *wanted)
 {
-    int64_t began = cprom__monotonic_now(handler->registry);
+    int64_t began = handler->self_metrics ? cprom__monotonic_now(handler->registry) : 0;
     size_t others = atomic_fetch_add_explicit(&handler->self.in_flight, 1, memory_order_relaxed);
     struct cprom_http_response *response;
     if (handler->max_scrapes && others >= handler->max_scrapes) {
@@ -377,7 +376,9 @@ void cprom_http_response_free(cprom_http_response *response)
     if (!response) return;
     struct cprom_http_handler *handler = response->handler;
     if (response->is_scrape) {
-        cprom__http_self_observe(&handler->self, cprom__monotonic_now(handler->registry) - response->began);
+        if (handler->self_metrics) {
+            cprom__http_self_observe(&handler->self, cprom__monotonic_now(handler->registry) - response->began);
+        }
         atomic_fetch_sub_explicit(&handler->self.in_flight, 1, memory_order_relaxed);
     }
     cprom__http_response_destroy(response);

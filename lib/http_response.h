@@ -47,7 +47,7 @@ struct cprom_http_response {
     char *raw;         /* bytes of the page that the coding has not used yet, in a room of their own */
     size_t raw_at, raw_n;
 
-    int64_t began;     /* scrapes: when; monotonic */
+    int64_t began;     /* scrapes of a handler with self-metrics: when; monotonic */
     bool is_scrape;
     char *body;        /* in `buffer`, with room for a head before it and for the end of a chunk behind */
     char buffer[];
