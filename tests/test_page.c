@@ -151,6 +151,32 @@ static void test_page_read_in_pieces_of_changing_size_gives_equal_bytes(void **s
     }
 }
 
+/* Short names are copied with a fixed size; each rest of room that a row may find is met by some piece. */
+static void test_page_read_short_and_long_names_in_pieces_of_every_size_gives_equal_bytes(void **state)
+{
+    ct_fixture *fixture = *state;
+    static const size_t lengths[] = {1, 47, 48, 49, 150};
+    char expected[4096], name[256];
+    size_t len = 0;
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        cprom_gauge_vec *vec;
+        memset(name, 'a', sizeof name);
+        name[0] = (char)('a' + i);
+        name[lengths[i]] = '\0';
+        assert_ok(cprom_gauge_vec_new(fixture->registry, OPTS(.name = name, .help = "H", .labels = {"l"}), &vec));
+        assert_ok(cprom_gauge_vec_set(vec, CPROM_STRS("x"), 0.5));
+        assert_ok(cprom_gauge_vec_set(vec, CPROM_STRS("y"), -123456.78901234567));
+        len += (size_t)snprintf(expected + len, sizeof expected - len,
+                                "# HELP %s H\n# TYPE %s gauge\n%s{l=\"x\"} 0.5\n%s{l=\"y\"} -123456.78901234567\n",
+                                name, name, name, name);
+    }
+    for (size_t piece = 1; piece < 500; piece++) {
+        ct_page page = ct_page_read(fixture->registry, NULL, piece);
+        ct_assert_text_equal(page.text, expected);
+        ct_page_free(&page);
+    }
+}
+
 static void test_page_read_without_room_or_page_gives_0_and_moves_nothing(void **state)
 {
     ct_fixture *fixture = *state;
@@ -550,6 +576,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(page_read_in_pieces_of_every_size_gives_equal_bytes),
         T(page_read_in_pieces_of_changing_size_gives_equal_bytes),
+        T(page_read_short_and_long_names_in_pieces_of_every_size_gives_equal_bytes),
         T(page_read_without_room_or_page_gives_0_and_moves_nothing),
         T(page_open_with_bad_arguments_is_einval),
         T(page_close_before_the_end_gives_all_back),
