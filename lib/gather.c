@@ -365,8 +365,7 @@ static cprom_status hold_one(struct cprom__snapshot *snapshot, struct cprom_regi
     return CPROM_OK;
 }
 
-/* The registry and its descendants, with the families that they have at one moment. */
-static cprom_status hold_tree(struct cprom__snapshot *snapshot, struct cprom_registry *registry)
+cprom_status cprom__snapshot_list(struct cprom__snapshot *snapshot, struct cprom_registry *registry)
 {
     struct cprom__source *source = &snapshot->own;
     snapshot_begin(snapshot, registry);
@@ -467,7 +466,7 @@ cprom_status cprom__snapshot_take(struct cprom__snapshot *snapshot, struct cprom
                                   const struct cprom__self *self)
 {
     if (cprom__thread_callbacks) return CPROM_EBUSY;
-    cprom_status status = hold_tree(snapshot, registry);
+    cprom_status status = cprom__snapshot_list(snapshot, registry);
     if (status) return status;
     struct cprom__stage stage = {.snapshot = snapshot, .filter = filter, .deadline = deadline};
     status = cprom__stage_collect(&stage);

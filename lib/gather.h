@@ -94,6 +94,11 @@ struct cprom__self {
 bool cprom__filter_lets(const struct cprom__filter *filter, const struct cprom__desc *desc);
 
 /*
+ * Lists the registry and its descendants with the families that they have at one moment: the sources. Nothing runs, and
+ * nothing is copied. ENOENT, ENOMEM: nothing is left of it.
+ */
+cprom_status cprom__snapshot_list(struct cprom__snapshot *snapshot, struct cprom_registry *registry);
+/*
  * Takes a snapshot of a whole registry with its descendants. Callbacks of all come first; then each registry is copied
  * under locks of its own. `self` NULL: without the library's own families. ENOMEM: nothing is left of it. EBUSY; ENOENT.
  */

@@ -186,15 +186,17 @@ static struct cprom_http_response *gone(struct cprom_http_handler *handler, cons
 
 static struct cprom_http_response *index_page(struct cprom_http_handler *handler, const cprom_http_request *request)
 {
-    struct cprom__http_index index = {cprom__registry_families(handler->registry), handler->program, handler->path};
-    if (!index.families) return gone(handler, request);
-    size_t room = cprom__http_index(&index, NULL);
-    struct cprom_http_response *response = cprom__http_response_new(handler->registry, request, 200, room, false);
+    struct cprom__http_index index = {.program = handler->program, .path = handler->path};
+    cprom_status status = cprom__http_index_open(&index, handler->registry);
+    if (status == CPROM_ENOENT) return gone(handler, request);
+    if (status) return line(handler, request, 503, "out of memory", "");
+    size_t len = cprom__http_index(&index, NULL);
+    struct cprom_http_response *response = cprom__http_response_new(handler->registry, request, 200, len, false);
     if (response) {
         cprom__http_response_add(response, "Content-Type", "text/html; charset=utf-8");
         cprom__http_response_whole(response, cprom__http_index(&index, response->body));
     }
-    cprom__families_unref(index.families);
+    cprom__http_index_close(&index);
     return response;
 }
 

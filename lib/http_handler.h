@@ -19,16 +19,19 @@ cprom_status cprom__http_refuse(cprom_http_handler *handler, const cprom_http_re
 
 /* ---- http_index.c ---- */
 
+/* What it shows: the families of a registry and its descendants, each once. */
 struct cprom__http_index {
-    struct cprom__families *families;
     const char *program, *path;
+    struct cprom__snapshot tree; /* lists only */
+    struct cprom__http_row *rows;
+    size_t n;
 };
 
-/*
- * The page for people. With `out` NULL, how many bytes it may have at the most; otherwise writes it and returns how
- * many it has.
- */
+/* Lists the families of now. ENOENT: the registry was freed; ENOMEM. */
+cprom_status cprom__http_index_open(struct cprom__http_index *index, struct cprom_registry *registry);
+/* With `out` NULL, how many bytes the page has; otherwise also writes it. */
 size_t cprom__http_index(const struct cprom__http_index *index, char *out);
+void cprom__http_index_close(struct cprom__http_index *index);
 
 /* ---- http_self.c: what a handler knows of itself. Relaxed: single numbers, read while others write. ---- */
 

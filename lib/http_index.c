@@ -1,9 +1,7 @@
 #include <string.h>
 
-#include "collector.h"
 #include "http_handler.h"
 #include "number.h"
-#include "vec.h"
 
 /* The page for people. Names of families need no escapes, since they are letters, digits, _ and :. */
 
@@ -50,13 +48,10 @@ static void put_escaped(struct sink *sink, const char *text)
     }
 }
 
-/* Numbers may be longer when they are written than when the length was asked for. */
 static void put_number(struct sink *sink, size_t number)
 {
     char text[CPROM__NUMBER_MAX];
-    size_t len = cprom__number_uint(text, number);
-    if (sink->out) put_bytes(sink, text, len);
-    else sink->len += CPROM__NUMBER_MAX;
+    put_bytes(sink, text, cprom__number_uint(text, number));
 }
 
 static const char *type_name(cprom_type type)
@@ -72,9 +67,79 @@ static const char *type_name(cprom_type type)
     }
 }
 
-static void put_family(struct sink *sink, const struct cprom__http_index *index, const struct cprom__family *family)
+/* ---- what is listed ---- */
+
+/* One family, of however many registries. */
+struct cprom__http_row {
+    const struct cprom__desc *desc;
+    size_t series;
+    bool counted; /* a collector's series are known only when it runs */
+};
+
+/* What is left of one registry's list. */
+struct rest {
+    const struct cprom__family *next;
+    size_t n;
+};
+
+/* Restores the heap, whose first is the one with the least name, after `at` changed. */
+static void sink_down(struct rest *heap, size_t n, size_t at)
 {
-    const struct cprom__desc *desc = family->desc;
+    for (size_t child; (child = 2 * at + 1) < n; at = child) {
+        if (child + 1 < n && strcmp(heap[child + 1].next->desc->name, heap[child].next->desc->name) < 0) child++;
+        if (strcmp(heap[at].next->desc->name, heap[child].next->desc->name) <= 0) return;
+        struct rest moved = heap[at];
+        heap[at] = heap[child];
+        heap[child] = moved;
+    }
+}
+
+static void add_row(struct cprom__http_index *index, const struct cprom__family *family)
+{
+    struct cprom__http_row *row = index->n ? &index->rows[index->n - 1] : NULL;
+    if (!row || strcmp(row->desc->name, family->desc->name) != 0) {
+        row = &index->rows[index->n++];
+        *row = (struct cprom__http_row){.desc = family->desc, .counted = true};
+    }
+    if (family->vec) row->series += atomic_load_explicit(&family->vec->live, memory_order_relaxed);
+    else row->counted = false;
+}
+
+cprom_status cprom__http_index_open(struct cprom__http_index *index, struct cprom_registry *registry)
+{
+    cprom_status status = cprom__snapshot_list(&index->tree, registry);
+    if (status) return status;
+    size_t n_families = 0, n_sources = 0, n = 0;
+    for (const struct cprom__source *source = &index->tree.own; source; source = source->next) {
+        n_families += source->families->n;
+        n_sources++;
+    }
+    struct rest *heap = cprom__arena_alloc(&index->tree.memory, n_sources * sizeof *heap);
+    index->rows = cprom__arena_alloc(&index->tree.memory, n_families * sizeof *index->rows);
+    index->n = 0;
+    if (!heap || !index->rows) {
+        cprom__snapshot_free(&index->tree);
+        return CPROM_ENOMEM;
+    }
+    for (const struct cprom__source *source = &index->tree.own; source; source = source->next) {
+        if (source->families->n) heap[n++] = (struct rest){source->families->v, source->families->n};
+    }
+    for (size_t i = n / 2; i--;) sink_down(heap, n, i);
+    while (n) {
+        add_row(index, heap->next++);
+        if (!--heap->n) *heap = heap[--n];
+        sink_down(heap, n, 0);
+    }
+    return CPROM_OK;
+}
+
+void cprom__http_index_close(struct cprom__http_index *index) { cprom__snapshot_free(&index->tree); }
+
+/* ---- the page ---- */
+
+static void put_row(struct sink *sink, const struct cprom__http_index *index, const struct cprom__http_row *row)
+{
+    const struct cprom__desc *desc = row->desc;
     put(sink, "<tr><td><a href=\"");
     put_escaped(sink, index->path);
     put(sink, "?name%5B%5D=");
@@ -84,24 +149,41 @@ static void put_family(struct sink *sink, const struct cprom__http_index *index,
     put(sink, "</a></td><td>");
     put(sink, type_name(desc->type));
     put(sink, "</td><td>");
-    /* What a collector has is known when it runs. */
-    if (family->vec) put_number(sink, atomic_load_explicit(&family->vec->live, memory_order_relaxed));
+    if (row->counted) put_number(sink, row->series);
     put(sink, "</td><td>");
     if (desc->help) put_escaped(sink, desc->help);
     put(sink, "</td></tr>\n");
 }
 
+/* Whether a collector before this one has its name and is named already. */
+static bool was_named(const struct cprom__source *first, const struct cprom__collector *collector)
+{
+    for (const struct cprom__source *source = first; source; source = source->next) {
+        for (size_t i = 0; i < source->families->n_collectors; i++) {
+            const struct cprom__collector *other = source->families->collectors[i];
+            size_t n;
+            if (other == collector) return false;
+            cprom__collector_families(other, &n);
+            if (!n && strcmp(cprom__collector_name(other), cprom__collector_name(collector)) == 0) return true;
+        }
+    }
+    return false;
+}
+
 /* Those that say what they have only when they run. */
-static void put_unchecked(struct sink *sink, const struct cprom__families *families)
+static void put_unchecked(struct sink *sink, const struct cprom__source *first)
 {
     bool any = false;
-    for (size_t i = 0; i < families->n_collectors; i++) {
-        size_t n;
-        cprom__collector_families(families->collectors[i], &n);
-        if (n) continue;
-        put(sink, any ? ", " : "<p>Also what these collectors emit: ");
-        put_escaped(sink, cprom__collector_name(families->collectors[i]));
-        any = true;
+    for (const struct cprom__source *source = first; source; source = source->next) {
+        for (size_t i = 0; i < source->families->n_collectors; i++) {
+            const struct cprom__collector *collector = source->families->collectors[i];
+            size_t n;
+            cprom__collector_families(collector, &n);
+            if (n || was_named(first, collector)) continue;
+            put(sink, any ? ", " : "<p>Also what these collectors emit: ");
+            put_escaped(sink, cprom__collector_name(collector));
+            any = true;
+        }
     }
     if (any) put(sink, "</p>\n");
 }
@@ -120,9 +202,9 @@ size_t cprom__http_index(const struct cprom__http_index *index, char *out)
     put_escaped(&sink, index->path);
     put(&sink, "\">Metrics</a></p>\n<table>\n"
                "<thead><tr><th>Family</th><th>Type</th><th>Series</th><th>Help</th></tr></thead>\n<tbody>\n");
-    for (size_t i = 0; i < index->families->n; i++) put_family(&sink, index, &index->families->v[i]);
+    for (size_t i = 0; i < index->n; i++) put_row(&sink, index, &index->rows[i]);
     put(&sink, "</tbody>\n</table>\n");
-    put_unchecked(&sink, index->families);
+    put_unchecked(&sink, &index->tree.own);
     put(&sink, "</body>\n</html>\n");
     return sink.len;
 }

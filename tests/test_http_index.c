@@ -179,6 +179,91 @@ static void test_index_of_many_families_is_whole(void **state)
     cprom_http_handler_free(handler);
 }
 
+/* ---- registries with parents ---- */
+
+static double three(void *ctx) { return 3; }
+
+static void assert_table(ct_fixture *f, const char *table, const char *also)
+{
+    cprom_http_handler *handler = hr_handler(f->registry, NULL);
+    hr_response r = hr_get(handler, "/");
+    char *text = html_text(r.body), whole[4096];
+    snprintf(whole, sizeof whole, "[tbody]\n%s[/tbody]\n[/table]\n%s[/body]", table, also);
+    if (!strstr(text, whole)) print_error("%s\nlacks\n%s\n", text, whole);
+    assert_non_null(strstr(text, whole));
+    hr_free(&r);
+    free(text);
+    cprom_http_handler_free(handler);
+}
+
+static void test_index_lists_what_descendants_have_each_family_once(void **state)
+{
+    ct_fixture *f = *state, *left = ct_fixture_child(f->registry, CPROM_LABELS({"at", "l"})),
+               *right = ct_fixture_child(f->registry, CPROM_LABELS({"at", "r"})),
+               *low = ct_fixture_child(right->registry, CPROM_LABELS({"at", "low"})), *all[] = {f, left, right, low};
+    cprom_gauge *gauge;
+    cprom_gauge_vec *vec;
+    for (int i = 0; i < 4; i++) {
+        assert_ok(cprom_gauge_vec_new(all[i]->registry, OPTS(.name = "both", .help = "B.", .labels = {"l"}), &vec));
+        for (int k = 0; k <= i; k++) assert_ok(cprom_gauge_vec_set(vec, CPROM_STRS(k ? "x" : "y"), 1));
+        assert_ok(cprom_collector_new(all[i]->registry,
+                                      CPROM_OPTS(cprom_collector_opts, .name = i % 2 ? "odd" : "even", .collect = collect_nothing)));
+    }
+    assert_ok(cprom_gauge_new(low->registry, OPTS(.name = "a", .help = "A."), &gauge));
+    assert_ok(cprom_gauge_new(left->registry, OPTS(.name = "z", .help = "Z."), &gauge));
+    /* How many series a family has that a collector has in another registry is not known. */
+    assert_ok(cprom_gauge_new(left->registry, OPTS(.name = "f", .help = "F."), &gauge));
+    assert_ok(cprom_gauge_func_new(right->registry, OPTS(.name = "f", .help = "F."), three, NULL));
+#define ROW(name, series, help) "[tr][td][a]" name "[/a][/td][td]gauge[/td][td]" series "[/td][td]" help "[/td][/tr]\n"
+#define ALSO(names) "[p]Also what these collectors emit: " names "[/p]\n"
+    assert_table(f, ROW("a", "1", "A.") ROW("both", "7", "B.") ROW("f", "", "F.") ROW("z", "1", "Z."), ALSO("even, odd"));
+    assert_table(right, ROW("a", "1", "A.") ROW("both", "4", "B.") ROW("f", "", "F."), ALSO("even, odd"));
+    assert_table(left, ROW("both", "2", "B.") ROW("f", "1", "F.") ROW("z", "1", "Z."), ALSO("odd"));
+    ct_fixture_free(right);
+    assert_table(f, ROW("both", "3", "B.") ROW("f", "1", "F.") ROW("z", "1", "Z."), ALSO("even, odd"));
+    assert_table(low, ROW("a", "1", "A.") ROW("both", "2", "B."), ALSO("odd"));
+    ct_fixture_free(low);
+    ct_fixture_free(left);
+    assert_table(f, ROW("both", "1", "B."), ALSO("even"));
+}
+
+static void test_index_of_many_registries_is_sorted(void **state)
+{
+    enum { REGISTRIES = 37, FAMILIES = 200 };
+    ct_fixture *f = *state, *children[REGISTRIES];
+    for (int i = 0; i < REGISTRIES; i++) {
+        char at[8];
+        snprintf(at, sizeof at, "%d", i);
+        children[i] = ct_fixture_child(i % 3 ? children[i / 2]->registry : f->registry, CPROM_LABELS({"at", at}));
+    }
+    for (int i = 0; i < FAMILIES; i++) {
+        for (int k = 0; k < REGISTRIES; k++) {
+            char name[8];
+            cprom_gauge *gauge;
+            if (i % (k + 1)) continue;
+            snprintf(name, sizeof name, "g%03d", i);
+            assert_ok(cprom_gauge_new(children[k]->registry, OPTS(.name = name, .help = "H."), &gauge));
+        }
+    }
+    char *table = calloc(FAMILIES, 100), *out = table;
+    for (int i = 0; i < FAMILIES; i++) {
+        int n = 0;
+        for (int k = 0; k < REGISTRIES; k++) n += i % (k + 1) == 0;
+        out += sprintf(out, "[tr][td][a]g%03d[/a][/td][td]gauge[/td][td]%d[/td][td]H.[/td][/tr]\n", i, n);
+    }
+    cprom_http_handler *handler = hr_handler(f->registry, NULL);
+    hr_response r = hr_get(handler, "/");
+    char *text = html_text(r.body), *body = strstr(text, "[tbody]\n");
+    assert_non_null(body);
+    assert_memory_equal(body + strlen("[tbody]\n"), table, strlen(table));
+    assert_memory_equal(body + strlen("[tbody]\n") + strlen(table), "[/tbody]", strlen("[/tbody]"));
+    hr_free(&r);
+    free(text);
+    free(table);
+    cprom_http_handler_free(handler);
+    for (int i = 0; i < REGISTRIES; i++) ct_fixture_free(children[i]);
+}
+
 /* ---- self-metrics ---- */
 
 static double sample(const hr_response *r, const char *key)
@@ -281,6 +366,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_index_lists_every_family_and_gathers_nothing, ct_setup, ct_teardown),
         cmocka_unit_test_setup_teardown(test_index_names_collectors_that_declare_nothing, ct_setup, ct_teardown),
         cmocka_unit_test_setup_teardown(test_index_of_many_families_is_whole, ct_setup, ct_teardown),
+        cmocka_unit_test_setup_teardown(test_index_lists_what_descendants_have_each_family_once, ct_setup, ct_teardown),
+        cmocka_unit_test_setup_teardown(test_index_of_many_registries_is_sorted, ct_setup, ct_teardown),
         cmocka_unit_test_setup_teardown(test_self_metrics_tell_what_this_handler_did, ct_setup, ct_teardown),
         cmocka_unit_test_setup_teardown(test_self_metrics_stand_beside_const_labels_and_prefix, ct_setup, ct_teardown),
     };
