@@ -29,7 +29,7 @@ static bool may_linger(struct cprom_vec *vec)
 bool cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref,
                      const struct cprom__removing *removing, int64_t now)
 {
-    bool linger = removing->linger && may_linger(vec), alone = !removing->by_owner;
+    bool linger = removing->linger && may_linger(vec), alone = !removing->unlinked;
     uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
     /* One that lingers already does not begin again; whether it is dead changes under this lock only. */
     if (linger && !(life & CPROM__LIFE_DEAD)) {
@@ -38,7 +38,9 @@ bool cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_
     do {
         if (life & CPROM__LIFE_HIDDEN) return false;
         if (life & CPROM__LIFE_DEAD) {
-            if ((life & CPROM__LIFE_LINGER) && !removing->linger) cprom__series_end_linger(vec, series, ref, alone);
+            if (!(life & CPROM__LIFE_LINGER) || removing->linger) return false;
+            if (!alone) *removing->unlinked = true;
+            cprom__series_end_linger(vec, series, ref, alone);
             return false;
         }
         if (removing->touched_since && life >> CPROM__LIFE_SHIFT >= removing->touched_since) return false;
@@ -50,8 +52,12 @@ bool cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_
         atomic_store_explicit(&vec->other, NULL, memory_order_relaxed);
     }
     CPROM__SEAM(CPROM__SEAM_KILL_MARKED);
-    if (linger) atomic_fetch_add_explicit(&vec->lingering, 1, memory_order_relaxed);
-    else cprom__series_unlink(vec, series, ref, alone);
+    if (linger) {
+        atomic_fetch_add_explicit(&vec->lingering, 1, memory_order_relaxed);
+        return true;
+    }
+    if (!alone) *removing->unlinked = true;
+    cprom__series_unlink(vec, series, ref, alone);
     return true;
 }
 
@@ -128,7 +134,7 @@ static bool matches(const struct cprom_vec *vec, const struct cprom_series *seri
 /* Whether the series is one of those that go; the rest is cprom__vec_kill()'s. */
 static bool goes(struct cprom_vec *vec, const struct cprom_series *series, const struct cprom__removing *removing)
 {
-    bool matched = removing->by_owner && removing->match->n == 1;
+    bool matched = removing->unlinked && removing->match->n == 1;
     return (matched || matches(vec, series, removing->match)) &&
            !(removing->staged && cprom__staged_has(removing->staged, series));
 }
@@ -197,8 +203,10 @@ static size_t remove_chunk(struct cprom_vec *vec, uint32_t chunk_ref, struct cpr
         struct cprom_series *series = all[i];
         uint32_t ref = chunk->refs[i];
         hashes[unlinked] = series->hash;
+        *removing->unlinked = false;
         if (goes(vec, series, removing)) removed += cprom__vec_kill(vec, series, ref, removing, now);
-        if (cprom__series_unlinked(series)) {
+        CPROM__SEAM(CPROM__SEAM_KILL_BY_OWNER);
+        if (*removing->unlinked) {
             unlinked++;
             continue;
         }
@@ -219,7 +227,8 @@ static size_t remove_by_owner(struct cprom_vec *vec, const struct cprom__removin
     struct cprom__removing by_owner = *removing;
     struct owned owned;
     size_t removed = 0;
-    by_owner.by_owner = true;
+    bool unlinked;
+    by_owner.unlinked = &unlinked;
     pthread_mutex_lock(&vec->map_lock);
     for (uint32_t next = cprom__owner_chunks(vec, owner->text, owner->len); next;) {
         struct cprom_series **series = owned.series;

@@ -103,7 +103,11 @@ struct cprom__removing {
     const struct cprom__staged *staged;   /* these stay; NULL: none */
     uint64_t touched_since;               /* those touched in this epoch or later stay; 0: none */
     bool linger;                          /* where the vector says so */
-    bool by_owner;                        /* the caller walks over an owner's list: see cprom__series_unlink() */
+    /*
+     * The caller walks over an owner's list: see cprom__series_unlink(). It is set where the series was unlinked, which
+     * then cannot be asked any more: it may be reclaimed at any time. NULL: one by one.
+     */
+    bool *unlinked;
 };
 
 /* Removes series in the map; the caller is in the gate. */

@@ -288,6 +288,65 @@ static void test_owner_index_is_reclaimed(void **state)
     assert_in_range(up_stats(r).bytes, 1, early + early / 2);
 }
 
+/* ---- reclaimed meanwhile ---- */
+
+static struct {
+    cprom_registry *registry;
+    cprom_gauge_vec *other;
+    int removed;
+} amid;
+
+/* Reuses what is dead: the series of this vector then lie where those of the other did. */
+static void *reuse(void *arg)
+{
+    cprom_registry_trim(amid.registry);
+    for (int i = 0; i < 40; i++) {
+        char p[16];
+        snprintf(p, sizeof p, "%02d-%02d", amid.removed, i);
+        cprom_gauge_vec_set(amid.other, CPROM_STRS(p, "x"), 1);
+    }
+    return NULL;
+}
+
+static void reuse_after_each(enum cprom__seam point)
+{
+    pthread_t thread;
+    if (point != CPROM__SEAM_KILL_BY_OWNER) return;
+    pthread_create(&thread, NULL, reuse, NULL);
+    pthread_join(thread, NULL);
+    amid.removed++;
+}
+
+static void test_owner_series_that_are_reused_while_their_owner_is_removed_are_left_alone(void **state)
+{
+    TESTS_BEGIN;
+    enum { SERIES = 60 };
+    cprom_gauge_vec *g = up_gauges(r, "g", "p");
+    amid.registry = r;
+    amid.other = up_gauges(r, "h", "p");
+    amid.removed = 0;
+    for (int i = 0; i < SERIES; i++) {
+        char s[16];
+        snprintf(s, sizeof s, "%05d", i);
+        assert_ok(cprom_gauge_vec_set(g, CPROM_STRS("a", s), 1));
+    }
+    size_t removed;
+    cprom__seam_hook = reuse_after_each;
+    assert_ok(cprom_gauge_vec_delete_matching(g, CPROM_LABELS({"p", "a"}), &removed));
+    cprom__seam_hook = NULL;
+    assert_int_equal(removed, SERIES);
+    assert_int_equal(amid.removed, SERIES);
+    assert_ok(cprom_gauge_vec_delete_matching(g, CPROM_LABELS({"p", "a"}), &removed));
+    assert_int_equal(removed, 0);
+    assert_int_equal(cprom_gauge_vec_size(g), 0);
+    assert_int_equal(cprom_gauge_vec_size(amid.other), SERIES * 40);
+    for (int i = 0; i < SERIES * 40; i++) {
+        char p[16];
+        snprintf(p, sizeof p, "%02d-%02d", i / 40, i % 40);
+        assert_ok(cprom_gauge_vec_get(amid.other, CPROM_STRS(p, "x"), NULL));
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, ct_setup, ct_teardown)
 
 int main(void)
@@ -299,6 +358,7 @@ int main(void)
         TEST(test_owner_on_all_kinds_of_vectors),
         TEST(test_owner_must_be_one_of_the_labels),
         TEST(test_owner_index_is_reclaimed),
+        TEST(test_owner_series_that_are_reused_while_their_owner_is_removed_are_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
