@@ -445,10 +445,14 @@ static bool list_vectors(struct taking *taking, struct cprom__source *source, co
 
 static cprom_status take_source(struct cprom__source *source, const struct cprom__stage *stage)
 {
+    struct cprom__arena *memory = &stage->snapshot->memory;
+    struct cprom__arena_mark mark = cprom__arena_mark(memory);
     struct taking taking;
-    cprom_status status = CPROM_EBUSY;
-    while (status == CPROM_EBUSY) status = list_vectors(&taking, source, stage) ? take(&taking) : CPROM_ENOMEM;
-    return status;
+    for (;;) {
+        cprom_status status = list_vectors(&taking, source, stage) ? take(&taking) : CPROM_ENOMEM;
+        if (status != CPROM_EBUSY) return status;
+        cprom__arena_rewind(memory, &mark); /* who registers all the time makes the page wait, but not grow */
+    }
 }
 
 static cprom_status take_all(struct cprom__stage *stage)
