@@ -206,7 +206,7 @@ void cprom__reclaim_some(struct cprom__reclaimer *reclaimer)
 
 void cprom__reclaim_many(struct cprom__reclaimer *reclaimer, size_t max)
 {
-    size_t left = atomic_load_explicit(&reclaimer->waiting, memory_order_relaxed);
+    size_t left = (size_t)atomic_load_explicit(&reclaimer->waiting, memory_order_relaxed); /* each has an object */
     if (!left) left = atomic_load_explicit(&reclaimer->blocks, memory_order_relaxed) != 0;
     if (left > max) left = max;
     /* By what it looks at: some of it may be reachable, and what comes behind need not be. */

@@ -15,7 +15,7 @@
  *
  *      GET /metrics      the page; ?name[]=up&name[]=... only families or samples of these names
  *      GET /-/healthy    200, as long as the handler answers
- *      GET /             for people: the families, as a small HTML page
+ *      GET /             for people: the families of the registry and its descendants, as a small HTML page
  *
  * HEAD is answered like GET, but never gathers. Everything else: 404, 405, 400; a
  * page that cannot be opened, or one too many at a time: 503. All of these have a
