@@ -141,7 +141,7 @@ static void tree_make(struct tree *t, uint64_t seed)
                                            (cprom_labels){labels, 1 + below(t, 2)});
         add_families(t, &t->v[i]);
     }
-    for (int i = 0; i < 400; i++) change(t);
+    for (int i = 0; i < 150; i++) change(t);
 }
 
 static void tree_free(struct tree *t)
@@ -187,7 +187,7 @@ static void assert_has_all(const parser_page *page, const parser_page *of)
 static void test_pages_of_trees_agree_in_both_formats_and_all_pieces(void **state)
 {
     size_t samples = 0;
-    for (uint64_t seed = 1; seed <= 12; seed++) {
+    for (uint64_t seed = 1; seed <= 5; seed++) {
         struct tree t;
         ct_page pages[REGISTRIES];
         tree_make(&t, seed);
@@ -198,7 +198,7 @@ static void test_pages_of_trees_agree_in_both_formats_and_all_pieces(void **stat
             for (size_t k = 0; k < FORMS; k++) {
                 ct_page page = ct_page_read(r, &forms[k], 4096);
                 if (k) parser_assert_same(pages[i].parsed, page.parsed);
-                if (seed <= 3) assert_pieces(r, &forms[k], page.text);
+                if (seed == 1) assert_pieces(r, &forms[k], page.text);
                 ct_page_free(&page);
             }
             assert_int_equal(ct_log_count_with(&t.v[i].fixture->log, "collector", (char *)NULL), 0);
@@ -207,7 +207,7 @@ static void test_pages_of_trees_agree_in_both_formats_and_all_pieces(void **stat
         for (int i = 0; i < REGISTRIES; i++) ct_page_free(&pages[i]);
         tree_free(&t);
     }
-    assert_in_range(samples, 10000, 1000000);
+    assert_in_range(samples, 2000, 1000000);
 }
 
 /* ---- filters ---- */
@@ -291,7 +291,7 @@ static void test_pages_of_trees_survive_each_failing_allocation(void **state)
     struct tree t;
     tree_make(&t, 7);
     cprom_registry *r = t.v[0].fixture->registry;
-    for (size_t k = 0; k < FORMS; k++) {
+    for (size_t k = 0; k < FORMS; k += 2) {
         ct_page before = ct_page_read(r, &forms[k], 65536);
         for (int i = 0; i < REGISTRIES; i++) {
             ct_alloc *alloc = &t.v[i].fixture->alloc;
@@ -332,7 +332,7 @@ static void test_pages_of_trees_survive_each_failing_allocation(void **state)
 
 static void test_pages_of_trees_outlive_their_registries_in_any_order(void **state)
 {
-    for (uint64_t seed = 1; seed <= 12; seed++) {
+    for (uint64_t seed = 1; seed <= 5; seed++) {
         struct tree t;
         tree_make(&t, seed);
         cprom_page *page[FORMS];
