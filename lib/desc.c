@@ -176,7 +176,7 @@ static bool make_pieces(struct cprom__desc *desc, const struct cprom__family_rul
             out += len;
             *out++ = '=';
             *out++ = '"';
-            out = cprom__escape(out, label->value, value_len, true);
+            out = cprom__escape(out, label->value, value_len);
             *out++ = '"';
             desc->escaped |= cprom__escaped_len(label->value, value_len) != value_len;
         }
@@ -226,7 +226,7 @@ static bool make_pair(struct cprom__desc *desc, struct cprom__state *state)
     out += desc->name_len;
     *out++ = '=';
     *out++ = '"';
-    out = cprom__escape(out, state->name, len, true);
+    out = cprom__escape(out, state->name, len);
     *out = '"';
     return true;
 }
@@ -381,7 +381,7 @@ void cprom__desc_text(const struct cprom__desc *desc, const struct cprom__values
         out += desc->pieces[i].len;
         if (i == desc->n_labels) return;
         size_t label = desc->sorted[i];
-        out = cprom__escape(out, values->v[label], values->len[label], true);
+        out = cprom__escape(out, values->v[label], values->len[label]);
     }
 }
 

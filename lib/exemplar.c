@@ -81,7 +81,7 @@ static struct cprom__exemplar *exemplar_new(struct cprom_vec *vec, double value,
         out += name_len;
         *out++ = '=';
         *out++ = '"';
-        out = cprom__escape(out, labels.v[i].value, strlen(labels.v[i].value), true);
+        out = cprom__escape(out, labels.v[i].value, strlen(labels.v[i].value));
         *out++ = '"';
     }
     return exemplar;

@@ -69,7 +69,7 @@ size_t cprom__escaped_len(const char *value, size_t len)
     return escaped;
 }
 
-char *cprom__escape(char *out, const char *value, size_t len, bool quotes)
+char *cprom__escape(char *out, const char *value, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         char c = value[i];
@@ -78,7 +78,7 @@ char *cprom__escape(char *out, const char *value, size_t len, bool quotes)
             *out++ = 'n';
             continue;
         }
-        if (c == '\\' || (quotes && c == '"')) *out++ = '\\';
+        if (c == '\\' || c == '"') *out++ = '\\';
         *out++ = c;
     }
     return out;

@@ -16,7 +16,7 @@ bool cprom__has_suffix(const char *name, size_t name_len, const char *suffix);
 
 /* The bytes that a label value has once \, LF and " are escaped; equal to `len` iff nothing is. */
 size_t cprom__escaped_len(const char *value, size_t len);
-/* Writes the escaped value, returns the byte behind it. With `quotes` false " is left alone, as HELP wants it. */
-char *cprom__escape(char *out, const char *value, size_t len, bool quotes);
+/* Writes the escaped value, returns the byte behind it. */
+char *cprom__escape(char *out, const char *value, size_t len);
 
 #endif

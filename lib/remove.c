@@ -112,7 +112,7 @@ cprom_status cprom__match_resolve(struct cprom_vec *vec, cprom_labels labels, st
             cprom__arena_free(&match->memory);
             return CPROM_ENOMEM;
         }
-        cprom__escape(copy, value, len, true);
+        cprom__escape(copy, value, len);
         match->value[i] = (struct cprom__piece){copy, escaped};
     }
     match->n = labels.n;

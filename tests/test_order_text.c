@@ -36,7 +36,7 @@ static void render(fake *f, int n_labels)
         *out++ = '"';
         size_t len = strlen(f->value[i]);
         escaped |= cprom__escaped_len(f->value[i], len) != len;
-        out = cprom__escape(out, f->value[i], len, true);
+        out = cprom__escape(out, f->value[i], len);
         *out++ = '"';
     }
     size_t len = (size_t)(out - text);
