@@ -112,20 +112,21 @@ class Pipelined(unittest.TestCase):
 
     def test_step_over_its_time_is_ended_with_all_its_processes(self):
         with self.service() as service:
-            service.put("a", "timeout 200ms\n"
+            # On a busy machine the time may be over before the shell has written anything: the next run tries again.
+            service.put("a", "timeout 500ms\nevery 1s\n"
                              'step slow: sleep 1000 & echo $! >"%s"; wait\n' % self.file("pid"))
-            page = service.wait_for_run("a")
-            self.assertEqual(page.value("ci_pipeline_runs_total", pipeline="a", status="timeout"), 1)
-            self.assertEqual(page.value("ci_pipeline_step_success", pipeline="a", step="slow"), 0)
             self.wait_for_end(self.pid("pid"))
+            page = service.wait_for_run("a")
+            self.assertGreater(page.value("ci_pipeline_runs_total", pipeline="a", status="timeout"), 0)
+            self.assertEqual(page.value("ci_pipeline_step_success", pipeline="a", step="slow"), 0)
 
     def test_step_that_does_not_listen_to_sigterm_is_killed(self):
         with self.service() as service:
-            service.put("a", "timeout 200ms\n"
+            service.put("a", "timeout 500ms\nevery 1s\n"
                              'step slow: trap "" TERM; echo $$ >"%s"; while :; do sleep 1; done\n' % self.file("pid"))
-            page = service.wait_for_run("a")
-            self.assertEqual(page.value("ci_pipeline_runs_total", pipeline="a", status="timeout"), 1)
             self.wait_for_end(self.pid("pid"))
+            page = service.wait_for_run("a")
+            self.assertGreater(page.value("ci_pipeline_runs_total", pipeline="a", status="timeout"), 0)
 
     def test_process_that_a_step_leaves_behind_is_killed(self):
         with self.service() as service:
