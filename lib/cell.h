@@ -81,6 +81,16 @@ static inline bool cprom__stripe(unsigned *stripe)
     return owned;
 }
 
+/*
+ * The same where the thread is known to own one: a single comparison, since a thread without a slot has a number beyond
+ * all stripes, and one that has not asked yet wraps around. Otherwise ask cprom__stripe().
+ */
+static inline bool cprom__stripe_known(unsigned *stripe)
+{
+    *stripe = cprom__thread_known - 1;
+    return CPROM__LIKELY(*stripe < CPROM_STRIPES - 1);
+}
+
 static inline cprom__cell *cprom__cell_in(cprom__cell *cells, unsigned stripe)
 {
     return cells + (size_t)stripe * CPROM__STRIDE_CELLS;

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "bucket.h"
 #include "names.h"
 #include "number.h"
 #include "series.h"
@@ -199,7 +200,8 @@ static bool make_bounds(struct cprom__desc *desc, const struct cprom__family_spe
     const double *bounds = spec->bounds ? spec->bounds : default_bounds;
     size_t n = spec->bounds ? spec->n_bounds : sizeof default_bounds / sizeof *default_bounds;
     if (bounds[n - 1] == INFINITY) n--;
-    double *copy = cprom__arena_alloc(&desc->memory, (n + 1) * sizeof *copy);
+    size_t padded = (n + CPROM__BOUNDS_STEP) / CPROM__BOUNDS_STEP * CPROM__BOUNDS_STEP;
+    double *copy = cprom__arena_alloc(&desc->memory, padded * sizeof *copy);
     desc->le = cprom__arena_alloc(&desc->memory, (n + 1) * sizeof *desc->le);
     if (!copy || !desc->le) return false;
     for (size_t i = 0; i <= n; i++) {
@@ -210,6 +212,7 @@ static bool make_bounds(struct cprom__desc *desc, const struct cprom__family_spe
                                             (uint8_t)openmetrics_len};
         if (!desc->le[i].text) return false;
     }
+    for (size_t i = n; i < padded; i++) copy[i] = INFINITY;
     desc->bounds = copy;
     desc->n_bounds = n;
     return true;
@@ -398,29 +401,52 @@ static const char *match_escaped(const char *text, const char *end, const char *
     return text;
 }
 
-bool cprom__desc_matches(const struct cprom__desc *desc, const char *text, size_t len, bool escaped,
-                         const struct cprom__values *values)
+/* Whether two runs of bytes are equal. Short ones, as label values are, are compared in words that overlap. */
+static inline bool same_bytes(const char *a, const char *b, size_t n)
 {
-    size_t left = desc->pieces_len;
-    for (size_t i = 0; i < values->n; i++) left += values->len[i];
-    /* Equal to the raw rendering, and of its length, a text without escapes can only come from these values: one with
-     * a quote in it would bring more quotes than the text has. */
-    if (escaped ? len < left : len != left) return false;
-    const char *end = text + len;
+    if (n > 16) return memcmp(a, b, n) == 0;
+    if (n >= 8) {
+        return !((cprom__read64(a) ^ cprom__read64(b)) | (cprom__read64(a + n - 8) ^ cprom__read64(b + n - 8)));
+    }
+    if (n >= 4) {
+        return !((cprom__read32(a) ^ cprom__read32(b)) | (cprom__read32(a + n - 4) ^ cprom__read32(b + n - 4)));
+    }
+    return !n || (a[0] == b[0] && a[n / 2] == b[n / 2] && a[n - 1] == b[n - 1]);
+}
+
+static CPROM__NOINLINE bool matches_escaped(const struct cprom__desc *desc, const char *text, const char *end,
+                                            const struct cprom__values *values)
+{
     for (size_t i = 0;; i++) {
         const struct cprom__piece *piece = &desc->pieces[i];
         if ((size_t)(end - text) < piece->len || memcmp(text, piece->text, piece->len) != 0) return false;
         text += piece->len;
         if (i == desc->n_labels) return text == end;
         size_t label = desc->sorted[i];
-        if (escaped) {
-            text = match_escaped(text, end, values->v[label], values->len[label]);
-            if (!text) return false;
-        } else {
-            if (memcmp(text, values->v[label], values->len[label]) != 0) return false;
-            text += values->len[label];
-        }
+        text = match_escaped(text, end, values->v[label], values->len[label]);
+        if (!text) return false;
     }
+}
+
+bool cprom__desc_matches(const struct cprom__desc *desc, const char *text, size_t len, bool escaped,
+                         const struct cprom__values *values)
+{
+    if (CPROM__UNLIKELY(escaped)) return matches_escaped(desc, text, text + len, values);
+    /*
+     * Equal to the raw rendering, and of its length, a text without escapes can only come from these values: one with a
+     * quote in it would bring more quotes than the text has. The first piece begins every text of the family, and the
+     * last one ends it, so that they need no comparison.
+     */
+    if (len != desc->pieces_len + values->bytes) return false;
+    const struct cprom__piece *piece = desc->pieces;
+    for (size_t i = 0, n = values->n; i < n; i++, piece++) {
+        size_t label = desc->sorted[i], value_len = values->len[label];
+        if (i && !same_bytes(text, piece->text, piece->len)) return false;
+        text += piece->len;
+        if (!same_bytes(text, values->v[label], value_len)) return false;
+        text += value_len;
+    }
+    return true;
 }
 
 static size_t escaped_value_len(const char *text)

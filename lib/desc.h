@@ -72,7 +72,9 @@ struct cprom__desc {
     size_t pieces_len;
     bool escaped; /* the pieces have escapes: a const label's value needs them */
 
-    /* histograms: finite bounds, and `le` as text, +Inf last */
+    /*
+     * histograms: finite bounds, with +Infs behind them as bucket.h wants them; and `le` as text, +Inf last
+     */
     size_t n_bounds;
     const double *bounds;
     struct cprom__bound *le;

@@ -2,38 +2,14 @@
 
 #include <math.h>
 
-/* Cells of a histogram: one count per bucket, +Inf last, then the sum as a double. */
+#include "bucket.h"
 
-#define LINEAR_MAX 32u /* bounds up to which counting them all beats a binary search */
+/* Cells of a histogram: one count per bucket, +Inf last, then the sum as a double. */
 
 static struct cprom_series *series_of(const cprom_histogram *histogram) { return (struct cprom_series *)histogram; }
 
-static size_t bucket_of(const struct cprom__desc *desc, double value)
+static CPROM__NOINLINE void observe_slowly(struct cprom_series *series, size_t bucket, size_t sum, double value)
 {
-    const double *bounds = desc->bounds;
-    size_t n = desc->n_bounds, below = 0;
-    if (n <= LINEAR_MAX) {
-        /* Without branches: the bucket's number is how many bounds are not at or above the value. NaN is above all. */
-        for (size_t i = 0; i < n; i++) below += !(value <= bounds[i]);
-        return below;
-    }
-    while (n) {
-        size_t half = n / 2;
-        if (!(value <= bounds[below + half])) {
-            below += half + 1;
-            n -= half + 1;
-        } else {
-            n = half;
-        }
-    }
-    return below;
-}
-
-/* Which bucket it counts in goes to `*which`. */
-static inline void observe(struct cprom_series *series, double value, size_t *which)
-{
-    const struct cprom__desc *desc = series->vec->desc;
-    size_t bucket = *which = bucket_of(desc, value), sum = desc->n_bounds + 1;
     cprom__cell *cells = series->cells;
     unsigned stripe = 0;
     if (series->striped) {
@@ -49,11 +25,23 @@ static inline void observe(struct cprom_series *series, double value, size_t *wh
     cprom__cell_add_shared(&cells[sum], value);
 }
 
-void cprom__histogram_observe(struct cprom_series *series, double value)
+/* Returns the bucket that it counts in. */
+static inline size_t observe(struct cprom_series *series, double value)
 {
-    size_t bucket;
-    observe(series, value, &bucket);
+    const struct cprom__desc *desc = series->vec->desc;
+    size_t bucket = cprom__bucket(desc->bounds, desc->n_bounds, value), sum = desc->n_bounds + 1;
+    unsigned stripe;
+    if (CPROM__LIKELY(series->striped && cprom__stripe_known(&stripe))) {
+        cprom__cell *cells = cprom__cell_in(series->cells, stripe);
+        cprom__cell_count_owned(&cells[bucket]);
+        cprom__cell_add_owned(&cells[sum], value);
+    } else {
+        observe_slowly(series, bucket, sum, value);
+    }
+    return bucket;
 }
+
+void cprom__histogram_observe(struct cprom_series *series, double value) { observe(series, value); }
 
 double cprom__histogram_read(const struct cprom_series *series, uint64_t *buckets)
 {
@@ -127,17 +115,15 @@ cprom_status cprom_histogram_vec_new(cprom_registry *registry, const cprom_opts 
 void cprom_histogram_observe(cprom_histogram *histogram, double value)
 {
     struct cprom_series *series = series_of(histogram);
-    if (series && cprom__series_live(series)) cprom__histogram_observe(series, value);
+    if (CPROM__LIKELY(series && cprom__series_live(series))) observe(series, value);
 }
 
 void cprom_histogram_observe_with_exemplar(cprom_histogram *histogram, double value, cprom_labels labels,
                                            int64_t timestamp_ms)
 {
     struct cprom_series *series = series_of(histogram);
-    size_t bucket;
     if (!series || !cprom__series_live(series)) return;
-    observe(series, value, &bucket);
-    cprom__exemplar_keep(series, bucket, value, labels, timestamp_ms);
+    cprom__exemplar_keep(series, observe(series, value), value, labels, timestamp_ms);
 }
 
 uint64_t cprom_histogram_bucket(const cprom_histogram *histogram, size_t index)
@@ -161,7 +147,7 @@ cprom_status cprom_histogram_vec_observe(cprom_histogram_vec *vec, cprom_strs va
     if (!vec) return CPROM_EINVAL;
     cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
     if (status) return status;
-    cprom__histogram_observe(use.series, value);
+    observe(use.series, value);
     cprom__series_release(&use);
     return CPROM_OK;
 }
@@ -170,12 +156,10 @@ cprom_status cprom_histogram_vec_observe_with_exemplar(cprom_histogram_vec *vec,
                                                        cprom_labels labels, int64_t timestamp_ms)
 {
     struct cprom__use use;
-    size_t bucket;
     if (!vec) return CPROM_EINVAL;
     cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
     if (status) return status;
-    observe(use.series, value, &bucket);
-    cprom__exemplar_keep(use.series, bucket, value, labels, timestamp_ms);
+    cprom__exemplar_keep(use.series, observe(use.series, value), value, labels, timestamp_ms);
     cprom__series_release(&use);
     return CPROM_OK;
 }

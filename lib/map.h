@@ -69,8 +69,8 @@ static inline uint32_t cprom__probe_next(struct cprom__probe *probe)
     if (!segment) return 0;
     for (;;) {
         uint64_t entry = atomic_load_explicit(&segment->entries[probe->at++ & segment->mask], memory_order_seq_cst);
+        if ((uint32_t)(entry >> 32) == probe->hash && entry > CPROM__ENTRY_DEAD) return (uint32_t)entry;
         if (entry == CPROM__ENTRY_EMPTY) return 0;
-        if ((uint32_t)(entry >> 32) == probe->hash && entry != CPROM__ENTRY_DEAD) return (uint32_t)entry;
     }
 }
 

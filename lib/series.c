@@ -10,36 +10,40 @@
 
 /* ---- label values ---- */
 
-static void measure(struct cprom_vec *vec, const char *const *v, struct cprom__values *values)
+/* In one walk, without more calls than strlen(): with find(), nearly all of what an update by label values costs. */
+static inline cprom_status measure(struct cprom_vec *vec, cprom_strs strs, struct cprom__values *values)
 {
     const struct cprom__hash_key *key = &vec->registry->key;
     uint64_t state = key->k[0];
-    values->n = vec->desc->n_labels;
-    for (size_t i = 0; i < values->n; i++) {
-        size_t len = strlen(v[i]);
-        values->v[i] = v[i];
+    size_t n = vec->desc->n_labels, bytes = 0;
+    if (strs.n != n || (n && !strs.v)) return CPROM_ELABELS;
+    for (size_t i = 0; i < n; i++) {
+        const char *v = strs.v[i];
+        if (!v) return CPROM_ELABELS;
         /* One that is too long is refused when it is to be created; until then any length that differs will do. */
-        values->len[i] = len <= CPROM_VALUE_MAX ? (uint32_t)len : CPROM_VALUE_MAX + 1;
-        state = cprom__hash_value(state, key, v[i], values->len[i]);
+        size_t len = strlen(v);
+        if (CPROM__UNLIKELY(len > CPROM_VALUE_MAX)) len = CPROM_VALUE_MAX + 1;
+        values->v[i] = v;
+        values->len[i] = (uint32_t)len;
+        bytes += len;
+        state = cprom__hash_value(state, key, v, len);
     }
+    values->n = n;
+    values->bytes = bytes;
     values->hash = (uint32_t)(cprom__hash_end(state, key) >> 32);
+    return CPROM_OK;
 }
 
 cprom_status cprom__values_measure(struct cprom_vec *vec, cprom_strs strs, struct cprom__values *values)
 {
-    if (strs.n != vec->desc->n_labels) return CPROM_ELABELS;
-    for (size_t i = 0; i < strs.n; i++) {
-        if (!strs.v || !strs.v[i]) return CPROM_ELABELS;
-    }
-    measure(vec, strs.v, values);
-    return CPROM_OK;
+    return measure(vec, strs, values);
 }
 
 void cprom__values_other(struct cprom_vec *vec, struct cprom__values *values)
 {
     const char *other[CPROM_LABELS_MAX];
     for (size_t i = 0; i < vec->desc->n_labels; i++) other[i] = "other";
-    measure(vec, other, values);
+    measure(vec, (cprom_strs){other, vec->desc->n_labels}, values);
 }
 
 static bool is_other(const struct cprom__values *values)
@@ -62,18 +66,21 @@ cprom_status cprom__values_check(const struct cprom__values *values)
 
 static bool take_stripes(struct cprom_vec *vec)
 {
-    if (CPROM_STRIPES == 1 || !vec->n_cells || vec->n_cells > CPROM__STRIDE_CELLS) return false;
-    size_t before = atomic_fetch_add_explicit(&vec->striped_cells, vec->n_cells, memory_order_relaxed);
-    if (vec->is_plain || before + vec->n_cells <= STRIPED_CELLS_MAX) return true;
-    atomic_fetch_sub_explicit(&vec->striped_cells, vec->n_cells, memory_order_relaxed);
-    return false;
+    unsigned n = vec->n_striped;
+    if (CPROM_STRIPES == 1 || !n || n > CPROM__STRIDE_CELLS) return false;
+    size_t before = atomic_load_explicit(&vec->striped_cells, memory_order_relaxed);
+    do {
+        if (!vec->is_plain && before + n > STRIPED_CELLS_MAX) return false;
+    } while (!atomic_compare_exchange_weak_explicit(&vec->striped_cells, &before, before + n, memory_order_relaxed,
+                                                    memory_order_relaxed));
+    return true;
 }
 
 static void give_stripes_back(struct cprom_series *series)
 {
     struct cprom_vec *vec = series->vec;
-    cprom__cells_free(&vec->registry->cells, series->cells, vec->n_cells);
-    atomic_fetch_sub_explicit(&vec->striped_cells, vec->n_cells, memory_order_relaxed);
+    cprom__cells_free(&vec->registry->cells, series->cells, vec->n_striped);
+    atomic_fetch_sub_explicit(&vec->striped_cells, vec->n_striped, memory_order_relaxed);
 }
 
 /* ---- what stands behind the text ---- */
@@ -121,10 +128,10 @@ static struct cprom_series *series_make(struct cprom_vec *vec, const struct cpro
     size_t size = sizeof(struct cprom_series) + len, tail = tail_size(vec, own_cells);
     if (tail) size = align(size) + tail;
     struct cprom_series *series = cprom__slab_alloc(&registry->slab, size, ref);
-    cprom__cell *cells = striped && series ? cprom__cells_new(&registry->cells, vec->n_cells) : NULL;
+    cprom__cell *cells = striped && series ? cprom__cells_new(&registry->cells, vec->n_striped) : NULL;
     if (!series || (striped && !cells)) {
         if (series) cprom__slab_free(&registry->slab, *ref);
-        if (striped) atomic_fetch_sub_explicit(&vec->striped_cells, vec->n_cells, memory_order_relaxed);
+        if (striped) atomic_fetch_sub_explicit(&vec->striped_cells, vec->n_striped, memory_order_relaxed);
         return NULL;
     }
     atomic_init(&series->life, CPROM__LIFE_HIDDEN);
@@ -135,9 +142,7 @@ static struct cprom_series *series_make(struct cprom_vec *vec, const struct cpro
     series->hash = values->hash;
     series->len = (unsigned)len & 0xffffffu;
     series->striped = striped;
-    size_t raw = vec->desc->pieces_len;
-    for (size_t i = 0; i < values->n; i++) raw += values->len[i];
-    series->escaped = len != raw || vec->desc->escaped;
+    series->escaped = len != vec->desc->pieces_len + values->bytes || vec->desc->escaped;
     cprom__desc_text(vec->desc, values, series->text);
     if (striped) {
         series->cells = cells;
@@ -274,7 +279,7 @@ static void end_linger_of(struct cprom_vec *vec, const struct cprom_series *agai
 /* ---- finding and creating ---- */
 
 /* In a read section or under the map's lock. Lingering series are not found: their labels are free. */
-static struct cprom_series *find(struct cprom_vec *vec, const struct cprom__values *values)
+static inline struct cprom_series *find(struct cprom_vec *vec, const struct cprom__values *values)
 {
     struct cprom__probe probe = cprom__map_probe(&vec->map, values->hash);
     CPROM__SEAM(CPROM__SEAM_LOOKUP_PROBES);
@@ -422,17 +427,34 @@ static cprom_status drop(struct cprom_vec *vec, cprom_status status)
     return status;
 }
 
-static cprom_status acquire(struct cprom_vec *vec, const struct cprom__values *values, struct cprom__use *use)
+/* Whether the series is alive; touches it: one comparison where it was touched in this epoch. */
+static inline bool touch(struct cprom_vec *vec, struct cprom_series *series)
 {
-    if (CPROM__LIKELY(cprom__read_enter())) {
-        use->series = find(vec, values);
-        CPROM__SEAM(CPROM__SEAM_LOOKUP_FOUND);
-        if (CPROM__LIKELY(use->series && cprom__series_touch(use->series))) {
-            use->reading = true;
-            return CPROM_OK;
-        }
-        cprom__read_leave();
-    } else {
+    /* relaxed: a removal at the same time may come before or after. */
+    uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
+    uint64_t epoch = atomic_load_explicit(vec->epoch, memory_order_relaxed);
+    return CPROM__LIKELY(life == epoch) || cprom__series_touch(series);
+}
+
+/* For a series that is there, in a thread with a slot: nearly always. */
+static inline bool acquire_reading(struct cprom_vec *vec, const struct cprom__values *values, struct cprom__use *use)
+{
+    if (CPROM__UNLIKELY(!cprom__read_enter())) return false;
+    struct cprom_series *series = find(vec, values);
+    CPROM__SEAM(CPROM__SEAM_LOOKUP_FOUND);
+    if (CPROM__LIKELY(series && touch(vec, series))) {
+        use->series = series;
+        use->reading = true;
+        return true;
+    }
+    cprom__read_leave();
+    return false;
+}
+
+static CPROM__NOINLINE cprom_status acquire_slowly(struct cprom_vec *vec, const struct cprom__values *values,
+                                                   struct cprom__use *use)
+{
+    if (cprom__thread_slot() >= CPROM__THREADS) {
         pthread_mutex_lock(&vec->map_lock);
         use->series = find_locked(vec, values);
         pthread_mutex_unlock(&vec->map_lock);
@@ -444,15 +466,23 @@ static cprom_status acquire(struct cprom_vec *vec, const struct cprom__values *v
     return obtain(vec, values, true, &use->series);
 }
 
+/* The second try, for what others are folded into. */
+static CPROM__NOINLINE cprom_status acquire_other(struct cprom_vec *vec, struct cprom__use *use)
+{
+    struct cprom__values values;
+    atomic_fetch_add_explicit(&vec->registry->folded, 1, memory_order_relaxed);
+    cprom__values_other(vec, &values);
+    return acquire_reading(vec, &values, use) ? CPROM_OK : acquire_slowly(vec, &values, use);
+}
+
 cprom_status cprom__series_acquire(struct cprom_vec *vec, cprom_strs strs, struct cprom__use *use)
 {
     struct cprom__values values;
-    cprom_status status = cprom__values_measure(vec, strs, &values);
-    if (!status) status = acquire(vec, &values, use);
-    if (CPROM__UNLIKELY(status == CPROM_ELIMIT && vec->folds)) {
-        atomic_fetch_add_explicit(&vec->registry->folded, 1, memory_order_relaxed);
-        cprom__values_other(vec, &values);
-        status = acquire(vec, &values, use);
+    cprom_status status = measure(vec, strs, &values);
+    if (CPROM__LIKELY(!status)) {
+        if (CPROM__LIKELY(acquire_reading(vec, &values, use))) return CPROM_OK;
+        status = acquire_slowly(vec, &values, use);
+        if (status == CPROM_ELIMIT && vec->folds) status = acquire_other(vec, use);
     }
     return status ? drop(vec, status) : CPROM_OK;
 }
@@ -466,7 +496,7 @@ static bool is_there(const struct cprom_series *series)
 cprom_status cprom__series_look(struct cprom_vec *vec, cprom_strs strs, struct cprom__use *use)
 {
     struct cprom__values values;
-    cprom_status status = cprom__values_measure(vec, strs, &values);
+    cprom_status status = measure(vec, strs, &values);
     if (status) return status;
     use->reading = cprom__read_enter();
     if (use->reading) {
@@ -483,17 +513,11 @@ cprom_status cprom__series_look(struct cprom_vec *vec, cprom_strs strs, struct c
     return CPROM_ENOENT;
 }
 
-void cprom__series_release(const struct cprom__use *use)
-{
-    if (use->reading) cprom__read_leave();
-    else cprom_series_unref(use->series);
-}
-
 struct cprom_series *cprom__series_plain(struct cprom_vec *vec, const char *const *v)
 {
     struct cprom__values values;
     uint32_t ref;
-    measure(vec, v, &values);
+    measure(vec, (cprom_strs){v, vec->desc->n_labels}, &values);
     struct cprom_series *series = series_make(vec, &values, &ref);
     if (!series) return NULL;
     come_alive(vec, series);

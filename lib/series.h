@@ -70,6 +70,7 @@ struct cprom__values {
     const char *v[CPROM_LABELS_MAX];
     uint32_t len[CPROM_LABELS_MAX];
     size_t n;
+    size_t bytes;  /* the sum of the lengths */
     uint32_t hash;
 };
 
@@ -86,7 +87,12 @@ struct cprom__use {
 cprom_status cprom__series_acquire(struct cprom_vec *vec, cprom_strs values, struct cprom__use *use);
 /* The same, looking only: ENOENT; nothing is counted. */
 cprom_status cprom__series_look(struct cprom_vec *vec, cprom_strs values, struct cprom__use *use);
-void cprom__series_release(const struct cprom__use *use);
+
+static inline void cprom__series_release(const struct cprom__use *use)
+{
+    if (CPROM__LIKELY(use->reading)) cprom__read_leave();
+    else cprom_series_unref(use->series);
+}
 
 /* Makes the one series of a plain instrument, not counted yet; only an info has label values. NULL: out of memory. */
 struct cprom_series *cprom__series_plain(struct cprom_vec *vec, const char *const *values);

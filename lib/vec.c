@@ -123,6 +123,7 @@ static cprom_status vec_make(struct cprom_registry *registry, struct cprom__desc
     vec->epoch = &registry->epoch;
     vec->desc = desc;
     vec->n_cells = cells_of(desc);
+    vec->n_striped = vec->n_cells + (desc->type == CPROM_COUNTER);
     vec->accumulates = vec->n_cells > 0;
     vec->n_exemplars = opts->exemplars ? cprom__exemplar_slots(desc) : 0;
     take_opts(vec, opts);

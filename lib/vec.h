@@ -28,6 +28,7 @@ struct cprom_vec {
     const _Atomic uint64_t *epoch; /* the registry's */
     struct cprom__desc *desc;
     unsigned n_cells;              /* a series has; 0: its value stands in it */
+    unsigned n_striped;            /* the same of a striped one: a counter has one more then, for steps of 1 */
     unsigned n_exemplars;          /* slots a series has */
     bool accumulates;              /* a series knows when it began */
     bool is_plain;

@@ -120,6 +120,25 @@ static void test_counter_inc_is_exact_up_to_two_to_the_53(void **state)
     }
 }
 
+static void test_counter_inc_beyond_two_to_the_53_is_not_lost(void **state)
+{
+    ct_fixture *fixture = *state;
+    struct cprom_series *series = (struct cprom_series *)new_counter(fixture);
+    cprom_counter_inc((cprom_counter *)series);
+    if (!series->striped) return; /* a double: it stays at 2^53 */
+    /* Whichever cell this thread's step went to. */
+    for (unsigned stripe = 0; stripe < CPROM_STRIPES; stripe++) {
+        cprom__cell *steps = cprom__cell_in(series->cells, stripe) + 1;
+        if (*steps) *steps = (uint64_t)1 << 53;
+    }
+    assert_value(fixture, (cprom_counter *)series, 0x1p53);
+    cprom_counter_inc((cprom_counter *)series);
+    cprom_counter_inc((cprom_counter *)series);
+    assert_value(fixture, (cprom_counter *)series, 0x1p53 + 2);
+    cprom_counter_add((cprom_counter *)series, 2);
+    assert_value(fixture, (cprom_counter *)series, 0x1p53 + 4);
+}
+
 static void add_its_share(void *ctx, size_t index)
 {
     /* 2^53 - 1 in twelve odd parts, of which no two threads hold the same. */
@@ -417,6 +436,7 @@ int main(void)
         TEST(test_counter_add_smallest_and_largest_are_taken),
         TEST(test_counter_add_odd_amount_is_dropped_and_counted),
         TEST(test_counter_inc_is_exact_up_to_two_to_the_53),
+        TEST(test_counter_inc_beyond_two_to_the_53_is_not_lost),
         TEST(test_counter_add_parts_from_many_threads_sum_exactly),
         cmocka_unit_test(test_counter_null_handle_is_a_no_op),
         TEST(test_counter_unref_of_a_plain_one_is_a_no_op),

@@ -175,7 +175,7 @@ static void test_histogram_new_bounds_are_copied(void **state)
 static void test_histogram_observe_random_values_are_counted_as_a_model_does(void **state)
 {
     /* Around where the search changes, and where stripes are not given any more. */
-    static const size_t sizes[] = {1, 2, 3, 10, 31, 32, 33, 61, 62, 63, 64, 65, 100, 255, CPROM_BOUNDS_MAX};
+    static const size_t sizes[] = {1, 2, 3, 4, 5, 7, 8, 9, 10, 31, 32, 33, 61, 62, 63, 64, 65, 100, 255, CPROM_BOUNDS_MAX};
     ct_fixture *fixture = *state;
     uint64_t seed = 3;
     model *m = malloc(sizeof *m);
