@@ -32,7 +32,7 @@ static bool is_dead(const struct cprom_series *series)
 }
 
 /* Reserves a series, unless that was done and it has not died since. */
-static cprom_status reserve(struct cprom_vec *vec, const struct cprom__values *values, struct cprom_series **series)
+static cprom_status reserve(struct cprom_vec *vec, struct cprom__values *values, struct cprom_series **series)
 {
     if (*series && is_dead(*series)) {
         cprom__series_unreserve(vec, *series);

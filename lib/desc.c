@@ -373,6 +373,7 @@ size_t cprom__desc_label(const struct cprom__desc *desc, const char *name)
 size_t cprom__desc_text_len(const struct cprom__desc *desc, const struct cprom__values *values)
 {
     size_t len = desc->pieces_len;
+    if (values->plain) return len + values->bytes;
     for (size_t i = 0; i < values->n; i++) len += cprom__escaped_len(values->v[i], values->len[i]);
     return len;
 }
@@ -384,7 +385,12 @@ void cprom__desc_text(const struct cprom__desc *desc, const struct cprom__values
         out += desc->pieces[i].len;
         if (i == desc->n_labels) return;
         size_t label = desc->sorted[i];
-        out = cprom__escape(out, values->v[label], values->len[label]);
+        if (values->plain) {
+            memcpy(out, values->v[label], values->len[label]);
+            out += values->len[label];
+        } else {
+            out = cprom__escape(out, values->v[label], values->len[label]);
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "hash.h"
+
 static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -58,6 +60,31 @@ bool cprom__has_suffix(const char *name, size_t name_len, const char *suffix)
 {
     size_t len = strlen(suffix);
     return name_len >= len && memcmp(name + name_len - len, suffix, len) == 0;
+}
+
+/*
+ * Not 0: a byte is not ASCII, or one that is escaped. For ASCII, a byte of x - 1 has its high bit set where that of x is
+ * 0 (Warren, Hacker's Delight, 6-1); a borrow, or a byte beyond ASCII, can only bring more to where something is found.
+ */
+static inline uint64_t special_bytes(uint64_t bytes)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    return (bytes | ((bytes ^ each * '"') - each) | ((bytes ^ each * '\\') - each) | ((bytes ^ each * '\n') - each)) &
+           each << 7;
+}
+
+bool cprom__is_plain(const char *value, size_t len)
+{
+    if (len >= 8) {
+        /* The last eight overlap with those before. */
+        uint64_t special = special_bytes(cprom__read64(value + len - 8));
+        for (size_t i = 0; i < len - 8; i += 8) special |= special_bytes(cprom__read64(value + i));
+        return !special;
+    }
+    uint64_t bytes = 0;
+    if (len >= 4) bytes = cprom__read32(value) << 32 | cprom__read32(value + len - 4);
+    else for (size_t i = 0; i < len; i++) bytes = bytes << 8 | (unsigned char)value[i];
+    return !special_bytes(bytes);
 }
 
 size_t cprom__escaped_len(const char *value, size_t len)

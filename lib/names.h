@@ -14,6 +14,8 @@ bool cprom__is_utf8(const char *text, size_t len);
 bool cprom__has_prefix(const char *name, const char *prefix);
 bool cprom__has_suffix(const char *name, size_t name_len, const char *suffix);
 
+/* Whether it is ASCII, and nothing in it is escaped: nearly every label value. */
+bool cprom__is_plain(const char *value, size_t len);
 /* The bytes that a label value has once \, LF and " are escaped; equal to `len` iff nothing is. */
 size_t cprom__escaped_len(const char *value, size_t len);
 /* Writes the escaped value, returns the byte behind it. */

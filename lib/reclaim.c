@@ -185,12 +185,7 @@ size_t cprom__reclaim(struct cprom__reclaimer *reclaimer, size_t max)
     atomic_fetch_sub_explicit(&reclaimer->waiting, n, memory_order_relaxed);
     pthread_mutex_unlock(&reclaimer->lock);
     for (int i = 0; i < 3; i++) free_blocks(reclaimer, blocks[i]);
-    while (doomed) {
-        struct cprom_series *series = series_at(reclaimer, doomed);
-        uint32_t next = series->next;
-        cprom__series_destroy(series, doomed);
-        doomed = next;
-    }
+    cprom__series_destroy_list(reclaimer->slab, doomed);
     return n;
 }
 
@@ -200,7 +195,9 @@ void cprom__reclaim_some(struct cprom__reclaimer *reclaimer)
         atomic_load_explicit(&reclaimer->blocks, memory_order_relaxed) < SOME_BLOCKS) {
         return;
     }
-    uint32_t call = atomic_fetch_add_explicit(&reclaimer->calls, 1, memory_order_relaxed);
+    /* Not a read-modify-write: if two threads count as one, the work comes a call later. */
+    uint32_t call = atomic_load_explicit(&reclaimer->calls, memory_order_relaxed);
+    atomic_store_explicit(&reclaimer->calls, call + 1, memory_order_relaxed);
     if (call % SOME_EVERY == 0) cprom__reclaim(reclaimer, SOME_SERIES);
 }
 

@@ -76,7 +76,7 @@ struct cprom_registry {
 
     /* statistics; relaxed */
     _Atomic uint64_t dropped[CPROM__DROPS];
-    _Atomic uint64_t created, removed, live, gathers, collector_failures, folded, exemplars_dropped;
+    _Atomic uint64_t created, removed, gathers, collector_failures, folded, exemplars_dropped;
 };
 
 /* Another holder. The caller is one already, or owns the registry. */

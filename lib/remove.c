@@ -14,10 +14,11 @@
 void cprom__vec_removed(struct cprom_vec *vec, enum cprom__removal reason, size_t n)
 {
     if (!n) return;
-    atomic_fetch_sub_explicit(&vec->live, n, memory_order_relaxed);
-    atomic_fetch_add_explicit(&vec->removed[reason], n, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&vec->registry->live, n, memory_order_relaxed);
-    atomic_fetch_add_explicit(&vec->registry->removed, n, memory_order_relaxed);
+    cprom__count_locked(&vec->live, 0 - n);
+    atomic_store_explicit(&vec->removed[reason],
+                          atomic_load_explicit(&vec->removed[reason], memory_order_relaxed) + n, memory_order_relaxed);
+    /* release: the creations come first; pairs with the acquire in cprom_registry_stats(). */
+    atomic_fetch_add_explicit(&vec->registry->removed, n, memory_order_release);
 }
 
 static bool may_linger(struct cprom_vec *vec)

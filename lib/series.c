@@ -6,6 +6,7 @@
 #include "owner.h"
 #include "vec.h"
 
+#define DESTROYED_AT_ONCE 64u
 #define STRIPED_CELLS_MAX 256u /* of one vector: beyond, cache misses cost more than sharing does */
 
 /* ---- label values ---- */
@@ -30,6 +31,7 @@ static inline cprom_status measure(struct cprom_vec *vec, cprom_strs strs, struc
     }
     values->n = n;
     values->bytes = bytes;
+    values->plain = false;
     values->hash = (uint32_t)(cprom__hash_end(state, key) >> 32);
     return CPROM_OK;
 }
@@ -54,11 +56,16 @@ static bool is_other(const struct cprom__values *values)
     return true;
 }
 
-cprom_status cprom__values_check(const struct cprom__values *values)
+cprom_status cprom__values_check(struct cprom__values *values)
 {
+    bool plain = true;
     for (size_t i = 0; i < values->n; i++) {
-        if (values->len[i] > CPROM_VALUE_MAX || !cprom__is_utf8(values->v[i], values->len[i])) return CPROM_EUTF8;
+        if (values->len[i] > CPROM_VALUE_MAX) return CPROM_EUTF8;
+        if (cprom__is_plain(values->v[i], values->len[i])) continue;
+        plain = false;
+        if (!cprom__is_utf8(values->v[i], values->len[i])) return CPROM_EUTF8;
     }
+    values->plain = plain;
     return CPROM_OK;
 }
 
@@ -163,16 +170,40 @@ static struct cprom_series *series_make(struct cprom_vec *vec, const struct cpro
     return series;
 }
 
-void cprom__series_destroy(struct cprom_series *series, uint32_t ref)
+/* Gives back what belongs to the series, but for its own memory. */
+static void series_empty(struct cprom_series *series)
 {
-    struct cprom_vec *vec = series->vec;
     if (series->striped) give_stripes_back(series);
-    for (unsigned i = 0; i < vec->n_exemplars; i++) {
+    for (unsigned i = 0; i < series->vec->n_exemplars; i++) {
         /* relaxed: who comes here comes after all users of the series. */
         cprom__exemplar_unref(atomic_load_explicit(&cprom__series_exemplars(series)[i], memory_order_relaxed));
     }
+}
+
+void cprom__series_destroy(struct cprom_series *series, uint32_t ref)
+{
+    struct cprom_vec *vec = series->vec;
+    series_empty(series);
     cprom__slab_free(&vec->registry->slab, ref);
-    cprom__vec_unref(vec);
+    cprom__vec_unref(vec, 1);
+}
+
+void cprom__series_destroy_list(struct cprom__slab *slab, uint32_t first)
+{
+    while (first) {
+        struct cprom_vec *vec = ((struct cprom_series *)cprom__slab_at(slab, first))->vec;
+        uint32_t refs[DESTROYED_AT_ONCE];
+        size_t n = 0;
+        while (first && n < DESTROYED_AT_ONCE) {
+            struct cprom_series *series = cprom__slab_at(slab, first);
+            if (series->vec != vec) break;
+            refs[n++] = first;
+            first = series->next;
+            series_empty(series);
+        }
+        cprom__slab_free_many(slab, refs, n);
+        cprom__vec_unref(vec, n);
+    }
 }
 
 void cprom__series_abandon(struct cprom_series *series, uint32_t ref)
@@ -327,7 +358,6 @@ static bool is_surely_full(const struct cprom_vec *vec)
 void cprom__series_born(struct cprom_vec *vec)
 {
     atomic_fetch_add_explicit(&vec->registry->created, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&vec->registry->live, 1, memory_order_relaxed);
 }
 
 static void enter_order(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref)
@@ -346,7 +376,7 @@ static void come_alive(struct cprom_vec *vec, struct cprom_series *series)
         atomic_store_explicit(&cprom__series_extra(series)->touched, cprom__monotonic_now(vec->registry),
                               memory_order_relaxed);
     }
-    atomic_fetch_add_explicit(&vec->live, 1, memory_order_relaxed);
+    cprom__count_locked(&vec->live, 1);
     /* release: who touches it may read its time. */
     atomic_store_explicit(&series->life, life, memory_order_release);
 }
@@ -387,7 +417,7 @@ static bool link_made(struct cprom_vec *vec, struct cprom_series *made, uint32_t
  * Finds the series under the lock, or makes it; with a reference. Alive, if that is wanted, or at least reserved. All
  * that costs time (checking, rendering, allocating) is done before the lock is taken.
  */
-static cprom_status obtain(struct cprom_vec *vec, const struct cprom__values *values, bool alive,
+static cprom_status obtain(struct cprom_vec *vec, struct cprom__values *values, bool alive,
                            struct cprom_series **series)
 {
     bool exempt = vec->folds && is_other(values), born = false, linked = false;
@@ -451,7 +481,7 @@ static inline bool acquire_reading(struct cprom_vec *vec, const struct cprom__va
     return false;
 }
 
-static CPROM__NOINLINE cprom_status acquire_slowly(struct cprom_vec *vec, const struct cprom__values *values,
+static CPROM__NOINLINE cprom_status acquire_slowly(struct cprom_vec *vec, struct cprom__values *values,
                                                    struct cprom__use *use)
 {
     if (cprom__thread_slot() >= CPROM__THREADS) {
@@ -527,7 +557,7 @@ struct cprom_series *cprom__series_plain(struct cprom_vec *vec, const char *cons
 
 /* ---- what updates reserve ---- */
 
-cprom_status cprom__series_reserve(struct cprom_vec *vec, const struct cprom__values *values,
+cprom_status cprom__series_reserve(struct cprom_vec *vec, struct cprom__values *values,
                                    struct cprom_series **series)
 {
     pthread_mutex_lock(&vec->map_lock);

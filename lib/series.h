@@ -20,6 +20,7 @@
 #include "exemplar.h"
 #include "hash.h"
 #include "seam.h"
+#include "slab.h"
 
 /*
  * `life` is the registry's epoch at the last touch, shifted, and flags. Alive and touched in the current epoch is
@@ -71,6 +72,7 @@ struct cprom__values {
     uint32_t len[CPROM_LABELS_MAX];
     size_t n;
     size_t bytes;  /* the sum of the lengths */
+    bool plain;    /* known to be ASCII, with nothing to escape */
     uint32_t hash;
 };
 
@@ -102,7 +104,7 @@ void cprom__series_born(struct cprom_vec *vec);
 /*
  * Reserves a series for an update: finds it, or makes one that is hidden. With a reference. ENOMEM.
  */
-cprom_status cprom__series_reserve(struct cprom_vec *vec, const struct cprom__values *values,
+cprom_status cprom__series_reserve(struct cprom_vec *vec, struct cprom__values *values,
                                    struct cprom_series **series);
 /* Lets a hidden one be born, unless it is alive already. ELIMIT: the vector is full, and it not exempt; it stays hidden. */
 cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *series, bool exempt, bool *born);
@@ -114,8 +116,8 @@ uint32_t cprom__series_ref(struct cprom_vec *vec, const struct cprom_series *ser
 /* Fills in label values that are all "other". */
 void cprom__values_other(struct cprom_vec *vec, struct cprom__values *values);
 
-/* Checks that the values may become a series: EUTF8. */
-cprom_status cprom__values_check(const struct cprom__values *values);
+/* Checks that the values may become a series, and whether they are plain: EUTF8. */
+cprom_status cprom__values_check(struct cprom__values *values);
 
 /*
  * Under the map's lock: takes a dead series out of the map. If it is not `alone`, the caller, who has many, counts it in
@@ -132,6 +134,8 @@ struct cprom__extra *cprom__series_extra(const struct cprom_series *series);
 
 /* Nobody can reach it any more. */
 void cprom__series_destroy(struct cprom_series *series, uint32_t ref);
+/* The same for a list through `next`. */
+void cprom__series_destroy_list(struct cprom__slab *slab, uint32_t first);
 /* Destroys it, or leaves that to the last handle. */
 void cprom__series_abandon(struct cprom_series *series, uint32_t ref);
 

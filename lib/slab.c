@@ -143,10 +143,9 @@ void *cprom__slab_alloc(struct cprom__slab *slab, size_t size, uint32_t *ref)
     return slot;
 }
 
-void cprom__slab_free(struct cprom__slab *slab, uint32_t ref)
+static void free_slot(struct cprom__slab *slab, uint32_t ref)
 {
     uint32_t unit = ref & ((1u << CPROM__SLAB_UNIT_BITS) - 1);
-    pthread_mutex_lock(&slab->lock);
     struct cprom__slab_chunk *chunk = cprom__slab_at(slab, ref - unit);
     *(uint32_t *)(void *)((char *)chunk + (size_t)unit * CPROM__SLAB_UNIT) = chunk->free;
     chunk->free = unit;
@@ -157,5 +156,13 @@ void cprom__slab_free(struct cprom__slab *slab, uint32_t ref)
         give_number_back(slab, chunk->number);
         cprom__release(slab->allocator, chunk, chunk->bytes);
     }
+}
+
+void cprom__slab_free(struct cprom__slab *slab, uint32_t ref) { cprom__slab_free_many(slab, &ref, 1); }
+
+void cprom__slab_free_many(struct cprom__slab *slab, const uint32_t *refs, size_t n)
+{
+    pthread_mutex_lock(&slab->lock);
+    for (size_t i = 0; i < n; i++) free_slot(slab, refs[i]);
     pthread_mutex_unlock(&slab->lock);
 }

@@ -45,6 +45,7 @@ void cprom__slab_destroy(struct cprom__slab *slab);
 /* A slot of at least `size` bytes, aligned to 8, not zeroed; `*ref` is never 0 or 1. NULL: out of memory. */
 void *cprom__slab_alloc(struct cprom__slab *slab, size_t size, uint32_t *ref);
 void cprom__slab_free(struct cprom__slab *slab, uint32_t ref);
+void cprom__slab_free_many(struct cprom__slab *slab, const uint32_t *refs, size_t n); /* under one hold of the lock */
 
 /* Any directory that was read when the slot was there already knows the slot. */
 static inline const struct cprom__slab_dir *cprom__slab_dir(const struct cprom__slab *slab)

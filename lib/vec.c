@@ -37,9 +37,9 @@ static void free_content(struct cprom_vec *vec)
     cprom__order_free(&vec->order, &vec->registry->reclaimer);
 }
 
-void cprom__vec_unref(struct cprom_vec *vec)
+void cprom__vec_unref(struct cprom_vec *vec, size_t n)
 {
-    if (atomic_fetch_sub_explicit(&vec->refs, 1, memory_order_acq_rel) != 1) return;
+    if (atomic_fetch_sub_explicit(&vec->refs, n, memory_order_acq_rel) != n) return;
     struct cprom_registry *registry = vec->registry;
     pthread_mutex_destroy(&vec->map_lock);
     cprom__desc_free(vec->desc);
@@ -65,7 +65,7 @@ void cprom__vec_unlist(struct cprom_vec *vec)
 {
     if (atomic_fetch_sub_explicit(&vec->listed, 1, memory_order_acq_rel) != 1) return;
     free_content(vec);
-    cprom__vec_unref(vec);
+    cprom__vec_unref(vec, 1);
 }
 
 static bool is_time(double seconds) { return seconds >= 0 && seconds <= 1e9; }
@@ -131,7 +131,7 @@ static cprom_status vec_make(struct cprom_registry *registry, struct cprom__desc
     pthread_mutex_init(&vec->map_lock, NULL);
     atomic_init(&vec->refs, 1);
     if (plain && !(vec->plain = cprom__series_plain(vec, plain))) {
-        cprom__vec_unref(vec);
+        cprom__vec_unref(vec, 1);
         return CPROM_ENOMEM;
     }
     *out = vec;
@@ -193,7 +193,7 @@ static cprom_status vec_new(struct cprom_registry *registry, const cprom_opts *o
     status = cprom__families_add_vec(registry, vec);
     if (status) {
         free_content(vec);
-        cprom__vec_unref(vec);
+        cprom__vec_unref(vec, 1);
         return status;
     }
     if (plain) cprom__series_born(vec);

@@ -55,9 +55,15 @@ struct cprom_vec {
     _Atomic unsigned work;         /* calls of cprom__vec_work() */
     _Atomic size_t dead;           /* series that are dead and still in the order */
     _Atomic size_t striped_cells;  /* of all its series */
-    _Atomic uint64_t removed[CPROM__REMOVALS];
+    _Atomic uint64_t removed[CPROM__REMOVALS]; /* likewise changed under the map's lock */
     _Atomic unsigned logged;       /* bit per cprom__drop: has been logged; one more for exemplars */
 };
+
+/* Adds to a number that is changed under a lock only, and read at any time. */
+static inline void cprom__count_locked(_Atomic size_t *number, size_t n)
+{
+    atomic_store_explicit(number, atomic_load_explicit(number, memory_order_relaxed) + n, memory_order_relaxed);
+}
 
 /* Makes and registers one. */
 cprom_status cprom__vec_new(struct cprom_registry *registry, const cprom_opts *opts, cprom_type type, bool plain,
@@ -70,7 +76,7 @@ cprom_status cprom__vec_new_labelled(struct cprom_registry *registry, const cpro
 void cprom__vec_list(struct cprom_vec *vec);
 bool cprom__vec_try_list(struct cprom_vec *vec); /* for who has a handle only; false: its content is gone */
 void cprom__vec_unlist(struct cprom_vec *vec);
-void cprom__vec_unref(struct cprom_vec *vec);
+void cprom__vec_unref(struct cprom_vec *vec, size_t n);
 
 /* After it left the registry: every series dies. The caller lists it. */
 void cprom__vec_detach(struct cprom_vec *vec);
@@ -118,7 +124,7 @@ bool cprom__vec_remove_one(struct cprom_vec *vec, struct cprom_series *series, c
 /* Removes one, under the map's lock; false: it was dead, or touched since. */
 bool cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref,
                      const struct cprom__removing *removing, int64_t now);
-/* Counts what was removed. */
+/* Counts what was removed; under the map's lock, or for a plain instrument. */
 void cprom__vec_removed(struct cprom_vec *vec, enum cprom__removal reason, size_t n);
 
 /* Whether a page shows the series at that time; `*over`: it is expired, or has lingered long enough. */

@@ -330,6 +330,57 @@ static void test_escaped_len_nothing_to_escape_is_the_length(void **state)
     assert_int_equal(cprom__escaped_len("\n\"\\", 0), 0);
 }
 
+/*==============================================================================
+ * Plain values
+ *============================================================================*/
+
+static bool is_special(unsigned char c) { return c >= 0x80 || c == '"' || c == '\\' || c == '\n'; }
+
+static void check_plain(const unsigned char *bytes, size_t len)
+{
+    bool expected = true;
+    for (size_t i = 0; i < len; i++) expected = expected && !is_special(bytes[i]);
+    char *copy = malloc(len ? len : 1); /* of its own: see is_utf8() */
+    assert_non_null(copy);
+    memcpy(copy, bytes, len);
+    assert_int_equal(cprom__is_plain(copy, len), expected);
+    if (expected) assert_true(cprom__is_utf8(copy, len) && cprom__escaped_len(copy, len) == len);
+    free(copy);
+}
+
+static void test_is_plain_every_byte_at_every_place_is_judged(void **state)
+{
+    unsigned char bytes[40];
+    for (size_t len = 0; len <= sizeof bytes; len++) {
+        for (unsigned around = 0; around < 0x80; around += 0x1f) {
+            memset(bytes, (int)around, len);
+            check_plain(bytes, len);
+            for (size_t at = 0; at < len; at++) {
+                for (unsigned c = 0; c <= 0xff; c++) {
+                    bytes[at] = (unsigned char)c;
+                    check_plain(bytes, len);
+                }
+                bytes[at] = (unsigned char)around;
+            }
+        }
+    }
+}
+
+static void test_is_plain_random_bytes_beside_the_special_ones_are_judged(void **state)
+{
+    static const unsigned char near[] = {'"', '"' - 1, '"' + 1, '\\', '\\' - 1, '\\' + 1, '\n', '\n' - 1, '\n' + 1, 0, 0x7f, 0x80, 0xff};
+    uint64_t seed = 77;
+    for (int round = 0; round < 200000; round++) {
+        unsigned char bytes[20];
+        size_t len = next_random(&seed) % sizeof bytes;
+        for (size_t i = 0; i < len; i++) {
+            bytes[i] = near[next_random(&seed) % COUNT(near)];
+            if (is_special(bytes[i]) && next_random(&seed) % 8) bytes[i] = 'a';
+        }
+        check_plain(bytes, len);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -345,6 +396,8 @@ int main(void)
         cmocka_unit_test(test_escape_each_byte_alone_is_as_reference_says),
         cmocka_unit_test(test_escape_random_values_are_as_reference_says),
         cmocka_unit_test(test_escaped_len_nothing_to_escape_is_the_length),
+        cmocka_unit_test(test_is_plain_every_byte_at_every_place_is_judged),
+        cmocka_unit_test(test_is_plain_random_bytes_beside_the_special_ones_are_judged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
