@@ -2,6 +2,11 @@
 
 #include <string.h>
 
+#include "vec.h"
+
+#define AHEAD 16u        /* series that are fetched ahead */
+#define SCATTER_MIN 512u /* items that are worth a pass that scatters them by a byte of their keys */
+
 /* ---- comparing and sorting ---- */
 
 /* The text's byte at `at` as it sorts; 0 behind the end. `*inside` says whether `at` is the second byte of an escape. */
@@ -117,6 +122,7 @@ static void sort_items(struct cprom__order_item *items, size_t n, size_t depth)
                 part_depth = depth + 8;
                 bool inside = cuts_escape(pivot);
                 for (size_t i = 0; i < sizes[1]; i++) {
+                    if (i + AHEAD < sizes[1]) CPROM__PREFETCH(parts[1][i + AHEAD].series->text + part_depth);
                     parts[1][i].key = key_at(parts[1][i].series, part_depth, inside);
                 }
             }
@@ -130,12 +136,62 @@ static void sort_items(struct cprom__order_item *items, size_t n, size_t depth)
     insertion_sort(items, n);
 }
 
-struct cprom__order_item cprom__order_item(const struct cprom_series *series, uint32_t tag)
+/* Each item goes where its byte belongs, by cycles in place (McIlroy, Bostic, McIlroy, "Engineering radix sort", 1993). */
+static void scatter(struct cprom__order_item *items, unsigned shift, uint32_t next[256], const uint32_t end[256])
 {
-    return (struct cprom__order_item){key_at(series, 0, false), series, tag};
+    for (size_t b = 0; b < 256; b++) {
+        while (next[b] < end[b]) {
+            struct cprom__order_item item = items[next[b]];
+            for (size_t to; (to = item.key >> shift & 0xff) != b;) {
+                struct cprom__order_item moved = items[next[to]];
+                items[next[to]++] = item;
+                item = moved;
+            }
+            items[next[b]++] = item;
+        }
+    }
 }
 
-void cprom__order_sort_items(struct cprom__order_item *items, size_t n) { sort_items(items, n, 0); }
+/*
+ * Many items, whose keys are of the same depth: scattered by the first byte in which the keys differ, and so on with what
+ * each of the 256 got, while that is many; the rest is the quicksort's. A pass moves an item once, where halving takes
+ * four or more moves. At most eight deep, since a key has eight bytes.
+ */
+static void sort_many(struct cprom__order_item *items, size_t n, size_t depth)
+{
+    uint64_t differ = 0;
+    for (size_t i = 1; n >= SCATTER_MIN && i < n; i++) differ |= items[i].key ^ items[0].key;
+    if (!differ) {
+        sort_items(items, n, depth);
+        return;
+    }
+    unsigned shift = 56;
+    while (!(differ >> shift)) shift -= 8;
+    uint32_t next[256], end[256] = {0}; /* of 32 bits, as references are: 16 KiB of stack in all */
+    for (size_t i = 0; i < n; i++) end[items[i].key >> shift & 0xff]++;
+    for (uint32_t b = 0, sum = 0; b < 256; b++) {
+        next[b] = sum;
+        end[b] = sum += end[b];
+    }
+    scatter(items, shift, next, end);
+    for (size_t b = 0, begin = 0; b < 256; b++) {
+        if (end[b] > begin) sort_many(items + begin, end[b] - begin, depth);
+        begin = end[b];
+    }
+}
+
+/* All texts of a family begin with the same piece, which says nothing. */
+static size_t first_depth(const struct cprom_series *series) { return series->vec->desc->pieces[0].len; }
+
+struct cprom__order_item cprom__order_item(const struct cprom_series *series, uint32_t tag)
+{
+    return (struct cprom__order_item){key_at(series, first_depth(series), false), series, tag};
+}
+
+void cprom__order_sort_items(struct cprom__order_item *items, size_t n)
+{
+    if (n) sort_many(items, n, first_depth(items->series));
+}
 
 /* ---- taking series in ---- */
 
@@ -357,7 +413,7 @@ bool cprom__order_sort(struct cprom__order *order, struct cprom__reclaimer *recl
     for (struct cprom__order_chunk *chunk = order->young; chunk; chunk = chunk->next) {
         for (uint32_t i = 0; i < chunk->n; i++, filled++) {
             struct cprom_series *series = at(reclaimer, chunk->refs[i]);
-            if (i + 16 < chunk->n) CPROM__PREFETCH(at(reclaimer, chunk->refs[i + 16])->text);
+            if (i + AHEAD < chunk->n) CPROM__PREFETCH(at(reclaimer, chunk->refs[i + AHEAD])->text);
             items[filled] = cprom__order_item(series, chunk->refs[i]);
         }
     }
@@ -393,7 +449,7 @@ static size_t compact(struct cprom__order_chunk *chunk, struct cprom__reclaimer 
     uint64_t death = cprom__snapshot_now(reclaimer);
     uint32_t kept = 0, n = chunk->n;
     for (uint32_t i = 0; i < n; i++) {
-        if (i + 16 < n) CPROM__PREFETCH(at(reclaimer, chunk->refs[i + 16]));
+        if (i + AHEAD < n) CPROM__PREFETCH(at(reclaimer, chunk->refs[i + AHEAD]));
         if (cprom__series_unlinked(at(reclaimer, chunk->refs[i]))) {
             cprom__chain_add(reclaimer, dead, chunk->refs[i], death);
         } else {

@@ -3,6 +3,7 @@
 
 #include "names.h"
 #include "order.h"
+#include "vec.h"
 
 static uint64_t next_random(uint64_t *seed)
 {
@@ -25,6 +26,10 @@ typedef struct fake {
     struct cprom_series *series;
 } fake;
 
+/* All texts begin with a=". */
+static struct cprom__desc fake_desc = {.pieces = {{"a=\"", 3}}};
+static struct cprom_vec fake_vec = {.desc = &fake_desc};
+
 static void render(fake *f, int n_labels)
 {
     char text[LABELS * (2 * LEN_MAX + 8)], *out = text;
@@ -45,6 +50,7 @@ static void render(fake *f, int n_labels)
     memcpy(f->series->text, text, len);
     f->series->len = (unsigned)len & 0xffffff;
     f->series->escaped = escaped;
+    f->series->vec = &fake_vec;
 }
 
 static int naive(const fake *a, const fake *b)
@@ -130,7 +136,7 @@ static int naive_pointers(const void *a, const void *b) { return naive(a, b); }
 
 static void test_sort_items_random_texts_agrees_with_values(void **state)
 {
-    static const size_t sizes[] = {1, 2, 15, 16, 17, 18, 40, 300, 5000};
+    static const size_t sizes[] = {1, 2, 15, 16, 17, 18, 40, 300, 511, 512, 513, 5000}; /* SCATTER_MIN is 512 */
     uint64_t seed = 3;
     for (size_t a = 0; a < sizeof alphabets / sizeof *alphabets; a++) {
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
