@@ -19,8 +19,12 @@
 #include <pthread.h>
 #include <string.h>
 
+/*
+ * 8 owned ones and the shared one: a striped cell takes 72 bytes. With 1, for small targets, no cell is striped: all
+ * threads add atomically to the 8 bytes in the series.
+ */
 #ifndef CPROM_STRIPES
-#define CPROM_STRIPES 9u /* 8 owned ones and the shared one; 1 makes every cell shared */
+#define CPROM_STRIPES 9u
 #endif
 #define CPROM__STRIDE_CELLS 64u
 #define CPROM__STRIDE ((size_t)CPROM__STRIDE_CELLS * 8)
@@ -72,12 +76,15 @@ static inline void cprom__cell_count_owned(cprom__cell *cell)
     atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
+/* A function, since compilers warn of comparisons with a constant 0. */
+static inline unsigned cprom__owned_stripes(void) { return CPROM_STRIPES - 1; }
+
 /* Whether the calling thread owns a stripe, and its number; otherwise that of the shared one. */
 static inline bool cprom__stripe(unsigned *stripe)
 {
     unsigned slot = cprom__thread_slot();
-    bool owned = slot < CPROM_STRIPES - 1;
-    *stripe = owned ? slot : CPROM_STRIPES - 1;
+    bool owned = slot < cprom__owned_stripes();
+    *stripe = owned ? slot : cprom__owned_stripes();
     return owned;
 }
 
@@ -88,7 +95,7 @@ static inline bool cprom__stripe(unsigned *stripe)
 static inline bool cprom__stripe_known(unsigned *stripe)
 {
     *stripe = cprom__thread_known - 1;
-    return CPROM__LIKELY(*stripe < CPROM_STRIPES - 1);
+    return CPROM__LIKELY(*stripe < cprom__owned_stripes());
 }
 
 static inline cprom__cell *cprom__cell_in(cprom__cell *cells, unsigned stripe)
