@@ -407,12 +407,13 @@ static const char *match_escaped(const char *text, const char *end, const char *
     return text;
 }
 
-/* Whether two runs of bytes are equal. Short ones, as label values are, are compared in words that overlap. */
+/* Whether two runs of bytes are equal. Most are short: words, of which the last overlaps, beat a call. */
 static inline bool same_bytes(const char *a, const char *b, size_t n)
 {
-    if (n > 16) return memcmp(a, b, n) == 0;
     if (n >= 8) {
-        return !((cprom__read64(a) ^ cprom__read64(b)) | (cprom__read64(a + n - 8) ^ cprom__read64(b + n - 8)));
+        uint64_t differ = cprom__read64(a + n - 8) ^ cprom__read64(b + n - 8);
+        for (size_t i = 0; i < n - 8; i += 8) differ |= cprom__read64(a + i) ^ cprom__read64(b + i);
+        return !differ;
     }
     if (n >= 4) {
         return !((cprom__read32(a) ^ cprom__read32(b)) | (cprom__read32(a + n - 4) ^ cprom__read32(b + n - 4)));
@@ -445,12 +446,14 @@ bool cprom__desc_matches(const struct cprom__desc *desc, const char *text, size_
      */
     if (len != desc->pieces_len + values->bytes) return false;
     const struct cprom__piece *piece = desc->pieces;
-    for (size_t i = 0, n = values->n; i < n; i++, piece++) {
+    for (size_t i = 0, n = values->n; i < n;) {
         size_t label = desc->sorted[i], value_len = values->len[label];
-        if (i && !same_bytes(text, piece->text, piece->len)) return false;
         text += piece->len;
         if (!same_bytes(text, values->v[label], value_len)) return false;
+        if (++i == n) break;
         text += value_len;
+        piece++;
+        if (!same_bytes(text, piece->text, piece->len)) return false;
     }
     return true;
 }

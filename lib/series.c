@@ -11,8 +11,11 @@
 
 /* ---- label values ---- */
 
-/* In one walk, without more calls than strlen(): with find(), nearly all of what an update by label values costs. */
-static inline cprom_status measure(struct cprom_vec *vec, cprom_strs strs, struct cprom__values *values)
+/*
+ * In one walk, without more calls than strlen(). With find() it is nearly all of what an update by label values costs;
+ * inlined, the two are a tenth faster.
+ */
+static CPROM__INLINE cprom_status measure(struct cprom_vec *vec, cprom_strs strs, struct cprom__values *values)
 {
     const struct cprom__hash_key *key = &vec->registry->key;
     uint64_t state = key->k[0];
@@ -310,7 +313,7 @@ static void end_linger_of(struct cprom_vec *vec, const struct cprom_series *agai
 /* ---- finding and creating ---- */
 
 /* In a read section or under the map's lock. Lingering series are not found: their labels are free. */
-static inline struct cprom_series *find(struct cprom_vec *vec, const struct cprom__values *values)
+static CPROM__INLINE struct cprom_series *find(struct cprom_vec *vec, const struct cprom__values *values)
 {
     struct cprom__probe probe = cprom__map_probe(&vec->map, values->hash);
     CPROM__SEAM(CPROM__SEAM_LOOKUP_PROBES);
@@ -467,7 +470,7 @@ static inline bool touch(struct cprom_vec *vec, struct cprom_series *series)
 }
 
 /* For a series that is there, in a thread with a slot: nearly always. */
-static inline bool acquire_reading(struct cprom_vec *vec, const struct cprom__values *values, struct cprom__use *use)
+static CPROM__INLINE bool acquire_reading(struct cprom_vec *vec, const struct cprom__values *values, struct cprom__use *use)
 {
     if (CPROM__UNLIKELY(!cprom__read_enter())) return false;
     struct cprom_series *series = find(vec, values);

@@ -24,12 +24,14 @@
 #define CPROM__UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define CPROM__PREFETCH(p) __builtin_prefetch(p)
 #define CPROM__NOINLINE __attribute__((noinline))
+#define CPROM__INLINE inline __attribute__((always_inline))
 #else
 #define CPROM__TLS
 #define CPROM__LIKELY(x) (x)
 #define CPROM__UNLIKELY(x) (x)
 #define CPROM__PREFETCH(p) ((void)(p))
 #define CPROM__NOINLINE
+#define CPROM__INLINE inline
 #endif
 
 struct cprom__thread {
