@@ -63,14 +63,14 @@ bool cprom__has_suffix(const char *name, size_t name_len, const char *suffix)
 }
 
 /*
- * Not 0: a byte is not ASCII, or one that is escaped. For ASCII, a byte of x - 1 has its high bit set where that of x is
- * 0 (Warren, Hacker's Delight, 6-1); a borrow, or a byte beyond ASCII, can only bring more to where something is found.
+ * Not 0: a byte is not ASCII, or one that is escaped. For ASCII, a byte of x - 1 has its high bit set exactly where that
+ * of x is 0 (Warren, Hacker's Delight, 6-1). Beyond ASCII it is set too, but for one byte in each of the three. A borrow
+ * comes only from where something was found.
  */
 static inline uint64_t special_bytes(uint64_t bytes)
 {
     const uint64_t each = UINT64_C(0x0101010101010101);
-    return (bytes | ((bytes ^ each * '"') - each) | ((bytes ^ each * '\\') - each) | ((bytes ^ each * '\n') - each)) &
-           each << 7;
+    return (((bytes ^ each * '"') - each) | ((bytes ^ each * '\\') - each) | ((bytes ^ each * '\n') - each)) & each << 7;
 }
 
 bool cprom__is_plain(const char *value, size_t len)
