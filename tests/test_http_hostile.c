@@ -114,7 +114,8 @@ static void scrape_among_them(const char *address, atomic_size_t *came)
     for (; i < SCRAPES || atomic_load(came) < ARRIVALS; i++) {
         char *response;
         int status = hc_ask(&stream, fd, HC_GET, &response);
-        if (!status) {
+        /* A busy machine may keep this thread from asking until so many came that its connection had to go. */
+        for (int tries = 0; !status && tries < 10; tries++) {
             close(fd);
             hc_stream_free(&stream);
             fd = hc_connect(address);
