@@ -5,14 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
 #if defined(__GLIBC__)
 #include <malloc.h>
 #endif
 
-struct bench_options bench_options;
+bool bench_quick;
 
 static void fail(const char *what)
 {
@@ -32,17 +30,18 @@ static void *must_malloc(size_t size)
 static cpu_set_t processors;
 static unsigned n_processors;
 
+static char **parts;
+
 void bench_init(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--quick") == 0) {
-            bench_options.quick = true;
-        } else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
-            bench_options.only = argv[++i];
-        } else {
-            fprintf(stderr, "usage: %s [--quick] [--only PART]\n", argv[0]);
-            exit(2);
-        }
+    parts = argv + 1;
+    if (argc > 1 && strcmp(argv[1], "--quick") == 0) {
+        bench_quick = true;
+        parts++;
+    }
+    if (*parts && **parts == '-') {
+        fprintf(stderr, "usage: %s [--quick] [PART...]\n", argv[0]);
+        exit(2);
     }
     if (sched_getaffinity(0, sizeof processors, &processors) != 0) fail("sched_getaffinity");
     n_processors = (unsigned)CPU_COUNT(&processors);
@@ -50,7 +49,13 @@ void bench_init(int argc, char **argv)
     bench_pin(0);
 }
 
-bool bench_wanted(const char *part) { return !bench_options.only || strstr(part, bench_options.only); }
+bool bench_wanted(const char *part)
+{
+    for (char **wanted = parts; *wanted; wanted++) {
+        if (strcmp(*wanted, part) == 0) return true;
+    }
+    return !*parts;
+}
 
 double bench_now(void)
 {
@@ -73,75 +78,11 @@ void bench_pin(unsigned n)
     }
 }
 
-/* ---- how busy the machine is ---- */
+/* ---- samples ---- */
 
-struct usage {
-    double all, own, wall; /* seconds of processor time: of everybody, of this program; and that passed */
-};
-
-static double seconds(struct timeval t) { return (double)t.tv_sec + (double)t.tv_usec / 1e6; }
-
-static struct usage usage_now(void)
+void bench_sample(const char *name, const char *unit, unsigned threads, double value)
 {
-    struct usage usage = {0, 0, bench_now() / 1e9};
-    FILE *file = fopen("/proc/stat", "r");
-    unsigned long long user, nice, system, idle, iowait, irq, softirq, steal;
-    if (file && fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle, &iowait, &irq,
-                       &softirq, &steal) == 8) {
-        usage.all = (double)(user + nice + system + irq + softirq + steal) / (double)sysconf(_SC_CLK_TCK);
-    }
-    if (file) fclose(file);
-    struct rusage own;
-    getrusage(RUSAGE_SELF, &own);
-    usage.own = seconds(own.ru_utime) + seconds(own.ru_stime);
-    return usage;
-}
-
-/* ---- rows ---- */
-
-#define ROWS_MAX 64
-#define SAMPLES_MAX 256
-
-struct bench_row {
-    const char *name, *unit;
-    double goal;
-    size_t n;
-    double samples[SAMPLES_MAX];
-};
-
-static struct bench_row all_rows[ROWS_MAX];
-static size_t n_rows;
-static struct usage begun;
-
-struct bench_row *bench_row(const char *name, const char *unit, double goal)
-{
-    if (n_rows == ROWS_MAX) fail("too many rows");
-    struct bench_row *row = &all_rows[n_rows++];
-    row->name = name;
-    row->unit = unit;
-    row->goal = goal;
-    row->n = 0;
-    return row;
-}
-
-void bench_add(struct bench_row *row, double value)
-{
-    if (row->n == SAMPLES_MAX) fail("too many samples");
-    row->samples[row->n++] = value;
-}
-
-double bench_min(const struct bench_row *row)
-{
-    double min = row->samples[0];
-    for (size_t i = 1; i < row->n; i++) min = row->samples[i] < min ? row->samples[i] : min;
-    return min;
-}
-
-void bench_begin(const char *title)
-{
-    printf("\n%-58s %4s %9s %9s %9s %8s %4s\n", title, "", "median", "min", "max", "goal", "n");
-    n_rows = 0;
-    begun = usage_now();
+    printf("%s\t%s\t%u\t%.6g\n", name, unit, threads, value);
 }
 
 static int ascending(const void *a, const void *b)
@@ -150,32 +91,10 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void print_number(double value)
+double bench_median(double *values, size_t n)
 {
-    int decimals = value < 1 ? 3 : value < 10 ? 2 : value < 1000 ? 1 : 0;
-    printf(" %9.*f", decimals, value);
-}
-
-void bench_end(void)
-{
-    for (size_t i = 0; i < n_rows; i++) {
-        struct bench_row *row = &all_rows[i];
-        if (!row->n) continue;
-        qsort(row->samples, row->n, sizeof row->samples[0], ascending);
-        double median = (row->samples[(row->n - 1) / 2] + row->samples[row->n / 2]) / 2;
-        printf("%-58s %4s", row->name, row->unit);
-        print_number(median);
-        print_number(row->samples[0]);
-        print_number(row->samples[row->n - 1]);
-        if (row->goal > 0) printf(" %7g%c", row->goal, median <= row->goal ? ' ' : '*');
-        else printf(" %8s", "");
-        printf(" %4zu\n", row->n);
-    }
-    struct usage now = usage_now();
-    double wall = now.wall - begun.wall, others = now.all - begun.all - (now.own - begun.own);
-    printf("  took %.1f s; others used %.0f %% of one processor meanwhile\n", wall,
-           others > 0 && wall > 0 ? others / wall * 100 : 0.0);
-    n_rows = 0;
+    qsort(values, n, sizeof *values, ascending);
+    return (values[(n - 1) / 2] + values[n / 2]) / 2;
 }
 
 /* ---- operations ---- */
@@ -222,13 +141,13 @@ static double sample(const struct bench_op *op)
     return took / (double)op->n;
 }
 
-void bench_ops(struct bench_op *ops, size_t n_ops, unsigned rounds)
+void bench_ops(const struct bench_op *ops, size_t n_ops, unsigned rounds)
 {
-    for (size_t i = 0; i < n_ops; i++) ops[i].row = bench_row(ops[i].name, "ns", ops[i].goal);
     for (unsigned round = 0; round < rounds; round++) {
         for (size_t i = 0; i < n_ops; i++) {
             /* With fewer processors than threads it would be the scheduler that is measured. */
-            if (ops[i].threads <= n_processors && ops[i].threads <= THREADS_MAX) bench_add(ops[i].row, sample(&ops[i]));
+            if (ops[i].threads > n_processors || ops[i].threads > THREADS_MAX) continue;
+            bench_sample(ops[i].name, "ns", ops[i].threads, sample(&ops[i]));
         }
     }
 }

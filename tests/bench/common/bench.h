@@ -1,9 +1,9 @@
 /*
- * The harness of the benchmarks: pinned threads, a clock, rows of samples, and a table of them.
+ * The harness of the benchmarks: pinned threads, a clock, and samples as lines that bench.py reads:
  *
- * A row is one number, measured several times: the table shows median, minimum and maximum. On a machine that does
- * other things too, the minimum is what the code costs and the median what it cost today; under each part of the
- * table stands how busy others were meanwhile.
+ *      case TAB unit TAB threads TAB value
+ *
+ * One line for each repetition; the programs of the peers print the same.
  */
 #ifndef CPROM_TESTS_BENCH_H
 #define CPROM_TESTS_BENCH_H
@@ -18,16 +18,11 @@
 /* The compiler must assume that the value is used, and that memory may have changed. */
 #define BENCH_USE(x) __asm__ volatile("" : : "r"(x) : "memory")
 
-struct bench_options {
-    bool quick;       /* fewer and smaller */
-    const char *only; /* run just the parts whose name contains this; NULL: all */
-};
+extern bool bench_quick; /* fewer and smaller */
 
-extern struct bench_options bench_options;
-
-/* Reads the options from the command line, pins the calling thread. Ends the program on a bad option. */
+/* Reads [--quick] and the names of parts from the command line, pins the calling thread. A bad option ends the program. */
 void bench_init(int argc, char **argv);
-/* Whether this part of the suite is to run. */
+/* Whether this part is to run: it was named, or none was. */
 bool bench_wanted(const char *part);
 
 /* Nanoseconds on a monotonic clock. */
@@ -35,19 +30,10 @@ double bench_now(void);
 /* The calling thread runs on the n-th of the processors that the program may use, from now on. */
 void bench_pin(unsigned n);
 
-/* ---- rows ---- */
-
-struct bench_row;
-
-/* A new row. `goal` is an upper bound in the same unit; 0: none. The name is kept, not copied. */
-struct bench_row *bench_row(const char *name, const char *unit, double goal);
-/* A sample more. */
-void bench_add(struct bench_row *row, double value);
-/* The smallest sample. */
-double bench_min(const struct bench_row *row);
-/* Begins a part of the table; ends one: prints its rows, and forgets them. */
-void bench_begin(const char *title);
-void bench_end(void);
+/* Prints a sample. */
+void bench_sample(const char *name, const char *unit, unsigned threads, double value);
+/* Sorts them. */
+double bench_median(double *values, size_t n);
 
 /* ---- operations on one or more threads ---- */
 
@@ -60,15 +46,13 @@ struct bench_op {
     void *ctx;
     size_t n; /* operations of a thread for one sample */
     unsigned threads;
-    double goal;
-    struct bench_row *row; /* set by bench_ops() */
 };
 
 /*
- * Measures operations, ns each: all of them in turn, round after round, so that a disturbance does not hit one alone. A
+ * Samples of operations, ns each: all of them in turn, round after round, so that a disturbance does not hit one alone. A
  * sample is what the slowest of the threads took for its share; the threads start together.
  */
-void bench_ops(struct bench_op *ops, size_t n_ops, unsigned rounds);
+void bench_ops(const struct bench_op *ops, size_t n_ops, unsigned rounds);
 
 /* ---- memory ---- */
 

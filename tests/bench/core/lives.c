@@ -14,12 +14,12 @@
 static cprom_gauge_vec *owned_vec(cprom_registry *registry)
 {
     cprom_gauge_vec *vec;
-    bench_check(cprom_gauge_vec_new(registry,
-                                    CPROM_OPTS(cprom_opts, .name = "pipeline_step_duration_seconds",
-                                               .help = "Benchmark.", .labels = {"pipeline", "step"},
-                                               .owner = "pipeline"),
-                                    &vec),
-                "vector");
+    bench_check(
+        cprom_gauge_vec_new(registry,
+                            CPROM_OPTS(cprom_opts, .name = "pipeline_step_duration_seconds", .help = "Benchmark.",
+                                       .labels = {"pipeline", "step"}, .owner = "pipeline"),
+                            &vec),
+        "vector");
     return vec;
 }
 
@@ -46,9 +46,8 @@ static void fill(cprom_gauge_vec *vec, size_t n)
     free(order);
 }
 
-static void owners(size_t n, const char *const names[2])
+static void owners(size_t n, const char *delete_name, const char *replace_name)
 {
-    struct bench_row *delete_row = bench_row(names[0], "us", 10), *replace_row = bench_row(names[1], "us", 10);
     struct bench_memory memory;
     uint64_t seed = n + 1;
     cprom_registry *registry = bench_registry(&memory);
@@ -62,7 +61,7 @@ static void owners(size_t n, const char *const names[2])
         double start = bench_now();
         if (round % 2) cprom_gauge_vec_delete_matching(vec, CPROM_LABELS({"pipeline", pipeline}), &removed);
         else cprom_gauge_vec_replace(vec, CPROM_LABELS({"pipeline", pipeline}), NULL, 0, &result);
-        bench_add(round % 2 ? delete_row : replace_row, (bench_now() - start) / 1000);
+        bench_sample(round % 2 ? delete_name : replace_name, "us", 1, (bench_now() - start) / 1000);
         if (removed + result.removed != OWNED) bench_check(CPROM_EINVAL, "removing");
         for (size_t step = 0; step < OWNED; step++) set_owned(vec, owner, step);
     }
@@ -140,13 +139,9 @@ static void call_once(int what, const uint32_t *links, cprom_gauge_vec *vec, cpr
 
 static void latency(size_t series, size_t rounds)
 {
-    static const char *const names[CALLS][2] = {
-        {"reading the clock, p99.99", "reading the clock, max"},
-        {"three cache misses, p99.99", "three cache misses, max"},
-        {"held update, p99.99", "held update, max"},
-        {"find and set, p99.99", "find and set, max"},
-        {"create, p99.99", "create, max"},
-        {"delete, p99.99", "delete, max"}};
+    static const char *const names[CALLS][2] = {{"clock_p9999", "clock_max"},   {"misses_p9999", "misses_max"},
+                                                {"update_p9999", "update_max"}, {"find_p9999", "find_max"},
+                                                {"create_p9999", "create_max"}, {"remove_p9999", "remove_max"}};
     struct bench_memory memory;
     cprom_registry *registry = bench_registry(&memory);
     cprom_gauge_vec *vec;
@@ -157,11 +152,6 @@ static void latency(size_t series, size_t rounds)
     for (size_t i = 0; i < series; i++) cprom_gauge_vec_set(vec, BENCH_STRS(&pairs[i]), (double)i);
     cprom_gauge *held = cprom_gauge_vec_with(vec, BENCH_STRS(&pairs[0]));
     uint32_t *links = links_new();
-    struct bench_row *rows[CALLS][2];
-    for (int what = 0; what < CALLS; what++) {
-        rows[what][0] = bench_row(names[what][0], "us", what < UPDATE ? 0 : 20);
-        rows[what][1] = bench_row(names[what][1], "us", 0);
-    }
 
     struct scraper scraper = {.registry = registry};
     pthread_t thread;
@@ -182,13 +172,12 @@ static void latency(size_t series, size_t rounds)
         for (int what = 0; what < CALLS; what++) {
             float *own = took + (size_t)what * rounds;
             qsort(own, rounds, sizeof *own, compare_floats);
-            bench_add(rows[what][0], (double)own[rounds - 1 - rounds / 10000] / 1000);
-            bench_add(rows[what][1], (double)own[rounds - 1] / 1000);
+            bench_sample(names[what][0], "us", 1, (double)own[rounds - 1 - rounds / 10000] / 1000);
+            bench_sample(names[what][1], "us", 1, (double)own[rounds - 1] / 1000);
         }
     }
     atomic_store(&scraper.stop, true);
     pthread_join(thread, NULL);
-    printf("  %u scrapes meanwhile\n", atomic_load(&scraper.scrapes));
     cprom_gauge_unref(held);
     free(links);
     free(took);
@@ -197,17 +186,11 @@ static void latency(size_t series, size_t rounds)
     cprom_registry_free(registry);
 }
 
-void bench_lives(void)
+void bench_owners(void)
 {
-    bench_begin("what one owner has: 100 series, isolated calls");
-    owners(1000, (const char *const[]){"delete by owner, of 1,000", "replace by nothing, of 1,000"});
-    owners(100000, (const char *const[]){"delete by owner, of 100,000", "replace by nothing, of 100,000"});
-    if (!bench_options.quick) {
-        owners(1000000, (const char *const[]){"delete by owner, of 1M", "replace by nothing, of 1M"});
-    }
-    bench_end();
-    bench_begin(bench_options.quick ? "single calls while 100,000 series are scraped in a loop"
-                                    : "single calls while 1M series are scraped in a loop");
-    latency(bench_options.quick ? 100000 : 1000000, 200000);
-    bench_end();
+    owners(1000, "owner_delete_1k", "owner_replace_1k");
+    owners(100000, "owner_delete_100k", "owner_replace_100k");
+    if (!bench_quick) owners(1000000, "owner_delete_1M", "owner_replace_1M");
 }
+
+void bench_latency(void) { latency(bench_quick ? 100000 : 1000000, 200000); }

@@ -71,37 +71,20 @@ void bench_lookups(void)
     struct vector few, many;
     struct bench_pair *few_order = fill_vector(registry, "few_total", 100, 4096, &few);
     struct bench_pair *many_order = fill_vector(registry, "many_total", 100000, 100000, &many);
-    size_t n = bench_options.quick ? 100 * 1000 : 400 * 1000;
-    struct bench_op ops[] =
-    { {.name = "find by 2 values + inc, 100 series", .loop = find_inc, .ctx = &few, .n = n, .threads = 1, .goal = 17},
-      {.name = "find by 2 values + inc, 100 series, 2 threads",
-       .loop = find_inc,
-       .ctx = &few,
-       .n = n,
-       .threads = 2,
-       .goal = 20},
-      {.name = "find by 2 values + inc, 100,000 series",
-       .loop = find_inc,
-       .ctx = &many,
-       .n = n,
-       .threads = 1,
-       .goal = 75},
-      {.name = "find by 2 values + inc, 100,000 series, 2 threads",
-       .loop = find_inc,
-       .ctx = &many,
-       .n = n,
-       .threads = 2,
-       .goal = 80},
-      {.name = "find by 2 values and read, 100 series", .loop = find_get, .ctx = &few, .n = n, .threads = 1},
-      {.name = "find by 2 values and read, 100,000 series", .loop = find_get, .ctx = &many, .n = n, .threads = 1},
+    size_t n = bench_quick ? 100 * 1000 : 400 * 1000;
+    const struct bench_op ops[] = {
+        {"find_inc_100", find_inc, &few, n, 1},
+        {"find_inc_100", find_inc, &few, n, 2},
+        {"find_inc_100k", find_inc, &many, n, 1},
+        {"find_inc_100k", find_inc, &many, n, 2},
+        {"find_get_100", find_get, &few, n, 1},
+        {"find_get_100k", find_get, &many, n, 1},
 #if defined(__x86_64__)
-      {.name = "the same, 100 series, isolated calls", .loop = find_get_alone, .ctx = &few, .n = n, .threads = 1},
-      {.name = "the same, 100,000 series, isolated calls", .loop = find_get_alone, .ctx = &many, .n = n, .threads = 1},
+        {"find_alone_100", find_get_alone, &few, n, 1},
+        {"find_alone_100k", find_get_alone, &many, n, 1},
 #endif
     };
-    bench_begin("updates by label values, back to back");
-    bench_ops(ops, sizeof ops / sizeof ops[0], bench_options.quick ? 5 : 15);
-    bench_end();
+    bench_ops(ops, sizeof ops / sizeof ops[0], bench_quick ? 5 : 9);
     cprom_registry_free(registry);
     free(few_order);
     free(many_order);

@@ -69,14 +69,12 @@ void bench_machine(void)
 {
     struct chain chains[] = {chain_new((size_t)1 << 20), chain_new((size_t)8 << 20), chain_new((size_t)128 << 20)};
     struct bench_op ops[] = {
-        {.name = "a dependent multiplication", .loop = multiply, .n = 2000 * 1000, .threads = 1},
-        {.name = "an addition, of many that are independent", .loop = add_many, .n = 12 * 1000 * 1000, .threads = 1},
-        {.name = "a dependent load, 1 MiB", .loop = chase, .ctx = &chains[0], .n = 200 * 1000, .threads = 1},
-        {.name = "a dependent load, 8 MiB", .loop = chase, .ctx = &chains[1], .n = 200 * 1000, .threads = 1},
-        {.name = "a dependent load, 128 MiB", .loop = chase, .ctx = &chains[2], .n = 100 * 1000, .threads = 1},
+        {.name = "multiply", .loop = multiply, .n = 2000 * 1000, .threads = 1},
+        {.name = "add_many", .loop = add_many, .n = 12 * 1000 * 1000, .threads = 1},
+        {.name = "load_1M", .loop = chase, .ctx = &chains[0], .n = 200 * 1000, .threads = 1},
+        {.name = "load_8M", .loop = chase, .ctx = &chains[1], .n = 200 * 1000, .threads = 1},
+        {.name = "load_128M", .loop = chase, .ctx = &chains[2], .n = 100 * 1000, .threads = 1},
     };
-    bench_begin("the machine");
-    bench_ops(ops, sizeof ops / sizeof ops[0], bench_options.quick ? 5 : 15);
-    bench_end();
+    bench_ops(ops, sizeof ops / sizeof ops[0], bench_quick ? 5 : 9);
     for (size_t i = 0; i < sizeof chains / sizeof chains[0]; i++) free(chains[i].words);
 }

@@ -1,10 +1,12 @@
 /*
  * Scrapes to memory: open, then read with a buffer of 64 KiB until the end. The series were created in random order;
- * the first scrape, which sorts them, is a row of its own.
+ * "first" is what
+ * the first scrape, which sorts them, takes beyond the median of those after it.
  */
 #include "../common/bench.h"
 #include "core.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct scrape {
@@ -50,11 +52,12 @@ static double value_of(enum values values, uint64_t *seed)
     return values == UNIT ? value : value * powers[bench_random(seed) % 16];
 }
 
+#define SCRAPES_MAX 20u
+
 struct kind {
+    const char *name;
     size_t n;
     enum values values;
-    const char *names[7]; /* of the rows; NULL: not shown */
-    double goal;          /* ms */
     unsigned registries, scrapes;
 };
 
@@ -78,35 +81,32 @@ static cprom_registry *fill_registry(const struct kind *kind, const struct bench
     return registry;
 }
 
-static void add_to(struct bench_row *row, double value)
+static void sample_of(const char *what, const struct kind *kind, const char *unit, double value)
 {
-    if (row) bench_add(row, value);
+    char name[40];
+    snprintf(name, sizeof name, "%s_%s", what, kind->name);
+    bench_sample(name, unit, 1, value);
 }
 
 static void measure(const struct kind *kind)
 {
-    static const char *const units[] = {"ms", "ms", "ms", "ms", "MB", "", "ns"};
     struct bench_pair *pairs = bench_pairs(kind->n, kind->n + 7);
-    struct bench_row *rows[7];
-    for (size_t i = 0; i < 7; i++) {
-        double goal = i == 0 ? kind->goal : i == 4 ? 24 : 0;
-        rows[i] = kind->names[i] ? bench_row(kind->names[i], units[i], goal) : NULL;
-    }
     for (unsigned i = 0; i < kind->registries; i++) {
         struct bench_memory memory;
+        double steady[SCRAPES_MAX];
         bench_memory_trim();
         cprom_registry *registry = fill_registry(kind, pairs, &memory);
-        struct scrape first = scrape(registry, &memory);
-        add_to(rows[3], first.all);
+        double first = scrape(registry, &memory).all;
         for (unsigned k = 0; k < kind->scrapes; k++) {
-            struct scrape steady = scrape(registry, &memory);
-            add_to(rows[0], steady.all);
-            add_to(rows[1], steady.open);
-            add_to(rows[2], steady.read);
-            add_to(rows[4], (double)steady.peak / 1e6);
-            add_to(rows[5], (double)steady.calls);
-            add_to(rows[6], (double)steady.all * 1e6 / (double)kind->n);
+            struct scrape again = scrape(registry, &memory);
+            sample_of("scrape", kind, "ms", again.all);
+            sample_of("open", kind, "ms", again.open);
+            sample_of("read", kind, "ms", again.read);
+            sample_of("memory", kind, "MB", (double)again.peak / 1e6);
+            sample_of("allocations", kind, "", (double)again.calls);
+            steady[k] = again.all;
         }
+        sample_of("first", kind, "ms", first - bench_median(steady, kind->scrapes));
         cprom_registry_free(registry);
     }
     free(pairs);
@@ -114,50 +114,13 @@ static void measure(const struct kind *kind)
 
 void bench_pages(void)
 {
-    static const struct kind kinds[] = {
-        {1000,
-         UNIT,
-         {"scrape, 1k random gauges", NULL, NULL, "first scrape, 1k, sorts them", NULL, NULL, NULL},
-         .03,
-         10,
-         20},
-        {10 * 1000,
-         UNIT,
-         {"scrape, 10k random gauges", NULL, NULL, "first scrape, 10k, sorts them", NULL, NULL, "  a series"},
-         .35,
-         5,
-         20},
-        {100 * 1000,
-         UNIT,
-         {"scrape, 100k random gauges", "  page_open", "  page_read", "first scrape, 100k, sorts them", NULL, NULL,
-          "  a series"},
-         4,
-         5,
-         10},
-        {1000 * 1000,
-         UNIT,
-         {"scrape, 1M random gauges", "  page_open", "  page_read", "first scrape, 1M, sorts them",
-          "a scrape's own memory, 1M", "a scrape's own allocations, 1M", "  a series"},
-         60,
-         5,
-         5},
-        {1000 * 1000,
-         MAGNITUDES,
-         {"scrape, 1M random gauges of 1e-6 to 1e9", "  page_open", "  page_read", NULL, NULL, NULL, NULL},
-         0,
-         1,
-         9},
-        {1000 * 1000,
-         INTEGERS,
-         {"scrape, 1M integer counters", "  page_open", "  page_read", NULL, NULL, NULL, NULL},
-         40,
-         1,
-         9},
-    };
-    size_t n = sizeof kinds / sizeof kinds[0];
-    bench_begin("scrapes to memory");
-    for (size_t i = 0; i < n; i++) {
-        if (!bench_options.quick || kinds[i].n <= 100 * 1000) measure(&kinds[i]);
+    static const struct kind kinds[] = {{"1k", 1000, UNIT, 10, 20},
+                                        {"10k", 10 * 1000, UNIT, 5, 20},
+                                        {"100k", 100 * 1000, UNIT, 5, 10},
+                                        {"1M", 1000 * 1000, UNIT, 5, 5},
+                                        {"1M_magnitudes", 1000 * 1000, MAGNITUDES, 1, 9},
+                                        {"1M_counters", 1000 * 1000, INTEGERS, 1, 9}};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (!bench_quick || kinds[i].n <= 100 * 1000) measure(&kinds[i]);
     }
-    bench_end();
 }
