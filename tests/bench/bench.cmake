@@ -33,7 +33,6 @@ cprom_bench_program(bench_core cprom_bench ${core})
 # Without stripes.
 cprom_bench_library(cprom_bench_1 STATIC)
 target_compile_definitions(cprom_bench_1 PRIVATE CPROM_STRIPES=1)
-target_compile_options(cprom_bench_1 PRIVATE -Wno-type-limits) # slot < 0
 cprom_bench_program(bench_core_1 cprom_bench_1 ${core})
 
 # For their sizes: the shared library, and a small program in several forms.
