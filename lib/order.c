@@ -136,7 +136,7 @@ static void sort_items(struct cprom__order_item *items, size_t n, size_t depth)
     insertion_sort(items, n);
 }
 
-/* Each item goes where its byte belongs, by cycles in place (McIlroy, Bostic, McIlroy, "Engineering radix sort", 1993). */
+/* Each item goes where its byte belongs, in place (McIlroy, Bostic, McIlroy, "Engineering radix sort", 1993). */
 static void scatter(struct cprom__order_item *items, unsigned shift, uint32_t next[256], const uint32_t end[256])
 {
     for (size_t b = 0; b < 256; b++) {

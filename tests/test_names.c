@@ -368,7 +368,8 @@ static void test_is_plain_every_byte_at_every_place_is_judged(void **state)
 
 static void test_is_plain_random_bytes_beside_the_special_ones_are_judged(void **state)
 {
-    static const unsigned char near[] = {'"', '"' - 1, '"' + 1, '\\', '\\' - 1, '\\' + 1, '\n', '\n' - 1, '\n' + 1, 0, 0x7f, 0x80, 0xff};
+    static const unsigned char near[] = {'"',       '"' - 1,   '"' + 1, '\\', '\\' - 1, '\\' + 1, '\n',
+                                         '\n' - 1, '\n' + 1, 0,       0x7f, 0x80,     0xff};
     uint64_t seed = 77;
     for (int round = 0; round < 200000; round++) {
         unsigned char bytes[20];

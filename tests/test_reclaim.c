@@ -196,6 +196,24 @@ static void test_trim_some_are_held_all_others_go(void **state)
     assert_int_equal(after_trim(b), 0);
 }
 
+static void test_trim_series_of_several_vectors_each_give_theirs_back(void **state)
+{
+    bench *b = *state;
+    cprom_gauge_vec *gauges[3] = {b->gauge};
+    static const char *const names[] = {"g", "g2", "g3"};
+    for (size_t i = 1; i < 3; i++) {
+        assert_ok(cprom_gauge_vec_new(b->registry, CPROM_OPTS(cprom_opts, .name = names[i], .help = "h", .labels = {"l"}),
+                                      &gauges[i]));
+    }
+    for (size_t i = 0; i < 300; i++) assert_ok(cprom_gauge_vec_set(gauges[i % 3], CPROM_STRS(name_of(i)), 1));
+    cprom_page_close(open_page(b));
+    /* All of them are ready at once, and what is destroyed together is not one vector's. */
+    for (size_t i = 0; i < 297; i++) assert_ok(cprom_gauge_vec_delete(gauges[i % 3], CPROM_STRS(name_of(i))));
+    cprom_page_close(open_page(b));
+    assert_int_equal(after_trim(b), 0);
+    for (size_t i = 0; i < 3; i++) assert_int_equal(((struct cprom_vec *)gauges[i])->refs, 2); /* listed, one series */
+}
+
 static void test_trim_after_clear_memory_comes_back(void **state)
 {
     bench *b = *state;
@@ -366,6 +384,7 @@ int main(void)
         TEST(test_handle_held_series_stays),
         TEST(test_read_section_entered_before_holds),
         TEST(test_trim_some_are_held_all_others_go),
+        TEST(test_trim_series_of_several_vectors_each_give_theirs_back),
         TEST(test_trim_after_clear_memory_comes_back),
         TEST(test_pages_only_scrapes_reclaim_after_clear),
         TEST(test_create_only_replaced_parts_of_the_map_are_freed),
