@@ -13,6 +13,7 @@
 #define CPROM__BOUNDS_STEP 4u
 #define CPROM__BOUNDS_LINEAR 32u /* up to which looking at all of them beats a binary search */
 
+#if !defined(__SSE2__) || defined(CPROM_SEAMS) /* what nobody uses, compilers warn of; the tests want both */
 /* Without branches. */
 static inline size_t cprom__bucket_portable(const double *bounds, size_t n, double value)
 {
@@ -20,6 +21,7 @@ static inline size_t cprom__bucket_portable(const double *bounds, size_t n, doub
     for (size_t i = 0; i < n; i++) below += !(value <= bounds[i]);
     return below;
 }
+#endif
 
 /* The same, four bounds at a time. */
 static inline size_t cprom__bucket_linear(const double *bounds, size_t n, double value)
