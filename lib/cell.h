@@ -19,6 +19,11 @@
 #include <pthread.h>
 #include <string.h>
 
+/* The second: clang for i386 means by LLONG those that are not aligned to 8; ours are. */
+#if ATOMIC_LLONG_LOCK_FREE != 2 && !defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_8)
+#error "cprom needs 64-bit atomic operations without locks, which this processor does not have: see docs/portability.md"
+#endif
+
 /*
  * 8 owned ones and the shared one: a striped cell takes 72 bytes. With 1, for small targets, no cell is striped: all
  * threads add atomically to the 8 bytes in the series.

@@ -188,6 +188,8 @@ void cprom__collector_detach(struct cprom_registry *registry, struct cprom__coll
     if (idle && collector->free) collector->free(collector->ctx);
 }
 
+#define WAIT_MAX (INT64_C(86400) * 1000000000)
+
 /* Waits until a change in some collector, or the deadline of the registry's clock; false: it is over. */
 static bool wait_until(struct cprom_registry *registry, int64_t deadline)
 {
@@ -197,13 +199,16 @@ static bool wait_until(struct cprom_registry *registry, int64_t deadline)
     }
     int64_t left = deadline - cprom__monotonic_now(registry);
     if (left <= 0) return false;
+    /* A day at a time: a time_t may have 32 bits. */
+    bool whole = left <= WAIT_MAX;
+    if (!whole) left = WAIT_MAX;
     /* The condition runs on CLOCK_MONOTONIC, the registry's clock may be another: what is left is the same on both. */
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     int64_t ns = until.tv_nsec + left % 1000000000;
     until.tv_sec += (time_t)(left / 1000000000 + ns / 1000000000);
     until.tv_nsec = (long)(ns % 1000000000);
-    return pthread_cond_timedwait(&registry->collect_cond, &registry->collect_lock, &until) != ETIMEDOUT;
+    return pthread_cond_timedwait(&registry->collect_cond, &registry->collect_lock, &until) != ETIMEDOUT || !whole;
 }
 
 enum cprom__run cprom__collector_run(struct cprom__collector *collector, struct cprom_scrape *scrape, int64_t *duration)

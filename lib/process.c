@@ -5,7 +5,6 @@
 #ifdef __linux__
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -13,6 +12,9 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
+/* As in linux/magic.h, which belongs to the kernel's headers and not to every libc's. */
+#define PROC_MAGIC 0x9fa0
 #endif
 
 /* Names and help texts as in Prometheus' guide to writing client libraries. */
@@ -224,7 +226,7 @@ static uint64_t size_as_fds(const char *root, const char *name)
     char path[PATH_BYTES];
     struct statfs system;
     struct stat directory;
-    if (!join_path(path, root, name) || statfs(path, &system) != 0 || system.f_type != PROC_SUPER_MAGIC) return 0;
+    if (!join_path(path, root, name) || statfs(path, &system) != 0 || system.f_type != PROC_MAGIC) return 0;
     return stat(path, &directory) == 0 && directory.st_size > 0 ? (uint64_t)directory.st_size : 0;
 }
 

@@ -43,7 +43,8 @@ struct cprom_series {
     _Atomic uint64_t life;
     struct cprom_vec *vec;
     union {
-        cprom__cell value;  /* a double (gauge, counter without stripes; info: 1), or a stateset's bits */
+        /* Aligned by hand: on i386, compilers align atomics of 64 bits in structs, and forget it in unions. */
+        _Alignas(8) cprom__cell value; /* a double (gauge, counter without stripes; info: 1), or a stateset's bits */
         cprom__cell *cells; /* striped, or a histogram's or summary's own behind the text */
     };
     uint64_t birth;         /* the newest snapshot when it entered the order */
@@ -55,6 +56,7 @@ struct cprom_series {
     unsigned striped : 1;
     char text[];            /* what stands between the braces on the page; no NUL */
 };
+_Static_assert(offsetof(struct cprom_series, value) % 8 == 0, "an atomic across two cache lines is none");
 
 /*
  * Behind the text, each aligned and only where the vector wants it: the cells of an unstriped histogram or summary;

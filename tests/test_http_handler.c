@@ -762,6 +762,7 @@ static void test_response_date_is_that_of_the_c_library(void **state)
         int64_t seconds = i < 10 ? first[i] : (int64_t)(i * UINT64_C(2654435761) * 97 % UINT64_C(9223372036));
         atomic_store(&f->clock.wall, seconds * 1000000000);
         time_t now = (time_t)seconds;
+        if (now != seconds) continue; /* the C library has 32 bits for it; this one does not ask it */
         struct tm tm;
         char expected[64];
         assert_non_null(gmtime_r(&now, &tm));
