@@ -1,0 +1,89 @@
+#!/bin/sh
+# Compares the binary interface of the shared library with tests/abi/libcprom.abi, what the last release or the last
+# deliberate change had. docs/abi.md says what may change when.
+#
+#   sh tests/abi.sh            1: something is not as it was; 77: cannot be told here; else 0
+#   sh tests/abi.sh --update   writes the baseline anew
+#
+# New functions are no change to those who do not call them, and need no new baseline; the version script's test knows
+# them. CPROM_WORK: where the library is built (build/abi).
+set -u
+unset CDPATH CC CFLAGS CPPFLAGS LDFLAGS CMAKE_GENERATOR
+LC_ALL=C
+export LC_ALL
+
+root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+work=${CPROM_WORK:-$root/build/abi}
+mkdir -p "$work" || exit 1
+baseline=$root/tests/abi/libcprom.abi
+
+have() { command -v "$1" >/dev/null 2>&1; }
+skip() {
+    echo "SKIPPED abi: $1"
+    exit 77
+}
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif have sudo; then
+        sudo -n "$@"
+    else
+        return 1
+    fi
+}
+
+[ "$(uname -m)" = x86_64 ] || skip 'the baseline is that of x86-64'
+if ! have abidw || ! have abidiff; then
+    if have apt-get; then
+        as_root apt-get update -q >"$work/apt.log" 2>&1 </dev/null
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends --no-remove \
+            -o DPkg::Lock::Timeout=300 abigail-tools >>"$work/apt.log" 2>&1 </dev/null
+    fi
+    have abidw && have abidiff || skip 'abidw and abidiff (abigail-tools) are missing'
+fi
+for tool in cmake gcc; do
+    have "$tool" || skip "$tool is missing"
+done
+
+# DWARF 4, and hardly optimised: what the tools read should depend on the source, and not on the compiler.
+if ! cmake -S "$root" -B "$work/build" -DCPROM_TESTS=OFF -DCPROM_INSTALL=OFF -DBUILD_SHARED_LIBS=ON \
+    -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release '-DCMAKE_C_FLAGS_RELEASE=-O1 -g -gdwarf-4' >"$work/log" 2>&1 ||
+    ! cmake --build "$work/build" --parallel 2 --target cprom >"$work/log" 2>&1; then
+    cat "$work/log"
+    echo 'FAILED abi: the library does not build'
+    exit 1
+fi
+
+# What the public headers say of it: no private types, no places in files, no names of directories or compilers.
+abidw --exported-interfaces-only --headers-dir "$root/include/cprom" --drop-private-types --no-show-locs --no-corpus-path --no-comp-dir-path \
+    --no-elf-needed --no-parameter-names --type-id-style hash --out-file "$work/read.abi" "$work/build/libcprom.so" || exit 1
+sed -e "s@$root/@@g" -e "s/ language='[^']*'//" "$work/read.abi" >"$work/libcprom.abi"
+if grep -n -e "$root" -e '/tmp/' -e '/home/' "$work/libcprom.abi"; then
+    echo 'FAILED abi: names of directories in what abidw wrote'
+    exit 1
+fi
+
+if [ "${1-}" = --update ]; then
+    mkdir -p "$root/tests/abi"
+    cp "$work/libcprom.abi" "$baseline" && echo "wrote $baseline"
+    exit
+fi
+
+abidiff --no-added-syms --no-corpus-path --suppressions "$root/tests/abi/compatible" "$baseline" "$work/libcprom.abi" \
+    >"$work/report" 2>&1
+code=$?
+# Fields at the end pass there, but not in what was padding: the size has to grow.
+if [ "$code" -eq 0 ] && abidiff --no-added-syms --no-corpus-path "$baseline" "$work/libcprom.abi" 2>&1 |
+    grep -A 1 "type size hasn't changed" | grep 'data member insertion' >"$work/report"; then
+    echo 'a field is in what was padding, where older callers may have anything'
+    code=1
+fi
+if [ "$code" -ne 0 ]; then
+    cat "$work/report"
+    cat <<END
+FAILED abi: abidiff ended with $code. docs/abi.md says what may change in which version. If this may, write the baseline anew:
+    sh tests/abi.sh --update
+END
+    exit 1
+fi
+echo 'abi: as it was'
