@@ -71,7 +71,7 @@ cprom_status cprom_counter_new(cprom_registry *registry, const cprom_opts *opts,
     struct cprom_vec *vec = NULL;
     if (counter) *counter = NULL;
     cprom_status status = cprom__vec_new(registry, opts, CPROM_COUNTER, true, counter ? &vec : NULL);
-    if (!status) *counter = (cprom_counter *)vec->plain;
+    if (vec) *counter = (cprom_counter *)vec->plain;
     return status;
 }
 

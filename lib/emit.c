@@ -222,6 +222,7 @@ static cprom_status emit_distribution(cprom_scrape *out, cprom_strs values, cons
     copy->at = at;
     if (out->current->type == CPROM_HISTOGRAM) copy->buckets = what;
     else copy->values = what;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): set above, where the status was CPROM_OK */
     sample->distribution = copy;
     if (timestamp_ms) sample->timestamp_ms = timestamp_ms;
     keep(out, sample);

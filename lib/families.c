@@ -184,6 +184,7 @@ static cprom_status add(struct cprom_registry *registry, const struct cprom__fam
         memcpy(other_name, other, len);
         other_name[len] = '\0';
     } else {
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what was found was in the old list */
         new = families_new(&registry->allocator, old->n + n, old->n_collectors + (collector != NULL));
         status = new ? CPROM_OK : CPROM_ENOMEM;
     }

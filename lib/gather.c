@@ -109,6 +109,7 @@ static void copy_sorted(struct part *part, uint64_t death, int64_t now)
     for (size_t c = 0; c < order->n_sorted; c++) {
         struct cprom__order_chunk *chunk = order->sorted[c];
         struct cprom__order_chunk *next = c + 1 < order->n_sorted ? order->sorted[c + 1] : NULL;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the order has a chunk in every place below n_sorted */
         uint32_t n = chunk->n, kept = 0;
         for (uint32_t i = 0; i < n; i++) {
             if (i + AHEAD < n) CPROM__PREFETCH(cprom__slab_in(dir, chunk->refs[i + AHEAD]));

@@ -16,7 +16,7 @@ cprom_status cprom_gauge_new(cprom_registry *registry, const cprom_opts *opts, c
     struct cprom_vec *vec = NULL;
     if (gauge) *gauge = NULL;
     cprom_status status = cprom__vec_new(registry, opts, CPROM_GAUGE, true, gauge ? &vec : NULL);
-    if (!status) *gauge = (cprom_gauge *)vec->plain;
+    if (vec) *gauge = (cprom_gauge *)vec->plain;
     return status;
 }
 

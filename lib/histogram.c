@@ -94,6 +94,7 @@ cprom_status cprom_bounds_linear(double start, double width, size_t n, double *b
 cprom_status cprom_bounds_exponential(double start, double factor, size_t n, double *bounds)
 {
     if (!n || !bounds || !isfinite(start) || !isfinite(factor) || !(start > 0) || !(factor > 1)) return CPROM_EINVAL;
+    /* NOLINTNEXTLINE(cert-flp30-c): it is i that ends the loop */
     for (size_t i = 0; i < n; i++, start *= factor) bounds[i] = start;
     return check_ascending(bounds, n);
 }
@@ -103,7 +104,7 @@ cprom_status cprom_histogram_new(cprom_registry *registry, const cprom_opts *opt
     struct cprom_vec *vec = NULL;
     if (histogram) *histogram = NULL;
     cprom_status status = cprom__vec_new(registry, opts, CPROM_HISTOGRAM, true, histogram ? &vec : NULL);
-    if (!status) *histogram = (cprom_histogram *)vec->plain;
+    if (vec) *histogram = (cprom_histogram *)vec->plain;
     return status;
 }
 

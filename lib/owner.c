@@ -70,7 +70,7 @@ void cprom__owner_add(struct cprom_vec *vec, struct cprom_series *series, uint32
     const char *value = value_of(vec, series, &len);
     uint32_t owner_ref;
     struct cprom__owner *owner = find(vec, hash_of(vec, value, len), value, len, &owner_ref);
-    struct cprom__owner_chunk *chunk = at(vec, owner->chunks);
+    struct cprom__owner_chunk *chunk = at(vec, owner->chunks); /* analyzer: _reserve has put the owner there */
     struct cprom__extra *extra = cprom__series_extra(series);
     extra->chunk = owner->chunks;
     extra->place = chunk->n;

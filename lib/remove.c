@@ -282,6 +282,7 @@ static cprom_status remove_matching(struct cprom_vec *vec, cprom_labels labels, 
         cprom__match_free(&match);
         return CPROM_ENOMEM;
     }
+    /* cppcheck-suppress autoVariables ; the caller's `removing` lives for this call */
     removing->match = &match;
     cprom__gate_enter(&vec->registry->gate);
     if (event) cprom__event_record(vec, event, NULL);

@@ -36,7 +36,7 @@ cprom_status cprom_stateset_new(cprom_registry *registry, const cprom_opts *opts
     struct cprom_vec *vec = NULL;
     if (stateset) *stateset = NULL;
     cprom_status status = cprom__vec_new(registry, opts, CPROM_STATESET, true, stateset ? &vec : NULL);
-    if (!status) *stateset = (cprom_stateset *)vec->plain;
+    if (vec) *stateset = (cprom_stateset *)vec->plain;
     return status;
 }
 

@@ -38,7 +38,7 @@ cprom_status cprom_summary_new(cprom_registry *registry, const cprom_opts *opts,
     struct cprom_vec *vec = NULL;
     if (summary) *summary = NULL;
     cprom_status status = cprom__vec_new(registry, opts, CPROM_SUMMARY, true, summary ? &vec : NULL);
-    if (!status) *summary = (cprom_summary *)vec->plain;
+    if (vec) *summary = (cprom_summary *)vec->plain;
     return status;
 }
 
