@@ -102,8 +102,8 @@ static bool describe(struct cprom__listener *listener)
     socklen_t len = sizeof address;
     char *text = listener->address, number[INET6_ADDRSTRLEN] = "";
     memset(&address, 0, sizeof address);
-    text[0] = '\0';
     if (getsockname(listener->fd, &address.any, &len) != 0) return false;
+    text[0] = '\0';
     switch (address.any.sa_family) {
     case AF_INET:
         inet_ntop(AF_INET, &address.v4.sin_addr, number, sizeof number);
@@ -168,6 +168,7 @@ cprom_status cprom__listener_open(struct cprom__listener *listener, const char *
     memset(listener, 0, sizeof *listener);
     listener->fd = -1;
     if (!parse(text, &address, &len)) return CPROM_EINVAL;
+    add(listener->address, text); /* whose path must go, should what follows fail */
     listener->fd = open_socket(address.any.sa_family);
     if (listener->fd < 0 && errno == EAFNOSUPPORT && text[0] == ':') { /* a machine without IPv6 */
         in_port_t port = address.v6.sin6_port;

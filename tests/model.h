@@ -2,6 +2,9 @@
  * A naive model of what series live, with what values, and what a page shows: two gauge vectors with labels p and s,
  * every operation that makes, changes or removes series, and updates that stay open. Each operation is done to the
  * library and to the model; model_check() compares page, sizes, values and statistics. All of it asserts.
+ *
+ * What is done next is chosen at random, or by bytes (tests/fuzz/api.c). Where `fails` is set, allocations fail: then a
+ * call must have changed nothing, and succeed when it is repeated.
  */
 #ifndef CPROM_TESTS_MODEL_H
 #define CPROM_TESTS_MODEL_H
@@ -37,6 +40,8 @@ struct model_event {
 struct model_update {
     cprom_update *update;
     uint64_t created;
+    bool incomplete; /* memory was out while staging */
+    bool orphaned;   /* a vector of it was unregistered */
     int n_scopes, n_staged;
     struct {
         int vec;
@@ -53,6 +58,7 @@ struct model {
     ct_fixture *fixture;
     cprom_registry *r;
     cprom_gauge_vec *vec[VECS];
+    cprom_opts features;
     int64_t ttl, linger;
     size_t cap;
     struct model_series series[VECS][SERIES];
@@ -62,9 +68,56 @@ struct model {
     size_t n_events;
     cprom_gauge *zombie[ZOMBIES];
     uint64_t seed;
+    const uint8_t *bytes; /* in place of the seed, while there are some */
+    size_t n_bytes;
+    bool fails;
 };
 
-static inline int model_pick(struct model *m, int n) { return (int)(up_random(&m->seed) % (uint64_t)n); }
+static inline int model_pick(struct model *m, int n)
+{
+    if (!m->n_bytes) return (int)(up_random(&m->seed) % (uint64_t)n);
+    m->n_bytes--;
+    return *m->bytes++ % n;
+}
+
+static inline void model_check(struct model *m);
+
+static inline void model_let_fail(struct model *m)
+{
+    if (m->fails) ct_alloc_fail_at(&m->fixture->alloc, (size_t)model_pick(m, 10), model_pick(m, 2));
+}
+
+/* Whether the call, which answered this, is to be repeated. The model has not been told of it. */
+static inline bool model_has_failed(struct model *m, bool nomem)
+{
+    size_t failed = m->fixture->alloc.failed;
+    ct_alloc_fail_at(&m->fixture->alloc, 0, false);
+    if (!nomem) return false;
+    assert_true(failed > 0);
+    model_check(m);
+    return true;
+}
+
+#define MODEL_CALL(m, status, call)                                                                                    \
+    do {                                                                                                               \
+        model_let_fail(m);                                                                                             \
+        (status) = (call);                                                                                             \
+        if (model_has_failed(m, (status) == CPROM_ENOMEM)) (status) = (call);                                          \
+    } while (0)
+
+static inline void model_register(struct model *m, int v)
+{
+    cprom_opts opts = m->features;
+    cprom_status status;
+    opts.size = sizeof opts;
+    opts.name = v ? "h" : "g";
+    opts.help = "x";
+    opts.labels[0] = v ? "s" : "p"; /* declared in either order */
+    opts.labels[1] = v ? "p" : "s";
+    opts.owner = v ? NULL : "p";
+    MODEL_CALL(m, status, cprom_gauge_vec_new(m->r, &opts, &m->vec[v]));
+    assert_ok(status);
+}
 
 static inline void model_init(struct model *m, const cprom_opts *features, uint64_t seed)
 {
@@ -75,16 +128,8 @@ static inline void model_init(struct model *m, const cprom_opts *features, uint6
     m->ttl = (int64_t)features->ttl_seconds * SECOND;
     m->linger = (int64_t)features->linger_seconds * SECOND;
     m->cap = features->max_series;
-    for (int v = 0; v < VECS; v++) {
-        cprom_opts opts = *features;
-        opts.size = sizeof opts;
-        opts.name = v ? "h" : "g";
-        opts.help = "x";
-        opts.labels[0] = v ? "s" : "p"; /* declared in either order */
-        opts.labels[1] = v ? "p" : "s";
-        opts.owner = v ? NULL : "p";
-        assert_ok(cprom_gauge_vec_new(m->r, &opts, &m->vec[v]));
-    }
+    m->features = *features;
+    for (int v = 0; v < VECS; v++) model_register(m, v);
 }
 
 #define MODEL_STRS(v, i)                                                                                               \
@@ -172,10 +217,11 @@ static inline void model_op_set(struct model *m)
     int v = model_pick(m, VECS), i = model_pick(m, SERIES), how = model_pick(m, 3);
     double value = model_pick(m, 1000);
     struct model_series *series = &m->series[v][i];
+    cprom_status status;
+    MODEL_CALL(m, status,
+               how == 0 ? cprom_gauge_vec_set(m->vec[v], MODEL_STRS(v, i), value)
+                        : cprom_gauge_vec_add(m->vec[v], MODEL_STRS(v, i), how == 1 ? value : 0));
     bool fits = model_touch(m, v, i);
-    cprom_status status = how == 0   ? cprom_gauge_vec_set(m->vec[v], MODEL_STRS(v, i), value)
-                          : how == 1 ? cprom_gauge_vec_add(m->vec[v], MODEL_STRS(v, i), value)
-                                     : cprom_gauge_vec_add(m->vec[v], MODEL_STRS(v, i), 0);
     assert_status(status, fits ? CPROM_OK : CPROM_ELIMIT);
     m->limit += !fits;
     if (!fits) return;
@@ -194,8 +240,13 @@ static inline void model_op_handle(struct model *m)
         m->detached++;
     }
     if (!series->handle) {
+        cprom_gauge *handle;
+        model_let_fail(m);
+        handle = cprom_gauge_vec_with(m->vec[v], MODEL_STRS(v, i));
+        bool nomem = !handle && m->fixture->alloc.failed;
+        if (model_has_failed(m, nomem)) handle = cprom_gauge_vec_with(m->vec[v], MODEL_STRS(v, i));
         bool fits = model_touch(m, v, i);
-        series->handle = cprom_gauge_vec_with(m->vec[v], MODEL_STRS(v, i));
+        series->handle = handle;
         assert_int_equal(series->handle != NULL, fits);
         m->limit += !fits;
     } else if (model_pick(m, 2)) {
@@ -217,7 +268,8 @@ static inline void model_event(struct model *m, int v, struct model_match match,
 static inline void model_op_delete(struct model *m)
 {
     int v = model_pick(m, VECS), i = model_pick(m, SERIES);
-    cprom_status status = cprom_gauge_vec_delete(m->vec[v], MODEL_STRS(v, i));
+    cprom_status status;
+    MODEL_CALL(m, status, cprom_gauge_vec_delete(m->vec[v], MODEL_STRS(v, i)));
     assert_status(status, m->series[v][i].alive ? CPROM_OK : CPROM_ENOENT);
     if (!status) model_die(m, v, i, true);
 }
@@ -230,8 +282,11 @@ static inline void model_op_delete_matching(struct model *m)
     cprom_label labels[2];
     size_t n = 0, removed;
     if (m->cap && m->linger && v < VECS) return; /* which of them linger is open */
-    if (v < VECS) assert_ok(cprom_gauge_vec_delete_matching(m->vec[v], model_labels(&match, labels), &removed));
-    else assert_ok(cprom_registry_delete_matching(m->r, model_labels(&match, labels), &removed));
+    cprom_status status;
+    MODEL_CALL(m, status,
+               v < VECS ? cprom_gauge_vec_delete_matching(m->vec[v], model_labels(&match, labels), &removed)
+                        : cprom_registry_delete_matching(m->r, model_labels(&match, labels), &removed));
+    assert_ok(status);
     for (int k = 0; k < VECS; k++) {
         if (v != k && v != VECS) continue;
         n += model_remove(m, k, match, 0, v < VECS);
@@ -244,7 +299,9 @@ static inline void model_op_clear(struct model *m)
 {
     int v = model_pick(m, VECS);
     struct model_match all = {-1, -1};
-    assert_ok(cprom_gauge_vec_clear(m->vec[v]));
+    cprom_status status;
+    MODEL_CALL(m, status, cprom_gauge_vec_clear(m->vec[v]));
+    assert_ok(status);
     model_remove(m, v, all, 0, false);
     model_event(m, v, all, UINT64_MAX);
 }
@@ -263,8 +320,11 @@ static inline void model_op_mark_and_sweep(struct model *m)
         if (model_pick(m, 2)) model_op_set(m);
         else model_op_handle(m);
     }
-    if (v < VECS) assert_ok(cprom_gauge_vec_sweep(m->vec[v], model_labels(&match, labels), mark, &removed));
-    else assert_ok(cprom_registry_sweep(m->r, model_labels(&match, labels), mark, &removed));
+    cprom_status status;
+    MODEL_CALL(m, status,
+               v < VECS ? cprom_gauge_vec_sweep(m->vec[v], model_labels(&match, labels), mark, &removed)
+                        : cprom_registry_sweep(m->r, model_labels(&match, labels), mark, &removed));
+    assert_ok(status);
     for (int k = 0; k < VECS; k++) {
         if (v == k || v == VECS) n += model_remove(m, k, match, m->epoch, true);
     }
@@ -272,6 +332,12 @@ static inline void model_op_mark_and_sweep(struct model *m)
 }
 
 /* ---- updates ---- */
+
+static inline void model_staged(struct model *m, struct model_update *u, cprom_status status)
+{
+    if (model_has_failed(m, status == CPROM_ENOMEM)) u->incomplete = true;
+    else assert_ok(status);
+}
 
 static inline void model_stage(struct model *m, struct model_update *u)
 {
@@ -281,7 +347,8 @@ static inline void model_stage(struct model *m, struct model_update *u)
         int v = model_pick(m, VECS), at = u->n_scopes++;
         u->scope[at].vec = v;
         u->scope[at].match = match;
-        assert_ok(cprom_update_gauge_vec_replace(u->update, m->vec[v], model_labels(&match, labels)));
+        model_let_fail(m);
+        model_staged(m, u, cprom_update_gauge_vec_replace(u->update, m->vec[v], model_labels(&match, labels)));
     } else if (u->n_staged < STAGED) {
         int v = model_pick(m, VECS), i = model_pick(m, SERIES), at = u->n_staged++;
         double value = model_pick(m, 1000);
@@ -289,10 +356,11 @@ static inline void model_stage(struct model *m, struct model_update *u)
         u->staged[at].series = i;
         u->staged[at].value = value;
         u->staged[at].sets = model_pick(m, 2);
+        model_let_fail(m);
         if (u->staged[at].sets) {
-            assert_ok(cprom_update_gauge_vec_set(u->update, m->vec[v], MODEL_STRS(v, i), value));
+            model_staged(m, u, cprom_update_gauge_vec_set(u->update, m->vec[v], MODEL_STRS(v, i), value));
         } else {
-            assert_ok(cprom_update_gauge_vec_add(u->update, m->vec[v], MODEL_STRS(v, i), value));
+            model_staged(m, u, cprom_update_gauge_vec_add(u->update, m->vec[v], MODEL_STRS(v, i), value));
         }
     }
 }
@@ -361,7 +429,11 @@ static inline void model_op_update(struct model *m)
 {
     struct model_update *u = &m->open[model_pick(m, OPEN)];
     if (!u->update) {
-        *u = (struct model_update){.update = up_new(m->r), .created = ++m->clock};
+        cprom_status status;
+        cprom_update *update;
+        MODEL_CALL(m, status, cprom_update_new(m->r, &update));
+        assert_ok(status);
+        *u = (struct model_update){.update = update, .created = ++m->clock};
     } else if (model_pick(m, 8) == 0) {
         cprom_update_free(u->update);
         u->update = NULL;
@@ -369,12 +441,18 @@ static inline void model_op_update(struct model *m)
         model_stage(m, u);
     } else {
         cprom_result result;
-        cprom_status status = cprom_update_commit(u->update, &result);
-        bool stale = model_is_stale(m, u);
-        assert_status(status, stale ? CPROM_ESTALE : CPROM_OK);
+        cprom_status status;
+        if (u->incomplete) status = cprom_update_commit(u->update, &result);
+        else MODEL_CALL(m, status, cprom_update_commit(u->update, &result));
+        bool stale = !u->incomplete && model_is_stale(m, u);
+        if (u->orphaned && stale) stale = status == CPROM_ESTALE; /* either is right */
+        assert_status(status, u->incomplete ? CPROM_ENOMEM
+                              : stale       ? CPROM_ESTALE
+                              : u->orphaned ? CPROM_ENOENT
+                                            : CPROM_OK);
         m->stale += stale;
         cprom_result expected = {0, 0, 0, 0};
-        if (!stale) expected = model_apply(m, u);
+        if (!status) expected = model_apply(m, u);
         assert_memory_equal(&result, &expected, sizeof result);
         cprom_update_free(u->update);
         u->update = NULL;
@@ -402,14 +480,59 @@ static inline void model_op_replace(struct model *m)
     }
     cprom_label labels[2];
     cprom_result result, expected;
-    assert_ok(cprom_gauge_vec_replace(m->vec[v], model_labels(&u.scope[0].match, labels), rows, (size_t)u.n_staged, &result));
+    cprom_status status;
+    MODEL_CALL(m, status,
+               cprom_gauge_vec_replace(m->vec[v], model_labels(&u.scope[0].match, labels), rows, (size_t)u.n_staged,
+                                       &result));
+    assert_ok(status);
     expected = model_apply(m, &u);
     assert_memory_equal(&result, &expected, sizeof result);
 }
 
+/* The family goes, with its series and with what updates hold of it, and comes again, empty. */
+static inline void model_op_unregister(struct model *m)
+{
+    int v = model_pick(m, VECS);
+    cprom_status status;
+    MODEL_CALL(m, status, cprom_registry_unregister(m->r, v ? "h" : "g"));
+    assert_ok(status);
+    model_remove(m, v, (struct model_match){-1, -1}, 0, false);
+    for (size_t e = 0; e < m->n_events; e++) {
+        if (m->events[e].vec == v) m->events[e].vec = VECS;
+    }
+    for (int i = 0; i < OPEN; i++) {
+        struct model_update *u = &m->open[i];
+        for (int k = 0; k < u->n_scopes; k++) {
+            if (u->scope[k].vec != v) continue;
+            u->scope[k].vec = VECS;
+            u->orphaned = true;
+        }
+        for (int k = 0; k < u->n_staged; k++) {
+            if (u->staged[k].vec != v) continue;
+            u->staged[k].vec = VECS;
+            u->orphaned = true;
+        }
+    }
+    model_register(m, v);
+}
+
 /* ---- time and checking ---- */
 
+static inline void model_expire(struct model *m);
+
 static inline void model_op_wait(struct model *m) { ct_clock_advance(&m->fixture->clock, model_pick(m, 5) * SECOND); }
+
+/* A page, which may be refused. */
+static inline void model_op_page(struct model *m)
+{
+    cprom_page *page;
+    cprom_status status;
+    MODEL_CALL(m, status, cprom_page_open(m->r, NULL, &page));
+    assert_ok(status);
+    cprom_page_close(page);
+    cprom_registry_trim(m->r);
+    model_expire(m);
+}
 
 /* What a scrape does to series whose time is over. */
 static inline void model_expire(struct model *m)
@@ -445,6 +568,7 @@ static inline void model_check(struct model *m)
         assert_int_equal(cprom_gauge_vec_size(m->vec[v]), model_size(m, v));
         int i = model_pick(m, SERIES);
         double value;
+        if (!m->vec[v]) continue; /* it could not be registered, and will be now */
         assert_status(cprom_gauge_vec_get(m->vec[v], MODEL_STRS(v, i), &value),
                       m->series[v][i].alive ? CPROM_OK : CPROM_ENOENT);
         if (m->series[v][i].alive) assert_true(value == m->series[v][i].value);
@@ -468,26 +592,30 @@ static inline void model_end(struct model *m)
     ct_fixture_free(m->fixture);
 }
 
+static void (*const model_ops[])(struct model *) = {
+    model_op_set,   model_op_handle,         model_op_delete, model_op_delete_matching, model_op_clear,
+    model_op_mark_and_sweep, model_op_update, model_op_replace, model_op_wait, model_op_page, model_op_unregister};
+enum { MODEL_OPS = sizeof model_ops / sizeof *model_ops };
+
 /* Runs operations chosen by weight, with a check after each. */
 struct model_weights {
-    int set, handle, delete_one, delete_matching, clear, sweep, update, replace, wait;
+    int set, handle, delete_one, delete_matching, clear, sweep, update, replace, wait, page, unregister;
+    bool fails;
 };
 
 static inline void model_run(const cprom_opts *features, const struct model_weights *w, uint64_t seed, int steps)
 {
-    static void (*const ops[])(struct model *) = {model_op_set,   model_op_handle,         model_op_delete,
-                                                  model_op_delete_matching, model_op_clear, model_op_mark_and_sweep,
-                                                  model_op_update, model_op_replace,       model_op_wait};
     struct model *m = malloc(sizeof *m);
     model_init(m, features, seed);
-    const int weights[] = {w->set, w->handle, w->delete_one, w->delete_matching, w->clear,
-                           w->sweep, w->update, w->replace, w->wait};
+    m->fails = w->fails;
+    const int weights[MODEL_OPS] = {w->set, w->handle, w->delete_one, w->delete_matching, w->clear,
+                                    w->sweep, w->update, w->replace, w->wait, w->page, w->unregister};
     int total = 0;
-    for (int i = 0; i < 9; i++) total += weights[i];
+    for (int i = 0; i < MODEL_OPS; i++) total += weights[i];
     for (int step = 0; step < steps; step++) {
         int pick = model_pick(m, total), op = 0;
         while (pick >= weights[op]) pick -= weights[op++];
-        ops[op](m);
+        model_ops[op](m);
         model_check(m);
     }
     model_end(m);

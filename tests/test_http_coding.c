@@ -76,7 +76,7 @@ static void toy_end(void *state)
     free(s);
 }
 
-static void offer(cprom_http_handler *handler, const char *name, toy *t)
+static cprom_status try_to_offer(cprom_http_handler *handler, const char *name, toy *t)
 {
     cprom_http_coding coding = CPROM_INIT(cprom_http_coding);
     coding.name = name;
@@ -84,8 +84,10 @@ static void offer(cprom_http_handler *handler, const char *name, toy *t)
     coding.feed = toy_feed;
     coding.end = toy_end;
     coding.ctx = t;
-    assert_ok(cprom_http_handler_add_coding(handler, &coding));
+    return cprom_http_handler_add_coding(handler, &coding);
 }
+
+static void offer(cprom_http_handler *handler, const char *name, toy *t) { assert_ok(try_to_offer(handler, name, t)); }
 
 /* Asserts that the body is `text` as the toy codes it. */
 static void assert_coded(const hr_response *r, const toy *t, const char *text, size_t len)
@@ -428,7 +430,14 @@ static void test_coded_scrape_each_failed_allocation_costs_one_answer(void **sta
     ct_fixture *f = *state;
     cprom_http_handler *handler = filled(f, 100);
     toy t = {.factor = 1};
-    offer(handler, "toy", &t);
+    for (size_t bytes = f->alloc.bytes, nth = 1;; nth++) {
+        ct_alloc_fail_at(&f->alloc, nth, false);
+        cprom_status status = try_to_offer(handler, "toy", &t);
+        ct_alloc_fail_at(&f->alloc, 0, false);
+        if (status == CPROM_OK) break;
+        assert_status(status, CPROM_ENOMEM);
+        assert_int_equal(f->alloc.bytes, bytes);
+    }
     cprom_http_request request = hr_request("GET", "/metrics?name[]=g");
     request.accept_encoding = "toy";
     for (size_t nth = 1;; nth++) {
