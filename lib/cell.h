@@ -5,7 +5,7 @@
  * but the last are owned: only the thread whose slot has the stripe's number writes there, with plain loads and
  * stores, and neighbours share a cache line with the same thread's cells only. The last stripe belongs to all
  * other threads, which add atomically. When a thread ends, its slot, and the stripe with it, passes on with the
- * values where they are.
+ * values where they are. Model: tests/models/stripe.pml.
  *
  * Every access is atomic, so that readers may look at any time; relaxed, because a cell promises nothing about
  * other memory.

@@ -2,7 +2,7 @@
  * Exemplars: the labels, value and time of one event, beside the counter or the bucket that counted it. Series of
  * vectors that keep them have a slot for each counter or bucket. Whoever takes an exemplar out of its slot by an
  * exchange owns the slot's reference: a writer drops it, a gather keeps one for its page and puts the exemplar back,
- * unless a newer one came meanwhile. So nobody waits, and the newest stays.
+ * unless a newer one came meanwhile. So nobody waits, and the newest stays. Model: tests/models/exemplar.pml.
  */
 #ifndef CPROM_LIB_EXEMPLAR_H
 #define CPROM_LIB_EXEMPLAR_H

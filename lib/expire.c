@@ -4,7 +4,7 @@
 /*
  * Expiry by time: series of a vector with a ttl that were idle for longer and that nobody holds, and lingering ones
  * whose time is over. A gather leaves them out and hands them to cprom__vec_expire(); without gathers, work that
- * creations and removals do finds them.
+ * creations and removals do finds them. Model: tests/models/expire.pml.
  */
 
 #define SEGMENTS 2u /* of the map that cprom__vec_expire_some() looks at */

@@ -2,6 +2,8 @@
  * The gate: what changes several series as one (a delete by match, a clear) and the copying of values by a gather
  * exclude each other here. First come, first served, with hand-off: gathers of one registry queue elsewhere (its
  * order lock), so that at most one of them stands in this queue, and a change waits for at most one copying.
+ *
+ * Model: tests/models/gate.pml.
  */
 #ifndef CPROM_LIB_GATE_H
 #define CPROM_LIB_GATE_H

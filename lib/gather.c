@@ -228,7 +228,7 @@ static bool prepare(struct taking *taking)
 
 /*
  * In the gate. All tails are cut before anything is copied: a series that dies and is made again meanwhile is then
- * either the old one or the new one on this page, never both.
+ * either the old one or the new one on this page, never both. Model: tests/models/snapshot.pml.
  */
 static bool copy_all(struct taking *taking)
 {

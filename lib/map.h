@@ -9,7 +9,7 @@
  * so that no insertion moves more than that many entries.
  *
  * Writers hold the owner's lock. Readers are in a read section, or hold the lock. What a writer replaces goes to
- * cprom__retire_block(). Links are stored and loaded seq_cst: see cprom__read_enter().
+ * cprom__retire_block(). Links are stored and loaded seq_cst: see cprom__read_enter(), and tests/models/epoch.pml.
  */
 #ifndef CPROM_LIB_MAP_H
 #define CPROM_LIB_MAP_H

@@ -10,6 +10,8 @@
  *
  * Order of series: by unescaped label values, bytewise, in the order of the sorted label names. Within one
  * vector that is the order of the texts, once a closing quote sorts before every byte and an escape as what it means.
+ *
+ * Model: tests/models/intake.pml.
  */
 #ifndef CPROM_LIB_ORDER_H
 #define CPROM_LIB_ORDER_H

@@ -5,6 +5,8 @@
  * longer: it comes here after it has left its vector's map and its place in the page's order; then its read sections
  * must be over, its references be given back, and every open page that shows it be closed. Snapshots are numbered; a
  * page with snapshot p shows a series only if birth <= p <= death.
+ *
+ * Models: tests/models/epoch.pml (the bags), refs.pml (references), snapshot.pml (pins).
  */
 #ifndef CPROM_LIB_RECLAIM_H
 #define CPROM_LIB_RECLAIM_H

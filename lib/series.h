@@ -9,6 +9,8 @@
  *     -> retired -> destroyed (reclaim.h)
  *
  * A thread may use a series while it is in the read section in which it looked it up, or holds a reference.
+ *
+ * Models: tests/models/life.pml (touch against removal), refs.pml (references), expire.pml (touch against expiry).
  */
 #ifndef CPROM_LIB_SERIES_H
 #define CPROM_LIB_SERIES_H

@@ -8,6 +8,8 @@
  *
  * Read sections are epoch-based reclamation (Fraser, "Practical lock-freedom", 2004): what was unlinked in epoch e
  * may be reused in epoch e + 2, because the epoch advances only when every thread in a read section has seen it.
+ *
+ * Models: tests/models/epoch.pml (read sections), stripe.pml (slots that pass on).
  */
 #ifndef CPROM_LIB_THREAD_H
 #define CPROM_LIB_THREAD_H

@@ -2,9 +2,8 @@
 #ifndef CPROM_TESTS_STRESS_COMMITS_H
 #define CPROM_TESTS_STRESS_COMMITS_H
 
-#include <sched.h>
-
 #include "owners.h"
+#include "stress.h"
 
 enum { SCRAPERS = 8, WRITERS = 4, HANDLES = 16, EXCLUSIVE = 25 };
 
@@ -37,8 +36,10 @@ static inline void load_wrong(struct load *load, const char *why)
 
 static inline void *load_scrape(void *arg)
 {
-    struct load *load = ((struct load_thread *)arg)->load;
+    struct load_thread *self = arg;
+    struct load *load = self->load;
     struct owners_reader reader = {.why = ""};
+    st_join_in((unsigned)self->seed);
     while (!atomic_load(&load->over)) {
         if (!owners_read(&load->owners, &reader, load->deletions)) load_wrong(load, reader.why);
         atomic_fetch_add(&load->pages, 1);
@@ -91,6 +92,7 @@ static inline void *load_write(void *arg)
     struct load_thread *self = arg;
     struct load *load = self->load;
     cprom_gauge *handles[HANDLES] = {NULL};
+    st_join_in((unsigned)self->seed);
     while (!atomic_load(&load->over) && atomic_fetch_add(&load->begun, 1) < load->commits) {
         cprom_status status = load_commit(load, &self->seed, handles);
         if (status == CPROM_ESTALE) atomic_fetch_add(&load->stale, 1);

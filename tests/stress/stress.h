@@ -41,13 +41,19 @@ static inline void st_join_in(unsigned number)
 
 static unsigned st_seam_every = 8; /* set before the threads start */
 
-/* Mostly passes, now and then lets others go first, rarely many times. */
+static inline void st_spin(unsigned n)
+{
+    while (n--) atomic_signal_fence(memory_order_seq_cst);
+}
+
+/* Mostly passes, now and then lets others go first or dawdles a little, rarely lets them go many times. */
 static inline void st_seam(enum cprom__seam point)
 {
     (void)point;
     if (!st_state || !st_one_in(st_seam_every)) return;
     uint64_t r = st_rand();
-    st_yields(r % 64 ? 1 + (unsigned)(r / 64 % 4) : 50);
+    if (r % 4 == 1) st_spin((unsigned)(r / 64 % 2000));
+    else st_yields(r % 64 ? 1 + (unsigned)(r / 64 % 4) : 50);
 }
 
 /* At the start of each test, before its threads. */

@@ -1,9 +1,10 @@
 /* Commits from four threads over 50 owners, under the eyes of eight scrapers: no page is ever mixed, stale or empty. */
 #include "commits.h"
 
-static void run(ct_fixture *fixture, bool deletions)
+static void run(ct_fixture *fixture, const char *test, bool deletions)
 {
     static struct load load;
+    st_begin(test);
     memset(&load, 0, sizeof load);
     load.deletions = deletions;
     load.commits = load_commits();
@@ -27,8 +28,8 @@ static void run(ct_fixture *fixture, bool deletions)
     assert_int_equal(up_stats(fixture->registry).series_unreclaimed, 0);
 }
 
-static void test_commits_of_many_owners_are_seen_whole(void **state) { run(*state, false); }
-static void test_commits_with_deletions_and_held_handles_are_seen_whole(void **state) { run(*state, true); }
+static void test_commits_of_many_owners_are_seen_whole(void **state) { run(*state, __func__, false); }
+static void test_commits_with_deletions_and_held_handles_are_seen_whole(void **state) { run(*state, __func__, true); }
 
 int main(void)
 {
