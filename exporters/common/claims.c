@@ -1,0 +1,184 @@
+#include "claims.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS 1024u
+
+/*
+ * One name that a family claims: its own, or one that its samples have or could have. While a page takes the place of
+ * another, claims of the one that leaves stay, without users, beside those of the one that comes, so that there is a
+ * way back that needs no memory.
+ */
+struct claim {
+    struct claim *next;
+    const char *family, *help; /* whose it is; behind the name */
+    cprom_type type;
+    bool own;
+    size_t users; /* sources */
+    char name[];
+};
+
+struct claims {
+    struct claim *buckets[BUCKETS];
+};
+
+/* The name without _total of a counter, and what stands behind it, as far as samples in either format go. */
+static size_t base_of(const struct text_family *family, const char *const **suffixes)
+{
+    static const char *const plain[] = {"", NULL}, *const counter[] = {"", "_total", "_created", NULL},
+                             *const whole[] = {"", "_bucket", "_sum", "_count", "_created", "_info", NULL};
+    size_t len = strlen(family->name);
+    *suffixes = plain;
+    if (family->type == CPROM_HISTOGRAM || family->type == CPROM_SUMMARY) *suffixes = whole;
+    if (family->type != CPROM_COUNTER) return len;
+    *suffixes = counter;
+    return len > 6 && strcmp(family->name + len - 6, "_total") == 0 ? len - 6 : len;
+}
+
+static bool same_help(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
+
+/* The claim of this very family on base and suffix; with family NULL that of anybody who uses it. */
+static struct claim **find(struct claims *claims, const char *base, size_t len, const char *suffix,
+                           const struct text_family *family)
+{
+    unsigned hash = 2166136261u;
+    for (size_t i = 0; i < len; i++) hash = (hash ^ (unsigned char)base[i]) * 16777619u;
+    for (size_t i = 0; suffix[i]; i++) hash = (hash ^ (unsigned char)suffix[i]) * 16777619u;
+    struct claim **link = &claims->buckets[(hash ^ hash >> 15) % BUCKETS];
+    for (; *link; link = &(*link)->next) {
+        const struct claim *claim = *link;
+        if (strncmp(claim->name, base, len) != 0 || strcmp(claim->name + len, suffix) != 0) continue;
+        if (family ? strcmp(claim->family, family->name) == 0 && claim->type == family->type &&
+                         same_help(claim->help, family->help)
+                   : claim->users > 0) {
+            break;
+        }
+    }
+    return link;
+}
+
+static bool add(struct claim **link, const struct text_family *family, size_t len, const char *suffix, bool own)
+{
+    size_t name_len = len + strlen(suffix) + 1, family_len = strlen(family->name) + 1;
+    size_t help_len = family->help ? strlen(family->help) + 1 : 0;
+    struct claim *claim = calloc(1, sizeof *claim + name_len + family_len + help_len);
+    if (!claim) return false;
+    memcpy(claim->name, family->name, len);
+    memcpy(claim->name + len, suffix, name_len - len);
+    claim->family = memcpy(claim->name + name_len, family->name, family_len);
+    if (family->help) claim->help = memcpy(claim->name + name_len + family_len, family->help, help_len);
+    claim->type = family->type;
+    claim->own = own;
+    *link = claim;
+    return true;
+}
+
+enum change { LEAVE, ENTER, PURGE };
+
+/* The claims of one family, as far as they are there; PURGE: frees those without users. */
+static void change(struct claims *claims, const struct text_family *family, enum change what)
+{
+    const char *const *suffix;
+    size_t len = base_of(family, &suffix);
+    for (; *suffix; suffix++) {
+        struct claim **link = find(claims, family->name, len, *suffix, family), *claim = *link;
+        if (!claim) continue;
+        if (what == ENTER) claim->users++;
+        if (what == LEAVE) claim->users--;
+        if (what != PURGE || claim->users) continue;
+        *link = claim->next;
+        free(claim);
+    }
+}
+
+/* Those of the families up to `end`. */
+static void change_all(struct claims *claims, const struct text_page *page, const struct text_family *end,
+                       enum change what)
+{
+    for (const struct text_family *family = page ? page->families : NULL; family != end; family = family->next) {
+        change(claims, family, what);
+    }
+}
+
+static bool conflict(const struct claim *claim, const struct text_family *family, struct text_error *error)
+{
+    static const char *const types[] = {"untyped", "a counter", "a gauge", "a histogram", "a summary"};
+    if (claim->own) return text_fail(error, family->line, "%.80s: the name is the exporter's own", family->name);
+    if (strcmp(claim->family, family->name) != 0) {
+        return text_fail(error, family->line,
+                         "%.60s and %.60s cannot be on one page: their samples could have one name", family->name,
+                         claim->family);
+    }
+    return text_fail(error, family->line, "%.80s is %s here, and %s elsewhere", family->name, types[family->type],
+                     types[claim->type]);
+}
+
+/* Takes the help of those who have the family already. */
+static bool adopt_help(struct claims *claims, struct text_page *page, struct text_family *family)
+{
+    const struct claim *there = *find(claims, family->name, strlen(family->name), "", NULL);
+    if (!there || same_help(there->help, family->help)) return true;
+    family->help = there->help ? arena_copy(&page->memory, there->help, strlen(there->help)) : NULL;
+    return family->help || !there->help;
+}
+
+/* Claims all names of the family; on failure, claims without users are left. */
+static bool enter(struct claims *claims, struct text_page *page, struct text_family *family, bool own,
+                  struct text_error *error)
+{
+    const char *const *suffixes;
+    size_t len = base_of(family, &suffixes);
+    if (strncmp(family->name, "cprom_", 6) == 0) {
+        return text_fail(error, family->line, "%.80s: names with cprom_ in front are the library's", family->name);
+    }
+    for (const char *const *suffix = suffixes; *suffix; suffix++) {
+        const struct claim *there = *find(claims, family->name, len, *suffix, NULL);
+        if (there && (there->own || there->type != family->type || strcmp(there->family, family->name) != 0)) {
+            return conflict(there, family, error);
+        }
+    }
+    if (!adopt_help(claims, page, family)) return text_fail(error, 0, "out of memory");
+    for (const char *const *suffix = suffixes; *suffix; suffix++) {
+        struct claim **link = find(claims, family->name, len, *suffix, family);
+        if (!*link && !add(link, family, len, *suffix, own)) return text_fail(error, 0, "out of memory");
+    }
+    change(claims, family, ENTER);
+    return true;
+}
+
+bool claims_replace(struct claims *claims, const struct text_page *old, struct text_page *page, bool own,
+                    struct text_error *error)
+{
+    struct text_family *family = page->families;
+    change_all(claims, old, NULL, LEAVE);
+    while (family && enter(claims, page, family, own, error)) family = family->next;
+    if (family) {
+        change_all(claims, page, family, LEAVE);
+        change_all(claims, old, NULL, ENTER);
+        change(claims, family, PURGE);
+    }
+    change_all(claims, page, family, PURGE);
+    change_all(claims, old, NULL, PURGE);
+    return !family;
+}
+
+void claims_remove(struct claims *claims, const struct text_page *page)
+{
+    change_all(claims, page, NULL, LEAVE);
+    change_all(claims, page, NULL, PURGE);
+}
+
+struct claims *claims_new(void) { return calloc(1, sizeof(struct claims)); }
+
+void claims_free(struct claims *claims)
+{
+    for (size_t i = 0; claims && i < BUCKETS; i++) {
+        while (claims->buckets[i]) {
+            struct claim *claim = claims->buckets[i];
+            claims->buckets[i] = claim->next;
+            free(claim);
+        }
+    }
+    free(claims);
+}

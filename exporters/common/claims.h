@@ -1,0 +1,27 @@
+/*
+ * Which names are taken on a page, so that text from several sources can be put on it side by side: a family has one
+ * type and one help, and no sample may have the name of another family's. The rules are the library's. One thread at a
+ * time.
+ */
+#ifndef EXPORTERS_COMMON_CLAIMS_H
+#define EXPORTERS_COMMON_CLAIMS_H
+
+#include "text_page.h"
+
+struct claims;
+
+/* NULL: no memory. */
+struct claims *claims_new(void);
+void claims_free(struct claims *claims);
+
+/*
+ * Takes the families of `page` in the place of those of `old` (NULL: none), which was taken before. Families that
+ * others have as well must be of the same type, and get their help. With `own`, others may not have them at all. false:
+ * nothing changed, and *error says what is wrong, with the line of `page`.
+ */
+bool claims_replace(struct claims *claims, const struct text_page *old, struct text_page *page, bool own,
+                    struct text_error *error);
+/* Gives them back. */
+void claims_remove(struct claims *claims, const struct text_page *page);
+
+#endif

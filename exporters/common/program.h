@@ -1,0 +1,54 @@
+/*
+ * What the exporters have in common: options, the page once or over HTTP, and a clean end. A program fills in `struct
+ * program` and hands it to program_run():
+ *
+ *      int main(int argc, char **argv) { return program_run(&host, argc, argv); }
+ *
+ * Every exporter has --help, --version, --once, --web.listen-address, --web.telemetry-path and
+ * --[no-]web.disable-exporter-metrics (process_* of the exporter itself).
+ */
+#ifndef EXPORTERS_COMMON_PROGRAM_H
+#define EXPORTERS_COMMON_PROGRAM_H
+
+#include <stdbool.h>
+
+#include <cprom/cprom.h>
+
+#include "flags.h"
+
+struct program {
+    const char *name;         /* "cprom-host-exporter" */
+    const char *about;        /* what it does, in a sentence; for --help */
+    const char *address;      /* where it listens by default: ":9100" */
+    const struct flag *flags; /* its own; ends with a flag without a name; NULL: none */
+    const char *more;         /* printed at the end of --help; NULL: nothing */
+    void *ctx;                /* for the calls below */
+
+    /*
+     * After the options were read, before the server starts: checks them, registers what is on the page, starts threads
+     * (the signals that end the program are blocked in them). With `once`, what the page shows must be there when this
+     * returns; signals are not blocked then. false: it has said why, and the program ends with 1; `stop` is called all
+     * the same.
+     */
+    bool (*start)(void *ctx, cprom_registry *registry, bool once);
+    /* --once: after the page, whether all went well; the exit code says so, too. NULL: no collector failed. */
+    bool (*well)(void *ctx);
+    /* At the end: no callback runs any more, the registry is still there. Ends threads and children. NULL: nothing. */
+    void (*stop)(void *ctx);
+    /* Behind `stop`, when the registry is gone. NULL: nothing. */
+    void (*release)(void *ctx);
+};
+
+/* The whole program; returns its exit code: 0, 1: something went wrong, 2: wrong usage. */
+int program_run(const struct program *program, int argc, char **argv);
+
+/* For the log option of registries that a program makes itself: say(). */
+void program_log(void *ctx, const char *line);
+
+/* One line on stderr, behind the program's name; MT-safe, and whole beside those of other threads. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 1, 2)))
+#endif
+void say(const char *format, ...);
+
+#endif
