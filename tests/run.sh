@@ -1,11 +1,12 @@
 #!/bin/sh
 # Builds cprom in every configuration and runs every test. On Debian and Ubuntu it installs what is missing.
 #
-#   sh tests/run.sh          gcc, clang, ThreadSanitizer, AddressSanitizer with UBSan, Valgrind
+#   sh tests/run.sh          gcc, clang, ThreadSanitizer, AddressSanitizer with UBSan, Valgrind; coverage, models,
+#                            static analysis, the binary interface, other processors and libcs
 #   sh tests/run.sh --quick  gcc, everything but the stress tests; under 3 minutes
 #
 # CPROM_STRESS_SECONDS: how long each stress test runs (5; under Valgrind 2). Everything that is made lies in build/.
-# Ends non-zero if a test failed or none ran. The last line counts ctest tests over all configurations.
+# Ends non-zero if a test failed or none ran. The last line counts tests over all configurations.
 set -u
 unset CDPATH CC CXX CFLAGS CXXFLAGS CPPFLAGS LDFLAGS CMAKE_GENERATOR CTEST_PARALLEL_LEVEL LANGUAGE
 LC_ALL=C
@@ -17,7 +18,7 @@ case ${1-} in
     '') ;;
     --quick) quick=yes ;;
     -h | --help)
-        sed -n '2,9s/^# \{0,1\}//p' "$0"
+        sed -n '2,10s/^# \{0,1\}//p' "$0"
         exit 0
         ;;
     *)
@@ -164,6 +165,7 @@ prepare_tools() {
     if [ "$quick" = no ]; then
         echo "$hello" | compiles clang c || missing="$missing clang"
         have valgrind || missing="$missing valgrind libc6-dbg"
+        have gcovr || missing="$missing gcovr"
         # For the package tests; meson builds with ninja only.
         have pkg-config || missing="$missing pkg-config"
         have meson || missing="$missing meson"
@@ -297,7 +299,8 @@ run_tests() {
             { told[part[1]] = 1 }' >>"$scratch/skips"
 }
 
-# run_check NAME COMMAND...: one test more. The command ends with 77 where it cannot run, its last line says why.
+# run_check NAME COMMAND...: one test more. The command ends with 77 where it cannot run, its last line says why; lines
+# with SKIPPED name what it left out.
 run_check() {
     name=$1
     shift
@@ -307,8 +310,9 @@ run_check() {
         0)
             passed=$((passed + 1))
             printf '  %s: passed\n' "$name" >>"$scratch/results"
+            sed -n 's/^ *SKIPPED //p' "$scratch/said" >>"$scratch/skips"
             ;;
-        77) skip_configuration "$name" "$(tail -n 1 "$scratch/said")" ;;
+        77) skip_configuration "$name" "$(tail -n 1 "$scratch/said" | sed 's/^SKIPPED [^:]*: *//')" ;;
         *) fail_configuration "$name" 'see above' ;;
     esac
 }
@@ -374,7 +378,7 @@ fi
 [ "$quick" = yes ] && finish
 
 if configure_and_build gcc-release -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON; then
-    run_tests gcc-release -L '^(quick|package)$' -LE '^once$'
+    run_tests gcc-release -L '^(quick|package|soak|instructions)$' -LE '^once$'
     if ls "$root"/tests/bench/*.c >/dev/null 2>&1 &&
         ! cmake --build "$build/run-gcc-release" --target bench_build --parallel 2 >"$scratch/bench.log" 2>&1; then
         cat "$scratch/bench.log"
@@ -425,5 +429,12 @@ else
         run_tests valgrind -LE '^(once|package|program|heavy)$'
     fi
 fi
+
+# Each of these installs what it alone needs.
+run_check coverage sh "$root/tests/coverage.sh"
+run_check models sh "$root/tests/models/run.sh"
+run_check static sh "$root/tests/static.sh"
+run_check abi sh "$root/tests/abi.sh"
+run_check everywhere sh "$root/tests/everywhere.sh"
 
 finish
