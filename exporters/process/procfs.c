@@ -1,0 +1,366 @@
+#define _GNU_SOURCE 1 /* O_PATH, syscall */
+
+#include "procfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define READ_BYTES 16384         /* more than all files but cmdline have, so that one read gets them whole */
+#define CMDLINE_MAX (512 * 1024) /* what a command line has beyond is not looked at */
+
+static px_result result_of(int err)
+{
+    if (err == ENOMEM) return PX_NOMEM;
+    return err == ENOENT || err == ESRCH ? PX_GONE : PX_ERROR;
+}
+
+/* A file of at most `max` bytes, to `to`; the rest of a longer one is left out. */
+static px_result read_file(int dir, const char *name, px_buffer *to, size_t max)
+{
+    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+    px_result result = PX_OK;
+    ssize_t n = READ_BYTES;
+    to->len = 0;
+    if (fd < 0) return result_of(errno);
+    /* These files come in one piece where there is room for it: to ask for more would cost as much again. */
+    while (n == READ_BYTES && to->len < max && result == PX_OK) {
+        if (!px_buffer_reserve(to, READ_BYTES)) {
+            result = PX_NOMEM;
+            break;
+        }
+        do n = read(fd, to->at + to->len, READ_BYTES);
+        while (n < 0 && errno == EINTR);
+        if (n < 0) result = result_of(errno);
+        else to->len += (size_t)n;
+    }
+    close(fd);
+    if (to->at) to->at[to->len] = '\0';
+    return result;
+}
+
+static px_result read_whole(px_procfs *fs, int dir, const char *name)
+{
+    return read_file(dir, name, &fs->buffer, CMDLINE_MAX);
+}
+
+/* Digits, saturating; `*at` is behind them. false: there are none. */
+static bool parse_number(const char **at, uint64_t *number)
+{
+    const char *start = *at;
+    *number = 0;
+    for (; **at >= '0' && **at <= '9'; ++*at) {
+        uint64_t digit = (uint64_t)(**at - '0');
+        *number = *number > (UINT64_MAX - digit) / 10 ? UINT64_MAX : *number * 10 + digit;
+    }
+    return *at > start;
+}
+
+/* The number behind `key`, which is an LF and what begins a line; no number that is wanted is in the first one. */
+static bool find_number(const px_procfs *fs, const char *key, uint64_t *number)
+{
+    const char *line = fs->buffer.len > 0 ? strstr(fs->buffer.at, key) : NULL;
+    if (!line) return false;
+    line += strlen(key);
+    while (*line == ' ' || *line == '\t') line++;
+    return parse_number(&line, number);
+}
+
+/* ---- the directory ---- */
+
+/* Whether the kernel tells the number of descriptors as a size: it does so of ours, which has some. */
+static bool sizes_tell_fds(int fd)
+{
+    struct statfs where;
+    struct stat own;
+    return fstatfs(fd, &where) == 0 && where.f_type == PROC_SUPER_MAGIC && stat("/proc/self/fd", &own) == 0 &&
+           own.st_size > 0;
+}
+
+bool px_procfs_open(px_procfs *fs, const char *path, char *why, size_t cap)
+{
+    long ticks = sysconf(_SC_CLK_TCK), page = sysconf(_SC_PAGESIZE);
+    *fs = (px_procfs){.ticks = ticks > 0 ? (double)ticks : 100, .page_size = page > 0 ? (uint64_t)page : 4096};
+    fs->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fs->fd < 0) {
+        snprintf(why, cap, "%s: %s", path, strerror(errno));
+        return false;
+    }
+    px_result result = read_whole(fs, fs->fd, "stat");
+    if (result != PX_OK || !find_number(fs, "\nbtime ", &fs->boot_time)) {
+        snprintf(why, cap, "%s/stat: %s", path, result == PX_OK ? "no boot time" : strerror(errno));
+        px_procfs_close(fs);
+        return false;
+    }
+    fs->counts_fds = sizes_tell_fds(fs->fd);
+    return true;
+}
+
+void px_procfs_close(px_procfs *fs)
+{
+    if (fs->fd >= 0) close(fs->fd);
+    fs->fd = -1;
+    px_buffer_free(&fs->buffer);
+}
+
+/* One entry of a directory as the kernel hands it out. */
+typedef struct entry {
+    uint64_t inode;
+    int64_t offset;
+    unsigned short length;
+    unsigned char type;
+    char name[];
+} entry;
+
+/* The entries of a directory: the next ones, to the buffer. 0: there are no more; -1: errno. */
+static long next_entries(px_procfs *fs, int fd)
+{
+    fs->buffer.len = 0;
+    if (!px_buffer_reserve(&fs->buffer, 2 * READ_BYTES)) {
+        errno = ENOMEM;
+        return -1;
+    }
+    return syscall(SYS_getdents64, fd, fs->buffer.at, fs->buffer.cap);
+}
+
+static bool add_id(px_ids *ids, int id)
+{
+    if (ids->n == ids->cap) {
+        size_t cap = ids->cap ? ids->cap * 2 : 64;
+        int *v = realloc(ids->v, cap * sizeof *v);
+        if (!v) return false;
+        ids->v = v;
+        ids->cap = cap;
+    }
+    ids->v[ids->n++] = id;
+    return true;
+}
+
+void px_ids_free(px_ids *ids)
+{
+    free(ids->v);
+    *ids = (px_ids){0};
+}
+
+static px_result list_ids(px_procfs *fs, int fd, px_ids *ids)
+{
+    long n;
+    ids->n = 0;
+    while ((n = next_entries(fs, fd)) > 0) {
+        for (long at = 0; at < n;) {
+            const entry *e = (const entry *)(const void *)(fs->buffer.at + at);
+            const char *name = e->name;
+            uint64_t id;
+            at += e->length;
+            if (parse_number(&name, &id) && *name == '\0' && id <= INT32_MAX && !add_id(ids, (int)id)) return PX_NOMEM;
+        }
+    }
+    return n < 0 ? result_of(errno) : PX_OK;
+}
+
+px_result px_list_pids(px_procfs *fs, px_ids *pids)
+{
+    if (lseek(fs->fd, 0, SEEK_SET) < 0) return PX_ERROR;
+    return list_ids(fs, fs->fd, pids);
+}
+
+px_result px_list_tids(px_procfs *fs, int dir, px_ids *tids, int *fd)
+{
+    *fd = openat(dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*fd < 0) return result_of(errno);
+    px_result result = list_ids(fs, *fd, tids);
+    if (result != PX_OK) close(*fd);
+    return result;
+}
+
+int px_open_id(int parent, int id)
+{
+    char name[16], *at = name + sizeof name;
+    *--at = '\0';
+    do *--at = (char)('0' + id % 10);
+    while ((id /= 10) > 0);
+    return openat(parent, at, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* ---- the files ---- */
+
+/* Fields by their numbers in proc(5). */
+enum {
+    STAT_STATE = 3, /* the first behind the name */
+    STAT_PARENT = 4,
+    STAT_MINOR_FAULTS = 10,
+    STAT_MAJOR_FAULTS = 12,
+    STAT_USER = 14,
+    STAT_SYSTEM = 15,
+    STAT_THREADS = 20,
+    STAT_START = 22,
+    STAT_VIRTUAL = 23,
+    STAT_RESIDENT = 24,
+    STAT_FIELDS
+};
+
+/*
+ * Field 2 is the name in brackets, which a program chooses: spaces, line feeds and brackets stand in it as they are. No
+ * later field has a bracket, so that the last one ends the name.
+ */
+bool px_parse_stat(const px_procfs *fs, px_stat *stat)
+{
+    uint64_t fields[STAT_FIELDS] = {0};
+    if (fs->buffer.len == 0) return false;
+    const char *open = memchr(fs->buffer.at, '(', fs->buffer.len), *close = memrchr(fs->buffer.at, ')', fs->buffer.len);
+    if (!open || !close || close < open) return false;
+    size_t n = (size_t)(close - open - 1);
+    if (n > PX_COMM_MAX) n = PX_COMM_MAX;
+    memcpy(stat->comm, open + 1, n);
+    stat->comm[n] = '\0';
+    if (close[1] != ' ' || close[2] == '\0' || close[3] != ' ') return false;
+    stat->state = close[2];
+    const char *at = close + 3;
+    for (int field = STAT_PARENT; field < STAT_FIELDS; field++) {
+        if (*at++ != ' ') return false;
+        bool negative = *at == '-';
+        at += negative;
+        if (!parse_number(&at, &fields[field])) return false;
+        if (negative) fields[field] = 0;
+    }
+    if (*at != ' ' && *at != '\n' && *at != '\0') return false;
+    stat->parent = fields[STAT_PARENT] <= INT32_MAX ? (int)fields[STAT_PARENT] : 0;
+    stat->minor_faults = fields[STAT_MINOR_FAULTS];
+    stat->major_faults = fields[STAT_MAJOR_FAULTS];
+    stat->user = fields[STAT_USER];
+    stat->system = fields[STAT_SYSTEM];
+    stat->threads = fields[STAT_THREADS];
+    stat->start = fields[STAT_START];
+    stat->virtual_bytes = fields[STAT_VIRTUAL];
+    stat->resident_bytes = fields[STAT_RESIDENT] * fs->page_size;
+    return true;
+}
+
+px_result px_read_stat(px_procfs *fs, int dir, px_stat *stat)
+{
+    px_result result = read_whole(fs, dir, "stat");
+    if (result != PX_OK) return result;
+    return px_parse_stat(fs, stat) ? PX_OK : PX_ERROR;
+}
+
+px_result px_read_status(px_procfs *fs, int dir, px_status *status)
+{
+    px_result result = read_whole(fs, dir, "status");
+    uint64_t uid = 0, swap;
+    if (result != PX_OK) return result;
+    *status = (px_status){0};
+    /* The name, in the first line, has its line feeds escaped. */
+    const char *line = strstr(fs->buffer.at, "\nUid:");
+    if (!line) return PX_ERROR;
+    line += 5;
+    for (int i = 0; i < 2; i++) { /* real, effective */
+        while (*line == ' ' || *line == '\t') line++;
+        if (!parse_number(&line, &uid)) return PX_ERROR;
+    }
+    status->uid = (unsigned)uid;
+    if (find_number(fs, "\nVmSwap:", &swap)) status->swap_bytes = swap * 1024; /* kernel threads have none */
+    find_number(fs, "\nvoluntary_ctxt_switches:", &status->voluntary);
+    find_number(fs, "\nnonvoluntary_ctxt_switches:", &status->nonvoluntary);
+    return PX_OK;
+}
+
+px_result px_read_io(px_procfs *fs, int dir, px_io *io)
+{
+    px_result result = read_whole(fs, dir, "io");
+    if (result != PX_OK) return result;
+    return find_number(fs, "\nread_bytes:", &io->read_bytes) && find_number(fs, "\nwrite_bytes:", &io->write_bytes)
+               ? PX_OK
+               : PX_ERROR;
+}
+
+px_result px_read_smaps(px_procfs *fs, int dir, px_smaps *smaps)
+{
+    uint64_t pss, swap_pss;
+    px_result result = read_whole(fs, dir, "smaps_rollup");
+    if (result != PX_OK) return result;
+    if (!find_number(fs, "\nPss:", &pss) || !find_number(fs, "\nSwapPss:", &swap_pss)) return PX_ERROR;
+    *smaps = (px_smaps){pss * 1024, swap_pss * 1024};
+    return PX_OK;
+}
+
+px_result px_read_fd_limit(px_procfs *fs, int dir, uint64_t *limit)
+{
+    static const char key[] = "Max open files";
+    px_result result = read_whole(fs, dir, "limits");
+    if (result != PX_OK) return result;
+    const char *line = fs->buffer.len > 0 ? strstr(fs->buffer.at, key) : NULL;
+    if (!line) return PX_ERROR;
+    line += sizeof key - 1;
+    while (*line == ' ') line++;
+    *limit = UINT64_MAX;
+    return strncmp(line, "unlimited", 9) == 0 || parse_number(&line, limit) ? PX_OK : PX_ERROR;
+}
+
+px_result px_count_fds(px_procfs *fs, int dir, uint64_t *n)
+{
+    struct stat fds;
+    long bytes;
+    *n = 0;
+    if (fs->counts_fds) {
+        if (fstatat(dir, "fd", &fds, 0) < 0) return result_of(errno);
+        *n = (uint64_t)fds.st_size;
+        return PX_OK;
+    }
+    int fd = openat(dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return result_of(errno);
+    while ((bytes = next_entries(fs, fd)) > 0) {
+        for (long at = 0; at < bytes;) {
+            const entry *e = (const entry *)(const void *)(fs->buffer.at + at);
+            if (e->name[0] != '.') ++*n;
+            at += e->length;
+        }
+    }
+    int err = errno;
+    close(fd);
+    return bytes < 0 ? result_of(err) : PX_OK;
+}
+
+px_result px_read_wchan(px_procfs *fs, int dir, char wchan[PX_WCHAN_MAX + 1])
+{
+    px_result result = read_whole(fs, dir, "wchan");
+    size_t n = fs->buffer.len < PX_WCHAN_MAX ? fs->buffer.len : PX_WCHAN_MAX;
+    wchan[0] = '\0';
+    if (result != PX_OK || n == 0 || (n == 1 && fs->buffer.at[0] == '0')) return result;
+    memcpy(wchan, fs->buffer.at, n);
+    wchan[n] = '\0';
+    return PX_OK;
+}
+
+px_result px_read_cmdline(int dir, px_buffer *cmdline, bool *any)
+{
+    px_result result = read_file(dir, "cmdline", cmdline, CMDLINE_MAX);
+    *any = result == PX_OK && cmdline->len > 0;
+    while (cmdline->len > 0 && cmdline->at[cmdline->len - 1] == '\0') cmdline->len--;
+    return result;
+}
+
+px_result px_read_cgroups(px_procfs *fs, int dir, px_buffer *cgroups)
+{
+    px_result result = read_whole(fs, dir, "cgroup");
+    cgroups->len = 0;
+    if (!px_buffer_put(cgroups, "", 0)) return PX_NOMEM;
+    if (result != PX_OK) return result;
+    /* 4:memory:/a/b */
+    for (const char *line = fs->buffer.at; *line;) {
+        const char *end = strchrnul(line, '\n'), *path = memchr(line, ':', (size_t)(end - line));
+        if (path) path = memchr(path + 1, ':', (size_t)(end - path - 1));
+        if (path) {
+            if (cgroups->len > 0 && !px_buffer_put(cgroups, " ", 1)) return PX_NOMEM;
+            if (!px_buffer_put(cgroups, path + 1, (size_t)(end - path - 1))) return PX_NOMEM;
+        }
+        line = *end ? end + 1 : end;
+    }
+    return PX_OK;
+}

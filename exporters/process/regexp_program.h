@@ -1,0 +1,60 @@
+#ifndef PX_REGEXP_PROGRAM_H
+#define PX_REGEXP_PROGRAM_H
+
+/* What regexp_parse.c makes and regexp_match.c runs: a program for a machine that follows all its threads at once. */
+
+#include "regexp.h"
+
+#include <stdint.h>
+
+enum {
+    RE_CHAR,      /* the code point x */
+    RE_CHAR_FOLD, /* likewise, an ASCII letter in either case; x is the small one */
+    RE_ANY,       /* any code point */
+    RE_ANY_LINE,  /* any but LF */
+    RE_CLASS,     /* one of the class x */
+    RE_JUMP,      /* go on at x */
+    RE_SPLIT,     /* go on at x, and with less right at y */
+    RE_SAVE,      /* the position is that of slot x */
+    RE_ASSERT,    /* go on if the position is an x, one of: */
+    RE_MATCH
+};
+enum {
+    RE_TEXT_BEGIN,
+    RE_TEXT_END,
+    RE_LINE_BEGIN,
+    RE_LINE_END,
+    RE_WORD,
+    RE_NO_WORD
+};
+
+#define RE_PROGRAM_MAX 10000u
+
+typedef struct re_inst {
+    uint32_t op, x, y;
+} re_inst;
+
+typedef struct re_range {
+    uint32_t low, high;
+} re_range;
+
+typedef struct re_class {
+    uint32_t first, n; /* in ranges */
+    bool negated;
+} re_class;
+
+struct px_regex {
+    re_inst *program;
+    size_t n_program, cap_program;
+    re_range *ranges;
+    size_t n_ranges, cap_ranges;
+    re_class *classes;
+    size_t n_classes, cap_classes;
+    size_t n_groups;
+    char *names[PX_REGEX_GROUPS]; /* NULL: none */
+    struct re_threads *threads;   /* of the machine; made by the first match */
+};
+
+void re_threads_free(struct re_threads *threads);
+
+#endif

@@ -1,0 +1,46 @@
+#ifndef PX_TRACK_H
+#define PX_TRACK_H
+
+/* Between groups.c, who is in which group, and members.c, what members use. */
+
+#include "groups.h"
+
+/* What was last seen of a thread of a process that has several. */
+typedef struct px_thread {
+    int tid;
+    uint32_t pass;
+    uint64_t start;
+    px_counts last;
+} px_thread;
+
+typedef struct px_proc {
+    px_node node;
+    int pid, parent;
+    uint64_t start;
+    uint32_t pass;      /* in which it was last seen; 0: not yet, or it has ended since */
+    bool old;           /* it was there in the first pass */
+    bool undecided;     /* no rule wants it; its parent has not been looked at */
+    bool visiting;      /* its ancestors are being looked at for it */
+    bool inherited;     /* its group is its parent's, and what it uses has not been read */
+    px_group *group;    /* NULL: none */
+    bool counted;       /* `last` is there */
+    px_counts last;     /* context switches: those of the first thread alone */
+    px_thread *threads; /* ascending by number; n_threads is 0 if it has but one */
+    size_t n_threads, cap_threads;
+} px_proc;
+
+/*
+ * Reads what a member of a group uses, and adds it to its group, or nothing if that fails. `dir` is its directory,
+ * `stat` what was read there already.
+ */
+px_result px_member_update(px_tracker *tracker, px_proc *proc, int dir, const px_stat *stat);
+
+/* The group of that name; makes it. NULL: no memory. */
+px_group *px_group_get(px_tracker *tracker, const char *name, size_t n);
+
+void px_group_begin(px_group *group);
+/* Behind a pass: threads' names and wchans that nobody has any more go. */
+void px_group_end(px_group *group);
+void px_group_free(px_node *node);
+
+#endif

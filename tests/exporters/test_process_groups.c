@@ -1,0 +1,428 @@
+#include "process_fixture.h"
+
+#include "metrics.h"
+#include "track.h"
+
+/* Groups over trees of files that change from pass to pass. */
+
+static const px_options all = {.children = true, .threads = true, .smaps = true};
+static const char by_comm[] = "process_names:\n- name: '{{.Comm}}'\n  cmdline: ['.+']\n";
+static const char fixed[] = "process_names:\n- name: one\n  comm: [a]\n- name: two\n  comm: [b]\n";
+
+/* ---- files ---- */
+
+static void test_read_stat_names_and_numbers_are_taken_as_they_are(void **state)
+{
+    static const char *const names[] = {"a",  "",   " ",    ")",        "(",          ") R 1 (",
+                                        "((", "))", "a\nb", "\xff\xfe", "a) S 9 9 (b"};
+    fixture f;
+    px_stat stat;
+    fx_make(&f);
+    fx_open(&f, all, fixed);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        fx_put(&f, 7,
+               (what){.comm = names[i], .cmdline = "x", .state = 'D', .ppid = 3, .start = 5, .user = 6, .threads = 2});
+        int dir = px_open_id(f.tracker.fs.fd, 7);
+        assert_int_equal(px_read_stat(&f.tracker.fs, dir, &stat), PX_OK);
+        close(dir);
+        assert_string_equal(stat.comm, names[i]);
+        assert_int_equal(stat.state, 'D');
+        assert_int_equal(stat.parent, 3);
+        assert_int_equal(stat.start, 5);
+        assert_int_equal(stat.user, 6);
+        assert_int_equal(stat.threads, 2);
+        assert_int_equal(stat.virtual_bytes, 4096000);
+        assert_int_equal(stat.resident_bytes, 1000 * f.tracker.fs.page_size);
+    }
+    fx_end(&f);
+}
+
+static void test_read_stat_bad_is_an_error(void **state)
+{
+    static const char whole[] = "7 (x) S 1 1 1 0 -1 0 1 0 2 0 3 4 0 0 20 0 1 0 5 6 7 8\n";
+    static const char *const bad[] = {"",
+                                      "7",
+                                      "7 (x",
+                                      "7 x) S",
+                                      "7 )x( S 1 1",
+                                      "7 (x)",
+                                      "7 (x) ",
+                                      "7 (x) S",
+                                      "7 (x)S 1",
+                                      "7 (x) SS 1 1",
+                                      "7 (x) S x 1 1 0 -1 0 1 0 2 0 3 4 0 0 20 0 1 0 5 6 7 8\n"};
+    fixture f;
+    px_stat stat;
+    fx_make(&f);
+    fx_open(&f, all, fixed);
+    fx_dir(&f, "7");
+    int dir = px_open_id(f.tracker.fs.fd, 7);
+    assert_int_equal(px_read_stat(&f.tracker.fs, dir, &stat), PX_GONE);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        fx_write(&f, "7/stat", bad[i], strlen(bad[i]));
+        if (px_read_stat(&f.tracker.fs, dir, &stat) != PX_ERROR) fail_msg("%s", bad[i]);
+    }
+    for (size_t n = 0; n < sizeof whole - 5; n++) { /* cut off before the last field that is wanted */
+        fx_write(&f, "7/stat", whole, n);
+        assert_int_equal(px_read_stat(&f.tracker.fs, dir, &stat), PX_ERROR);
+    }
+    fx_write(&f, "7/stat", whole, sizeof whole - 1);
+    assert_int_equal(px_read_stat(&f.tracker.fs, dir, &stat), PX_OK);
+    assert_int_equal(stat.start, 5);
+    close(dir);
+    fx_end(&f);
+}
+
+static void test_tracker_open_without_proc_fails(void **state)
+{
+    char why[256];
+    px_rules rules = {0};
+    px_tracker tracker;
+    fixture f;
+    fx_make(&f);
+    assert_false(px_tracker_open(&tracker, &all, &rules, "/nowhere", why, sizeof why));
+    assert_string_equal(why, "/nowhere: No such file or directory");
+    fx_write(&f, "stat", "cpu\n", 4);
+    assert_false(px_tracker_open(&tracker, &all, &rules, f.path, why, sizeof why));
+    assert_non_null(strstr(why, "/stat: no boot time"));
+    fx_end(&f);
+}
+
+/* ---- counters ---- */
+
+static void test_update_counts_from_the_first_pass_on(void **state)
+{
+    fixture f;
+    fx_make(&f);
+    fx_put(&f, 1, (what){.comm = "a", .user = 100, .read = 7, .voluntary = 5, .start = 200});
+    fx_open(&f, all, fixed);
+    px_group *one = fx_group(&f, "one");
+    assert_int_equal(one->counts.v[PX_USER], 0);
+    assert_int_equal(one->procs, 1);
+    assert_int_equal(one->oldest, 200);
+    fx_put(&f, 1, (what){.comm = "a", .user = 130, .read = 8, .voluntary = 6, .start = 200});
+    fx_put(&f, 2, (what){.comm = "a", .user = 4, .write = 9, .nonvoluntary = 3, .start = 300});
+    fx_pass(&f);
+    assert_int_equal(one->procs, 2);
+    assert_int_equal(one->counts.v[PX_USER], 34);
+    assert_int_equal(one->counts.v[PX_READ_BYTES], 1);
+    assert_int_equal(one->counts.v[PX_WRITE_BYTES], 9);
+    assert_int_equal(one->counts.v[PX_VOLUNTARY], 1);
+    assert_int_equal(one->counts.v[PX_NONVOLUNTARY], 3);
+    fx_pass(&f);
+    assert_int_equal(one->counts.v[PX_USER], 34);
+    fx_end(&f);
+}
+
+static void test_update_same_number_other_start_is_another_process(void **state)
+{
+    fixture f;
+    fx_make(&f);
+    fx_open(&f, all, fixed);
+    px_group *one = fx_group(&f, "one"), *two = fx_group(&f, "two");
+    fx_put(&f, 5, (what){.comm = "a", .user = 100, .start = 10});
+    fx_pass(&f);
+    fx_put(&f, 5, (what){.comm = "a", .user = 30, .start = 20});
+    fx_pass(&f);
+    assert_int_equal(one->counts.v[PX_USER], 130);
+    assert_int_equal(one->procs, 1);
+    fx_put(&f, 5, (what){.comm = "b", .user = 31, .start = 30});
+    fx_pass(&f);
+    assert_int_equal(one->counts.v[PX_USER], 130);
+    assert_int_equal(one->procs, 0);
+    assert_int_equal(one->known, 0);
+    assert_int_equal(two->counts.v[PX_USER], 31);
+    fx_put(&f, 5, (what){.comm = "c", .user = 32, .start = 40});
+    fx_pass(&f);
+    assert_int_equal(two->known, 0);
+    assert_int_equal(two->counts.v[PX_USER], 31);
+    fx_end(&f);
+}
+
+static void test_update_counts_that_fall_start_again(void **state)
+{
+    fixture f;
+    fx_make(&f);
+    fx_open(&f, all, fixed);
+    px_group *one = fx_group(&f, "one");
+    fx_put(&f, 5, (what){.comm = "a", .minor = 100, .read = 50});
+    fx_pass(&f);
+    fx_put(&f, 5, (what){.comm = "a", .minor = 90, .read = 50});
+    fx_remove(&f, "5/io");
+    fx_pass(&f);
+    assert_int_equal(one->counts.v[PX_MINOR_FAULTS], 100);
+    assert_int_equal(one->counts.v[PX_READ_BYTES], 50);
+    assert_int_equal(f.tracker.partial_errors, 1);
+    fx_put(&f, 5, (what){.comm = "a", .minor = 95, .read = 51});
+    fx_pass(&f);
+    assert_int_equal(one->counts.v[PX_MINOR_FAULTS], 105);
+    assert_int_equal(one->counts.v[PX_READ_BYTES], 51);
+    fx_end(&f);
+}
+
+static void test_update_gauges_are_sums_and_the_worst(void **state)
+{
+    fixture f;
+    fx_make(&f);
+    fx_put(&f, 1, (what){.comm = "a", .start = 300, .fds = 3, .state = 'R', .wchan = "x"});
+    fx_put(&f, 2, (what){.comm = "a", .start = 200, .fds = 5, .state = 'D', .limit = "10", .wchan = "x"});
+    fx_put(&f, 3, (what){.comm = "a", .start = 400, .fds = 9, .state = 'Z', .limit = "unlimited"});
+    fx_put(&f, 4, (what){.comm = "a", .start = 400, .fds = 9, .state = 'I', .limit = "0", .wchan = "y"});
+    fx_open(&f, all, fixed);
+    px_group *one = fx_group(&f, "one");
+    assert_int_equal(one->procs, 4);
+    assert_int_equal(one->n_threads, 4);
+    assert_int_equal(one->fds, 26);
+    assert_true(one->worst_fd_ratio == 0.5);
+    assert_int_equal(one->oldest, 200);
+    assert_int_equal(one->swapped, 4 * 2048);
+    assert_int_equal(one->pss, 4 * 3072);
+    assert_int_equal(one->swap_pss, 4 * 1024);
+    assert_int_equal(one->virtual, 4 * 4096000);
+    for (int i = 0; i < PX_STATES; i++) assert_int_equal(one->states[i], i == PX_SLEEPING ? 0 : 1);
+    assert_int_equal(one->wchans.n, 2);
+    assert_int_equal(((px_wchan *)px_table_find(&one->wchans, "x", 1))->n, 2);
+    fx_end(&f);
+}
+
+/* ---- threads ---- */
+
+static px_thread_group *threads_of(px_group *group, const char *name)
+{
+    return (px_thread_group *)px_table_find(&group->threads, name, strlen(name));
+}
+
+static void test_update_threads_come_and_go(void **state)
+{
+    fixture f;
+    fx_make(&f);
+    fx_put(&f, 1, (what){.comm = "a", .voluntary = 10, .user = 5});
+    fx_open(&f, all, fixed);
+    px_group *one = fx_group(&f, "one");
+    assert_int_equal(one->threads.n, 0);
+    /* It gets threads: what the first one had as the only one does not count again. */
+    fx_put(&f, 1, (what){.comm = "a", .voluntary = 13, .user = 9, .threads = 3});
+    fx_put_thread(&f, 1, 1, (what){.comm = "a", .voluntary = 13, .user = 6});
+    fx_put_thread(&f, 1, 2, (what){.comm = "w", .voluntary = 4, .user = 2, .start = 3, .state = 'R'});
+    fx_put_thread(&f, 1, 10, (what){.comm = "w", .voluntary = 1, .user = 1, .start = 3, .wchan = "x"});
+    fx_pass(&f);
+    assert_int_equal(one->counts.v[PX_VOLUNTARY], 3 + 4 + 1);
+    assert_int_equal(one->counts.v[PX_USER], 4);
+    assert_int_equal(one->states[PX_SLEEPING], 3);
+    assert_int_equal(one->states[PX_RUNNING], 1);
+    assert_int_equal(one->n_threads, 3);
+    assert_int_equal(threads_of(one, "w")->n, 2);
+    assert_int_equal(threads_of(one, "w")->counts.v[PX_USER], 3);
+    assert_int_equal(threads_of(one, "a")->counts.v[PX_USER], 1);
+    /* One goes, one comes with its number. */
+    fx_remove(&f, "1/task/2");
+    fx_put_thread(&f, 1, 10, (what){.comm = "w", .voluntary = 2, .user = 1, .start = 4});
+    fx_put_thread(&f, 1, 5, (what){.comm = "v", .voluntary = 1, .start = 4});
+    fx_pass(&f);
+    assert_int_equal(one->counts.v[PX_VOLUNTARY], 8 + 2 + 1);
+    assert_int_equal(threads_of(one, "w")->n, 1);
+    assert_int_equal(threads_of(one, "w")->counts.v[PX_USER], 4);
+    int pid = 1;
+    assert_int_equal(((px_proc *)px_table_find(&f.tracker.procs, &pid, sizeof pid))->n_threads, 3);
+    /* Alone again. */
+    fx_put(&f, 1, (what){.comm = "a", .voluntary = 15, .user = 9});
+    fx_pass(&f);
+    assert_int_equal(one->counts.v[PX_VOLUNTARY], 11 + 2);
+    assert_int_equal(one->threads.n, 0);
+    fx_end(&f);
+}
+
+static void test_update_threads_of_an_old_process_count_from_the_first_pass_on(void **state)
+{
+    fixture f;
+    fx_make(&f);
+    fx_put(&f, 1, (what){.comm = "a", .voluntary = 10, .threads = 2});
+    fx_put_thread(&f, 1, 1, (what){.comm = "a", .voluntary = 10});
+    fx_put_thread(&f, 1, 2, (what){.comm = "b", .voluntary = 20});
+    fx_open(&f, all, fixed);
+    px_group *one = fx_group(&f, "one");
+    assert_int_equal(one->counts.v[PX_VOLUNTARY], 0);
+    fx_put_thread(&f, 1, 2, (what){.comm = "b", .voluntary = 21});
+    fx_pass(&f);
+    assert_int_equal(one->counts.v[PX_VOLUNTARY], 1);
+    fx_end(&f);
+}
+
+/* ---- groups that come and go ---- */
+
+static void test_update_empty_groups_stay_as_configured(void **state)
+{
+    static const char config[] = "process_names:\n- name: fix\n  comm: [a]\n- name: 'x{{.Comm}}'\n  comm: [b]\n";
+    for (px_empty empty = PX_KEEP_FIXED; empty <= PX_KEEP_NONE; empty++) {
+        fixture f;
+        px_options options = all;
+        options.empty = empty;
+        fx_make(&f);
+        fx_open(&f, options, config);
+        assert_true((fx_group(&f, "fix") != NULL) == (empty != PX_KEEP_NONE));
+        fx_put(&f, 1, (what){.comm = "a", .user = 1});
+        fx_put(&f, 2, (what){.comm = "b", .user = 2});
+        fx_pass(&f);
+        assert_int_equal(fx_group(&f, "fix")->procs, 1);
+        assert_int_equal(fx_group(&f, "xb")->procs, 1);
+        fx_remove(&f, "1");
+        fx_remove(&f, "2");
+        fx_pass(&f);
+        px_group *fix = fx_group(&f, "fix"), *templated = fx_group(&f, "xb");
+        assert_true((fix != NULL) == (empty != PX_KEEP_NONE));
+        assert_true((templated != NULL) == (empty == PX_KEEP_ALL));
+        if (fix) {
+            assert_int_equal(fix->procs, 0);
+            assert_true(fix->oldest == UINT64_MAX);
+            assert_int_equal(fix->counts.v[PX_USER], 1);
+        }
+        fx_end(&f);
+    }
+}
+
+static void test_update_process_that_vanishes_in_the_middle_leaves_nothing(void **state)
+{
+    static const char *const files[] = {"5/stat", "5/status", "5/limits"};
+    for (size_t i = 0; i < 3; i++) {
+        fixture f;
+        fx_make(&f);
+        fx_open(&f, all, by_comm);
+        fx_put(&f, 5, (what){.comm = "a", .user = 3});
+        fx_pass(&f);
+        assert_int_equal(fx_group(&f, "a")->procs, 1);
+        fx_remove(&f, files[i]);
+        fx_pass(&f);
+        assert_null(fx_group(&f, "a"));
+        assert_int_equal(f.tracker.procs.n, 0);
+        assert_int_equal(f.tracker.read_errors + f.tracker.partial_errors, 0);
+        fx_end(&f);
+    }
+}
+
+static void test_update_unreadable_process_is_an_error_and_not_counted(void **state)
+{
+    fixture f;
+    fx_make(&f);
+    fx_put(&f, 5, (what){.comm = "a"});
+    fx_open(&f, all, fixed);
+    fx_write(&f, "5/status", "x\n", 2);
+    fx_pass(&f);
+    assert_int_equal(f.tracker.read_errors, 1);
+    assert_int_equal(fx_group(&f, "one")->procs, 0);
+    fx_put(&f, 5, (what){.comm = "a", .user = 2});
+    fx_pass(&f);
+    assert_int_equal(fx_group(&f, "one")->procs, 1);
+    assert_int_equal(fx_group(&f, "one")->counts.v[PX_USER], 2);
+    fx_end(&f);
+}
+
+/* ---- parents ---- */
+
+static void test_update_children_go_to_the_first_ancestor_with_a_group(void **state)
+{
+    fixture f;
+    fx_make(&f);
+    fx_put(&f, 1, (what){.comm = "init"});
+    fx_put(&f, 40, (what){.comm = "x", .ppid = 30});
+    fx_put(&f, 30, (what){.comm = "x", .ppid = 20, .threads = 1});
+    fx_put(&f, 20, (what){.comm = "a", .ppid = 10});
+    fx_put(&f, 10, (what){.comm = "b", .ppid = 1});
+    fx_put(&f, 50, (what){.comm = "x", .ppid = 1});
+    fx_put(&f, 60, (what){.comm = "x", .ppid = 59});
+    fx_put(&f, 70, (what){.comm = "x", .ppid = 71});
+    fx_put(&f, 71, (what){.comm = "x", .ppid = 72});
+    fx_put(&f, 72, (what){.comm = "x", .ppid = 71});
+    fx_open(&f, all, fixed);
+    assert_int_equal(fx_group(&f, "one")->procs, 3);
+    assert_int_equal(fx_group(&f, "two")->procs, 1);
+    /* They stay when the parent goes; a new one comes to them. */
+    fx_remove(&f, "20");
+    fx_put(&f, 40, (what){.comm = "x", .ppid = 1, .user = 5});
+    fx_put(&f, 41, (what){.comm = "y", .ppid = 40, .user = 6});
+    fx_put(&f, 51, (what){.comm = "y", .ppid = 50, .user = 7});
+    fx_pass(&f);
+    assert_int_equal(fx_group(&f, "one")->procs, 3);
+    assert_int_equal(fx_group(&f, "one")->counts.v[PX_USER], 11);
+    fx_end(&f);
+}
+
+static void test_update_without_children_takes_matches_only(void **state)
+{
+    fixture f;
+    px_options options = all;
+    options.children = false;
+    fx_make(&f);
+    fx_put(&f, 1, (what){.comm = "a"});
+    fx_put(&f, 2, (what){.comm = "x", .ppid = 1});
+    fx_open(&f, options, fixed);
+    assert_int_equal(fx_group(&f, "one")->procs, 1);
+    fx_end(&f);
+}
+
+static void test_update_recheck_finds_new_names(void **state)
+{
+    for (int recheck = 0; recheck < 2; recheck++) {
+        fixture f;
+        px_options options = all;
+        options.recheck = recheck;
+        fx_make(&f);
+        fx_put(&f, 1, (what){.comm = "x", .user = 50});
+        fx_open(&f, options, fixed);
+        fx_put(&f, 2, (what){.comm = "x", .user = 8});
+        fx_pass(&f);
+        fx_put(&f, 1, (what){.comm = "a", .user = 60});
+        fx_put(&f, 2, (what){.comm = "a", .user = 9});
+        fx_pass(&f);
+        /* The one that was there before us had used an unknown part of its 60 then; the other's 9 are all ours. */
+        assert_int_equal(fx_group(&f, "one")->procs, recheck ? 2 : 0);
+        assert_int_equal(fx_group(&f, "one")->counts.v[PX_USER], recheck ? 9 : 0);
+        fx_end(&f);
+    }
+}
+
+/* ---- the page ---- */
+
+static void test_metrics_page_has_all_families(void **state)
+{
+    ct_fixture *fixture_ = *state;
+    fixture f;
+    fx_make(&f);
+    fx_put(&f, 1, (what){.comm = "\xff\"\\\n", .fds = 1, .start = 250, .wchan = "x", .threads = 2});
+    fx_put_thread(&f, 1, 1, (what){.comm = "\xfe"});
+    fx_put_thread(&f, 1, 2, (what){.comm = ""});
+    fx_open(&f, all, by_comm);
+    assert_ok(px_metrics_register(&f.tracker, fixture_->registry));
+    ct_page page = ct_page_read(fixture_->registry, NULL, 4096);
+    assert_non_null(strstr(page.text, "namedprocess_namegroup_num_procs{groupname=\"\xef\xbf\xbd\\\"\\\\\\n\"} 1\n"));
+    assert_non_null(strstr(page.text, "threadname=\"\xef\xbf\xbd\"} 1\n"));
+    assert_non_null(strstr(page.text, "_start_time_seconds{groupname=\"\xef\xbf\xbd\\\"\\\\\\n\"} 1002\n"));
+    assert_non_null(strstr(page.text, "namedprocess_scrape_errors 0\n"));
+    ct_page_free(&page);
+    assert_int_equal(cprom_registry_unregister(fixture_->registry, "namedprocess"), CPROM_OK);
+    fx_end(&f);
+}
+
+#define TEST(function) cmocka_unit_test(function)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_read_stat_names_and_numbers_are_taken_as_they_are),
+        TEST(test_read_stat_bad_is_an_error),
+        TEST(test_tracker_open_without_proc_fails),
+        TEST(test_update_counts_from_the_first_pass_on),
+        TEST(test_update_same_number_other_start_is_another_process),
+        TEST(test_update_counts_that_fall_start_again),
+        TEST(test_update_gauges_are_sums_and_the_worst),
+        TEST(test_update_threads_come_and_go),
+        TEST(test_update_threads_of_an_old_process_count_from_the_first_pass_on),
+        TEST(test_update_empty_groups_stay_as_configured),
+        TEST(test_update_process_that_vanishes_in_the_middle_leaves_nothing),
+        TEST(test_update_unreadable_process_is_an_error_and_not_counted),
+        TEST(test_update_children_go_to_the_first_ancestor_with_a_group),
+        TEST(test_update_without_children_takes_matches_only),
+        TEST(test_update_recheck_finds_new_names),
+        cmocka_unit_test_setup_teardown(test_metrics_page_has_all_families, ct_setup, ct_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

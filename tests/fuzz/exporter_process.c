@@ -1,0 +1,78 @@
+/*
+ * libFuzzer: any bytes as a configuration file, of which the rules are asked about a process; as a regular expression
+ * and a text; and as the file stat of a process.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "procfs.h"
+#include "rules.h"
+
+static void as_config(const char *text, size_t n)
+{
+    char error[PX_ERROR_MAX] = "";
+    px_rules rules = {0};
+    px_buffer name = {0};
+    if (px_rules_parse(&rules, "c", text, n, error)) {
+        px_attrs attrs = {.comm = "a",
+                          .cmdline = "/b/a -x y",
+                          .cmdline_len = 9,
+                          .arg0 = "/b/a",
+                          .arg0_len = 4,
+                          .has_args = true,
+                          .pid = 1,
+                          .start_time = 1e9,
+                          .username = "u",
+                          .cgroups = "/"};
+        if (rules.n == 0) abort();
+        if (px_rules_match(&rules, &attrs, &name) == 1 && (name.len > PX_NAME_MAX || name.at[name.len])) abort();
+    } else if (!error[0] || !memchr(error, '\0', sizeof error)) {
+        abort();
+    }
+    px_buffer_free(&name);
+    px_rules_free(&rules);
+}
+
+/* The expression ends at the first LF. */
+static void as_regex(const char *bytes, size_t n)
+{
+    char error[PX_REGEX_ERROR] = "";
+    px_span spans[PX_REGEX_GROUPS];
+    const char *lf = memchr(bytes, '\n', n), *text = lf ? lf + 1 : bytes + n, *end = bytes + n;
+    px_regex *regex = px_regex_new(bytes, (size_t)((lf ? lf : end) - bytes), error);
+    if (!regex) {
+        if (!error[0] || !memchr(error, '\0', sizeof error)) abort();
+        return;
+    }
+    size_t len = (size_t)(end - text) < 64 ? (size_t)(end - text) : 64;
+    int found = px_regex_match(regex, text, len, spans), again = px_regex_match(regex, text, len, NULL);
+    if (found != again || found < 0) abort();
+    for (size_t i = 0; found && i < px_regex_groups(regex); i++) {
+        if (spans[i].at && (spans[i].at < text || spans[i].at + spans[i].len > text + len)) abort();
+    }
+    px_regex_free(regex);
+}
+
+static void as_stat(const char *bytes, size_t n)
+{
+    px_procfs fs = {.page_size = 4096};
+    px_stat stat;
+    if (!px_buffer_put(&fs.buffer, bytes, n)) abort();
+    if (px_parse_stat(&fs, &stat) && strlen(stat.comm) > PX_COMM_MAX) abort();
+    px_buffer_free(&fs.buffer);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+    if (n == 0) return 0;
+    char *exact = malloc(n); /* exactly as many bytes as there are */
+    memcpy(exact, bytes + 1, n - 1);
+    if (bytes[0] == 'c') as_config(exact, n - 1);
+    if (bytes[0] == 'r') as_regex(exact, n - 1);
+    if (bytes[0] == 's') as_stat(exact, n - 1);
+    free(exact);
+    return 0;
+}
