@@ -201,25 +201,41 @@ prepare_tools() {
     fi
 }
 
-# promtool comes with the Prometheus server, which nobody wants to have started, now or at the next boot: the package
-# is unpacked and not installed. Tests run the server as they need it.
-prepare_prometheus() {
+# Servers that nobody wants to have started, now or at the next boot: their packages are unpacked and not installed. Tests
+# run them as they need them.
+# unpack PACKAGE PROGRAM...: into build/tools
+unpack() {
+    package=$1
+    shift
+    for program in "$@"; do
+        have "$program" && continue
+        if ! have dpkg-deb || ! apt_update; then
+            echo "$* cannot be had"
+            return
+        fi
+        echo "apt-get download $package"
+        mkdir -p "$build/tools" "$scratch/deb"
+        (cd "$scratch/deb" && apt-get download -q "$package" && dpkg-deb -x "$package"_*.deb tree) \
+            >>"$build/apt.log" 2>&1 </dev/null
+        for program in "$@"; do
+            if "$scratch/deb/tree/usr/bin/$program" --version >/dev/null 2>&1; then
+                cp "$scratch/deb/tree/usr/bin/$program" "$build/tools"
+            else
+                echo "  there is no $program to be had, see $build/apt.log"
+            fi
+        done
+        rm -rf "$scratch/deb"
+        return
+    done
+}
+
+prepare_servers() {
     PATH=$PATH:$build/tools
     export PATH
-    have promtool && have prometheus && return
-    if ! have dpkg-deb || ! apt_update; then
-        echo 'promtool and prometheus are missing'
-        return
-    fi
-    echo 'apt-get download prometheus, for it and promtool'
-    mkdir -p "$build/tools" "$scratch/deb"
-    if (cd "$scratch/deb" && apt-get download -q prometheus && dpkg-deb -x prometheus_*.deb tree) \
-        >>"$build/apt.log" 2>&1 </dev/null && "$scratch/deb/tree/usr/bin/promtool" --version >/dev/null 2>&1; then
-        cp "$scratch/deb/tree/usr/bin/promtool" "$scratch/deb/tree/usr/bin/prometheus" "$build/tools"
-    else
-        echo "  there is no prometheus to be had, see $build/apt.log"
-    fi
-    rm -rf "$scratch/deb"
+    unpack prometheus promtool prometheus
+    [ "$quick" = yes ] && return
+    unpack prometheus-node-exporter prometheus-node-exporter
+    unpack prometheus-process-exporter prometheus-process-exporter
 }
 
 prepare_locale() {
@@ -355,7 +371,7 @@ END
 
 heading setup
 prepare_tools
-prepare_prometheus
+prepare_servers
 prepare_locale
 echo "cmake $(cmake --version | sed -n '1s/.*version //p'), $generator, gcc $(gcc -dumpfullversion)"
 
