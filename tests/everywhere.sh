@@ -128,7 +128,7 @@ make_cmocka() {
 build() {
     targets=$1
     shift
-    if ! cmake -S "$root" -B "$dir" -G "$generator" -DCPROM_TESTS=ON -DCPROM_INSTALL=OFF "$@" >"$dir.log" 2>&1; then
+    if ! cmake -S "$root" -B "$dir" -G "$generator" -DCPROM_TESTS=ON -DCPROM_INSTALL=OFF -DCPROM_EXPORTERS=OFF "$@" >"$dir.log" 2>&1; then
         cat "$dir.log"
         fail "$name" 'it cannot be configured'
         return 1

@@ -1,0 +1,234 @@
+/* The collectors as callbacks of the library, and how each of them fared. */
+#include "host.h"
+
+#include "program.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* The text files come last: where two families collide, the library drops the later one. */
+const struct collector *const all_collectors[] = {
+    &cpu_collector,     &diskstats_collector, &entropy_collector,  &filefd_collector, &filesystem_collector,
+    &loadavg_collector, &meminfo_collector,   &netclass_collector, &netdev_collector, &netstat_collector,
+    &os_collector,      &pressure_collector,  &sockstat_collector, &stat_collector,   &time_collector,
+    &uname_collector,   &vmstat_collector,    &textfile_collector,
+};
+const size_t n_collectors = sizeof all_collectors / sizeof *all_collectors;
+
+struct running {
+    struct host *host;
+    const struct collector *collector;
+    void *state;
+    /* Of the last call. */
+    double duration;
+    bool success;
+    char why[256]; /* a line goes to stderr when it changes */
+};
+
+/* All that the callbacks share; the last of them frees it. */
+struct host {
+    struct flags flags;
+    struct reader reader;
+    pthread_mutex_t lock; /* one collector runs at a time, also when two scrapes do: it has the reader and the names */
+    struct names *names;
+    atomic_size_t references;
+    struct running running[];
+};
+
+bool fail(struct scrape *scrape, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(scrape->why, sizeof scrape->why, format, args);
+    va_end(args);
+    return false;
+}
+
+bool fail_to_read(struct scrape *scrape, const char *root, const char *path)
+{
+    return fail(scrape, "%s/%s: %s", root, path, strerror(errno));
+}
+
+void show(struct scrape *scrape, const cprom_desc *desc, cprom_strs values, double value)
+{
+    if (cprom_emit(scrape->out, desc, values, value) != CPROM_OK) scrape->refused = true;
+}
+
+void show_plain(struct scrape *scrape, cprom_type type, const char *name, const char *help, double value)
+{
+    cprom_desc desc = DESC(type, name, help);
+    names_add(scrape->names, name);
+    show(scrape, &desc, CPROM_NO_STRS, value);
+}
+
+/* A hash table, at most half full. */
+struct names {
+    char **v;
+    size_t n, room; /* a power of two */
+};
+
+static size_t place_of(const struct names *names, const char *name)
+{
+    uint64_t hash = 0xcbf29ce484222325;
+    for (const char *c = name; *c; c++) hash = (hash ^ (unsigned char)*c) * 0x100000001b3;
+    size_t i = (size_t)(hash ^ hash >> 32) & (names->room - 1);
+    while (names->v[i] && strcmp(names->v[i], name) != 0) i = (i + 1) & (names->room - 1);
+    return i;
+}
+
+static bool names_grow(struct names *names)
+{
+    struct names grown = {.room = names->room ? 2 * names->room : 512, .n = names->n};
+    if (!(grown.v = calloc(grown.room, sizeof *grown.v))) return false;
+    for (size_t i = 0; i < names->room; i++) {
+        if (names->v[i]) grown.v[place_of(&grown, names->v[i])] = names->v[i];
+    }
+    free(names->v);
+    *names = grown;
+    return true;
+}
+
+void names_add(struct names *names, const char *name)
+{
+    if (!names || (2 * names->n >= names->room && !names_grow(names))) return;
+    size_t i = place_of(names, name);
+    if (!names->v[i] && (names->v[i] = strdup(name))) names->n++;
+}
+
+bool names_have(const struct names *names, const char *name)
+{
+    return names && names->room && names->v[place_of(names, name)];
+}
+
+static int64_t now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static const cprom_desc result_descs[] = {
+    DESC_LABELS(CPROM_GAUGE, "node_scrape_collector_duration_seconds", "node_exporter: Duration of a collector scrape.",
+                "collector"),
+    DESC_LABELS(CPROM_GAUGE, "node_scrape_collector_success", "node_exporter: Whether a collector succeeded.",
+                "collector"),
+};
+
+/* A failure is none to the library, which would drop what was emitted before. */
+static cprom_status run(void *ctx, cprom_scrape *out)
+{
+    struct running *running = ctx;
+    struct host *host = running->host;
+    const struct collector *collector = running->collector;
+    struct scrape scrape = {
+        .flags = &host->flags, .names = host->names, .reader = &host->reader, .state = running->state, .out = out};
+    pthread_mutex_lock(&host->lock);
+    int64_t began = now();
+    running->success = collector->collect(&scrape) && !scrape.refused;
+    running->duration = (double)(now() - began) / 1e9;
+    if (strcmp(running->why, scrape.why) != 0) {
+        memcpy(running->why, scrape.why, sizeof running->why);
+        say("collector %s: %s", collector->name, *scrape.why ? scrape.why : "works again");
+    }
+    pthread_mutex_unlock(&host->lock);
+    return CPROM_OK;
+}
+
+/*
+ * The last collector: how the others fared. Where the scrape runs out of time, those that have not begun are left
+ * out, and so is this one.
+ */
+static cprom_status show_results(void *ctx, cprom_scrape *out)
+{
+    struct host *host = ctx;
+    pthread_mutex_lock(&host->lock);
+    for (size_t i = 0; i < n_collectors; i++) {
+        const struct running *running = &host->running[i];
+        if (!running->collector) continue;
+        cprom_emit(out, &result_descs[0], CPROM_STRS(running->collector->name), running->duration);
+        cprom_emit(out, &result_descs[1], CPROM_STRS(running->collector->name), running->success);
+    }
+    pthread_mutex_unlock(&host->lock);
+    return CPROM_OK;
+}
+
+static void release(void *ctx)
+{
+    struct host *host = ctx;
+    if (atomic_fetch_sub(&host->references, 1) != 1) return;
+    reader_free(&host->reader);
+    if (host->names) {
+        for (size_t i = 0; i < host->names->room; i++) free(host->names->v[i]);
+        free(host->names->v);
+        free(host->names);
+    }
+    pthread_mutex_destroy(&host->lock);
+    free(host);
+}
+
+static void stop(void *ctx)
+{
+    struct running *running = ctx;
+    if (running->collector->stop) running->collector->stop(running->state);
+    release(running->host);
+}
+
+static bool start(cprom_registry *registry, struct host *host, struct running *running,
+                  const struct collector *collector)
+{
+    char why[256] = "out of memory";
+    *running = (struct running){.host = host, .collector = collector};
+    if (collector->start && !collector->start(&host->flags, &running->state, why, sizeof why)) {
+        say("collector %s: %s", collector->name, why);
+        return false;
+    }
+    atomic_fetch_add(&host->references, 1);
+    cprom_status status = cprom_collector_new(
+        registry, CPROM_OPTS(cprom_collector_opts, .name = collector->name, .collect = run, .ctx = running,
+                             .free = stop, .descs = collector->descs, .n_descs = collector->n_descs));
+    for (size_t i = 0; i < collector->n_descs; i++) names_add(host->names, collector->descs[i].name);
+    if (status == CPROM_OK) return true;
+    say("collector %s: %s", collector->name, cprom_status_string(status));
+    stop(running);
+    return false;
+}
+
+static bool start_results(cprom_registry *registry, struct host *host)
+{
+    atomic_fetch_add(&host->references, 1);
+    for (size_t i = 0; i < COUNT_OF(result_descs); i++) names_add(host->names, result_descs[i].name);
+    cprom_status status = cprom_collector_new(
+        registry, CPROM_OPTS(cprom_collector_opts, .name = "scrape", .collect = show_results, .ctx = host,
+                             .free = release, .descs = result_descs, .n_descs = COUNT_OF(result_descs)));
+    if (status == CPROM_OK) return true;
+    say("%s", cprom_status_string(status));
+    release(host);
+    return false;
+}
+
+bool host_register(cprom_registry *registry, const struct flags *flags, const bool *enabled)
+{
+    struct host *host = calloc(1, sizeof *host + n_collectors * sizeof *host->running);
+    if (host && *flags->textfile_directory) host->names = calloc(1, sizeof *host->names);
+    if (!host || (*flags->textfile_directory && !host->names)) {
+        free(host);
+        say("out of memory");
+        return false;
+    }
+    host->flags = *flags;
+    pthread_mutex_init(&host->lock, NULL);
+    atomic_init(&host->references, 1);
+    bool ok = true;
+    for (size_t i = 0; ok && i < n_collectors; i++) {
+        if (enabled[i]) ok = start(registry, host, &host->running[i], all_collectors[i]);
+    }
+    ok = ok && start_results(registry, host);
+    release(host);
+    return ok;
+}

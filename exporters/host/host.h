@@ -1,0 +1,109 @@
+/*
+ * cprom-host-exporter: what a Linux machine says of itself in procfs and sysfs, under the names that node_exporter gave
+ * it. Each collector is a file and one callback of the library: what the machine no longer has is not emitted, so that
+ * it is not on the page.
+ */
+#ifndef CPROM_EXPORTERS_HOST_H
+#define CPROM_EXPORTERS_HOST_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* before all headers: what Linux has and POSIX has not */
+#endif
+
+#include <cprom/cprom.h>
+
+#include "filter.h"
+#include "reader.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The flags; see main.c. Strings live as long as the program. */
+struct flags {
+    const char *procfs, *sysfs, *rootfs, *udev;
+    bool cpu_guest;
+    bool stat_softirq;
+    const char *disk_exclude, *disk_include;
+    const char *mount_exclude, *fs_type_exclude;
+    double mount_timeout;
+    const char *netdev_exclude, *netdev_include;
+    bool netdev_netlink, netdev_detailed;
+    const char *netclass_ignored;
+    bool netclass_ignore_invalid_speed;
+    const char *netstat_fields;
+    const char *vmstat_fields;
+    const char *textfile_directory;
+};
+
+struct names;
+
+/* One call of one collector. */
+struct scrape {
+    const struct flags *flags;
+    struct names *names;   /* of the families that collectors have shown so far */
+    struct reader *reader; /* shared by the collectors, which never run at the same time */
+    void *state;           /* the collector's own */
+    cprom_scrape *out;
+    bool refused;  /* an emission was: the library drops all of this call */
+    char why[256]; /* what went wrong, if something did */
+};
+
+struct collector {
+    const char *name;
+    /* All families that it may emit. NULL: they come from what files say, and are checked on every page. */
+    const cprom_desc *descs;
+    size_t n_descs;
+    /* Prepares the state. NULL: there is none. false: the flags are wrong, and why is in `why`. */
+    bool (*start)(const struct flags *flags, void **state, char *why, size_t n_why);
+    /* Emits. false: failed; what was emitted before is kept. */
+    bool (*collect)(struct scrape *scrape);
+    void (*stop)(void *state);
+};
+
+extern const struct collector cpu_collector, diskstats_collector, entropy_collector, filefd_collector,
+    filesystem_collector, loadavg_collector, meminfo_collector, netclass_collector, netdev_collector, netstat_collector,
+    os_collector, pressure_collector, sockstat_collector, stat_collector, textfile_collector, time_collector,
+    uname_collector, vmstat_collector;
+
+/* Fails the call: `return fail(scrape, "%s is malformed", path)`. Always false. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+bool fail(struct scrape *scrape, const char *format, ...);
+
+/* fail() with a path and what errno says. */
+bool fail_to_read(struct scrape *scrape, const char *root, const char *path);
+
+/* Emits one sample. Label values must be UTF-8. */
+void show(struct scrape *scrape, const cprom_desc *desc, cprom_strs values, double value);
+
+/* Emits one sample of a family without labels whose name and help were made from what a file says. */
+void show_plain(struct scrape *scrape, cprom_type type, const char *name, const char *help, double value);
+
+/*
+ * Names of families, for the collector of text files, which must not show those of others. Nothing is kept without
+ * --collector.textfile.directory. A NULL set is empty.
+ */
+void names_add(struct names *names, const char *name);
+bool names_have(const struct names *names, const char *name);
+
+/* Descriptors without labels, and with the labels given. */
+#define DESC(type_, name_, help_)                                                                                      \
+    {                                                                                                                  \
+        .size = sizeof(cprom_desc), .name = name_, .help = help_, .type = type_                                        \
+    }
+#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+#define DESC_LABELS(type_, name_, help_, ...)                                                                          \
+    {                                                                                                                  \
+        .size = sizeof(cprom_desc), .name = name_, .help = help_, .type = type_, .labels = { __VA_ARGS__ }             \
+    }
+
+/*
+ * Registers what the flags ask for. `enabled[i]` is about all_collectors[i]. false: said why. The host lives until
+ * the registry is freed.
+ */
+extern const struct collector *const all_collectors[];
+extern const size_t n_collectors;
+bool host_register(cprom_registry *registry, const struct flags *flags, const bool *enabled);
+
+#endif

@@ -1,0 +1,108 @@
+/* node_os_*: the distribution, from os-release. */
+#include "host.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum field {
+    BUILD_ID,
+    ID,
+    ID_LIKE,
+    IMAGE_ID,
+    IMAGE_VERSION,
+    NAME,
+    PRETTY_NAME,
+    VARIANT,
+    VARIANT_ID,
+    VERSION,
+    VERSION_CODENAME,
+    VERSION_ID,
+    N_FIELDS
+};
+static const char *const names[N_FIELDS] = {"BUILD_ID",      "ID",      "ID_LIKE",          "IMAGE_ID",
+                                            "IMAGE_VERSION", "NAME",    "PRETTY_NAME",      "VARIANT",
+                                            "VARIANT_ID",    "VERSION", "VERSION_CODENAME", "VERSION_ID"};
+
+enum {
+    DESC_INFO,
+    DESC_VERSION
+};
+static const cprom_desc descs[] = {
+    [DESC_INFO] = DESC_LABELS(CPROM_GAUGE, "node_os_info",
+                              "A metric with a constant '1' value labeled by build_id, id, id_like, image_id, "
+                              "image_version, name, pretty_name, "
+                              "variant, variant_id, version, version_codename, version_id.",
+                              "build_id", "id", "id_like", "image_id", "image_version", "name", "pretty_name",
+                              "variant", "variant_id", "version", "version_codename", "version_id"),
+    [DESC_VERSION] = DESC_LABELS(CPROM_GAUGE, "node_os_version",
+                                 "Metric containing the major.minor part of the OS version.", "id", "id_like", "name"),
+};
+
+/*
+ * Takes the quotes off a value, in place, as a shell would: 'as it is', "with \" \\ \$ \`", or bare, where it ends at
+ * white space. false: the quotes do not match, or something stands behind them.
+ */
+static bool unquote(char *value)
+{
+    char quote = *value == '"' || *value == '\'' ? *value : '\0', *in = value + (quote != '\0'), *out = value;
+    while (*in && (quote ? *in != quote : !strchr(" \t\r", *in))) {
+        if (*in == '\\' && quote != '\'' && in[1] && (!quote || strchr("\"\\$`", in[1]))) in++;
+        *out++ = *in++;
+    }
+    if (quote && *in++ != quote) return false;
+    in += strspn(in, " \t\r");
+    bool comment = *in == '#';
+    *out = '\0';
+    return !*in || comment;
+}
+
+static bool read_fields(struct scrape *scrape, char *at, const char *path, char *fields[N_FIELDS])
+{
+    for (int i = 0; i < N_FIELDS; i++) fields[i] = "";
+    for (char *line; (line = next_line(&at));) {
+        line += strspn(line, " \t");
+        char *value = strchr(line, '=');
+        if (!*line || *line == '#' || *line == '\r') continue;
+        if (!value) return fail(scrape, "%s: a line has no =", path);
+        *value++ = '\0';
+        if (!unquote(value)) return fail(scrape, "%s: the value of %s is malformed", path, line);
+        for (int i = 0; i < N_FIELDS; i++) {
+            if (strcmp(line, names[i]) == 0) fields[i] = value;
+        }
+    }
+    return true;
+}
+
+/* "12", "22.04": the digits and the first dot at the beginning; 0: there are none. */
+static double version_of(const char *text)
+{
+    size_t n = strspn(text, "0123456789");
+    if (n && text[n] == '.') n += 1 + strspn(text + n + 1, "0123456789");
+    char number[64];
+    snprintf(number, sizeof number, "%.*s", (int)n, text);
+    return strtod(number, NULL);
+}
+
+static bool os_collect(struct scrape *scrape)
+{
+    static const char *const paths[] = {"etc/os-release", "usr/lib/os-release"};
+    char values[N_FIELDS][512];
+    const char *path = paths[0];
+    char *fields[N_FIELDS], *at = read_file(scrape->reader, scrape->flags->rootfs, path);
+    if (!at && errno == ENOENT) at = read_file(scrape->reader, scrape->flags->rootfs, path = paths[1]);
+    if (!at) return fail_to_read(scrape, scrape->flags->rootfs, path);
+    if (!read_fields(scrape, at, path, fields)) return false;
+    const char *labels[N_FIELDS];
+    for (int i = 0; i < N_FIELDS; i++) {
+        copy_utf8(values[i], sizeof values[i], fields[i]);
+        labels[i] = values[i];
+    }
+    show(scrape, &descs[DESC_INFO], (cprom_strs){labels, N_FIELDS}, 1);
+    double version = version_of(labels[VERSION_ID]);
+    if (version > 0) show(scrape, &descs[DESC_VERSION], CPROM_STRS(labels[ID], labels[ID_LIKE], labels[NAME]), version);
+    return true;
+}
+
+const struct collector os_collector = {"os", descs, COUNT_OF(descs), NULL, os_collect, NULL};

@@ -1,0 +1,193 @@
+#define _GNU_SOURCE
+#include "reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool join(char path[PATH_MAX], const char *root, const char *name)
+{
+    int n = snprintf(path, PATH_MAX, "%s/%s", root, name);
+    if (n >= 0 && n < PATH_MAX) return true;
+    errno = ENAMETOOLONG;
+    return false;
+}
+
+static bool grow(struct reader *reader)
+{
+    size_t room = reader->room ? 2 * reader->room : 8192;
+    if (room > READ_MAX) {
+        errno = EFBIG;
+        return false;
+    }
+    char *text = realloc(reader->text, room);
+    if (!text) return false;
+    reader->text = text;
+    reader->room = room;
+    return true;
+}
+
+/* -1: see errno. */
+static ssize_t read_all(struct reader *reader, int fd)
+{
+    size_t len = 0;
+    for (;;) {
+        if (len + 1 >= reader->room && !grow(reader)) return -1;
+        ssize_t n = read(fd, reader->text + len, reader->room - len - 1);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return -1;
+        if (n == 0) return (ssize_t)len;
+        len += (size_t)n;
+    }
+}
+
+char *read_file(struct reader *reader, const char *root, const char *name)
+{
+    char path[PATH_MAX];
+    if (!join(path, root, name)) return NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) return NULL;
+    ssize_t len = read_all(reader, fd);
+    int error = errno;
+    close(fd);
+    errno = error;
+    if (len < 0) return NULL;
+    reader->text[len] = '\0';
+    reader->len = (size_t)len;
+    return reader->text;
+}
+
+void reader_free(struct reader *reader)
+{
+    free(reader->text);
+    *reader = (struct reader){.text = NULL};
+}
+
+static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+bool read_small(int dir, const char *path, char text[READ_SMALL])
+{
+    int fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) return false;
+    ssize_t n;
+    do n = read(fd, text, READ_SMALL - 1);
+    while (n < 0 && errno == EINTR);
+    int error = errno;
+    close(fd);
+    errno = error;
+    if (n < 0) return false;
+    size_t begin = 0, end = (size_t)n;
+    while (end && is_space(text[end - 1])) end--;
+    while (begin < end && is_space(text[begin])) begin++;
+    memmove(text, text + begin, end - begin);
+    text[end - begin] = '\0';
+    return true;
+}
+
+bool parse_u64(const char *text, uint64_t *value)
+{
+    if (*text < '0' || *text > '9') return false;
+    char *end;
+    errno = 0;
+    unsigned long long parsed = strtoull(text, &end, 10);
+    if (errno || *end) return false;
+    *value = parsed;
+    return true;
+}
+
+bool parse_i64_any(const char *text, int64_t *value)
+{
+    if (!*text || is_space(*text)) return false;
+    char *end;
+    errno = 0;
+    long long parsed = strtoll(text, &end, 0);
+    if (errno || *end || end == text) return false;
+    *value = parsed;
+    return true;
+}
+
+bool parse_double(const char *text, double *value)
+{
+    /* Nearly all numbers in procfs are whole and short: 15 digits are exact. */
+    double whole = 0;
+    size_t n = 0;
+    for (; text[n] >= '0' && text[n] <= '9' && n < 16; n++) whole = whole * 10 + (text[n] - '0');
+    if (n && n < 16 && !text[n]) {
+        *value = whole;
+        return true;
+    }
+    if (!*text || is_space(*text)) return false;
+    char *end;
+    *value = strtod(text, &end);
+    return !*end && end != text;
+}
+
+char *next_line(char **at)
+{
+    char *line = *at;
+    if (!*line) return NULL;
+    char *end = strchr(line, '\n');
+    if (end) {
+        *end = '\0';
+        *at = end + 1;
+    } else {
+        *at = line + strlen(line);
+    }
+    return line;
+}
+
+static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+/* Words are short: strcspn takes longer to begin. */
+char *next_word(char **at)
+{
+    char *word = *at;
+    while (is_blank(*word)) word++;
+    char *end = word;
+    while (*end && !is_blank(*end)) end++;
+    *at = *end ? end + 1 : end;
+    *end = '\0';
+    return end == word ? NULL : word;
+}
+
+int open_directory(const char *root, const char *name)
+{
+    char path[PATH_MAX];
+    return join(path, root, name) ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+}
+
+/* The length of the UTF-8 character that begins here; 0: none does. */
+static size_t utf8_length(const unsigned char *c)
+{
+    if (c[0] < 0x80) return 1;
+    size_t n = c[0] >= 0xC2 && c[0] < 0xE0 ? 2 : (c[0] & 0xF0) == 0xE0 ? 3 : c[0] >= 0xF0 && c[0] < 0xF5 ? 4 : 0;
+    for (size_t i = 1; i < n; i++) {
+        if ((c[i] & 0xC0) != 0x80) return 0;
+    }
+    if (n == 3 && ((c[0] == 0xE0 && c[1] < 0xA0) || (c[0] == 0xED && c[1] >= 0xA0))) return 0;
+    if (n == 4 && ((c[0] == 0xF0 && c[1] < 0x90) || (c[0] == 0xF4 && c[1] >= 0x90))) return 0;
+    return n;
+}
+
+void copy_utf8(char *out, size_t room, const char *text)
+{
+    static const char replacement[] = "\xEF\xBF\xBD";
+    const unsigned char *in = (const unsigned char *)text;
+    size_t used = 0;
+    bool bad = false;
+    while (*in) {
+        size_t n = utf8_length(in);
+        const void *from = n ? (const void *)in : replacement;
+        size_t take = n ? n : bad ? 0 : 3;
+        if (used + take >= room) break;
+        memcpy(out + used, from, take);
+        used += take;
+        bad = !n;
+        in += n ? n : 1;
+    }
+    out[used] = '\0';
+}
