@@ -318,12 +318,14 @@ cprom_status cprom__desc_new(struct cprom__allocator *allocator, const struct cp
     }
 
     struct cprom__arena memory;
-    cprom__arena_init(&memory, allocator, 1024);
-    struct cprom__desc *desc = cprom__arena_alloc(&memory, sizeof *desc);
+    cprom__arena_init(&memory, allocator, 512);
+    size_t n_labels = 0;
+    while (n_labels < CPROM_LABELS_MAX && spec->labels && spec->labels[n_labels]) n_labels++;
+    struct cprom__desc *desc = cprom__arena_alloc(&memory, sizeof *desc + (n_labels + 1) * sizeof *desc->pieces);
     if (!desc) return CPROM_ENOMEM;
-    memset(desc, 0, sizeof *desc);
+    memset(desc, 0, sizeof *desc + (n_labels + 1) * sizeof *desc->pieces);
     desc->type = spec->type;
-    while (desc->n_labels < CPROM_LABELS_MAX && spec->labels && spec->labels[desc->n_labels]) desc->n_labels++;
+    desc->n_labels = n_labels;
 
     bool bare = cprom__has_prefix(spec->name, "process_") || cprom__has_prefix(spec->name, "cprom_");
     const char *prefix = rules->prefix && !bare ? rules->prefix : "";

@@ -68,7 +68,6 @@ struct cprom__desc {
      * names, the quotes and commas, and the const labels.
      */
     uint8_t sorted[CPROM_LABELS_MAX];
-    struct cprom__piece pieces[CPROM_LABELS_MAX + 1];
     size_t pieces_len;
     bool escaped; /* the pieces have escapes: a const label's value needs them */
 
@@ -86,6 +85,8 @@ struct cprom__desc {
     size_t n_states;
     struct cprom__state *states;
     size_t state_piece, state_at;
+
+    struct cprom__piece pieces[]; /* n_labels + 1 */
 };
 
 /* Checks and makes a descriptor. On failure `*refusal` says why (not for ENOMEM). */

@@ -27,8 +27,7 @@ typedef struct fake {
 } fake;
 
 /* All texts begin with a=". */
-static struct cprom__desc fake_desc = {.pieces = {{"a=\"", 3}}};
-static struct cprom_vec fake_vec = {.desc = &fake_desc};
+static struct cprom_vec fake_vec;
 
 static void render(fake *f, int n_labels)
 {
@@ -237,6 +236,20 @@ static void test_page_longest_values_of_escapes_are_sorted(void **state)
     free(value);
 }
 
+static int fake_family(void **state)
+{
+    fake_vec.desc = calloc(1, sizeof *fake_vec.desc + sizeof *fake_vec.desc->pieces);
+    if (!fake_vec.desc) return -1;
+    fake_vec.desc->pieces[0] = (struct cprom__piece){"a=\"", 3};
+    return 0;
+}
+
+static int free_family(void **state)
+{
+    free(fake_vec.desc);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,5 +259,5 @@ int main(void)
         cmocka_unit_test(test_page_const_label_with_escapes_order_is_by_values),
         cmocka_unit_test_setup_teardown(test_page_longest_values_of_escapes_are_sorted, ct_setup, ct_teardown),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, fake_family, free_family);
 }
