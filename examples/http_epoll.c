@@ -115,6 +115,7 @@ static void handle_event(struct connection *c, uint32_t events)
 static void welcome(int listener)
 {
     int fd;
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): epoll keeps the connection */
     while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
         struct connection *c = calloc(1, sizeof *c);
         struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = c};
@@ -156,7 +157,7 @@ int main(int argc, char **argv)
     }
     if (cprom_http_handler_new(registry, NULL, &handler) != CPROM_OK) return 1;
 
-    int listener = listen_at((uint16_t)(argc > 1 ? atoi(argv[1]) : 9464)), input = STDIN_FILENO;
+    int listener = listen_at((uint16_t)(argc > 1 ? strtoul(argv[1], NULL, 10) : 9464)), input = STDIN_FILENO;
     loop = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = &listener};
     epoll_ctl(loop, EPOLL_CTL_ADD, listener, &event);

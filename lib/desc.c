@@ -273,6 +273,7 @@ static bool copy_strings(struct cprom__desc *desc, const struct cprom__family_ru
     desc->labels = cprom__arena_alloc(memory, (desc->n_labels + 1) * sizeof *desc->labels);
     if (!desc->labels) return false;
     for (size_t i = 0; i < desc->n_labels; i++) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): n_labels counts them */
         desc->labels[i] = cprom__arena_copy(memory, spec->labels[i], strlen(spec->labels[i]));
         if (!desc->labels[i]) return false;
     }

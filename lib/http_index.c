@@ -115,6 +115,7 @@ cprom_status cprom__http_index_open(struct cprom__http_index *index, struct cpro
         n_sources++;
     }
     struct rest *heap = cprom__arena_alloc(&index->tree.memory, n_sources * sizeof *heap);
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it was written to above */
     index->rows = cprom__arena_alloc(&index->tree.memory, n_families * sizeof *index->rows);
     index->n = 0;
     if (!heap || !index->rows) {

@@ -203,6 +203,7 @@ static size_t remove_chunk(struct cprom_vec *vec, uint32_t chunk_ref, struct cpr
     for (uint32_t i = 0; i < n; i++) {
         struct cprom_series *series = all[i];
         uint32_t ref = chunk->refs[i];
+        /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): `all` has the n of this chunk */
         hashes[unlinked] = series->hash;
         *removing->unlinked = false;
         if (goes(vec, series, removing)) removed += cprom__vec_kill(vec, series, ref, removing, now);
@@ -289,6 +290,7 @@ static cprom_status remove_matching(struct cprom_vec *vec, cprom_labels labels, 
     *removed = cprom__vec_remove(vec, removing);
     cprom__gate_leave(&vec->registry->gate);
     cprom__match_free(&match);
+    removing->match = NULL;
     cprom__vec_work(vec);
     return CPROM_OK;
 }

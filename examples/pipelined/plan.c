@@ -59,7 +59,7 @@ static const char *add_step(struct plan *plan, const char *text)
     struct step *steps = realloc(plan->steps, (plan->n_steps + 1) * sizeof *steps);
     if (!steps) return "no memory";
     plan->steps = steps;
-    struct step step = {.name = strndup(text, n), .command = strdup(command)};
+    struct step step = {.name = strndup(text, n), .command = strdup(command)}; /* analyzer: plan_free() frees them */
     steps[plan->n_steps++] = step;
     return step.name && step.command ? NULL : "no memory";
 }
