@@ -57,8 +57,13 @@ if(CPROM_STATIC_LIBC)
 endif()
 
 if(CPROM_PYTHON)
+    set(exporters)
+    if(TARGET cprom-host-exporter)
+        add_dependencies(bench_build cprom-host-exporter cprom-process-exporter)
+        set(exporters --exporters "$<TARGET_FILE_DIR:cprom-host-exporter>")
+    endif()
     add_custom_target(bench COMMAND "${CPROM_PYTHON}" "${CMAKE_CURRENT_SOURCE_DIR}/bench/bench.py"
-            --programs "${CMAKE_CURRENT_BINARY_DIR}" --page "${PROJECT_SOURCE_DIR}/docs/benchmarks.md"
+            --programs "${CMAKE_CURRENT_BINARY_DIR}" ${exporters} --page "${PROJECT_SOURCE_DIR}/docs/benchmarks.md"
         DEPENDS bench_build USES_TERMINAL VERBATIM)
 endif()
 

@@ -196,6 +196,16 @@ def measure(samples, parts, directory, peers, quick):
             samples.add(name, "flat", 1, large / small / 100)
 
 
+def measure_exporters(directory):
+    """What the scripts that set the exporters beside others print."""
+    for name in "host", "process":
+        program, script = directory / f"cprom-{name}-exporter", ROOT / f"tests/exporters/{name}_cost.py"
+        if program.exists():
+            begin = time.monotonic()
+            yield output_of(sys.executable, str(script), str(program))
+            print(f"  exporters: {name}, {time.monotonic() - begin:.0f} s", file=sys.stderr)
+
+
 # ---- tables ----
 
 
@@ -296,6 +306,7 @@ by itself, or waits for the one before.
 def main():
     parser = argparse.ArgumentParser(description="Runs the benchmarks.")
     parser.add_argument("--programs", type=Path, required=True, help="where the build puts bench_core")
+    parser.add_argument("--exporters", type=Path, help="where the build puts the exporters; measures these, too")
     parser.add_argument("--page", type=Path, help="write it; not with parts")
     parser.add_argument("--quick", action="store_true", help="fewer and smaller, and no peers but for HTTP")
     everything = [part for section in SECTIONS for part in section.parts]
@@ -314,6 +325,7 @@ def main():
     peers, versions, missing = build_peers(peer_directory) if set(parts) - WITHOUT_PEERS else ({}, {}, [])
     samples = Samples()
     measure(samples, parts, directory, peers, options.quick)
+    exporters = list(measure_exporters(options.exporters.resolve())) if options.exporters else []
     seconds, after = time.monotonic() - begin, processor_time()
     others = max(0, (after[0] - before[0] - (after[1] - before[1])) / seconds)
 
@@ -322,6 +334,11 @@ def main():
         if any(samples.get(OURS, row.case, row.threads) for row in section.rows):
             text = textwrap.fill(section.text, 110, break_on_hyphens=False)
             page += [f"\n## {section.title}\n\n{text}\n", markdown(table(samples, section, [*peers, ONE_STRIPE]))]
+    if exporters:
+        page.append("\n## The exporters\n\nBeside node_exporter with the same collectors on this machine, and process-exporter on a "
+                    "tree of\nfiles; as their tests find them. Goals: a third of the processor time and a tenth of the resident memory;\n"
+                    "300 ms for 10,000 processes.\n")
+        page += [f"```\n{text}\n```" for text in exporters]
     text = "\n".join(page) + "\n"
     print(text)
     if options.page:
