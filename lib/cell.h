@@ -31,6 +31,7 @@
 #ifndef CPROM_STRIPES
 #define CPROM_STRIPES 9u
 #endif
+_Static_assert(CPROM_STRIPES >= 1 && CPROM_STRIPES <= CPROM__THREADS + 1, "a thread without a slot owns no stripe");
 #define CPROM__STRIDE_CELLS 64u
 #define CPROM__STRIDE ((size_t)CPROM__STRIDE_CELLS * 8)
 

@@ -167,7 +167,7 @@ static void sort_many(struct cprom__order_item *items, size_t n, size_t depth)
     }
     unsigned shift = 56;
     while (!(differ >> shift)) shift -= 8;
-    uint32_t next[256], end[256] = {0}; /* of 32 bits, as references are: 16 KiB of stack in all */
+    uint32_t next[256], end[256] = {0}; /* of 32 bits, as references are: 20 KiB of stack in all */
     for (size_t i = 0; i < n; i++) end[items[i].key >> shift & 0xff]++;
     for (uint32_t b = 0, sum = 0; b < 256; b++) {
         next[b] = sum;

@@ -381,9 +381,15 @@ cprom_status cprom_registry_stats(cprom_registry *registry, cprom_stats *out)
         }
         cprom__families_unref(families);
     }
-    /* acquire: pairs with the release of cprom__vec_removed(); what was removed was created before. */
-    stats.series_removed = atomic_load_explicit(&registry->removed, memory_order_acquire);
-    stats.series_created = atomic_load_explicit(&registry->created, memory_order_relaxed);
+    /*
+     * Again if something was removed in between, since what comes and goes meanwhile would count as alive. acquire: pairs
+     * with the release of cprom__vec_removed(), as what was removed was created before; and keeps the loads in order.
+     */
+    int tries = 8;
+    do {
+        stats.series_removed = atomic_load_explicit(&registry->removed, memory_order_acquire);
+        stats.series_created = atomic_load_explicit(&registry->created, memory_order_acquire);
+    } while (--tries && atomic_load_explicit(&registry->removed, memory_order_relaxed) != stats.series_removed);
     stats.series = stats.series_created > stats.series_removed ? stats.series_created - stats.series_removed : 0;
     stats.series_unreclaimed += atomic_load_explicit(&registry->reclaimer.waiting, memory_order_relaxed);
     stats.bytes = atomic_load_explicit(&registry->allocator.bytes, memory_order_relaxed);

@@ -74,7 +74,7 @@ struct cprom_registry {
     _Atomic size_t holders; /* who may still gather or read: the user, gathers, open pages */
     _Atomic size_t refs;    /* who needs the memory: the holders as one, vectors */
 
-    /* statistics; relaxed */
+    /* statistics; relaxed, but for `removed`: see cprom_registry_stats() */
     _Atomic uint64_t dropped[CPROM__DROPS];
     _Atomic uint64_t created, removed, gathers, collector_failures, folded, exemplars_dropped;
 };

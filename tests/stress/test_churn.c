@@ -162,6 +162,11 @@ static void play(ct_fixture *fixture, enum scraping scraping, double seconds)
         pthread_barrier_wait(&world.round_begins);
         /* Later, so that the page shows something. */
         if (rounds == 1 && scraping == OPEN_PAGE) open = st_open(registry);
+        /* What comes and goes while statistics are read is not alive in them, but for a few where it never stops. */
+        while (atomic_load(&world.busy)) {
+            uint64_t alive = st_stats(registry).series;
+            st_check(alive <= THREADS * (ALIVE + 1) + 16, "%llu series are alive", (unsigned long long)alive);
+        }
         pthread_barrier_wait(&world.round_ends);
         for (unsigned n = 0; n < CATCH_UP; n++) step(&world, n % THREADS);
         bytes[rounds++] = atomic_load(&fixture->alloc.bytes);
