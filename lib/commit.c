@@ -11,17 +11,23 @@
  * revealed, values written. Only a series that was deleted singly in between sends the commit back before the gate.
  */
 
+static bool has_same_labels(const struct cprom_series *a, const struct cprom_series *b)
+{
+    return a == b || (a->hash == b->hash && a->vec == b->vec && a->len == b->len && memcmp(a->text, b->text, a->len) == 0);
+}
+
 static size_t place_of(const struct cprom__staged *staged, const struct cprom_series *series)
 {
-    uint64_t mixed = (uint64_t)(uintptr_t)series * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t mixed = ((uint64_t)(uintptr_t)series->vec + series->hash) * UINT64_C(0x9e3779b97f4a7c15);
     size_t at = (size_t)(mixed >> 32) & staged->mask;
-    while (staged->slots[at] && staged->slots[at] != series) at = (at + 1) & staged->mask;
+    while (staged->slots[at] && !has_same_labels(staged->slots[at], series)) at = (at + 1) & staged->mask;
     return at;
 }
 
+/* By labels: a staged series may be deleted singly and made again while the commit removes the others. */
 bool cprom__staged_has(const struct cprom__staged *staged, const struct cprom_series *series)
 {
-    return staged->slots[place_of(staged, series)] == series;
+    return staged->slots[place_of(staged, series)];
 }
 
 /* ---- before the gate ---- */
@@ -68,6 +74,7 @@ static cprom_status prepare(struct cprom_update *update, struct cprom__staged *s
     staged->mask = room - 1;
     memset(staged->slots, 0, room * sizeof *staged->slots);
     for (struct cprom__entry *entry = update->first; entry; entry = entry->next) {
+        if (entry->by_handle && is_dead(entry->series)) continue; /* its update is dropped, and stages no labels */
         staged->slots[place_of(staged, entry->series)] = entry->series;
     }
     for (struct cprom__member *member = update->members; member; member = member->next) {

@@ -365,6 +365,11 @@ static void explain(struct history *history, const struct event *events, size_t 
     for (size_t i = first; i <= at; i++) {
         if (events[i].at == events[i].op->end) len += tell(history->why + len, sizeof history->why - len, events[i].op);
     }
+    for (size_t i = 0; i < at; i++) { /* and what has not ended then */
+        const struct history_op *op = events[i].op;
+        if (events[i].at == op->begin && op->end > events[at].at)
+            len += tell(history->why + len, sizeof history->why - len, op);
+    }
 }
 
 enum history_verdict history_check(struct history *history)

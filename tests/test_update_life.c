@@ -269,6 +269,40 @@ static void test_update_shared_reservations_given_back_at_once_leave_nothing(voi
     assert_int_equal(cprom_gauge_vec_size(g), 0);
 }
 
+/* What is staged is deleted singly and made again while the commit removes what is not: that comes after the commit. */
+static cprom_gauge_vec *remade[2];
+
+static void remake(enum cprom__seam point)
+{
+    if (point != CPROM__SEAM_MATCH_WALKS || !remade[0]) return;
+    for (int i = 0; i < 2; i++) {
+        cprom_gauge_vec *vec = remade[i];
+        remade[i] = NULL;
+        cprom_gauge_vec_delete(vec, CPROM_STRS("a", "1"));
+        cprom_gauge_vec_set(vec, CPROM_STRS("a", "1"), 7);
+    }
+}
+
+static void test_update_staged_is_remade_during_the_commit_stays(void **state)
+{
+    TESTS_BEGIN;
+    cprom_gauge_vec *g = up_gauges(r, "g", "p"), *h = up_gauges(r, "h", "p");
+    assert_ok(cprom_gauge_vec_set(g, CPROM_STRS("a", "1"), 1));
+    assert_ok(cprom_gauge_vec_set(h, CPROM_STRS("a", "1"), 1));
+    cprom_update *update = up_new(r);
+    assert_ok(ALL(g));
+    assert_ok(ALL(h));
+    assert_ok(SET(g, 5, "a", "1"));
+    assert_ok(SET(h, 5, "a", "1"));
+    void (*hook)(enum cprom__seam) = cprom__seam_hook;
+    cprom__seam_hook = remake;
+    remade[0] = g;
+    remade[1] = h;
+    up_commit(update, 0, 2, 0, 0);
+    cprom__seam_hook = hook;
+    up_assert_lines(r, "g{p=\"a\",s=\"1\"} 7\nh{p=\"a\",s=\"1\"} 7\n");
+}
+
 /* ---- after the end ---- */
 
 static void test_update_after_unregister_is_enoent(void **state)
@@ -424,6 +458,7 @@ int main(void)
         TEST(test_update_series_made_by_label_while_reserved_is_the_same),
         TEST(test_update_of_a_series_just_made_is_on_the_next_page),
         TEST(test_update_shared_reservations_given_back_at_once_leave_nothing),
+        TEST(test_update_staged_is_remade_during_the_commit_stays),
         TEST(test_update_after_unregister_is_enoent),
         TEST(test_update_unregister_while_reserved_is_enoent),
         TEST(test_update_unregister_during_the_commit_leaves_no_series),
