@@ -101,11 +101,17 @@ static void join(px_proc *proc, px_group *group)
     if (group) group->known++;
 }
 
-/* The process as it is known; NULL: no memory. If another had its number before, what that used is in its group. */
-static px_proc *proc_get(px_tracker *tracker, int pid, const px_stat *stat)
+static px_proc *proc_find(const px_tracker *tracker, int pid)
 {
-    px_proc *proc = (px_proc *)px_table_find(&tracker->procs, &pid, sizeof pid);
-    if (proc && proc->start == stat->start) return proc;
+    return (px_proc *)px_table_find(&tracker->procs, &pid, sizeof pid);
+}
+
+/* The process as it is known; NULL: no memory. If another had its number before, what that used is in its group. */
+static px_proc *proc_get(px_tracker *tracker, int pid, uint64_t start)
+{
+    px_proc *proc = proc_find(tracker, pid);
+    if (proc && proc->start == PX_NO_START) proc->start = start;
+    if (proc && proc->start == start) return proc;
     px_node node = {0};
     if (proc) {
         node = proc->node;
@@ -120,54 +126,80 @@ static px_proc *proc_get(px_tracker *tracker, int pid, const px_stat *stat)
         }
         node = proc->node;
     }
-    *proc = (px_proc){.node = node, .pid = pid, .start = stat->start, .old = tracker->pass == 1};
+    *proc = (px_proc){.node = node, .pid = pid, .start = start, .old = tracker->pass == 1};
     return proc;
 }
 
 /* ---- a pass ---- */
 
-/* One process of the list. One that no rule wants stays undecided. */
-static px_result visit(px_tracker *tracker, int pid, int dir)
+/* One process of the list that can be read. One that no rule wants stays undecided. */
+static px_result visit_open(px_tracker *tracker, int pid, int dir)
 {
     px_stat stat;
     px_result result = px_read_stat(&tracker->fs, dir, &stat);
     if (result != PX_OK) return result;
-    px_proc *proc = proc_get(tracker, pid, &stat);
+    px_proc *proc = proc_get(tracker, pid, stat.start);
     if (!proc) return PX_NOMEM;
-    if (proc->pass == 0 || (!proc->group && tracker->options.recheck)) {
+    if (!proc->asked || (!proc->group && tracker->options.recheck)) {
         px_group *group;
         result = ask_rules(tracker, dir, pid, &stat, &group);
         if (result != PX_OK) return result;
+        proc->asked = true;
         proc->parent = stat.parent;
         proc->undecided = true;
         if (group) join(proc, group);
     }
     proc->pass = tracker->pass;
+    proc->inherited = false; /* it may be set from a pass that was not finished */
     if (proc->group) result = px_member_update(tracker, proc, dir, &stat);
     if (result == PX_GONE) proc->pass = 0;
     return result;
 }
 
+/*
+ * One process of the list. One that cannot be read, for want of descriptors, say, is there all the same: were it
+ * forgotten, all that it ever used would count when it can be read again.
+ */
+static px_result visit(px_tracker *tracker, int pid)
+{
+    int dir;
+    px_result result = px_open_id(tracker->fs.fd, pid, &dir);
+    if (result == PX_OK) {
+        result = visit_open(tracker, pid, dir);
+        close(dir);
+    }
+    if (result != PX_ERROR) return result;
+    px_proc *proc = proc_find(tracker, pid);
+    if (!proc) proc = proc_get(tracker, pid, PX_NO_START);
+    if (!proc) return PX_NOMEM;
+    proc->pass = tracker->pass;
+    proc->inherited = false;
+    px_member_keep(proc);
+    return PX_ERROR;
+}
+
 /* One that has the group of its parent since this pass. */
-static px_result visit_child(px_tracker *tracker, px_proc *proc, int dir)
+static px_result visit_child(px_tracker *tracker, px_proc *proc)
 {
     px_stat stat;
-    px_result result = px_read_stat(&tracker->fs, dir, &stat);
-    if (result == PX_OK && stat.start != proc->start) result = PX_GONE;
-    if (result == PX_OK) result = px_member_update(tracker, proc, dir, &stat);
+    int dir;
+    px_result result = px_open_id(tracker->fs.fd, proc->pid, &dir);
+    if (result == PX_OK) {
+        result = px_read_stat(&tracker->fs, dir, &stat);
+        if (result == PX_OK && stat.start != proc->start) result = PX_GONE;
+        if (result == PX_OK) result = px_member_update(tracker, proc, dir, &stat);
+        close(dir);
+    }
     if (result == PX_GONE) proc->pass = 0;
     return result;
 }
 
-static px_proc *parent_of(const px_tracker *tracker, const px_proc *proc)
-{
-    int pid = proc->parent;
-    return (px_proc *)px_table_find(&tracker->procs, &pid, sizeof pid);
-}
+static px_proc *parent_of(const px_tracker *tracker, const px_proc *proc) { return proc_find(tracker, proc->parent); }
 
 /*
  * Goes from a process that no rule wants towards the root of the tree. All on the way get the group of the first that
- * is decided; where the way ends before, or turns in a circle (numbers are used again), none.
+ * is decided; where the way ends before, or turns in a circle (numbers are used again), none. If the first could not be
+ * read yet, all stay undecided.
  */
 static void ask_parents(px_tracker *tracker, px_proc *proc)
 {
@@ -177,8 +209,10 @@ static void ask_parents(px_tracker *tracker, px_proc *proc)
         at = parent_of(tracker, at);
     }
     px_group *group = at && !at->undecided && at->pass == tracker->pass ? at->group : NULL;
+    bool unread = at && !at->asked && at->pass == tracker->pass;
     for (at = proc; at && at->visiting; at = parent_of(tracker, at)) {
         at->visiting = false;
+        if (unread) continue;
         at->inherited = group != NULL;
         join(at, group);
     }
@@ -194,13 +228,8 @@ static bool goes_on(px_tracker *tracker, px_result result)
 static bool visit_all(px_tracker *tracker)
 {
     px_result result = PX_OK;
-    for (size_t i = 0; i < tracker->pids.n && goes_on(tracker, result); i++) {
-        int pid = tracker->pids.v[i], dir = px_open_id(tracker->fs.fd, pid);
-        result = PX_OK;
-        if (dir < 0) continue;
-        result = visit(tracker, pid, dir);
-        close(dir);
-    }
+    for (size_t i = 0; i < tracker->pids.n && goes_on(tracker, result); i++)
+        result = visit(tracker, tracker->pids.v[i]);
     return goes_on(tracker, result);
 }
 
@@ -218,10 +247,7 @@ static bool visit_children(px_tracker *tracker)
         result = PX_OK;
         if (!proc->inherited) continue;
         proc->inherited = false;
-        int dir = px_open_id(tracker->fs.fd, proc->pid);
-        result = dir < 0 ? PX_GONE : visit_child(tracker, proc, dir);
-        if (dir >= 0) close(dir);
-        else proc->pass = 0;
+        result = visit_child(tracker, proc);
     }
     return goes_on(tracker, result);
 }

@@ -173,6 +173,23 @@ static void sort_threads(px_proc *proc, uint32_t pass, size_t before)
     if (grew) qsort(proc->threads, to, sizeof *proc->threads, compare_threads);
 }
 
+/* Whether a thread that is new to us is not a new one: its process was there first, and its threads were not seen. */
+static bool began_before_us(const px_proc *proc) { return proc->old && (!proc->counted || proc->unlisted); }
+
+/* A thread that is there and cannot be read: what it used until now must not count as new when it can. */
+static bool keep_thread(px_tracker *tracker, px_proc *proc, size_t before, int tid)
+{
+    px_thread *thread = find_thread(proc, before, tid);
+    if (!thread) {
+        if (!began_before_us(proc) || (tid == proc->pid && proc->counted)) return true;
+        thread = add_thread(proc, tid);
+        if (!thread) return false;
+        thread->start = PX_NO_START;
+    }
+    thread->pass = tracker->pass;
+    return true;
+}
+
 /* One thread of a process that has several. The process is a member and was read whole. */
 static px_result thread_update(px_tracker *tracker, px_proc *proc, size_t before, int dir, int tid)
 {
@@ -189,14 +206,17 @@ static px_result thread_update(px_tracker *tracker, px_proc *proc, size_t before
 
     px_counts now = counts_of(&stat, &status, &io), used = {{0}};
     px_thread *thread = find_thread(proc, before, tid);
-    if (!thread) {
+    if (thread && thread->start == PX_NO_START) {
+        thread->start = stat.start;
+        thread->last = now;
+    } else if (!thread) {
         thread = add_thread(proc, tid);
         if (!thread) return PX_NOMEM;
         thread->start = stat.start;
         /* If it is the first thread, and was alone until now, it had what the process had. If it began before us, what
          * it has used does not count. */
         if (tid == proc->pid && proc->counted) thread->last = proc->last;
-        else if (!proc->counted && proc->old) thread->last = now;
+        else if (began_before_us(proc)) thread->last = now;
     } else if (thread->start != stat.start) {
         *thread = (px_thread){.tid = tid, .start = stat.start};
     }
@@ -233,30 +253,35 @@ static px_result threads_update(px_tracker *tracker, px_proc *proc, int dir, boo
     px_result result = px_list_tids(&tracker->fs, dir, tids, &task);
     if (result != PX_OK) {
         *partial = true;
+        proc->unlisted = began_before_us(proc);
         return result == PX_NOMEM ? PX_NOMEM : PX_OK;
     }
     qsort(tids->v, tids->n, sizeof *tids->v, compare_ids);
     for (size_t i = 0; i < tids->n && result != PX_NOMEM; i++) {
-        int fd = px_open_id(task, tids->v[i]);
-        if (fd < 0) continue;
-        result = thread_update(tracker, proc, before, fd, tids->v[i]);
-        if (result == PX_ERROR) *partial = true;
-        close(fd);
+        int fd, tid = tids->v[i];
+        result = px_open_id(task, tid, &fd);
+        if (result == PX_OK) {
+            result = thread_update(tracker, proc, before, fd, tid);
+            close(fd);
+        }
+        if (result != PX_ERROR) continue;
+        *partial = true;
+        if (!keep_thread(tracker, proc, before, tid)) result = PX_NOMEM;
     }
     close(task);
+    if (result != PX_NOMEM) proc->unlisted = false;
     sort_threads(proc, tracker->pass, before);
     return result == PX_NOMEM ? PX_NOMEM : PX_OK;
 }
 
 /* ---- processes ---- */
 
-/* What one process has at a moment. */
+/* What is read of one process. */
 typedef struct usage {
     px_counts counts;
-    px_smaps smaps;
-    uint64_t swapped, fds, fd_limit;
+    px_gauges gauges;
     char wchan[PX_WCHAN_MAX + 1];
-    bool has_io, has_fds, partial;
+    bool has_io, partial;
 } usage;
 
 /* Notes a file that could not be read. false: no memory, which ends the pass. */
@@ -271,37 +296,50 @@ static px_result read_usage(px_tracker *tracker, int dir, const px_stat *stat, u
     px_procfs *fs = &tracker->fs;
     px_status status;
     px_io io = {0, 0};
+    px_smaps smaps = {0, 0};
+    uint64_t fds, fd_limit;
     px_result result = px_read_status(fs, dir, &status);
-    if (result == PX_OK) result = px_read_fd_limit(fs, dir, &use->fd_limit);
+    if (result == PX_OK) result = px_read_fd_limit(fs, dir, &fd_limit);
     if (result != PX_OK) return result;
     result = px_read_io(fs, dir, &io);
     use->has_io = result == PX_OK;
     if (!bearable(use, result)) return PX_NOMEM;
-    result = px_count_fds(fs, dir, &use->fds);
-    use->has_fds = result == PX_OK;
+    result = px_count_fds(fs, dir, &fds);
+    if (result != PX_OK) fds = 0;
     if (!bearable(use, result)) return PX_NOMEM;
     if (!bearable(use, px_read_wchan(fs, dir, use->wchan))) return PX_NOMEM;
-    if (tracker->options.smaps && !bearable(use, px_read_smaps(fs, dir, &use->smaps))) return PX_NOMEM;
-    use->swapped = status.swap_bytes;
+    if (tracker->options.smaps && !bearable(use, px_read_smaps(fs, dir, &smaps))) return PX_NOMEM;
+    use->gauges = (px_gauges){.threads = stat->threads,
+                              .resident = stat->resident_bytes,
+                              .virtual = stat->virtual_bytes,
+                              .swapped = status.swap_bytes,
+                              .pss = smaps.pss_bytes,
+                              .swap_pss = smaps.swap_pss_bytes,
+                              .fds = fds,
+                              .fd_ratio = fd_limit > 0 ? (double)fds / (double)fd_limit : 0,
+                              .state = stat->state};
     use->counts = counts_of(stat, &status, &io);
     return PX_OK;
 }
 
-static void add_gauges(px_group *group, const px_stat *stat, const usage *use)
+static void add_gauges(px_group *group, uint64_t start, const px_gauges *has)
 {
     group->procs++;
-    group->n_threads += stat->threads;
-    group->resident += stat->resident_bytes;
-    group->virtual += stat->virtual_bytes;
-    group->swapped += use->swapped;
-    group->pss += use->smaps.pss_bytes;
-    group->swap_pss += use->smaps.swap_pss_bytes;
-    if (stat->start < group->oldest) group->oldest = stat->start;
-    add_state(group, stat->state);
-    if (!use->has_fds) return;
-    double ratio = use->fd_limit > 0 ? (double)use->fds / (double)use->fd_limit : 0;
-    group->fds += use->fds;
-    if (ratio > group->worst_fd_ratio) group->worst_fd_ratio = ratio;
+    group->n_threads += has->threads;
+    group->resident += has->resident;
+    group->virtual += has->virtual;
+    group->swapped += has->swapped;
+    group->pss += has->pss;
+    group->swap_pss += has->swap_pss;
+    group->fds += has->fds;
+    if (has->fd_ratio > group->worst_fd_ratio) group->worst_fd_ratio = has->fd_ratio;
+    if (start < group->oldest) group->oldest = start;
+    add_state(group, has->state);
+}
+
+void px_member_keep(px_proc *proc)
+{
+    if (proc->group && proc->counted) add_gauges(proc->group, proc->start, &proc->gauges);
 }
 
 px_result px_member_update(px_tracker *tracker, px_proc *proc, int dir, const px_stat *stat)
@@ -311,11 +349,16 @@ px_result px_member_update(px_tracker *tracker, px_proc *proc, int dir, const px
     px_result result = read_usage(tracker, dir, stat, &use);
     if (result != PX_OK) return result;
     if (!add_wchan(group, use.wchan)) return PX_NOMEM;
-    add_gauges(group, stat, &use);
+    proc->gauges = use.gauges;
+    add_gauges(group, proc->start, &proc->gauges);
 
     /* Before the first thread's counts change: with several threads, they have a say in them. */
-    if (stat->threads > 1) result = threads_update(tracker, proc, dir, &use.partial);
-    else proc->n_threads = 0;
+    if (stat->threads > 1) {
+        result = threads_update(tracker, proc, dir, &use.partial);
+    } else {
+        proc->n_threads = 0;
+        proc->unlisted = false;
+    }
     if (use.partial) tracker->partial_errors++;
 
     px_counts now = use.counts;

@@ -13,8 +13,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define READ_BYTES 16384         /* more than all files but cmdline have, so that one read gets them whole */
-#define CMDLINE_MAX (512 * 1024) /* what a command line has beyond is not looked at */
+#define READ_BYTES 16384        /* more than almost all files have, so that one read gets them whole */
+#define FILE_MAX (512 * 1024)   /* more than any has but cmdline; "stat" of a machine with many interrupts is long */
+#define CMDLINE_MAX (64 * 1024) /* anybody can make a long one, and all expressions go over it: the rest is left out */
 
 static px_result result_of(int err)
 {
@@ -48,7 +49,7 @@ static px_result read_file(int dir, const char *name, px_buffer *to, size_t max)
 
 static px_result read_whole(px_procfs *fs, int dir, const char *name)
 {
-    return read_file(dir, name, &fs->buffer, CMDLINE_MAX);
+    return read_file(dir, name, &fs->buffer, FILE_MAX);
 }
 
 /* Digits, saturating; `*at` is behind them. false: there are none. */
@@ -180,13 +181,14 @@ px_result px_list_tids(px_procfs *fs, int dir, px_ids *tids, int *fd)
     return result;
 }
 
-int px_open_id(int parent, int id)
+px_result px_open_id(int parent, int id, int *dir)
 {
     char name[16], *at = name + sizeof name;
     *--at = '\0';
     do *--at = (char)('0' + id % 10);
     while ((id /= 10) > 0);
-    return openat(parent, at, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    *dir = openat(parent, at, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return *dir < 0 ? result_of(errno) : PX_OK;
 }
 
 /* ---- the files ---- */

@@ -71,8 +71,8 @@ px_result px_list_pids(px_procfs *fs, px_ids *pids);
 px_result px_list_tids(px_procfs *fs, int dir, px_ids *tids, int *fd);
 void px_ids_free(px_ids *ids);
 
-/* A descriptor of the directory of a process in fs->fd, or of a thread; -1: it is gone. */
-int px_open_id(int parent, int id);
+/* A descriptor of the directory of a process in fs->fd, or of a thread. Not PX_GONE but PX_ERROR if it may be there. */
+px_result px_open_id(int parent, int id, int *dir);
 
 /* From what is in fs->buffer, with a NUL behind. */
 bool px_parse_stat(const px_procfs *fs, px_stat *stat);

@@ -22,7 +22,8 @@ static void test_read_stat_names_and_numbers_are_taken_as_they_are(void **state)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         fx_put(&f, 7,
                (what){.comm = names[i], .cmdline = "x", .state = 'D', .ppid = 3, .start = 5, .user = 6, .threads = 2});
-        int dir = px_open_id(f.tracker.fs.fd, 7);
+        int dir;
+        assert_int_equal(px_open_id(f.tracker.fs.fd, 7, &dir), PX_OK);
         assert_int_equal(px_read_stat(&f.tracker.fs, dir, &stat), PX_OK);
         close(dir);
         assert_string_equal(stat.comm, names[i]);
@@ -56,7 +57,8 @@ static void test_read_stat_bad_is_an_error(void **state)
     fx_make(&f);
     fx_open(&f, all, fixed);
     fx_dir(&f, "7");
-    int dir = px_open_id(f.tracker.fs.fd, 7);
+    int dir;
+    assert_int_equal(px_open_id(f.tracker.fs.fd, 7, &dir), PX_OK);
     assert_int_equal(px_read_stat(&f.tracker.fs, dir, &stat), PX_GONE);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         fx_write(&f, "7/stat", bad[i], strlen(bad[i]));
@@ -70,6 +72,52 @@ static void test_read_stat_bad_is_an_error(void **state)
     assert_int_equal(px_read_stat(&f.tracker.fs, dir, &stat), PX_OK);
     assert_int_equal(stat.start, 5);
     close(dir);
+    fx_end(&f);
+}
+
+static void test_read_cmdline_is_cut_after_64_kib(void **state)
+{
+    enum {
+        MAX = 64 * 1024
+    };
+    fixture f;
+    px_buffer cmdline = {0};
+    bool any;
+    int dir;
+    char *text = test_malloc(MAX + 100);
+    memset(text, 'x', MAX + 100);
+    fx_make(&f);
+    fx_put(&f, 7, (what){.comm = "a"});
+    fx_open(&f, all, fixed);
+    assert_int_equal(px_open_id(f.tracker.fs.fd, 7, &dir), PX_OK);
+    for (size_t n = MAX - 1; n <= MAX + 100; n += n == MAX + 1 ? 99 : 1) {
+        fx_write(&f, "7/cmdline", text, n);
+        assert_int_equal(px_read_cmdline(dir, &cmdline, &any), PX_OK);
+        assert_true(any);
+        assert_int_equal(cmdline.len, n < MAX ? n : MAX);
+    }
+    close(dir);
+    px_buffer_free(&cmdline);
+    test_free(text);
+    fx_end(&f);
+}
+
+/* A machine with many interrupts. */
+static void test_procfs_open_finds_the_boot_time_behind_a_long_line(void **state)
+{
+    enum {
+        LONG = 200 * 1000
+    };
+    static const char end[] = "\nbtime 77\n";
+    fixture f;
+    char *text = test_malloc(LONG + sizeof end);
+    memset(text, '0', LONG);
+    memcpy(text + LONG, end, sizeof end);
+    fx_make(&f);
+    fx_write(&f, "stat", text, LONG + sizeof end - 1);
+    fx_open(&f, all, fixed);
+    assert_int_equal(f.tracker.fs.boot_time, 77);
+    test_free(text);
     fx_end(&f);
 }
 
@@ -299,21 +347,118 @@ static void test_update_process_that_vanishes_in_the_middle_leaves_nothing(void 
     }
 }
 
-static void test_update_unreadable_process_is_an_error_and_not_counted(void **state)
+/* Files in the way: what is there can be listed and not opened, or opened and not read. */
+static void hide(const fixture *f, const char *name)
 {
-    fixture f;
-    fx_make(&f);
-    fx_put(&f, 5, (what){.comm = "a"});
-    fx_open(&f, all, fixed);
-    fx_write(&f, "5/status", "x\n", 2);
-    fx_pass(&f);
-    assert_int_equal(f.tracker.read_errors, 1);
-    assert_int_equal(fx_group(&f, "one")->procs, 0);
-    fx_put(&f, 5, (what){.comm = "a", .user = 2});
-    fx_pass(&f);
-    assert_int_equal(fx_group(&f, "one")->procs, 1);
-    assert_int_equal(fx_group(&f, "one")->counts.v[PX_USER], 2);
-    fx_end(&f);
+    char from[256], to[256];
+    snprintf(from, sizeof from, "%s/%s", f->path, name);
+    snprintf(to, sizeof to, "%s/%s.hidden", f->path, name);
+    assert_int_equal(rename(from, to), 0);
+    fx_write(f, name, "", 0);
+}
+
+static void show(const fixture *f, const char *name)
+{
+    char from[256], to[256];
+    snprintf(from, sizeof from, "%s/%s.hidden", f->path, name);
+    snprintf(to, sizeof to, "%s/%s", f->path, name);
+    assert_int_equal(remove(to), 0);
+    assert_int_equal(rename(from, to), 0);
+}
+
+static void test_update_unreadable_process_is_an_error_and_stays_as_it_was(void **state)
+{
+    static const char *const files[] = {"5", "5/stat", "5/status"};
+    for (size_t i = 0; i < 3; i++) {
+        fixture f;
+        fx_make(&f);
+        fx_put(&f, 5, (what){.comm = "a", .user = 90, .start = 7, .fds = 2, .threads = 1, .state = 'R'});
+        fx_open(&f, all, by_comm);
+        px_group *group = fx_group(&f, "a"), before = *group;
+        hide(&f, files[i]);
+        fx_pass(&f);
+        assert_int_equal(f.tracker.read_errors, 1);
+        assert_ptr_equal(fx_group(&f, "a"), group);
+        assert_int_equal(group->procs, 1);
+        assert_int_equal(group->n_threads, 1);
+        assert_int_equal(group->resident, before.resident);
+        assert_int_equal(group->pss, before.pss);
+        assert_int_equal(group->fds, 2);
+        assert_true(group->worst_fd_ratio == before.worst_fd_ratio);
+        assert_int_equal(group->oldest, 7);
+        assert_int_equal(group->states[PX_RUNNING], 1);
+        show(&f, files[i]);
+        fx_put(&f, 5, (what){.comm = "a", .user = 92, .start = 7, .fds = 2});
+        fx_pass(&f);
+        assert_int_equal(group->procs, 1);
+        assert_int_equal(group->counts.v[PX_USER], 2);
+        /* Gone while it could not be read. */
+        hide(&f, "5");
+        fx_pass(&f);
+        fx_remove(&f, "5");
+        fx_pass(&f);
+        assert_null(fx_group(&f, "a"));
+        fx_end(&f);
+    }
+}
+
+static void test_update_process_unreadable_in_the_first_pass_is_old(void **state)
+{
+    static const char *const files[] = {"5", "5/stat", "5/status", "5/cmdline"};
+    for (size_t i = 0; i < 4; i++) {
+        fixture f;
+        fx_make(&f);
+        fx_put(&f, 5, (what){.comm = "a", .user = 90});
+        if (i < 3) hide(&f, files[i]);
+        else fx_remove(&f, files[i]), fx_dir(&f, files[i]);
+        fx_put(&f, 6, (what){.comm = "x", .ppid = 5, .user = 50});
+        fx_open(&f, all, fixed);
+        assert_int_equal(fx_group(&f, "one")->procs, i == 2 ? 1 : 0); /* of the child, whose parent is known then */
+        if (i < 3) show(&f, files[i]);
+        else fx_remove(&f, files[i]);
+        fx_put(&f, 5, (what){.comm = "a", .user = 92});
+        fx_put(&f, 6, (what){.comm = "x", .ppid = 5, .user = 50});
+        fx_pass(&f);
+        assert_int_equal(fx_group(&f, "one")->procs, 2);
+        assert_int_equal(fx_group(&f, "one")->counts.v[PX_USER], 0);
+        fx_put(&f, 5, (what){.comm = "a", .user = 95});
+        fx_pass(&f);
+        assert_int_equal(fx_group(&f, "one")->counts.v[PX_USER], 3);
+        fx_end(&f);
+    }
+}
+
+static void test_update_unreadable_threads_do_not_count_again(void **state)
+{
+    static const char *const files[] = {"1/task/2", "1/task/2/stat", "1/task/2/status", "1/task"};
+    for (size_t i = 0; i < 8; i++) {
+        const char *file = files[i % 4];
+        bool first = i >= 4; /* in the first pass */
+        fixture f;
+        fx_make(&f);
+        fx_put(&f, 1, (what){.comm = "a", .voluntary = 10, .threads = 2});
+        fx_put_thread(&f, 1, 1, (what){.comm = "a", .voluntary = 10});
+        fx_put_thread(&f, 1, 2, (what){.comm = "b", .voluntary = 20, .user = 30, .start = 3});
+        if (first) hide(&f, file);
+        fx_open(&f, all, fixed);
+        px_group *one = fx_group(&f, "one");
+        if (!first) {
+            hide(&f, file);
+            fx_pass(&f);
+        }
+        assert_int_equal(f.tracker.partial_errors, 1);
+        show(&f, file);
+        fx_put_thread(&f, 1, 2, (what){.comm = "b", .voluntary = 21, .user = 31, .start = 3});
+        fx_pass(&f);
+        fx_put_thread(&f, 1, 2, (what){.comm = "b", .voluntary = 23, .user = 33, .start = 3});
+        fx_put_thread(&f, 1, 3, (what){.comm = "c", .voluntary = 4, .user = 5, .start = 9});
+        fx_pass(&f);
+        /* In the first pass, what it used until it was read is not known to be ours. */
+        assert_int_equal(one->counts.v[PX_VOLUNTARY], (first ? 2 : 3) + 4);
+        assert_int_equal(threads_of(one, "b")->counts.v[PX_USER], first ? 2 : 3);
+        assert_int_equal(threads_of(one, "c")->counts.v[PX_USER], 5);
+        fx_end(&f);
+    }
 }
 
 /* ---- parents ---- */
@@ -344,6 +489,25 @@ static void test_update_children_go_to_the_first_ancestor_with_a_group(void **st
     assert_int_equal(fx_group(&f, "one")->procs, 3);
     assert_int_equal(fx_group(&f, "one")->counts.v[PX_USER], 11);
     fx_end(&f);
+}
+
+static void test_update_after_an_unfinished_pass_counts_once(void **state)
+{
+    int pid = 2;
+    for (int unreadable = 0; unreadable < 2; unreadable++) {
+        fixture f;
+        fx_make(&f);
+        fx_put(&f, 1, (what){.comm = "a"});
+        fx_put(&f, 2, (what){.comm = "x", .ppid = 1});
+        fx_open(&f, all, fixed);
+        /* Out of memory between the decision about it and its turn. */
+        ((px_proc *)px_table_find(&f.tracker.procs, &pid, sizeof pid))->inherited = true;
+        if (unreadable) hide(&f, "2/stat");
+        fx_pass(&f);
+        assert_int_equal(fx_group(&f, "one")->procs, 2);
+        assert_int_equal(f.tracker.read_errors, unreadable);
+        fx_end(&f);
+    }
 }
 
 static void test_update_without_children_takes_matches_only(void **state)
@@ -409,6 +573,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_read_stat_names_and_numbers_are_taken_as_they_are),
         TEST(test_read_stat_bad_is_an_error),
+        TEST(test_read_cmdline_is_cut_after_64_kib),
+        TEST(test_procfs_open_finds_the_boot_time_behind_a_long_line),
         TEST(test_tracker_open_without_proc_fails),
         TEST(test_update_counts_from_the_first_pass_on),
         TEST(test_update_same_number_other_start_is_another_process),
@@ -418,8 +584,11 @@ int main(void)
         TEST(test_update_threads_of_an_old_process_count_from_the_first_pass_on),
         TEST(test_update_empty_groups_stay_as_configured),
         TEST(test_update_process_that_vanishes_in_the_middle_leaves_nothing),
-        TEST(test_update_unreadable_process_is_an_error_and_not_counted),
+        TEST(test_update_unreadable_process_is_an_error_and_stays_as_it_was),
+        TEST(test_update_process_unreadable_in_the_first_pass_is_old),
+        TEST(test_update_unreadable_threads_do_not_count_again),
         TEST(test_update_children_go_to_the_first_ancestor_with_a_group),
+        TEST(test_update_after_an_unfinished_pass_counts_once),
         TEST(test_update_without_children_takes_matches_only),
         TEST(test_update_recheck_finds_new_names),
         cmocka_unit_test_setup_teardown(test_metrics_page_has_all_families, ct_setup, ct_teardown),
