@@ -16,7 +16,7 @@ void *arena_alloc(struct arena *arena, size_t n)
 {
     const size_t align = sizeof(max_align_t);
     if (n > SIZE_MAX / 4) return NULL;
-    n = (n + align - 1) / align * align;
+    n = n ? (n + align - 1) / align * align : align;
     if (n > arena->room - arena->used) {
         size_t room = arena->chunks ? arena->room * 2 : CHUNK_MIN;
         if (room > CHUNK_MAX) room = CHUNK_MAX;

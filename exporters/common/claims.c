@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS 1024u
+#define BUCKETS_MIN 64u
 
 /*
  * One name that a family claims: its own, or one that its samples have or could have. While a page takes the place of
@@ -12,6 +12,7 @@
  */
 struct claim {
     struct claim *next;
+    unsigned hash;             /* of the name */
     const char *family, *help; /* whose it is; behind the name */
     cprom_type type;
     bool own;
@@ -19,9 +20,38 @@ struct claim {
     char name[];
 };
 
+/* `n` claims; the number of buckets is a power of two. */
 struct claims {
-    struct claim *buckets[BUCKETS];
+    struct claim **buckets;
+    size_t n_buckets, n;
 };
+
+/* Makes room for more. Without memory for it, finding takes longer, that is all. */
+static void grow(struct claims *claims)
+{
+    size_t n_buckets = claims->n_buckets * 2;
+    struct claim **buckets = calloc(n_buckets, sizeof *buckets);
+    if (!buckets) return;
+    for (size_t i = 0; i < claims->n_buckets; i++) {
+        for (struct claim *claim = claims->buckets[i], *next; claim; claim = next) {
+            struct claim **bucket = &buckets[claim->hash & (n_buckets - 1)];
+            next = claim->next;
+            claim->next = *bucket;
+            *bucket = claim;
+        }
+    }
+    free(claims->buckets);
+    claims->buckets = buckets;
+    claims->n_buckets = n_buckets;
+}
+
+static unsigned hash_of(const char *base, size_t len, const char *suffix)
+{
+    unsigned hash = 2166136261u;
+    for (size_t i = 0; i < len; i++) hash = (hash ^ (unsigned char)base[i]) * 16777619u;
+    for (size_t i = 0; suffix[i]; i++) hash = (hash ^ (unsigned char)suffix[i]) * 16777619u;
+    return hash ^ hash >> 15;
+}
 
 /* The name without _total of a counter, and what stands behind it, as far as samples in either format go. */
 static size_t base_of(const struct text_family *family, const char *const **suffixes)
@@ -42,13 +72,12 @@ static bool same_help(const char *a, const char *b) { return a && b ? strcmp(a, 
 static struct claim **find(struct claims *claims, const char *base, size_t len, const char *suffix,
                            const struct text_family *family)
 {
-    unsigned hash = 2166136261u;
-    for (size_t i = 0; i < len; i++) hash = (hash ^ (unsigned char)base[i]) * 16777619u;
-    for (size_t i = 0; suffix[i]; i++) hash = (hash ^ (unsigned char)suffix[i]) * 16777619u;
-    struct claim **link = &claims->buckets[(hash ^ hash >> 15) % BUCKETS];
+    unsigned hash = hash_of(base, len, suffix);
+    struct claim **link = &claims->buckets[hash & (claims->n_buckets - 1)];
     for (; *link; link = &(*link)->next) {
         const struct claim *claim = *link;
-        if (strncmp(claim->name, base, len) != 0 || strcmp(claim->name + len, suffix) != 0) continue;
+        if (claim->hash != hash || strncmp(claim->name, base, len) != 0) continue;
+        if (strcmp(claim->name + len, suffix) != 0) continue;
         if (family ? strcmp(claim->family, family->name) == 0 && claim->type == family->type &&
                          same_help(claim->help, family->help)
                    : claim->users > 0) {
@@ -58,8 +87,10 @@ static struct claim **find(struct claims *claims, const char *base, size_t len, 
     return link;
 }
 
-static bool add(struct claim **link, const struct text_family *family, size_t len, const char *suffix, bool own)
+/* A claim that is not there yet. */
+static bool add(struct claims *claims, const struct text_family *family, size_t len, const char *suffix, bool own)
 {
+    if (claims->n >= claims->n_buckets) grow(claims);
     size_t name_len = len + strlen(suffix) + 1, family_len = strlen(family->name) + 1;
     size_t help_len = family->help ? strlen(family->help) + 1 : 0;
     struct claim *claim = calloc(1, sizeof *claim + name_len + family_len + help_len);
@@ -70,7 +101,11 @@ static bool add(struct claim **link, const struct text_family *family, size_t le
     if (family->help) claim->help = memcpy(claim->name + name_len + family_len, family->help, help_len);
     claim->type = family->type;
     claim->own = own;
-    *link = claim;
+    claim->hash = hash_of(family->name, len, suffix);
+    struct claim **bucket = &claims->buckets[claim->hash & (claims->n_buckets - 1)];
+    claim->next = *bucket;
+    *bucket = claim;
+    claims->n++;
     return true;
 }
 
@@ -89,6 +124,7 @@ static void change(struct claims *claims, const struct text_family *family, enum
         if (what != PURGE || claim->users) continue;
         *link = claim->next;
         free(claim);
+        claims->n--;
     }
 }
 
@@ -140,8 +176,8 @@ static bool enter(struct claims *claims, struct text_page *page, struct text_fam
     }
     if (!adopt_help(claims, page, family)) return text_fail(error, 0, "out of memory");
     for (const char *const *suffix = suffixes; *suffix; suffix++) {
-        struct claim **link = find(claims, family->name, len, *suffix, family);
-        if (!*link && !add(link, family, len, *suffix, own)) return text_fail(error, 0, "out of memory");
+        if (*find(claims, family->name, len, *suffix, family)) continue;
+        if (!add(claims, family, len, *suffix, own)) return text_fail(error, 0, "out of memory");
     }
     change(claims, family, ENTER);
     return true;
@@ -169,16 +205,27 @@ void claims_remove(struct claims *claims, const struct text_page *page)
     change_all(claims, page, NULL, PURGE);
 }
 
-struct claims *claims_new(void) { return calloc(1, sizeof(struct claims)); }
+struct claims *claims_new(void)
+{
+    struct claims *claims = calloc(1, sizeof *claims);
+    if (!claims) return NULL;
+    claims->n_buckets = BUCKETS_MIN;
+    claims->buckets = calloc(claims->n_buckets, sizeof(struct claim *));
+    if (claims->buckets) return claims;
+    free(claims);
+    return NULL;
+}
 
 void claims_free(struct claims *claims)
 {
-    for (size_t i = 0; claims && i < BUCKETS; i++) {
+    if (!claims) return;
+    for (size_t i = 0; i < claims->n_buckets; i++) {
         while (claims->buckets[i]) {
             struct claim *claim = claims->buckets[i];
             claims->buckets[i] = claim->next;
             free(claim);
         }
     }
+    free(claims->buckets);
     free(claims);
 }

@@ -36,6 +36,12 @@ void program_log(void *ctx, const char *line)
     say("%s", line);
 }
 
+bool program_ignores(int number)
+{
+    struct sigaction action;
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 struct common {
     bool help, version, once, no_own;
     const char *address, *path;
@@ -155,11 +161,12 @@ int program_run(const struct program *program, int argc, char **argv)
         return fflush(stdout) == 0 ? 0 : 1;
     }
 
+    static const int ends[] = PROGRAM_SIGNALS;
     sigset_t signals;
     sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        if (!program_ignores(ends[i])) sigaddset(&signals, ends[i]);
+    }
     if (!common.once) pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN); /* whoever reads our output may go */
     signal(SIGCHLD, SIG_DFL); /* ignored, it would keep us from waiting for children */

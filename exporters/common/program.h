@@ -42,6 +42,14 @@ struct program {
 /* The whole program; returns its exit code: 0, 1: something went wrong, 2: wrong usage. */
 int program_run(const struct program *program, int argc, char **argv);
 
+/* The signals that end a program, unless they are ignored. */
+#define PROGRAM_SIGNALS {SIGTERM, SIGINT, SIGHUP}
+/*
+ * Whether it is to be ignored, as whoever started the program would have it (nohup, & in a script). Blocked, such a
+ * signal would be seen all the same.
+ */
+bool program_ignores(int number);
+
 /* For the log option of registries that a program makes itself: say(). */
 void program_log(void *ctx, const char *line);
 

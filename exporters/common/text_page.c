@@ -396,7 +396,7 @@ static bool complete_histogram(struct text_metric *metric, const struct part *co
             return text_fail(error, parts[i]->line, "%.80s: the bucket is less than one with a lower bound", name);
         }
         last = buckets[i];
-        has_inf = has_inf || isinf(parts[i]->at) > 0;
+        has_inf = has_inf || parts[i]->at == INFINITY;
     }
     metric->count = last;
     if (build->count_line && !to_count(build->count, &metric->count)) {

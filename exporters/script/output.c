@@ -4,10 +4,14 @@
 
 #include "text_parser.h"
 
+#define FAMILIES_MAX 2000 /* the time that a page takes grows with their square */
+
 /* What the text format allows and a script may not have. */
 static bool check(const struct text_page *page, struct text_error *error)
 {
+    size_t n = 0;
     for (const struct text_family *family = page->families; family; family = family->next) {
+        if (++n > FAMILIES_MAX) return text_fail(error, family->line, "more than %d families", FAMILIES_MAX);
         for (const struct text_metric *metric = family->metrics; metric; metric = metric->next) {
             if (metric->has_timestamp) return text_fail(error, metric->line, "%.80s has a timestamp", family->name);
             for (size_t i = 0; i < metric->n_labels; i++) {

@@ -2,6 +2,7 @@
 
 #include "run.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -36,6 +37,26 @@ static void shut(int *fd)
 {
     if (*fd >= 0) close(*fd);
     *fd = -1;
+}
+
+static void shut_on_exec(int fd)
+{
+    int flags = fcntl(fd, F_GETFD);
+    if (flags >= 0) fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+}
+
+void run_prepare(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    if (!directory) { /* no /proc: then those that a shell would leave open */
+        for (int fd = 3; fd < 1024; fd++) shut_on_exec(fd);
+        return;
+    }
+    for (const struct dirent *entry; (entry = readdir(directory));) {
+        int fd = (int)strtol(entry->d_name, NULL, 10); /* . and ..: 0 */
+        if (fd > 2) shut_on_exec(fd);
+    }
+    closedir(directory);
 }
 
 static int spawn(pid_t *pid, const char *directory, const char *file, int out, int err)
@@ -148,10 +169,17 @@ void run_read(struct run *run)
 
 /* ---- ending ---- */
 
+/* To the group, and to the script, should it have left it. It was not waited for, so that both are its own. */
+static void tell(const struct run *run, int number)
+{
+    kill(-run->pid, number);
+    if (getpgid(run->pid) != run->pid) kill(run->pid, number);
+}
+
 void run_kill(struct run *run)
 {
     if (!run->pid) return;
-    kill(-run->pid, SIGKILL);
+    tell(run, SIGKILL);
     run->term_at = run->kill_at = INT64_MAX;
 }
 
@@ -163,12 +191,19 @@ void run_stop(struct run *run)
     run->kill_at = time + GRACE;
 }
 
+void run_limit(struct run *run, int64_t until)
+{
+    if (!run->pid || run->term_at == INT64_MAX || run->term_at <= until) return;
+    run->term_at = until;
+    run->kill_at = until + GRACE;
+}
+
 void run_watch(struct run *run, int64_t time)
 {
     if (time >= run->term_at) {
         run->term_at = INT64_MAX;
         run->late = true;
-        kill(-run->pid, SIGTERM);
+        tell(run, SIGTERM);
     }
     if (time >= run->kill_at) run_kill(run);
 }
@@ -187,6 +222,16 @@ bool run_ended(struct run *run, int *status)
     shut(&run->err);
     shut(&run->pidfd);
     return true;
+}
+
+void run_bury(bool (*is_run)(void *ctx, pid_t pid), void *ctx)
+{
+    for (;;) {
+        siginfo_t info = {0};
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || !info.si_pid) return;
+        if (is_run(ctx, info.si_pid)) return; /* ended just now: the others come after it was waited for */
+        waitpid(info.si_pid, NULL, WNOHANG);
+    }
 }
 
 void run_forget(struct run *run)

@@ -22,6 +22,8 @@ struct run {
     bool complained;     /* the line is over */
 };
 
+/* Before the first: no script gets a descriptor that whoever started the program left open. */
+void run_prepare(void);
 /*
  * Starts directory/file with /dev/null as standard input, there, in a group of its own; it may take `seconds`, and
  * print `max` bytes. 0, or what went wrong, and nothing runs.
@@ -33,6 +35,8 @@ void run_read(struct run *run);
 void run_watch(struct run *run, int64_t time);
 /* When run_watch() has something to do; INT64_MAX: never. */
 int64_t run_next(const struct run *run);
+/* It has until then at most. */
+void run_limit(struct run *run, int64_t until);
 /* The next run_watch() tells the group to end, as if it were late. */
 void run_stop(struct run *run);
 /* Ends the group now. */
@@ -42,6 +46,8 @@ void run_kill(struct run *run);
  * in its group is killed, and all but `output` is given back.
  */
 bool run_ended(struct run *run, int *status);
+/* Waits for all ended children that are no runs: orphans that became ours. A child is_run() if it is one's `pid`. */
+void run_bury(bool (*is_run)(void *ctx, pid_t pid), void *ctx);
 /* Gives the output back. */
 void run_forget(struct run *run);
 

@@ -208,6 +208,7 @@ static void rename_script(struct script *script, const struct found *found, int6
     script->file = file;
     script->seconds = found->seconds;
     script->due = script->run.pid ? time + script->seconds * SECOND : time;
+    run_limit(&script->run, script->due - SPARE);
     shown_set_seconds(script->shown, found->seconds);
 }
 
@@ -224,9 +225,10 @@ static void look(struct runner *runner, int64_t time)
     char wrong[sizeof runner->said] = "";
     ssize_t n = scan(runner->directory, &found);
     if (n < 0) {
-        snprintf(wrong, sizeof wrong, "%s", strerror(errno));
+        int why = errno;
+        snprintf(wrong, sizeof wrong, "%s", strerror(why));
         say_once(runner, wrong);
-        if (errno != ENOENT && errno != ENOTDIR) return; /* who knows what is there */
+        if (why != ENOENT && why != ENOTDIR) return; /* who knows what is there */
         n = 0;
     }
     for (struct script *script = runner->scripts; script; script = script->next) script->found = false;
@@ -291,6 +293,14 @@ static bool wait_for(struct runner *runner, struct pollfd **fds, size_t *room, i
     return poll(*fds, n, timeout) >= 0 || errno == EINTR;
 }
 
+static bool is_run(void *ctx, pid_t pid)
+{
+    const struct runner *runner = ctx;
+    const struct script *script = runner->scripts;
+    while (script && script->run.pid != pid) script = script->next;
+    return script;
+}
+
 /* Does what is to be done now, and says when it should be called again. */
 static int64_t step(struct runner *runner, int64_t time)
 {
@@ -308,6 +318,7 @@ static int64_t step(struct runner *runner, int64_t time)
         int64_t watch = run->pidfd < 0 ? time + WITHOUT_PIDFD : run_next(run);
         if (watch < next) next = watch;
     }
+    run_bury(is_run, runner);
     return next;
 }
 
@@ -318,12 +329,25 @@ static bool all_done(const struct runner *runner)
     return !script;
 }
 
+static sigset_t end_signals(void)
+{
+    static const int ends[] = PROGRAM_SIGNALS;
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        if (!program_ignores(ends[i])) sigaddset(&signals, ends[i]);
+    }
+    return signals;
+}
+
 bool runner_run(struct runner *runner)
 {
     bool done = false;
+    sigset_t signals = end_signals(), before;
     struct pollfd *fds = NULL;
     size_t room = 0;
     int64_t next_scan = now();
+    pthread_sigmask(SIG_BLOCK, runner->once ? &signals : NULL, &before);
     for (bool first = true;; first = false) {
         int64_t time = now();
         if (time >= next_scan && (first || !runner->once)) {
@@ -339,6 +363,7 @@ bool runner_run(struct runner *runner)
         else if (fds[0].revents) break;
     }
     free(fds);
+    if (done) pthread_sigmask(SIG_SETMASK, &before, NULL); /* else one has come, and scripts are to be ended first */
     return done || !runner->once;
 }
 
@@ -357,14 +382,9 @@ bool runner_well(const struct runner *runner)
 /* What wakes it: a byte of ours, or, where it runs on the only thread, a signal that would have ended the program. */
 static bool open_wake(struct runner *runner)
 {
-    sigset_t signals;
+    sigset_t signals = end_signals();
     runner->wake[0] = runner->wake[1] = -1;
     if (!runner->once) return pipe2(runner->wake, O_CLOEXEC) == 0;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL);
     runner->wake[0] = signalfd(-1, &signals, SFD_CLOEXEC);
     return runner->wake[0] >= 0;
 }
@@ -372,6 +392,7 @@ static bool open_wake(struct runner *runner)
 bool runner_open(struct runner *runner)
 {
     struct text_error error = {0};
+    run_prepare();
     if (!open_wake(runner)) {
         say("%s", strerror(errno));
         return false;

@@ -3,7 +3,9 @@
 e2e_script.py PROGRAM
 """
 
+import ctypes
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -41,12 +43,13 @@ class Script(unittest.TestCase):
         self.scripts = os.path.join(self.path, "scripts")
         os.mkdir(self.scripts)
 
-    def exporter(self, *options):
-        return Exporter(PROGRAM, self.file("log"), "--script.directory=" + self.scripts, *options)
+    def exporter(self, *options, **how):
+        return Exporter(PROGRAM, self.file("log"), "--script.directory=" + self.scripts, *options, **how)
 
-    def once(self, *options):
+    def once(self, *options, **how):
         return subprocess.run([PROGRAM, "--once", "--script.directory=" + self.scripts, *options],
-                              stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=60, check=False)
+                              stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=60, check=False,
+                              **how)
 
     def file(self, name):
         return os.path.join(self.path, name)
@@ -286,6 +289,17 @@ class Script(unittest.TestCase):
             self.put("60_a", "echo x 2")
             wait_for("the other is not run", lambda: "3600_a is not run: 60_a has the same name" in exporter.said())
 
+    def test_run_of_a_file_renamed_to_a_shorter_interval_ends_before_the_next(self):
+        self.put("3600_a", 'echo $$ >"%s"; exec sleep 1000' % self.file("pid"))
+        with self.exporter() as exporter:
+            pid = self.pid("pid")
+            os.rename(os.path.join(self.scripts, "3600_a"), os.path.join(self.scripts, "2_a"))
+            exporter.wait_for_page("it times out",
+                                   lambda p: p.value("script_runs_total", script="a", outcome="timeout"))
+            wait_for("process %d ends" % pid, lambda: not is_alive(pid))
+            self.assertIn("2_a: it takes longer than 1.5 s", exporter.said())
+            self.assertNotIn("cannot be ended", exporter.said())
+
     # The program
 
     def test_script_runs_in_its_directory_without_input_and_secrets(self):
@@ -296,6 +310,49 @@ class Script(unittest.TestCase):
             self.assertEqual(os.path.realpath(where), os.path.realpath(self.scripts))
             self.assertLessEqual(int(fds), 5)  # 0, 1, 2, the directory itself, and a line on top
             self.assertEqual(group, pid)
+
+    def test_script_gets_no_descriptor_of_whoever_started_the_exporter(self):
+        self.put("3600_a", 'ls -l /proc/self/fd >"%s"; echo x 1' % self.file("fds"))
+        with open(self.file("secret"), "w", encoding="utf-8") as secret:
+            fds = [secret.fileno(), os.dup2(secret.fileno(), 9), os.dup2(secret.fileno(), 200)]
+            try:
+                done = self.once(pass_fds=fds)
+            finally:
+                os.close(9)
+                os.close(200)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("/dev/null", read(self.file("fds")))
+        self.assertNotIn("secret", read(self.file("fds")))
+
+    def test_orphans_that_become_its_children_are_waited_for(self):
+        # Like the first process of a container: PR_SET_CHILD_SUBREAPER.
+        libc = ctypes.CDLL(None)
+        self.put("3600_a", "setsid sh -c 'echo $$ >\"{0}\"; while [ ! -e \"{1}\" ]; do sleep 0.05; done' &\n"
+                 'while [ ! -s "{0}" ]; do sleep 0.05; done; echo x 1'.format(self.file("pid"), self.file("go")))
+        self.put("2_b", "echo y 1")
+        with self.exporter(preexec_fn=lambda: libc.prctl(36, 1, 0, 0, 0)) as exporter:
+            pid = self.pid("pid")
+            exporter.wait_for_page("both ran", lambda p: len(p.select("script_success")) == 2)
+
+            def parent():
+                return int(re.search(r"PPid:\s+(\d+)", read("/proc/%d/status" % pid)).group(1))
+
+            wait_for("it is an orphan", lambda: parent() == exporter.process.pid)
+            open(self.file("go"), "w", encoding="utf-8").close()
+            wait_for("it was waited for", lambda: not os.path.exists("/proc/%d" % pid))
+            page = exporter.wait_for_page("b runs again",
+                                          lambda p: p.value("script_runs_total", script="b", outcome="success") > 1)
+            self.assertEqual([page.value("script_success", script=name) for name in ("a", "b")], [1, 1])
+
+    def test_script_that_leaves_its_group_is_ended(self):
+        self.put("2_a", "exec \"%s\" -c 'import os, time; os.setpgid(0, os.getpgid(os.getppid())); "
+                 "print(os.getpid(), file=open(\"%s\", \"w\")); time.sleep(1000)'"
+                 % (sys.executable, self.file("pid")))
+        with self.exporter() as exporter:
+            pid = self.pid("pid")
+            wait_for("process %d ends" % pid, lambda: not is_alive(pid))
+            page = exporter.wait_for_page("it ended", lambda p: p.select("script_success"))
+            self.assertGreaterEqual(page.value("script_runs_total", script="a", outcome="timeout"), 1)
 
     def test_end_kills_what_runs(self):
         self.put("3600_a", 'sleep 1000 & echo $! >"%s"; wait' % self.file("pid"))
@@ -331,6 +388,39 @@ class Script(unittest.TestCase):
             self.assertEqual(process.communicate(timeout=60)[0], b"")
             self.assertEqual(process.returncode, 1)
             wait_for("process %d ends" % pid, lambda: not is_alive(pid))
+
+    def test_once_is_interrupted_while_it_prints(self):
+        self.prints("a", "".join("x%d{label=\"%s\"} 1\n" % (i, 100 * "v") for i in range(2000)))
+        self.putter(3600, "a")
+        command = [PROGRAM, "--once", "--script.directory=" + self.scripts]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0) as process:
+            self.assertEqual(process.stdout.read(1), b"#")  # the rest is more than the pipe holds
+            process.send_signal(signal.SIGTERM)
+            try:
+                self.assertEqual(process.wait(60), -signal.SIGTERM)
+            finally:
+                process.kill()
+
+    def test_ignored_signals_do_not_end_it(self):
+        self.put("3600_a", 'echo $$ >"{0}"; while [ ! -e "{1}" ]; do sleep 0.05; done; echo x 1'
+                 .format(self.file("pid"), self.file("go")))
+        ignoring = "trap '' HUP INT; exec \"$@\""
+        command = ["sh", "-c", ignoring, "sh", PROGRAM, "--script.directory=" + self.scripts]
+        with subprocess.Popen(command + ["--once"], stdout=subprocess.PIPE, encoding="utf-8") as process:
+            self.pid("pid")
+            process.send_signal(signal.SIGHUP)
+            process.send_signal(signal.SIGINT)
+            open(self.file("go"), "w", encoding="utf-8").close()
+            self.assertEqual(Page(process.communicate(timeout=60)[0]).value("x", script="a"), 1)
+            self.assertEqual(process.returncode, 0)
+        with self.exporter(started_by=["sh", "-c", ignoring, "sh"]) as exporter:
+            exporter.process.send_signal(signal.SIGHUP)
+            exporter.process.send_signal(signal.SIGINT)
+            status = read("/proc/%d/status" % exporter.process.pid)
+            for line in ("SigPnd:", "ShdPnd:"):  # had it them blocked, they could still be there
+                self.assertRegex(status, line + "\\s+0+\n")
+            exporter.wait_for_page("it ran", lambda p: p.value("x", script="a") == 1)
+            self.assertNotIn(": ends\n", exporter.said())
 
     def test_wrong_usage(self):
         for options, code, said in (

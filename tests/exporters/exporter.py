@@ -15,15 +15,17 @@ __all__ = ["PATIENCE", "Exporter", "Page", "directory", "wait_for"]
 
 
 class Exporter:
-    """With it, the program runs and listens at some port; what it says goes to the file `log`."""
+    """With it, the program runs and listens at some port; what it says goes to the file `log`. started_by: a command
+    in front of it; how: for Popen."""
 
-    def __init__(self, program, log, *options):
+    def __init__(self, program, log, *options, started_by=(), **how):
         self.log = log
-        self.command = [program, "--web.listen-address=127.0.0.1:0", *options]
+        self.command = [*started_by, program, "--web.listen-address=127.0.0.1:0", *options]
+        self.how = how
 
     def __enter__(self):
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stderr=log)
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stderr=log, **self.how)
         try:
             self.address = wait_for("the exporter listens", self._listens)
         except BaseException:

@@ -120,6 +120,38 @@ static void test_claims_replace_own_names_are_nobody_elses(void **state)
     claims_free(claims);
 }
 
+static struct text_page *parse_many(const char *prefix, const char *type, int n)
+{
+    char *text = malloc((size_t)n * 64);
+    int len = 0;
+    for (int i = 0; i < n; i++) len += sprintf(text + len, "# TYPE %s%d %s\n%s%d 1\n", prefix, i, type, prefix, i);
+    struct text_page *page = parse(text);
+    free(text);
+    return page;
+}
+
+/* More names than there is room for at first. */
+static void test_claims_replace_many_families(void **state)
+{
+    enum { N = 3000 };
+    struct claims *claims = claims_new();
+    struct text_page *a = parse_many("x", "gauge", N), *b = parse_many("x", "counter", N),
+                     *last = parse("# TYPE x2999 counter\nx2999 1\n");
+    assert_taken(claims, NULL, a);
+    assert_refused(claims, NULL, b, 1, "x0 is a counter here, and a gauge elsewhere");
+    assert_refused(claims, NULL, last, 1, "x2999 is a counter here, and a gauge elsewhere");
+    assert_taken(claims, a, b);
+    assert_taken(claims, NULL, last);
+    claims_remove(claims, b);
+    assert_refused(claims, NULL, a, 2 * N - 1, "x2999 is a gauge here, and a counter elsewhere");
+    claims_remove(claims, last);
+    assert_taken(claims, NULL, a);
+    text_free(a);
+    text_free(b);
+    text_free(last);
+    claims_free(claims);
+}
+
 static cprom_status collect(void *ctx, cprom_scrape *out) { return text_collect(ctx, out); }
 
 /* Whether the library puts both on one page, each from a registry of its own. */
@@ -190,6 +222,7 @@ int main(void)
         TEST(test_claims_replace_help_is_that_of_the_first),
         TEST(test_claims_replace_refused_page_leaves_all_as_it_was),
         TEST(test_claims_replace_own_names_are_nobody_elses),
+        TEST(test_claims_replace_many_families),
         TEST(test_claims_replace_agrees_with_the_library),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,6 +179,15 @@ static void test_json_parse_depth_is_bounded(void **state)
     }
 }
 
+static void test_arena_alloc_of_nothing(void **state)
+{
+    struct arena arena = {0};
+    void *a = arena_alloc(&arena, 0), *b = arena_alloc(&arena, 0);
+    assert_non_null(a);
+    assert_true(a != b);
+    arena_free(&arena);
+}
+
 #define TEST(function) cmocka_unit_test(function)
 
 int main(void)
@@ -189,6 +198,7 @@ int main(void)
         TEST(test_json_parse_bad_text_names_line_and_reason),
         TEST(test_json_parse_nul_is_refused),
         TEST(test_json_parse_depth_is_bounded),
+        TEST(test_arena_alloc_of_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

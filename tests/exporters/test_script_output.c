@@ -112,6 +112,27 @@ static void test_output_parse_bad_output_names_line_and_reason(void **state)
     }
 }
 
+/* That many families, a line each. */
+static void write_families(char *text, size_t size, int n)
+{
+    size_t len = 0;
+    for (int i = 0; i < n; i++) len += (size_t)snprintf(text + len, size - len, "x%d 1\n", i);
+}
+
+static void test_output_parse_too_many_families_are_refused(void **state)
+{
+    static char text[32768];
+    struct text_error error = {0};
+    write_families(text, sizeof text, 2000);
+    struct text_page *page = output_parse(text, strlen(text), &error);
+    assert_non_null(page);
+    text_free(page);
+    write_families(text, sizeof text, 2001);
+    assert_null(output_parse(text, strlen(text), &error));
+    assert_int_equal(error.line, 2001);
+    assert_string_equal(error.what, "more than 2000 families");
+}
+
 static void test_script_seconds_of_file_names(void **state)
 {
     static const struct {
@@ -157,6 +178,7 @@ int main(void)
         TEST(test_output_parse_names_are_mapped),
         TEST(test_output_parse_text_is_no_json),
         TEST(test_output_parse_bad_output_names_line_and_reason),
+        TEST(test_output_parse_too_many_families_are_refused),
         TEST(test_script_seconds_of_file_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

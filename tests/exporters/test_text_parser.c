@@ -210,6 +210,7 @@ static const struct bad {
      "less than one with a lower", true},
     {"# TYPE h histogram\nh_bucket{le=\"1\"} 1.5\nh_sum 1\nh_count 3\n", 2, "no whole number", true},
     {"# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_sum 1\n", 2, "neither a bucket +Inf nor a _count", true},
+    {"# TYPE h histogram\nh_bucket{le=\"-Inf\"} 1\nh_sum 1\n", 2, "neither a bucket +Inf nor a _count", true},
     {"# TYPE h histogram\nh_bucket{le=\"+Inf\"} 1\nh_sum 1\nh_count 2\n", 4, "disagree", true},
     {"# TYPE h histogram\nh_bucket{le=\"1\"} 3\nh_sum 1\nh_count 2\n", 4, "disagree", true},
     {"# TYPE h histogram\nh_bucket{le=\"+Inf\"} 1\nh_count 1\n", 2, "has no _sum", true},
