@@ -28,12 +28,27 @@ struct filter {
     char expression[]; /* translated */
 };
 
+/* The length of [:alpha:], [.x.] or [=x=], which may stand in brackets; 0: it is none. */
+static size_t class_length(const char *c)
+{
+    if (*c != '[' || (c[1] != ':' && c[1] != '.' && c[1] != '=')) return 0;
+    for (const char *end = c + 2; *end; end++) {
+        if (end[0] == c[1] && end[1] == ']') return (size_t)(end - c) + 2;
+    }
+    return 0;
+}
+
 /* Writes the expression without \d and \D; `out` has room for four times its length and the NUL. */
 static void translate(const char *expression, char *out)
 {
     bool bracket = false;
     for (const char *c = expression; *c; c++) {
-        if (*c == '\\' && c[1] == 'd') {
+        size_t len = bracket ? class_length(c) : 0;
+        if (len) {
+            memcpy(out, c, len);
+            out += len;
+            c += len - 1;
+        } else if (*c == '\\' && c[1] == 'd') {
             out += sprintf(out, "%s", bracket ? "0-9" : "[0-9]");
             c++;
         } else if (!bracket && *c == '\\' && c[1] == 'D') {

@@ -225,7 +225,7 @@ static bool spawn(struct guard *guard, struct round *round)
     return true;
 }
 
-/* Of what is stuck already, nobody asks; nor twice of one path, so that it holds up one thread at most. */
+/* Of what is stuck already, nobody asks, so that it holds up no more threads with every scrape. */
 static void skip_stuck(struct guard *guard, struct round *round)
 {
     if (!guard->stuck) return;

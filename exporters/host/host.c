@@ -27,7 +27,7 @@ struct running {
     void *state;
     /* Of the last call. */
     double duration;
-    bool success;
+    bool success, well;
     char why[256]; /* a line goes to stderr when it changes */
 };
 
@@ -35,8 +35,8 @@ struct running {
 struct host {
     struct flags flags;
     struct reader reader;
-    pthread_mutex_t lock; /* one collector runs at a time, also when two scrapes do: it has the reader and the names */
-    struct names *names;
+    pthread_mutex_t lock; /* one collector runs at a time, also when two scrapes do: it has the reader and the claims */
+    struct claims *claims;
     atomic_size_t references;
     struct running running[];
 };
@@ -63,47 +63,36 @@ void show(struct scrape *scrape, const cprom_desc *desc, cprom_strs values, doub
 void show_plain(struct scrape *scrape, cprom_type type, const char *name, const char *help, double value)
 {
     cprom_desc desc = DESC(type, name, help);
-    names_add(scrape->names, name);
+    claim_own(scrape->claims, type, name);
     show(scrape, &desc, CPROM_NO_STRS, value);
 }
 
-/* A hash table, at most half full. */
-struct names {
-    char **v;
-    size_t n, room; /* a power of two */
-};
-
-static size_t place_of(const struct names *names, const char *name)
+/* One that is there already is refused, and stays as it is. */
+void claim_own(struct claims *claims, cprom_type type, const char *name)
 {
-    uint64_t hash = 0xcbf29ce484222325;
-    for (const char *c = name; *c; c++) hash = (hash ^ (unsigned char)*c) * 0x100000001b3;
-    size_t i = (size_t)(hash ^ hash >> 32) & (names->room - 1);
-    while (names->v[i] && strcmp(names->v[i], name) != 0) i = (i + 1) & (names->room - 1);
-    return i;
+    struct text_family family = {.name = name, .type = type};
+    struct text_page page = {.families = &family};
+    struct text_error error;
+    if (claims) claims_replace(claims, NULL, &page, true, &error);
 }
 
-static bool names_grow(struct names *names)
+static void claim_all(struct claims *claims, const cprom_desc *descs, size_t n)
 {
-    struct names grown = {.room = names->room ? 2 * names->room : 512, .n = names->n};
-    if (!(grown.v = calloc(grown.room, sizeof *grown.v))) return false;
-    for (size_t i = 0; i < names->room; i++) {
-        if (names->v[i]) grown.v[place_of(&grown, names->v[i])] = names->v[i];
+    for (size_t i = 0; i < n; i++) claim_own(claims, descs[i].type, descs[i].name);
+}
+
+/* What the library shows of the process, whether it does or not. */
+static void claim_process(struct claims *claims)
+{
+    static const char *const gauges[] = {
+        "open_fds",           "max_fds", "virtual_memory_bytes", "virtual_memory_max_bytes", "resident_memory_bytes",
+        "start_time_seconds", "threads"};
+    char name[64];
+    claim_own(claims, CPROM_COUNTER, "process_cpu_seconds_total");
+    for (size_t i = 0; i < COUNT_OF(gauges); i++) {
+        snprintf(name, sizeof name, "process_%s", gauges[i]);
+        claim_own(claims, CPROM_GAUGE, name);
     }
-    free(names->v);
-    *names = grown;
-    return true;
-}
-
-void names_add(struct names *names, const char *name)
-{
-    if (!names || (2 * names->n >= names->room && !names_grow(names))) return;
-    size_t i = place_of(names, name);
-    if (!names->v[i] && (names->v[i] = strdup(name))) names->n++;
-}
-
-bool names_have(const struct names *names, const char *name)
-{
-    return names && names->room && names->v[place_of(names, name)];
 }
 
 static int64_t now(void)
@@ -127,10 +116,11 @@ static cprom_status run(void *ctx, cprom_scrape *out)
     struct host *host = running->host;
     const struct collector *collector = running->collector;
     struct scrape scrape = {
-        .flags = &host->flags, .names = host->names, .reader = &host->reader, .state = running->state, .out = out};
+        .flags = &host->flags, .claims = host->claims, .reader = &host->reader, .state = running->state, .out = out};
     pthread_mutex_lock(&host->lock);
     int64_t began = now();
     running->success = collector->collect(&scrape) && !scrape.refused;
+    running->well = (running->success || scrape.absent) && !scrape.flawed;
     running->duration = (double)(now() - began) / 1e9;
     if (strcmp(running->why, scrape.why) != 0) {
         memcpy(running->why, scrape.why, sizeof running->why);
@@ -163,11 +153,7 @@ static void release(void *ctx)
     struct host *host = ctx;
     if (atomic_fetch_sub(&host->references, 1) != 1) return;
     reader_free(&host->reader);
-    if (host->names) {
-        for (size_t i = 0; i < host->names->room; i++) free(host->names->v[i]);
-        free(host->names->v);
-        free(host->names);
-    }
+    claims_free(host->claims);
     pthread_mutex_destroy(&host->lock);
     free(host);
 }
@@ -192,7 +178,7 @@ static bool start(cprom_registry *registry, struct host *host, struct running *r
     cprom_status status = cprom_collector_new(
         registry, CPROM_OPTS(cprom_collector_opts, .name = collector->name, .collect = run, .ctx = running,
                              .free = stop, .descs = collector->descs, .n_descs = collector->n_descs));
-    for (size_t i = 0; i < collector->n_descs; i++) names_add(host->names, collector->descs[i].name);
+    claim_all(host->claims, collector->descs, collector->n_descs);
     if (status == CPROM_OK) return true;
     say("collector %s: %s", collector->name, cprom_status_string(status));
     stop(running);
@@ -202,7 +188,7 @@ static bool start(cprom_registry *registry, struct host *host, struct running *r
 static bool start_results(cprom_registry *registry, struct host *host)
 {
     atomic_fetch_add(&host->references, 1);
-    for (size_t i = 0; i < COUNT_OF(result_descs); i++) names_add(host->names, result_descs[i].name);
+    claim_all(host->claims, result_descs, COUNT_OF(result_descs));
     cprom_status status = cprom_collector_new(
         registry, CPROM_OPTS(cprom_collector_opts, .name = "scrape", .collect = show_results, .ctx = host,
                              .free = release, .descs = result_descs, .n_descs = COUNT_OF(result_descs)));
@@ -212,16 +198,28 @@ static bool start_results(cprom_registry *registry, struct host *host)
     return false;
 }
 
-bool host_register(cprom_registry *registry, const struct flags *flags, const bool *enabled)
+bool host_well(struct host *host)
+{
+    bool well = true;
+    pthread_mutex_lock(&host->lock);
+    for (size_t i = 0; i < n_collectors; i++) {
+        if (host->running[i].collector) well = well && host->running[i].well;
+    }
+    pthread_mutex_unlock(&host->lock);
+    return well;
+}
+
+bool host_register(cprom_registry *registry, const struct flags *flags, const bool *enabled, struct host **registered)
 {
     struct host *host = calloc(1, sizeof *host + n_collectors * sizeof *host->running);
-    if (host && *flags->textfile_directory) host->names = calloc(1, sizeof *host->names);
-    if (!host || (*flags->textfile_directory && !host->names)) {
+    if (host && *flags->textfile_directory) host->claims = claims_new();
+    if (!host || (*flags->textfile_directory && !host->claims)) {
         free(host);
         say("out of memory");
         return false;
     }
     host->flags = *flags;
+    claim_process(host->claims);
     pthread_mutex_init(&host->lock, NULL);
     atomic_init(&host->references, 1);
     bool ok = true;
@@ -229,6 +227,7 @@ bool host_register(cprom_registry *registry, const struct flags *flags, const bo
         if (enabled[i]) ok = start(registry, host, &host->running[i], all_collectors[i]);
     }
     ok = ok && start_results(registry, host);
+    *registered = host;
     release(host);
     return ok;
 }

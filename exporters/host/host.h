@@ -12,6 +12,7 @@
 
 #include <cprom/cprom.h>
 
+#include "claims.h"
 #include "filter.h"
 #include "reader.h"
 
@@ -35,16 +36,16 @@ struct flags {
     const char *textfile_directory;
 };
 
-struct names;
-
 /* One call of one collector. */
 struct scrape {
     const struct flags *flags;
-    struct names *names;   /* of the families that collectors have shown so far */
+    struct claims *claims; /* of the families that collectors have shown so far; NULL: none are kept */
     struct reader *reader; /* shared by the collectors, which never run at the same time */
     void *state;           /* the collector's own */
     cprom_scrape *out;
     bool refused;  /* an emission was: the library drops all of this call */
+    bool absent;   /* failed, but only because the kernel has no such thing */
+    bool flawed;   /* did not fail, and yet something is wrong */
     char why[256]; /* what went wrong, if something did */
 };
 
@@ -81,11 +82,10 @@ void show(struct scrape *scrape, const cprom_desc *desc, cprom_strs values, doub
 void show_plain(struct scrape *scrape, cprom_type type, const char *name, const char *help, double value);
 
 /*
- * Names of families, for the collector of text files, which must not show those of others. Nothing is kept without
- * --collector.textfile.directory. A NULL set is empty.
+ * Claims a family as the program's own: the collector of text files must not show what would collide with it. Doing so
+ * again and again is as good as once. Nothing is kept without --collector.textfile.directory (NULL).
  */
-void names_add(struct names *names, const char *name);
-bool names_have(const struct names *names, const char *name);
+void claim_own(struct claims *claims, cprom_type type, const char *name);
 
 /* Descriptors without labels, and with the labels given. */
 #define DESC(type_, name_, help_)                                                                                      \
@@ -104,6 +104,9 @@ bool names_have(const struct names *names, const char *name);
  */
 extern const struct collector *const all_collectors[];
 extern const size_t n_collectors;
-bool host_register(cprom_registry *registry, const struct flags *flags, const bool *enabled);
+struct host;
+bool host_register(cprom_registry *registry, const struct flags *flags, const bool *enabled, struct host **host);
+/* Whether all collectors fared well the last time. */
+bool host_well(struct host *host);
 
 #endif

@@ -38,6 +38,7 @@ static struct flags flags = {
     .textfile_directory = "",
 };
 
+static struct host *host;
 static bool enabled[N_COLLECTORS_MAX];
 static bool disable_defaults;
 static char helps[N_COLLECTORS_MAX][64], names[N_COLLECTORS_MAX][64];
@@ -84,15 +85,33 @@ static bool host_start(void *ctx, cprom_registry *registry, bool once)
 {
     (void)ctx;
     (void)once;
-    return host_register(registry, &flags, enabled);
+    return host_register(registry, &flags, enabled, &host);
+}
+
+static bool well(void *ctx)
+{
+    (void)ctx;
+    return host_well(host);
 }
 
 /* Which collectors the other flags ask for is known only when they are set, so that this one is looked for before. */
-static bool has_flag(int argc, char **argv, const char *flag)
+static bool disables_defaults(int argc, char **argv)
 {
-    bool has = false;
-    for (int i = 1; i < argc; i++) has = has || strcmp(argv[i], flag) == 0;
-    return has;
+    static const char *const on[] = {"", "=true", "=1"}, *const off[] = {"=false", "=0"};
+    static const char flag[] = "collector.disable-defaults";
+    bool disables = false;
+    for (int i = 1; i < argc; i++) {
+        const char *name = argv[i] + (*argv[i] == '-');
+        if (name != argv[i] && *name == '-') name++;
+        if (name == argv[i]) continue;
+        bool no = strncmp(name, "no-", 3) == 0;
+        if (no) name += 3;
+        if (strncmp(name, flag, sizeof flag - 1) != 0) continue;
+        const char *value = name + sizeof flag - 1;
+        for (size_t k = 0; k < COUNT_OF(on); k++) disables = strcmp(value, on[k]) == 0 ? !no : disables;
+        for (size_t k = 0; k < COUNT_OF(off); k++) disables = strcmp(value, off[k]) == 0 ? false : disables;
+    }
+    return disables;
 }
 
 /* Memory is small: threads share one heap, and what a page took goes back to the system. */
@@ -107,7 +126,7 @@ static void keep_memory_small(void)
 
 int main(int argc, char **argv)
 {
-    static const struct program host = {
+    static const struct program program = {
         .name = "cprom-host-exporter",
         .about = "Shows what a Linux machine says of itself, under the names of node_exporter.",
         .address = ":9100",
@@ -115,9 +134,10 @@ int main(int argc, char **argv)
         .more = "Regular expressions are POSIX extended ones; \\d and \\D are understood, too. An empty one matches "
                 "nothing.\n",
         .start = host_start,
+        .well = well,
     };
     memcpy(all_flags, own, sizeof own);
-    bool on = !has_flag(argc, argv, "--collector.disable-defaults");
+    bool on = !disables_defaults(argc, argv);
     for (size_t i = 0; i < n_collectors; i++) {
         snprintf(names[i], sizeof names[i], "collector.%s", all_collectors[i]->name);
         snprintf(helps[i], sizeof helps[i], "The collector %s.", all_collectors[i]->name);
@@ -125,5 +145,5 @@ int main(int argc, char **argv)
         all_flags[N_OWN + i] = (struct flag){names[i], FLAG_BOOL, &enabled[i], NULL, helps[i], PLAIN};
     }
     keep_memory_small();
-    return program_run(&host, argc, argv);
+    return program_run(&program, argc, argv);
 }

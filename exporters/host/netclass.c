@@ -98,7 +98,7 @@ static void show_interface(struct scrape *scrape, int dir, const char *device)
     if (!read_small(dir, "speed", text) || !parse_i64_any(text, &value)) return;
     /* Mbit/s; -1 where the driver does not know. */
     if (value < 0 && scrape->flags->netclass_ignore_invalid_speed) return;
-    show(scrape, &descs[SPEED], CPROM_STRS(device), (double)(value * 1000 * 1000 / 8));
+    show(scrape, &descs[SPEED], CPROM_STRS(device), (double)value * (1000 * 1000 / 8));
 }
 
 /* Links to interfaces and directories are interfaces; files are something else, like bonding_masters. */

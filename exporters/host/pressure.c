@@ -1,7 +1,9 @@
 /* node_pressure_*: pressure stall information, from /proc/pressure. */
 #include "host.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #define STALLED(resource, what)                                                                                        \
     DESC(CPROM_COUNTER, "node_pressure_" resource "_stalled_seconds_total",                                            \
@@ -37,11 +39,28 @@ static bool show_total(struct scrape *scrape, char *line, const cprom_desc *desc
     return fail(scrape, "pressure: a line has no total");
 }
 
+/* Whether there is a procfs, and only the directory pressure is missing in it. Keeps errno. */
+static bool lacks_pressure(const struct scrape *scrape)
+{
+    int error = errno, root = open_directory(scrape->flags->procfs, ""),
+        pressure = open_directory(scrape->flags->procfs, "pressure");
+    if (root >= 0) close(root);
+    if (pressure >= 0) close(pressure);
+    errno = error;
+    return root >= 0 && pressure < 0;
+}
+
 /* `full` NULL: not shown; of CPUs, the machine as a whole has none. */
 static bool show_resource(struct scrape *scrape, const char *path, const cprom_desc *some, const cprom_desc *full)
 {
     char *at = read_file(scrape->reader, scrape->flags->procfs, path);
-    if (!at) return fail_to_read(scrape, scrape->flags->procfs, path); /* the kernel was built or started without it */
+    if (!at) {
+        /* The kernel was built or started without it. */
+        bool absent = errno == EOPNOTSUPP || (errno == ENOENT && lacks_pressure(scrape));
+        fail_to_read(scrape, scrape->flags->procfs, path);
+        scrape->absent = absent;
+        return false;
+    }
     for (char *line; (line = next_line(&at));) {
         const char *key = next_word(&line);
         const cprom_desc *desc = !key ? NULL : strcmp(key, "some") == 0 ? some : strcmp(key, "full") == 0 ? full : NULL;

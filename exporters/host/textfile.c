@@ -23,6 +23,21 @@ static const cprom_desc mtime_desc =
 static const cprom_desc error_desc =
     DESC(CPROM_GAUGE, "node_textfile_scrape_error", "1 if there was an error opening or reading a file, 0 otherwise");
 
+/* In all files. The library takes time with the square of the shapes; bytes and series take memory. */
+#define SHAPES_MAX 2000
+#define SERIES_MAX 50000
+#define BYTES_MAX (2 << 20)
+#define PARTS 1024
+
+/* A family of a file on the page. The first of its name is in the table, and has the help text and the others. */
+struct part {
+    struct part *next; /* of the bucket */
+    struct part *also, *last;
+    struct text_family *family; /* its help is NULL, but while it is shown */
+    const char *help;
+    const struct file *file;
+};
+
 /* A file on the page; they are in the order in which they were read. */
 struct file {
     struct file *next;
@@ -33,6 +48,10 @@ struct file {
 
 struct textfile {
     struct file *first, **last;
+    struct part *parts[PARTS];   /* by name */
+    struct text_metric **series; /* a hash table, of those of all files */
+    size_t n_series, series_room;
+    size_t n_shapes, n_bytes;
     char *complaints; /* of the last scrape, a line each; they are said when they change */
     char *complaint;  /* of this one */
     size_t len;
@@ -55,13 +74,19 @@ static void textfile_stop(void *state)
     free(all);
 }
 
-static void complain(struct textfile *all, const char *path, const char *what)
+/* Whoever may write a file chooses its name, which must be neither a line nor a command of a terminal. */
+static void complain(struct textfile *all, const char *path, const struct text_error *error)
 {
-    size_t room = all->len + strlen(path) + strlen(what) + 4;
+    char line[32] = "";
+    if (error->line) snprintf(line, sizeof line, "line %zu: ", error->line);
+    size_t room = all->len + strlen(path) + strlen(line) + strlen(error->what) + 4;
     char *grown = realloc(all->complaint, room);
     if (!grown) return;
     all->complaint = grown;
-    all->len += (size_t)snprintf(grown + all->len, room - all->len, "%s: %s\n", path, what);
+    for (char *at = grown + all->len; *path; path++, all->len++) {
+        *at++ = (unsigned char)*path < ' ' || *path == 127 ? '?' : *path;
+    }
+    all->len += (size_t)snprintf(grown + all->len, room - all->len, ": %s%s\n", line, error->what);
 }
 
 /* Says what is new. */
@@ -78,16 +103,24 @@ static void say_complaints(struct textfile *all)
     all->len = 0;
 }
 
-static const struct text_family *find(const struct text_page *page, const char *name)
+static uint64_t hash_text(uint64_t hash, const char *text)
 {
-    const struct text_family *family = page->families;
-    while (family && strcmp(family->name, name) != 0) family = family->next;
-    return family;
+    do hash = (hash ^ (unsigned char)*text) * 0x100000001b3;
+    while (*text++); /* with the NUL, so that it ends somewhere */
+    return hash ^ hash >> 29;
 }
 
-static bool same_labels(const struct text_metric *a, const struct text_metric *b)
+/* The first family of that name, of the files that are on the page; NULL: there is none. */
+static struct part *find_part(const struct textfile *all, const char *name)
 {
-    if (a->n_labels != b->n_labels) return false;
+    struct part *part = all->parts[hash_text(0, name) % PARTS];
+    while (part && strcmp(part->family->name, name) != 0) part = part->next;
+    return part;
+}
+
+static bool same_series(const struct text_metric *a, const struct text_metric *b)
+{
+    if (a->n_labels != b->n_labels || strcmp(a->family->name, b->family->name) != 0) return false;
     for (size_t i = 0; i < a->n_labels; i++) {
         if (strcmp(a->labels[i].name, b->labels[i].name) != 0 || strcmp(a->labels[i].value, b->labels[i].value) != 0) {
             return false;
@@ -96,77 +129,168 @@ static bool same_labels(const struct text_metric *a, const struct text_metric *b
     return true;
 }
 
-/* Whether two files can both have the family: same type, and no series in common. */
-static bool go_together(const struct text_family *a, const struct text_family *b)
+/* Where the series is, or belongs. */
+static struct text_metric **find_series(const struct textfile *all, const struct text_metric *metric)
 {
-    if (a->type != b->type) return false;
-    for (const struct text_metric *one = a->metrics; one; one = one->next) {
-        for (const struct text_metric *other = b->metrics; other; other = other->next) {
-            if (same_labels(one, other)) return false;
-        }
+    uint64_t hash = hash_text(0, metric->family->name);
+    for (size_t i = 0; i < metric->n_labels; i++) {
+        hash = hash_text(hash_text(hash, metric->labels[i].name), metric->labels[i].value);
+    }
+    size_t at = (size_t)hash & (all->series_room - 1);
+    while (all->series[at] && !same_series(all->series[at], metric)) at = (at + 1) & (all->series_room - 1);
+    return &all->series[at];
+}
+
+/* At most half of the places are taken. */
+static bool make_room(struct textfile *all, size_t n)
+{
+    size_t room = all->series_room ? all->series_room : 64;
+    while (room < 2 * (all->n_series + n)) room *= 2;
+    if (room == all->series_room) return true;
+    struct text_metric **series = calloc(room, sizeof *series), **old = all->series;
+    if (!series) return false;
+    size_t old_room = all->series_room;
+    all->series = series;
+    all->series_room = room;
+    for (size_t i = 0; i < old_room; i++) {
+        if (old[i]) *find_series(all, old[i]) = old[i];
+    }
+    free(old);
+    return true;
+}
+
+static bool same_names(const struct text_metric *a, const struct text_metric *b)
+{
+    if (a->n_labels != b->n_labels) return false;
+    for (size_t i = 0; i < a->n_labels; i++) {
+        if (strcmp(a->labels[i].name, b->labels[i].name) != 0) return false;
     }
     return true;
 }
 
-static bool fits(const struct text_family *family, char *why, size_t n_why)
+static bool fits(const struct text_metric *metric, struct text_error *error)
 {
-    for (const struct text_metric *metric = family->metrics; metric; metric = metric->next) {
-        const char *what = NULL;
-        if (metric->has_timestamp) what = "has a timestamp, which a file cannot have";
-        if (metric->n_labels > CPROM_LABELS_MAX) what = "has too many labels";
-        for (size_t i = 0; i < metric->n_labels; i++) {
-            if (strlen(metric->labels[i].value) > CPROM_VALUE_MAX) what = "has a label value that is too long";
-        }
-        if (!what) continue;
-        snprintf(why, n_why, "line %zu: a sample of %s %s", metric->line, family->name, what);
-        return false;
+    const char *what = NULL;
+    if (metric->has_timestamp) what = "has a timestamp, which a file cannot have";
+    if (metric->n_labels > CPROM_LABELS_MAX) what = "has too many labels";
+    for (size_t i = 0; i < metric->n_labels; i++) {
+        if (strlen(metric->labels[i].name) > CPROM_VALUE_MAX) what = "has a label name that is too long";
+        if (strlen(metric->labels[i].value) > CPROM_VALUE_MAX) what = "has a label value that is too long";
     }
-    return true;
+    return !what || text_fail(error, metric->line, "a sample of %.80s %s", metric->family->name, what);
 }
 
-/* Whether the page would be right with this file, too. */
-static bool is_fit(struct scrape *scrape, const struct text_page *page, char *why, size_t n_why)
+/* What the library looks at each for each, and so must not be many. */
+static bool are_few(const struct textfile *all, const struct text_page *page, size_t *n, struct text_error *error)
 {
-    const struct textfile *all = scrape->state;
+    *n = all->n_shapes;
     for (const struct text_family *family = page->families; family; family = family->next) {
-        if (!fits(family, why, n_why)) return false;
-        if (names_have(scrape->names, family->name) || strncmp(family->name, "cprom_", 6) == 0) {
-            snprintf(why, n_why, "line %zu: the family %s is not for files", family->line, family->name);
-            return false;
-        }
-        for (const struct file *file = all->first; file; file = file->next) {
-            const struct text_family *other = find(file->page, family->name);
-            if (!other || go_together(family, other)) continue;
-            snprintf(why, n_why, "line %zu: %s is in %s already, %s", family->line, family->name, file->path,
-                     other->type == family->type ? "with the same series" : "as another type");
-            return false;
+        const struct text_metric *before = NULL, *metric = family->metrics;
+        for (; metric; before = metric, metric = metric->next) {
+            if (before && same_names(before, metric)) continue;
+            if (++*n > SHAPES_MAX) {
+                return text_fail(error, metric->line, "more than %d families and changes of label names", SHAPES_MAX);
+            }
         }
     }
     return true;
+}
+
+/* Whether the page would be right with this file, too. Then its names are claimed. */
+static bool is_fit(struct scrape *scrape, struct text_page *page, struct text_error *error)
+{
+    struct textfile *all = scrape->state;
+    size_t n_shapes;
+    if (all->n_series + page->n_metrics > SERIES_MAX) {
+        return text_fail(error, 0, "more than %d series in all files", SERIES_MAX);
+    }
+    if (!are_few(all, page, &n_shapes, error)) return false;
+    if (!make_room(all, page->n_metrics)) return text_fail(error, 0, "out of memory");
+    for (const struct text_family *family = page->families; family; family = family->next) {
+        if (strlen(family->name) > CPROM_VALUE_MAX) return text_fail(error, family->line, "a name is too long");
+        const struct part *part = find_part(all, family->name);
+        for (const struct text_metric *metric = family->metrics; metric; metric = metric->next) {
+            if (!fits(metric, error)) return false;
+            if (!part || part->family->type != family->type || !*find_series(all, metric)) continue;
+            return text_fail(error, metric->line, "%.80s is in another file already, with the same series",
+                             family->name);
+        }
+    }
+    if (!claims_replace(scrape->claims, NULL, page, false, error)) return false;
+    all->n_shapes = n_shapes;
+    return true;
+}
+
+/* Takes the help texts of the families out, so that all families of one name are claimed as the same. */
+static struct part *take_helps(struct text_page *page, const struct file *file)
+{
+    struct part *parts = arena_alloc(&page->memory, (page->n_families + 1) * sizeof *parts), *part = parts;
+    if (!parts) return NULL;
+    for (struct text_family *family = page->families; family; family = family->next, part++) {
+        *part = (struct part){.family = family, .help = family->help, .file = file};
+        family->help = NULL;
+    }
+    return parts;
+}
+
+static void add_parts(struct textfile *all, struct part *parts, size_t n)
+{
+    for (struct part *part = parts; part < parts + n; part++) {
+        struct part *first = find_part(all, part->family->name);
+        for (struct text_metric *metric = part->family->metrics; metric; metric = metric->next) {
+            *find_series(all, metric) = metric;
+            all->n_series++;
+        }
+        if (first) {
+            first->last->also = part;
+            first->last = part;
+            if (!first->help) first->help = part->help;
+            continue;
+        }
+        part->last = part;
+        struct part **bucket = &all->parts[hash_text(0, part->family->name) % PARTS];
+        part->next = *bucket;
+        *bucket = part;
+    }
+}
+
+/* Reads and parses; NULL: see *error. */
+static struct text_page *read_page(struct scrape *scrape, const char *directory, const char *name,
+                                   struct text_error *error)
+{
+    struct textfile *all = scrape->state;
+    const char *bytes = read_file(scrape->reader, directory, name);
+    if (!bytes) {
+        text_fail(error, 0, "%s", strerror(errno));
+        return NULL;
+    }
+    size_t len = scrape->reader->len;
+    if (all->n_bytes + len > BYTES_MAX) {
+        text_fail(error, 0, "more than %d bytes in all files", BYTES_MAX);
+        return NULL;
+    }
+    all->n_bytes += len;
+    return text_parse(bytes, len, error);
 }
 
 static bool add_file(struct scrape *scrape, const char *directory, const char *name, const char *path)
 {
     struct textfile *all = scrape->state;
-    struct text_error error;
+    struct text_error error = {0, "out of memory"};
     struct stat status;
-    char why[512];
-    const char *bytes = read_file(scrape->reader, directory, name);
-    if (!bytes) {
-        complain(all, path, strerror(errno));
-        return false;
-    }
-    struct text_page *page = text_parse(bytes, scrape->reader->len, &error);
-    if (!page) snprintf(why, sizeof why, "line %zu: %s", error.line, error.what);
-    struct file *file = page && is_fit(scrape, page, why, sizeof why) ? malloc(sizeof *file + strlen(path) + 1) : NULL;
-    if (!file) {
-        complain(all, path, why);
+    struct text_page *page = read_page(scrape, directory, name, &error);
+    struct file *file = page ? malloc(sizeof *file + strlen(path) + 1) : NULL;
+    struct part *parts = file ? take_helps(page, file) : NULL;
+    if (!parts || !is_fit(scrape, page, &error)) {
+        complain(all, path, &error);
         text_free(page);
+        free(file);
         return false;
     }
     /* Behind the reading, so that a file that cannot be read does not look fresh. */
     *file = (struct file){.page = page, .mtime = stat(path, &status) == 0 ? (double)status.st_mtime : 0};
     strcpy(file->path, path);
+    add_parts(all, parts, page->n_families);
     *all->last = file;
     all->last = &file->next;
     return true;
@@ -183,7 +307,9 @@ static bool add_directory(struct scrape *scrape, const char *directory)
     struct dirent **files;
     int n = scandir(directory, &files, is_prom, alphasort);
     if (n < 0) {
-        complain(scrape->state, directory, strerror(errno));
+        struct text_error error;
+        text_fail(&error, 0, "%s", strerror(errno));
+        complain(scrape->state, directory, &error);
         return false;
     }
     bool ok = true;
@@ -200,20 +326,23 @@ static bool add_directory(struct scrape *scrape, const char *directory)
 }
 
 /* All families of one name have one help text: the first there is, or where they come from. */
-static void show_family(struct scrape *scrape, const struct textfile *all, struct text_family *family)
+static void show_family(struct scrape *scrape, struct text_family *family)
 {
-    char from[4096];
+    char from[4096], repaired[3 * sizeof from];
     size_t len = (size_t)snprintf(from, sizeof from, "Metric read from ");
-    const char *help = NULL, *comma = "";
-    for (const struct file *file = all->first; file && !help; file = file->next) {
-        const struct text_family *other = find(file->page, family->name);
-        if (!other) continue;
-        help = other->help;
-        if (len < sizeof from) len += (size_t)snprintf(from + len, sizeof from - len, "%s%s", comma, file->path);
+    const struct part *first = find_part(scrape->state, family->name);
+    const char *comma = "";
+    for (const struct part *part = first; part && !first->help && len < sizeof from; part = part->also) {
+        len += (size_t)snprintf(from + len, sizeof from - len, "%s%s", comma, part->file->path);
         comma = ", ";
     }
-    family->help = help ? help : from;
-    if (text_emit(scrape->out, family, CPROM_NO_LABELS) != CPROM_OK) fail(scrape, "%s was refused", family->name);
+    copy_utf8(repaired, sizeof repaired, from);
+    family->help = first->help ? first->help : repaired;
+    if (text_emit(scrape->out, family, CPROM_NO_LABELS) != CPROM_OK) {
+        scrape->refused = true;
+        fail(scrape, "%.80s was refused", family->name);
+    }
+    family->help = NULL;
 }
 
 static void show_files(struct scrape *scrape)
@@ -223,22 +352,25 @@ static void show_files(struct scrape *scrape)
         char path[3 * PATH_MAX];
         copy_utf8(path, sizeof path, file->path);
         for (struct text_family *family = file->page->families; family; family = family->next) {
-            const char *help = family->help;
-            show_family(scrape, all, family);
-            family->help = help;
+            show_family(scrape, family);
         }
         show(scrape, &mtime_desc, CPROM_STRS(path), file->mtime);
     }
 }
 
-static void forget_files(struct textfile *all)
+static void forget_files(struct textfile *all, struct claims *claims)
 {
     while (all->first) {
         struct file *next = all->first->next;
+        claims_remove(claims, all->first->page);
         text_free(all->first->page);
         free(all->first);
         all->first = next;
     }
+    free(all->series);
+    all->series = NULL;
+    all->n_series = all->series_room = all->n_shapes = all->n_bytes = 0;
+    memset(all->parts, 0, sizeof all->parts);
 }
 
 static bool textfile_collect(struct scrape *scrape)
@@ -248,8 +380,8 @@ static bool textfile_collect(struct scrape *scrape)
     bool ok = true;
     glob_t found = {0};
     all->last = &all->first;
-    names_add(scrape->names, mtime_desc.name);
-    names_add(scrape->names, error_desc.name);
+    claim_own(scrape->claims, mtime_desc.type, mtime_desc.name);
+    claim_own(scrape->claims, error_desc.type, error_desc.name);
     if (*directory && glob(directory, 0, NULL, &found) == 0) {
         for (size_t i = 0; i < found.gl_pathc; i++) ok = add_directory(scrape, found.gl_pathv[i]) && ok;
     } else if (*directory) {
@@ -258,7 +390,8 @@ static bool textfile_collect(struct scrape *scrape)
     globfree(&found);
     show_files(scrape);
     show(scrape, &error_desc, CPROM_NO_STRS, !ok);
-    forget_files(all);
+    scrape->flawed = !ok;
+    forget_files(all, scrape->claims);
     say_complaints(all);
     return true;
 }

@@ -79,6 +79,8 @@ def devices(machine):
     machine.edit("proc/net/dev", "^ *eth1:.*\n", "")
     machine.expect_gone('device="eth1"')
     machine.expect_there('device="eth0"')
+    machine.edit("sys/devices/net/eth0/speed", ".+", str(2 ** 63 - 1))  # no overflow
+    machine.expect('node_network_speed_bytes{device="eth0"}', float(2 ** 63 - 1) * 125000)
 
 
 def mounts(machine):

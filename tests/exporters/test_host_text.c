@@ -40,6 +40,9 @@ static void test_filter_digits_stand_for_themselves(void **state)
     assert_true(matches("^\\D+$", "abc"));
     assert_true(matches("^[]\\d]+$", "]1"));
     assert_false(matches("^[]\\d]+$", "d"));
+    assert_true(matches("^[[:alpha:]\\d]+$", "a1"));
+    assert_false(matches("^[[:alpha:]\\d]+$", "a]"));
+    assert_true(matches("^[\\d[:space:]]+$", "1 2"));
     assert_true(matches("^\\\\d$", "\\d"));
     assert_false(matches("^\\\\d$", "\\1"));
     assert_true(matches("^a\\.b$", "a.b"));
