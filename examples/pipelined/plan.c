@@ -59,8 +59,8 @@ static const char *add_step(struct plan *plan, const char *text)
     struct step *steps = realloc(plan->steps, (plan->n_steps + 1) * sizeof *steps);
     if (!steps) return "no memory";
     plan->steps = steps;
-    struct step step = {.name = strndup(text, n), .command = strdup(command)}; /* analyzer: plan_free() frees them */
-    steps[plan->n_steps++] = step;
+    struct step step = {.name = strndup(text, n), .command = strdup(command)};
+    steps[plan->n_steps++] = step; /* analyzer: plan_free() frees what it points to */
     return step.name && step.command ? NULL : "no memory";
 }
 

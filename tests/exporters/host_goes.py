@@ -149,8 +149,8 @@ def hanging(place):
             check("node_filesystem_device_error{%s} 1\n" % stuck in page, "it is not said to be stuck", page)
             check("node_filesystem_size_bytes{%s}" % stuck not in page, "it has a size", page)
             check("node_filesystem_size_bytes{%s} 65536\n" % fine in page, "the one beside is missing", page)
-        threads = len(os.listdir("/proc/%d/task" % exporter.process.pid))
-        check(threads <= 5, "%d threads: main, two of the server, the one that waits, a sanitizer's" % threads, page)
+        # Main, two of the server, the one that waits, a sanitizer's; on a busy machine others that were slow, and end.
+        wait_for(lambda: len(os.listdir("/proc/%d/task" % exporter.process.pid)) <= 5)
         # It answers again: those who wait get their answer, and then it is asked again.
         threading.Thread(target=serve_fuse, args=(fuse.fd,), daemon=True).start()
         wait_for(lambda: "node_filesystem_size_bytes{%s} 4.096e+06\n" % stuck in exporter.page())
