@@ -87,7 +87,7 @@ static void test_server_takes_what_still_comes_before_it_closes(void **state)
     hs_wait(server, CPROM__CONN_LINGERS, 0, 1);
     hs_advance(fixture, server, 0.9);
     hs_assert_serves(server);
-    assert_int_equal(hs_count(server, CPROM__CONN_LINGERS, 0), 1);
+    hs_wait(server, CPROM__CONN_LINGERS, 0, 1); /* it may have more to throw away first */
     hs_advance(fixture, server, 0.2);
     hs_wait_conns(server, 0);
     assert_false(hc_send(fd, more, 1000000));
