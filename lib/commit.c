@@ -11,6 +11,11 @@
  * revealed, values written. Only a series that was deleted singly in between sends the commit back before the gate.
  */
 
+static bool is_dead(const struct cprom_series *series)
+{
+    return atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_DEAD;
+}
+
 static bool has_same_labels(const struct cprom_series *a, const struct cprom_series *b)
 {
     return a == b || (a->hash == b->hash && a->vec == b->vec && a->len == b->len && memcmp(a->text, b->text, a->len) == 0);
@@ -24,18 +29,17 @@ static size_t place_of(const struct cprom__staged *staged, const struct cprom_se
     return at;
 }
 
-/* By labels: a staged series may be deleted singly and made again while the commit removes the others. */
+/*
+ * By labels: a staged series may be deleted singly and made again while the commit removes the others. One that lingers is
+ * none of the staged.
+ */
 bool cprom__staged_has(const struct cprom__staged *staged, const struct cprom_series *series)
 {
-    return staged->slots[place_of(staged, series)];
+    const struct cprom_series *found = staged->slots[place_of(staged, series)];
+    return found && (found == series || !is_dead(series));
 }
 
 /* ---- before the gate ---- */
-
-static bool is_dead(const struct cprom_series *series)
-{
-    return atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_DEAD;
-}
 
 /* Reserves a series, unless that was done and it has not died since. */
 static cprom_status reserve(struct cprom_vec *vec, struct cprom__values *values, struct cprom_series **series)
