@@ -231,9 +231,9 @@ cprom_status cprom__families_remove(struct cprom_registry *registry, const char 
     cprom_status status = removed->vec || removed->collector ? CPROM_OK : CPROM_ENOENT;
     if (!status) {
         size_t n = 0, n_collectors = 0;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what goes was found in the old list */
         new = families_new(&registry->allocator, old->n, old->n_collectors);
         status = new ? CPROM_OK : CPROM_ENOMEM;
-        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what goes was found in the old list */
         for (size_t i = 0; new && i < old->n; i++) {
             bool goes = (removed->vec && old->v[i].vec == removed->vec) ||
                         (removed->collector && old->v[i].collector == removed->collector);

@@ -201,9 +201,9 @@ static size_t remove_chunk(struct cprom_vec *vec, uint32_t chunk_ref, struct cpr
     size_t removed = 0, unlinked = 0;
     atomic_fetch_add_explicit(&vec->dead, n, memory_order_relaxed); /* before a gather sees one and counts it down */
     for (uint32_t i = 0; i < n; i++) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): `all` has the n of this chunk */
         struct cprom_series *series = all[i];
         uint32_t ref = chunk->refs[i];
-        /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): `all` has the n of this chunk */
         hashes[unlinked] = series->hash;
         *removing->unlinked = false;
         if (goes(vec, series, removing)) removed += cprom__vec_kill(vec, series, ref, removing, now);
