@@ -14,7 +14,7 @@ if(CPROM_TOP_LEVEL)
     find_package(Python3 COMPONENTS Interpreter QUIET)
     if(Python3_Interpreter_FOUND)
         file(GLOB CPROM_HEADERS CONFIGURE_DEPENDS
-            "${CMAKE_CURRENT_SOURCE_DIR}/lib/*.h" "${CMAKE_CURRENT_SOURCE_DIR}/include/cprom/*.h")
+            "${CMAKE_CURRENT_SOURCE_DIR}/lib/*/*.h" "${CMAKE_CURRENT_SOURCE_DIR}/include/cprom/*.h")
         set(CPROM_SINGLE_FILE "${CMAKE_CURRENT_BINARY_DIR}/single_file")
         add_custom_command(
             OUTPUT "${CPROM_SINGLE_FILE}/cprom.c" "${CPROM_SINGLE_FILE}/cprom.h"

@@ -245,8 +245,8 @@ def foreign(names):
 
 class File:
     def __init__(self, path):
-        self.base = os.path.basename(path)
-        self.stem, self.extension = os.path.splitext(self.base)
+        self.base = "/".join(os.path.abspath(path).split(os.sep)[-2:])
+        self.stem, self.extension = os.path.splitext(self.base.replace("/", "__"))
         self.path = path
         with open(path, encoding="utf-8", newline="") as file:
             self.text = file.read().replace("\r\n", "\n")
@@ -350,12 +350,18 @@ def banner(path):
     return f"/*{'=' * 78}\n * {path}\n *{'=' * 77}*/\n\n"
 
 
+def beside(path, include):
+    """An include names a wing and a file, or a file in the same folder."""
+    folder = os.path.dirname(path)
+    return os.path.join(os.path.dirname(folder) if "/" in include else folder, include)
+
+
 def ordered_headers(sources):
     """Every internal header after those that it includes, in an order that the names alone decide."""
     headers, order, busy = {}, [], []
 
     def visit(path):
-        base = os.path.basename(path)
+        base = "/".join(os.path.abspath(path).split(os.sep)[-2:])
         if base in busy:
             raise Failure("headers include each other: " + " ".join(busy + [base]))
         if base in headers:
@@ -365,13 +371,13 @@ def ordered_headers(sources):
         headers[base] = File(path)
         busy.append(base)
         for include in sorted(headers[base].includes):
-            visit(os.path.join(os.path.dirname(path), include))
+            visit(beside(path, include))
         busy.pop()
         order.append(headers[base])
 
     for source in sources:
         for include in sorted(source.includes):
-            visit(os.path.join(os.path.dirname(source.path), include))
+            visit(beside(source.path, include))
     return order
 
 

@@ -24,7 +24,7 @@
 
 #include "parser.h"
 #include "promtool.h"
-#include "seam.h"
+#include "base/seam.h"
 
 #define assert_ok(call) assert_int_equal((call), CPROM_OK)
 #define assert_status(call, status) assert_int_equal((call), (status))

@@ -1,7 +1,7 @@
 /*
  * A second reading of HTTP/1.x requests, for comparison: written from the grammar of RFC 9112 and RFC 9110, one
  * function a rule, over the whole of the bytes at once, with no care for speed or memory. It shares nothing with
- * lib/http_parser.c.
+ * lib/http/parser.c.
  */
 #ifndef CPROM_TESTS_HTTP_REFERENCE_H
 #define CPROM_TESTS_HTTP_REFERENCE_H

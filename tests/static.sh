@@ -66,10 +66,10 @@ for tool in ${*:-gcc clang-tidy cppcheck}; do
         gcc)
             need gcc gcc || continue
             # shellcheck disable=SC2086 # lists of files
-            printf '%s\n' lib/*.c $examples | xargs -P 2 -n 4 sh -c '
+            printf '%s\n' lib/*/*.c $examples | xargs -P 2 -n 4 sh -c '
                 for file in "$@"; do
                     gcc -std=gnu11 -O1 -Wall -Wextra -fanalyzer -fdiagnostics-path-format=none -fdiagnostics-plain-output \
-                        -Iinclude -c "$file" -o /dev/null 2>&1
+                        -Iinclude -Ilib -c "$file" -o /dev/null 2>&1
                 done' sh >"$out.all"
             grep -E ': (warning|error):' "$out.all" | sort -u | while IFS=: read -r file line rest; do
                 sed -n "${line}p" "$file" | grep -q '/\* analyzer: [^ ]' || printf '%s:%s:%s\n' "$file" "$line" "$rest"
@@ -80,8 +80,8 @@ for tool in ${*:-gcc clang-tidy cppcheck}; do
             need clang-tidy clang-tidy || continue
             # The checks are in .clang-tidy.
             # shellcheck disable=SC2086 # lists of files
-            printf '%s\n' lib/*.c $examples | xargs -P 2 -n 8 sh -c \
-                'clang-tidy --quiet "$@" -- -std=gnu11 -Iinclude 2>/dev/null' sh >"$out.all"
+            printf '%s\n' lib/*/*.c $examples | xargs -P 2 -n 8 sh -c \
+                'clang-tidy --quiet "$@" -- -std=gnu11 -Iinclude -Ilib 2>/dev/null' sh >"$out.all"
             grep -E ': (warning|error):' "$out.all" | sort -u >"$out"
             said clang-tidy "$out"
             ;;
@@ -89,7 +89,7 @@ for tool in ${*:-gcc clang-tidy cppcheck}; do
             need cppcheck cppcheck || continue
             # The library as it is built: with glibc on Linux, and without seams.
             # shellcheck disable=SC2086 # lists of files
-            cppcheck -j 2 --std=c11 --enable=warning,performance,portability --inline-suppr --quiet -Iinclude \
+            cppcheck -j 2 --std=c11 --enable=warning,performance,portability --inline-suppr --quiet -Iinclude -Ilib \
                 -D__linux__ -D__GLIBC__ -D__GNUC__ -D__x86_64__ -DATOMIC_LLONG_LOCK_FREE=2 -UCPROM_SEAMS -U__cplusplus \
                 '--template={file}:{line}: {severity}: {message} [{id}]' lib $examples 2>&1 | sort -u >"$out"
             said cppcheck "$out"

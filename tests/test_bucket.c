@@ -4,7 +4,7 @@
 #include <float.h>
 #include <math.h>
 
-#include "bucket.h"
+#include "metric/bucket.h"
 
 #define SIZES 70u
 

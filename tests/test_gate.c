@@ -1,10 +1,10 @@
-/* lib/gate.c: first come, first served, and what that means for a clear and for registrations beside scrapes. */
+/* lib/base/gate.c: first come, first served, and what that means for a clear and for registrations beside scrapes. */
 #include "cprom_test.h"
 
 #include <sched.h>
 
-#include "gate.h"
-#include "registry.h"
+#include "base/gate.h"
+#include "registry/registry.h"
 
 typedef struct waiter {
     struct cprom__gate *gate;

@@ -3,7 +3,7 @@
 #include <float.h>
 #include <math.h>
 
-#include "series.h"
+#include "store/series.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define TEST(function) cmocka_unit_test_setup_teardown(function, ct_setup, ct_teardown)

@@ -1,12 +1,12 @@
 /*
  * Each system call of the server fails in turn: of those that start it (by the linker's --wrap), and of those that
- * serve (lib/http_sys.h).
+ * serve (lib/http/sys.h).
  */
 #include "http_running.h"
 
 #include <fcntl.h>
 
-#include "http_sys.h"
+#include "http/sys.h"
 
 /* The nth call of one kind fails, or of any kind that starts. */
 static struct {

@@ -2,7 +2,7 @@
 
 #include <sys/resource.h>
 
-#include "http_sys.h"
+#include "http/sys.h"
 
 /*
  * System calls that fail, or do less than they could. Each is told to fail so many times with an error, from now; a

@@ -1,10 +1,10 @@
 #include "cprom_test.h"
 
 #include "http_client.h"
-#include "http_conn.h"
+#include "http/conn.h"
 #include "http_mutate.h"
 #include "http_reference.h"
-#include "http_sys.h"
+#include "http/sys.h"
 
 #define HEAD_MAX 512
 #define REQUESTS MUTATE_REQUESTS

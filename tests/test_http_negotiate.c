@@ -2,7 +2,7 @@
 #include <locale.h>
 
 #include "cprom_test.h"
-#include "http_negotiate.h"
+#include "http/negotiate.h"
 
 #define OM "application/openmetrics-text"
 #define PROMETHEUS_2_42 OM ";version=1.0.0," OM ";version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"

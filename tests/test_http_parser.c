@@ -1,7 +1,7 @@
 #include "cprom_test.h"
 
 #include "http_mutate.h"
-#include "http_parser.h"
+#include "http/parser.h"
 #include "http_reference.h"
 
 #define MAX 8192

@@ -1,9 +1,9 @@
-/* lib/map.c alone: splits, equal hashes, removal, walking, and readers beside a writer. */
+/* lib/store/map.c alone: splits, equal hashes, removal, walking, and readers beside a writer. */
 #include "cprom_test.h"
 
-#include "map.h"
-#include "slab.h"
-#include "thread.h"
+#include "store/map.h"
+#include "store/slab.h"
+#include "base/thread.h"
 
 #define DEPTH_LIMIT 22u /* of the map: beyond, segments grow */
 

@@ -1,5 +1,5 @@
 /*
- * Tests of the tests: the library with one promise broken on purpose (lib/seam.h), stopped where it hurts. The checker
+ * Tests of the tests: the library with one promise broken on purpose (lib/base/seam.h), stopped where it hurts. The checker
  * of the stress tests must see it, and must see nothing wrong where nothing is broken.
  */
 #include <sched.h>

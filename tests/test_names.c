@@ -1,6 +1,6 @@
 #include "cprom_test.h"
 
-#include "names.h"
+#include "base/names.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

@@ -1,4 +1,4 @@
-/* lib/number.c against a Go encoder's output and against an oracle made of printf and strtod. Every double goes
+/* lib/base/number.c against a Go encoder's output and against an oracle made of printf and strtod. Every double goes
  * through two builds of the code: the library's, and one here without compiler extensions, whose static functions the
  * tests can call as well. */
 #include <inttypes.h>
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "../lib/number.h"
+#include "../lib/base/number.h"
 
 #define CPROM__NUMBER_PORTABLE 1
 #define cprom__number_double portable_double
@@ -21,7 +21,7 @@
 #define cprom__number_uint portable_uint
 #define cprom__number_int portable_int
 #undef CPROM_LIB_NUMBER_H
-#include "../lib/number.c" /* NOLINT(bugprone-suspicious-include) */
+#include "../lib/base/number.c" /* NOLINT(bugprone-suspicious-include) */
 #undef cprom__number_double
 #undef cprom__number_openmetrics
 #undef cprom__number_uint

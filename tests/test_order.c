@@ -1,9 +1,9 @@
-/* lib/order.c from within: the chunks behind a vector's pages. How texts compare: test_order_text.c. */
+/* lib/store/order.c from within: the chunks behind a vector's pages. How texts compare: test_order_text.c. */
 #include "cprom_test.h"
 
-#include "order.h"
-#include "registry.h"
-#include "vec.h"
+#include "store/order.h"
+#include "registry/registry.h"
+#include "store/vec.h"
 
 static uint64_t next_random(uint64_t *seed)
 {

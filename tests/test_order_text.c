@@ -1,9 +1,9 @@
-/* How lib/order.c compares and sorts series by their texts, against the values that the texts were made from. */
+/* How lib/store/order.c compares and sorts series by their texts, against the values that the texts were made from. */
 #include "cprom_test.h"
 
-#include "names.h"
-#include "order.h"
-#include "vec.h"
+#include "base/names.h"
+#include "store/order.h"
+#include "store/vec.h"
 
 static uint64_t next_random(uint64_t *seed)
 {

@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "registry.h"
+#include "registry/registry.h"
 
 /*==============================================================================
  * What is in the registry, and the calls

@@ -3,7 +3,7 @@
 #include <locale.h>
 #include <sys/stat.h>
 
-#include "process.h"
+#include "registry/process.h"
 
 /* The process metrics: registering them, and what is read in trees like /proc. */
 

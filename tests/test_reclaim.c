@@ -1,9 +1,9 @@
-/* What keeps a dead series in memory, and that nothing else does: lib/reclaim.c through a registry. */
+/* What keeps a dead series in memory, and that nothing else does: lib/store/reclaim.c through a registry. */
 #include "cprom_test.h"
 
-#include "registry.h"
-#include "thread.h"
-#include "vec.h"
+#include "registry/registry.h"
+#include "base/thread.h"
+#include "store/vec.h"
 
 typedef struct bench {
     ct_fixture *fixture;

@@ -1,7 +1,7 @@
-/* lib/slab.c alone. */
+/* lib/store/slab.c alone. */
 #include "cprom_test.h"
 
-#include "slab.h"
+#include "store/slab.h"
 
 typedef struct bench {
     ct_alloc alloc;

@@ -1,7 +1,7 @@
-/* lib/thread.c: slots for 64 threads, what the others do without one, and the epochs of read sections. */
+/* lib/base/thread.c: slots for 64 threads, what the others do without one, and the epochs of read sections. */
 #include "cprom_test.h"
 
-#include "thread.h"
+#include "base/thread.h"
 
 #define MANY 150u
 

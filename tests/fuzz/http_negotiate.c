@@ -9,7 +9,7 @@
 
 #include <cprom/http.h>
 
-#include "http_negotiate.h"
+#include "http/negotiate.h"
 
 enum {
     CLAUSES = 64,

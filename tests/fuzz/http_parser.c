@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "../http_reference.h"
-#include "http_parser.h"
+#include "http/parser.h"
 
 #define MAX 4096
 

@@ -8,7 +8,7 @@
 
 #include "fuzz.h"
 
-#include "number.h"
+#include "base/number.h"
 
 enum {
     DIGITS = 800

@@ -1,5 +1,5 @@
 /*
- * Exemplar slots (lib/exemplar.c): who takes a pointer out of its slot by an exchange owns the slot's reference.
+ * Exemplar slots (lib/store/exemplar.c): who takes a pointer out of its slot by an exchange owns the slot's reference.
  *
  * Two writers put an exemplar each into one slot, which has one already; a gather takes out what is there, keeps a
  * reference for its page, and puts it back, unless a newer one came; twice. In the end exactly one is in the slot and

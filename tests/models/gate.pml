@@ -1,5 +1,5 @@
 /*
- * The gate (lib/gate.c), what gathers (lib/gather.c: take()) and commits (lib/commit.c) do in it, and that of gathers at
+ * The gate (lib/base/gate.c), what gathers (lib/page/gather.c: take()) and commits (lib/update/commit.c) do in it, and that of gathers at
  * most one stands in its queue: the others wait for the order's lock.
  *
  * Two commits, in a row, set two series in different vectors and remove a third; two scrapers open pages for ever. A

@@ -1,5 +1,5 @@
 /*
- * The intake (lib/order.c: cprom__order_push(), cprom__order_take()): a stack that creations push on without a lock, and
+ * The intake (lib/store/order.c: cprom__order_push(), cprom__order_take()): a stack that creations push on without a lock, and
  * that whoever holds the order's lock takes away as a whole.
  *
  * Two creations push a series each; one of the two is taken, destroyed, made again in the same place and pushed once

@@ -1,5 +1,5 @@
 /*
- * The reference count of a series (lib/series.c: _ref, _unref, _with, cprom__series_abandon(); lib/reclaim.c:
+ * The reference count of a series (lib/store/series.c: _ref, _unref, _with, cprom__series_abandon(); lib/store/reclaim.c:
  * reachable(), cprom__reclaim_abandon()).
  *
  * Two threads look the series up, take a reference and give it back, the first one also hands a second reference on; a

@@ -1,5 +1,5 @@
 /*
- * Stripes passed on (lib/thread.c: cprom__thread_claim(), thread_ends(); lib/cell.h): the owner of a slot adds to the
+ * Stripes passed on (lib/base/thread.c: cprom__thread_claim(), thread_ends(); lib/store/cell.h): the owner of a slot adds to the
  * cells of its stripe with a plain load and a plain store; when it ends, the next owner goes on where it was.
  *
  * Three threads add to one counter twice and end; there is one slot. Who finds it taken adds atomically in the shared

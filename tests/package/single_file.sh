@@ -22,7 +22,7 @@ if [ "$1" = make ]; then
     mkdir -p "$work/another place" && cp -R "$CPROM_SOURCE/lib" "$CPROM_SOURCE/include" "$CPROM_SOURCE/LICENSE" \
         "$CPROM_SOURCE/pkgconfig" "$work/another place" || exit 1
     cd "$work/another place" || exit 1
-    sed -n 's@^    \(lib/[a-z0-9_]*\.c\)$@\1@p' "$CPROM_SOURCE/CMakeLists.txt" | sort >"$work/order1"
+    sed -n 's@^    \(lib/[a-z0-9_/]*\.c\)$@\1@p' "$CPROM_SOURCE/CMakeLists.txt" | sort >"$work/order1"
     sort -r "$work/order1" >"$work/order2"
     for order in 1 2; do
         # shellcheck disable=SC2046 # names without blanks

@@ -14,7 +14,7 @@
 #include "stress.h"
 
 #include "known.h"
-#include "thread.h"
+#include "base/thread.h"
 
 enum {
     STABLE = 6, /* of each kind; behind them the plain instrument */

@@ -1,0 +1,71 @@
+#include "base/thread.h"
+
+#include <pthread.h>
+#include <stddef.h>
+
+struct cprom__thread cprom__threads[CPROM__THREADS];
+_Atomic unsigned cprom__threads_used;
+_Atomic uint64_t cprom__read_epoch = 2;
+_Thread_local unsigned cprom__thread_known CPROM__TLS;
+_Thread_local unsigned cprom__thread_callbacks CPROM__TLS;
+_Thread_local const _Atomic bool *cprom__thread_cancelled CPROM__TLS;
+
+static pthread_once_t key_once = PTHREAD_ONCE_INIT;
+static pthread_key_t key;
+static bool key_made;
+
+static void thread_ends(void *arg)
+{
+    struct cprom__thread *thread = arg;
+    /* Destructors that run later may still use the library: as a thread without a slot. */
+    cprom__thread_known = CPROM__THREADS + 1;
+    /* release: the next owner's acquire in claim sees the cells as this thread left them. */
+    atomic_store_explicit(&thread->taken, false, memory_order_release);
+}
+
+static void make_key(void) { key_made = pthread_key_create(&key, thread_ends) == 0; }
+
+CPROM__NOINLINE unsigned cprom__thread_claim(void)
+{
+    cprom__thread_known = CPROM__THREADS + 1;
+    pthread_once(&key_once, make_key);
+    for (unsigned i = 0; key_made && i < CPROM__THREADS; i++) {
+        struct cprom__thread *thread = &cprom__threads[i];
+        if (atomic_load_explicit(&thread->taken, memory_order_relaxed)) continue;
+        bool expected = false;
+        /* acquire: pairs with the release in thread_ends(). */
+        if (!atomic_compare_exchange_strong_explicit(&thread->taken, &expected, true, memory_order_acquire,
+                                                     memory_order_relaxed)) {
+            continue;
+        }
+        /* Without a destructor the slot would never come back. */
+        if (pthread_setspecific(key, thread) != 0) {
+            atomic_store_explicit(&thread->taken, false, memory_order_release);
+            break;
+        }
+        /* seq_cst, before the first read section of the slot: cprom__read_epoch_advance() looks that far. */
+        unsigned used = atomic_load_explicit(&cprom__threads_used, memory_order_seq_cst);
+        while (used <= i && !atomic_compare_exchange_weak_explicit(&cprom__threads_used, &used, i + 1,
+                                                                   memory_order_seq_cst, memory_order_seq_cst)) {
+        }
+        cprom__thread_known = i + 1;
+        break;
+    }
+    return cprom__thread_known;
+}
+
+uint64_t cprom__read_epoch_advance(void)
+{
+    uint64_t epoch = atomic_load_explicit(&cprom__read_epoch, memory_order_seq_cst);
+    unsigned used = atomic_load_explicit(&cprom__threads_used, memory_order_seq_cst);
+    for (unsigned i = 0; i < used; i++) {
+        /* seq_cst: see cprom__read_enter(); as an acquire it pairs with cprom__read_leave(). */
+        uint64_t reading = atomic_load_explicit(&cprom__threads[i].reading, memory_order_seq_cst);
+        if (reading && reading != epoch) return epoch;
+    }
+    if (atomic_compare_exchange_strong_explicit(&cprom__read_epoch, &epoch, epoch + 1, memory_order_seq_cst,
+                                                memory_order_seq_cst)) {
+        return epoch + 1;
+    }
+    return epoch;
+}

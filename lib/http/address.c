@@ -1,0 +1,225 @@
+#define _GNU_SOURCE /* struct sockaddr_in6 and what belongs to POSIX */
+
+#include "http/address.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    struct sockaddr_un un;
+};
+
+/* ---- the text ---- */
+
+static bool parse_port(const char *text, in_port_t *port)
+{
+    unsigned value = 0;
+    if (!*text || strlen(text) > 5) return false;
+    for (; *text; text++) {
+        if (*text < '0' || *text > '9') return false;
+        value = value * 10 + (unsigned)(*text - '0');
+    }
+    *port = htons((in_port_t)value);
+    return value <= 65535;
+}
+
+static bool parse_unix(const char *path, union address *address, socklen_t *len)
+{
+    size_t n = strlen(path);
+    if (!n || n >= sizeof address->un.sun_path) return false;
+    address->un.sun_family = AF_UNIX;
+    memcpy(address->un.sun_path, path, n + 1);
+    *len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + 1);
+    return true;
+}
+
+/* `host` may be empty: every address, by IPv6 and IPv4. */
+static bool parse_host(const char *host, in_port_t port, union address *address, socklen_t *len)
+{
+    size_t n = strlen(host);
+    char inner[INET6_ADDRSTRLEN];
+    if (!n || (n > 2 && host[0] == '[' && host[n - 1] == ']' && n - 2 < sizeof inner)) {
+        memcpy(inner, n ? host + 1 : "::", n ? n - 2 : 2);
+        inner[n ? n - 2 : 2] = '\0';
+        address->v6.sin6_family = AF_INET6;
+        address->v6.sin6_port = port;
+        *len = sizeof address->v6;
+        return inet_pton(AF_INET6, inner, &address->v6.sin6_addr) == 1;
+    }
+    address->v4.sin_family = AF_INET;
+    address->v4.sin_port = port;
+    *len = sizeof address->v4;
+    return inet_pton(AF_INET, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, &address->v4.sin_addr) == 1;
+}
+
+static bool parse(const char *text, union address *address, socklen_t *len)
+{
+    memset(address, 0, sizeof *address);
+    if (strncmp(text, "unix:", 5) == 0) return parse_unix(text + 5, address, len);
+    char host[CPROM__ADDRESS_MAX];
+    in_port_t port;
+    const char *colon = strrchr(text, ':');
+    if (!colon || (size_t)(colon - text) >= sizeof host || !parse_port(colon + 1, &port)) return false;
+    memcpy(host, text, (size_t)(colon - text));
+    host[colon - text] = '\0';
+    return parse_host(host, port, address, len);
+}
+
+static void add(char *text, const char *more)
+{
+    size_t n = strlen(text), room = CPROM__ADDRESS_MAX - 1 - n, len = strlen(more);
+    if (len > room) len = room;
+    memcpy(text + n, more, len);
+    text[n + len] = '\0';
+}
+
+static void add_port(char *text, in_port_t port)
+{
+    char digits[8] = "", *at = digits + sizeof digits - 1;
+    unsigned value = ntohs(port);
+    do *--at = (char)('0' + value % 10);
+    while ((value /= 10) > 0);
+    add(text, ":");
+    add(text, at);
+}
+
+/* The text of what the descriptor is bound to. */
+static bool describe(struct cprom__listener *listener)
+{
+    union address address;
+    socklen_t len = sizeof address;
+    char *text = listener->address, number[INET6_ADDRSTRLEN] = "";
+    memset(&address, 0, sizeof address);
+    if (getsockname(listener->fd, &address.any, &len) != 0) return false;
+    text[0] = '\0';
+    switch (address.any.sa_family) {
+    case AF_INET:
+        inet_ntop(AF_INET, &address.v4.sin_addr, number, sizeof number);
+        add(text, number);
+        add_port(text, address.v4.sin_port);
+        return true;
+    case AF_INET6:
+        inet_ntop(AF_INET6, &address.v6.sin6_addr, number, sizeof number);
+        add(text, "[");
+        add(text, number);
+        add(text, "]");
+        add_port(text, address.v6.sin6_port);
+        return true;
+    case AF_UNIX:
+        add(text, "unix:");
+        address.un.sun_path[sizeof address.un.sun_path - 1] = '\0';
+        add(text, address.un.sun_path);
+        return true;
+    default: errno = EAFNOSUPPORT; return false;
+    }
+}
+
+/* ---- the descriptor ---- */
+
+static int open_socket(int family)
+{
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1, off = 0;
+    if (fd < 0) return -1;
+    if (family == AF_UNIX) return fd;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    /* Accepted sockets inherit it. A response goes in as few pieces as can be: nothing is won by waiting for more. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    return fd;
+}
+
+/* A socket that a program left when it ended: nobody answers there. */
+static bool is_stale(const union address *address, socklen_t len)
+{
+    struct stat status;
+    if (lstat(address->un.sun_path, &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
+    int fd = open_socket(AF_UNIX);
+    if (fd < 0) return false;
+    bool refused = connect(fd, &address->any, len) != 0 && errno == ECONNREFUSED;
+    close(fd);
+    return refused;
+}
+
+static bool bind_to(int fd, const union address *address, socklen_t len)
+{
+    if (bind(fd, &address->any, len) == 0) return true;
+    if (errno != EADDRINUSE || address->any.sa_family != AF_UNIX) return false;
+    if (is_stale(address, len) && unlink(address->un.sun_path) == 0) return bind(fd, &address->any, len) == 0;
+    errno = EADDRINUSE;
+    return false;
+}
+
+cprom_status cprom__listener_open(struct cprom__listener *listener, const char *text)
+{
+    union address address;
+    socklen_t len = 0;
+    memset(listener, 0, sizeof *listener);
+    listener->fd = -1;
+    if (!parse(text, &address, &len)) return CPROM_EINVAL;
+    add(listener->address, text); /* whose path must go, should what follows fail */
+    listener->fd = open_socket(address.any.sa_family);
+    if (listener->fd < 0 && errno == EAFNOSUPPORT && text[0] == ':') { /* a machine without IPv6 */
+        in_port_t port = address.v6.sin6_port;
+        parse_host("0.0.0.0", port, &address, &len);
+        listener->fd = open_socket(AF_INET);
+    }
+    if (listener->fd < 0) return CPROM_ESYS;
+    bool bound = bind_to(listener->fd, &address, len);
+    if (bound && address.any.sa_family == AF_UNIX) {
+        struct stat status;
+        if (lstat(address.un.sun_path, &status) == 0) {
+            listener->made_path = true;
+            listener->device = status.st_dev;
+            listener->inode = status.st_ino;
+        }
+    }
+    if (bound && describe(listener) && listen(listener->fd, SOMAXCONN) == 0) return CPROM_OK;
+    cprom__listener_close(listener);
+    return CPROM_ESYS;
+}
+
+cprom_status cprom__listener_adopt(struct cprom__listener *listener, int fd)
+{
+    int listens = 0, on = 1;
+    socklen_t len = sizeof listens;
+    memset(listener, 0, sizeof *listener);
+    listener->fd = -1;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0 || !listens) return CPROM_EINVAL;
+    listener->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (listener->fd < 0) return CPROM_ESYS;
+    int flags = fcntl(listener->fd, F_GETFL);
+    if (flags >= 0 && fcntl(listener->fd, F_SETFL, flags | O_NONBLOCK) == 0 && describe(listener)) {
+        setsockopt(listener->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        return CPROM_OK;
+    }
+    cprom__listener_close(listener);
+    return CPROM_ESYS;
+}
+
+void cprom__listener_close(struct cprom__listener *listener)
+{
+    int error = errno;
+    struct stat status;
+    const char *path = listener->address + 5; /* behind "unix:" */
+    if (listener->fd >= 0) close(listener->fd);
+    listener->fd = -1;
+    /* Perhaps somebody else has put another one there. */
+    if (listener->made_path && lstat(path, &status) == 0 && status.st_dev == listener->device &&
+        status.st_ino == listener->inode) {
+        unlink(path);
+    }
+    listener->made_path = false;
+    errno = error;
+}

@@ -1,0 +1,388 @@
+#define _GNU_SOURCE /* program_invocation_short_name */
+
+#include "http/handler.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "registry/families.h"
+#include "http/negotiate.h"
+#include "base/names.h"
+#include "base/opts.h"
+#include "page/page.h"
+
+#define HEALTHY "/-/healthy"
+#define MARGIN_MAX 0.5 /* seconds of a client's timeout that are kept for sending */
+
+/* What the embedder offers; in the order of adding. */
+struct offer {
+    struct offer *next;
+    cprom_http_coding coding;
+};
+
+struct cprom_http_handler {
+    /* immutable once made, but for the offers */
+    struct cprom_registry *registry; /* held */
+    struct cprom__arena memory;      /* of all this */
+    const char *program, *path;
+    double timeout_seconds;
+    size_t max_scrapes;
+    bool self_metrics;
+    struct offer *offers;
+
+    _Atomic size_t refs; /* the user's, and each response */
+    struct cprom__http_self self;
+};
+
+/* ---- life ---- */
+
+static cprom_status refuse(struct cprom_registry *registry, cprom_status status, const char *why)
+{
+    struct cprom__line line;
+    cprom__line_join(&line, "http handler refused: ", why, (char *)NULL);
+    cprom__log(registry, &line);
+    return status;
+}
+
+static const char *own_name(void)
+{
+#ifdef __GLIBC__
+    const char *name = program_invocation_short_name;
+    if (name && *name && cprom__is_utf8(name, strlen(name))) return name;
+#endif
+    return "Metrics";
+}
+
+/* In a target and in an HTML attribute the path stands as it is. */
+static bool is_path(const char *path)
+{
+    if (*path != '/' || !path[1] || strcmp(path, HEALTHY) == 0) return false;
+    for (; *path; path++) {
+        if (*path <= ' ' || *path > '~' || strchr("?#%", *path)) return false;
+    }
+    return true;
+}
+
+cprom_status cprom_http_handler_new(cprom_registry *registry, const cprom_http_handler_opts *opts,
+                                    cprom_http_handler **out)
+{
+    cprom_http_handler_opts o = CPROM_INIT(cprom_http_handler_opts);
+    if (out) *out = NULL;
+    if (!registry || !out) return CPROM_EINVAL;
+    if (opts && !cprom__opts_read(&o, sizeof o, opts)) {
+        return refuse(registry, CPROM_EINVAL, "size is not one that this library knows");
+    }
+    if (!o.program) o.program = own_name();
+    if (!o.path) o.path = "/metrics";
+    if (!cprom__is_utf8(o.program, strlen(o.program))) return refuse(registry, CPROM_EUTF8, "program is not UTF-8");
+    if (!is_path(o.path)) return refuse(registry, CPROM_EINVAL, "path is not one for a page");
+    if (!(o.timeout_seconds >= 0)) return refuse(registry, CPROM_EINVAL, "timeout_seconds is negative or NaN");
+
+    struct cprom__arena memory;
+    cprom__arena_init(&memory, &registry->allocator, 1024);
+    struct cprom_http_handler *handler = cprom__arena_alloc(&memory, sizeof *handler);
+    const char *program = handler ? cprom__arena_copy(&memory, o.program, strlen(o.program)) : NULL;
+    const char *path = program ? cprom__arena_copy(&memory, o.path, strlen(o.path)) : NULL;
+    if (!path) {
+        cprom__arena_free(&memory);
+        return CPROM_ENOMEM;
+    }
+    memset(handler, 0, sizeof *handler);
+    handler->registry = registry;
+    handler->memory = memory;
+    handler->program = program;
+    handler->path = path;
+    handler->timeout_seconds = o.timeout_seconds;
+    handler->max_scrapes = o.max_scrapes;
+    handler->self_metrics = o.self_metrics;
+    atomic_init(&handler->refs, 1);
+    cprom__registry_hold(registry);
+    *out = handler;
+    return CPROM_OK;
+}
+
+static void handler_unref(struct cprom_http_handler *handler)
+{
+    /* acq_rel: who drops the last one sees what all others did before theirs. */
+    if (atomic_fetch_sub_explicit(&handler->refs, 1, memory_order_acq_rel) != 1) return;
+    struct cprom_registry *registry = handler->registry;
+    struct cprom__arena memory = handler->memory; /* which the handler lies in */
+    cprom__arena_free(&memory);
+    cprom__registry_let_go(registry);
+}
+
+void cprom_http_handler_free(cprom_http_handler *handler)
+{
+    if (handler) handler_unref(handler);
+}
+
+cprom_status cprom_http_handler_add_coding(cprom_http_handler *handler, const cprom_http_coding *coding)
+{
+    cprom_http_coding c;
+    if (!handler) return CPROM_EINVAL;
+    struct cprom_registry *registry = handler->registry;
+    if (!coding || !cprom__opts_read(&c, sizeof c, coding)) {
+        return refuse(registry, CPROM_EINVAL, "no coding, or its size is not one that this library knows");
+    }
+    if (!c.name || !cprom__http_is_token(c.name) || strlen(c.name) > CPROM__HTTP_CODING_MAX ||
+        cprom__http_weight("identity", c.name)) {
+        return refuse(registry, CPROM_EINVAL, "the coding's name is not one of a coding");
+    }
+    if (!c.begin || !c.feed || !c.end) return refuse(registry, CPROM_EINVAL, "a function of the coding is missing");
+    struct offer **last = &handler->offers;
+    for (; *last; last = &(*last)->next) {
+        if (!cprom__http_weight((*last)->coding.name, c.name)) continue;
+        return refuse(registry, CPROM_EEXIST, "the coding is there already");
+    }
+    struct offer *offer = cprom__arena_alloc(&handler->memory, sizeof *offer);
+    c.name = offer ? cprom__arena_copy(&handler->memory, c.name, strlen(c.name)) : NULL;
+    if (!c.name) return CPROM_ENOMEM;
+    *offer = (struct offer){NULL, c};
+    *last = offer;
+    return CPROM_OK;
+}
+
+/* ---- answers ---- */
+
+/* Hands a response out that is finished but for this. */
+static void give(struct cprom_http_handler *handler, struct cprom_http_response *response)
+{
+    response->handler = handler;
+    atomic_fetch_add_explicit(&handler->refs, 1, memory_order_relaxed);
+    cprom__http_self_count(&handler->self, response->status);
+}
+
+/* A line: the status, its name, and why. NULL: out of memory. */
+static struct cprom_http_response *line(struct cprom_http_handler *handler, const cprom_http_request *request,
+                                        int status, const char *why, const char *more)
+{
+    const char *reason = cprom__http_reason(status);
+    const char *const parts[] = {reason, *why ? ": " : "", why, more, "\n"};
+    size_t len = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) len += strlen(parts[i]);
+    struct cprom_http_response *response = cprom__http_response_new(handler->registry, request, status, len, false);
+    if (!response) return NULL;
+    char *out = response->body;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        size_t n = strlen(parts[i]);
+        memcpy(out, parts[i], n);
+        out += n;
+    }
+    cprom__http_response_add(response, "Content-Type", "text/plain; charset=utf-8");
+    cprom__http_response_whole(response, len);
+    return response;
+}
+
+static bool is_gone(const struct cprom_http_handler *handler)
+{
+    /* acquire: pairs with the release in cprom_registry_free(), which comes before anything dies. */
+    return atomic_load_explicit(&handler->registry->gone, memory_order_acquire);
+}
+
+static struct cprom_http_response *gone(struct cprom_http_handler *handler, const cprom_http_request *request)
+{
+    return line(handler, request, 503, "the registry was freed", "");
+}
+
+static struct cprom_http_response *index_page(struct cprom_http_handler *handler, const cprom_http_request *request)
+{
+    struct cprom__http_index index = {.program = handler->program, .path = handler->path};
+    cprom_status status = cprom__http_index_open(&index, handler->registry);
+    if (status == CPROM_ENOENT) return gone(handler, request);
+    if (status) return line(handler, request, 503, "out of memory", "");
+    size_t len = cprom__http_index(&index, NULL);
+    struct cprom_http_response *response = cprom__http_response_new(handler->registry, request, 200, len, false);
+    if (response) {
+        cprom__http_response_add(response, "Content-Type", "text/html; charset=utf-8");
+        cprom__http_response_whole(response, cprom__http_index(&index, response->body));
+    }
+    cprom__http_index_close(&index);
+    return response;
+}
+
+/* What was asked for, decoded. */
+struct wanted {
+    cprom_format format;
+    const cprom_http_coding *coding;
+    double timeout_seconds;
+    const char **names; /* with their texts behind */
+    size_t n_names;
+    size_t bytes;       /* of that memory */
+};
+
+static const cprom_http_coding *choose_coding(const struct cprom_http_handler *handler, const char *accept_encoding)
+{
+    const cprom_http_coding *best = NULL;
+    uint32_t least = cprom__http_weight(accept_encoding, "identity");
+    for (const struct offer *offer = handler->offers; offer; offer = offer->next) {
+        uint32_t weight = cprom__http_weight(accept_encoding, offer->coding.name);
+        if (weight <= least) continue;
+        best = &offer->coding;
+        least = weight;
+    }
+    return best;
+}
+
+/* The client gives up when its timeout is over: what collectors may use is less by a tenth, half a second at most. */
+static double choose_timeout(const struct cprom_http_handler *handler, const char *scrape_timeout)
+{
+    double seconds = cprom__http_seconds(scrape_timeout), most = handler->timeout_seconds;
+    if (!(seconds > 0)) return most;
+    seconds -= seconds / 10 < MARGIN_MAX ? seconds / 10 : MARGIN_MAX;
+    return most > 0 && most < seconds ? most : seconds;
+}
+
+/* false: out of memory. */
+static bool read_wanted(struct cprom_http_handler *handler, const cprom_http_request *request, const char *query,
+                        struct wanted *wanted)
+{
+    *wanted = (struct wanted){.format = cprom__http_format(request->accept),
+                              .coding = choose_coding(handler, request->accept_encoding),
+                              .timeout_seconds = choose_timeout(handler, request->scrape_timeout)};
+    if (!*query) return true;
+    size_t max = cprom__http_names_max(query);
+    wanted->bytes = max * sizeof *wanted->names + strlen(query) + 1;
+    wanted->names = cprom__alloc(&handler->registry->allocator, wanted->bytes);
+    if (!wanted->names) return false;
+    wanted->n_names = cprom__http_names(query, wanted->names, (char *)(wanted->names + max));
+    return true;
+}
+
+static void add_page_headers(struct cprom_http_response *response, const struct wanted *wanted)
+{
+    cprom__http_response_add(response, "Content-Type", cprom_content_type(wanted->format));
+    cprom__http_response_add(response, "Vary", "Accept, Accept-Encoding");
+    if (response->coding) cprom__http_response_add(response, "Content-Encoding", response->coding->name);
+}
+
+/* Opens the page; where that cannot be, a 503 says why. NULL: not even that. */
+static struct cprom_http_response *open_page(struct cprom_http_handler *handler, const cprom_http_request *request,
+                                             const struct wanted *wanted)
+{
+    struct cprom_http_response *response =
+        cprom__http_response_new(handler->registry, request, 200, CPROM__HTTP_BODY_MAX, wanted->coding != NULL);
+    if (!response) return line(handler, request, 503, "out of memory", "");
+    cprom_page_opts opts = CPROM_INIT(cprom_page_opts);
+    opts.format = wanted->format;
+    opts.names = wanted->names;
+    opts.n_names = wanted->n_names;
+    opts.timeout_seconds = wanted->timeout_seconds;
+    opts.self_metrics = handler->self_metrics;
+    struct cprom__self self = {cprom__http_self_emit, &handler->self};
+    cprom_page *page;
+    cprom_status status = cprom__page_open(handler->registry, &opts, &self, &page);
+    if (!status && is_gone(handler)) { /* freed meanwhile: the page may lack what was detached before it was copied */
+        cprom_page_close(page);
+        status = CPROM_ENOENT;
+    }
+    if (!status) {
+        cprom__http_response_page(response, page, wanted->coding);
+        add_page_headers(response, wanted);
+        return response;
+    }
+    cprom__http_response_destroy(response);
+    if (status == CPROM_ENOENT) return gone(handler, request);
+    if (status == CPROM_ENOMEM) return line(handler, request, 503, "out of memory", "");
+    return line(handler, request, 503, cprom_status_string(status), "");
+}
+
+static struct cprom_http_response *scrape(struct cprom_http_handler *handler, const cprom_http_request *request,
+                                          const struct wanted *wanted)
+{
+    int64_t began = handler->self_metrics ? cprom__monotonic_now(handler->registry) : 0;
+    size_t others = atomic_fetch_add_explicit(&handler->self.in_flight, 1, memory_order_relaxed);
+    struct cprom_http_response *response;
+    if (handler->max_scrapes && others >= handler->max_scrapes) {
+        response = line(handler, request, 503, "too many scrapes at a time", "");
+    } else {
+        response = open_page(handler, request, wanted);
+    }
+    if (response && response->page) {
+        response->is_scrape = true;
+        response->began = began;
+    } else {
+        atomic_fetch_sub_explicit(&handler->self.in_flight, 1, memory_order_relaxed);
+    }
+    return response;
+}
+
+/* What HEAD gets: the headers, and nothing is gathered. */
+static struct cprom_http_response *page_head(struct cprom_http_handler *handler, const cprom_http_request *request,
+                                             const struct wanted *wanted)
+{
+    if (is_gone(handler)) return gone(handler, request);
+    struct cprom_http_response *response = cprom__http_response_new(handler->registry, request, 200, 0, false);
+    if (!response) return NULL;
+    response->coding = wanted->coding;
+    add_page_headers(response, wanted);
+    return response;
+}
+
+static struct cprom_http_response *answer_page(struct cprom_http_handler *handler, const cprom_http_request *request,
+                                               const char *query)
+{
+    struct wanted wanted;
+    if (!read_wanted(handler, request, query, &wanted)) return line(handler, request, 503, "out of memory", "");
+    bool is_head = strcmp(request->method, "HEAD") == 0;
+    struct cprom_http_response *response =
+        is_head ? page_head(handler, request, &wanted) : scrape(handler, request, &wanted);
+    cprom__release(&handler->registry->allocator, wanted.names, wanted.bytes);
+    return response;
+}
+
+static struct cprom_http_response *answer(struct cprom_http_handler *handler, const cprom_http_request *request)
+{
+    struct cprom__http_target target;
+    if (!request->method || !request->target || !cprom__http_target_read(request->target, &target)) {
+        return line(handler, request, 400, "the method or the target is malformed", "");
+    }
+    bool is_page = cprom__http_path_is(&target, handler->path), is_index = cprom__http_path_is(&target, "/");
+    if (!is_page && !is_index && !cprom__http_path_is(&target, HEALTHY)) {
+        return line(handler, request, 404, "the metrics are at ", handler->path);
+    }
+    if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0) {
+        struct cprom_http_response *response = line(handler, request, 405, "only GET and HEAD", "");
+        if (response) cprom__http_response_add(response, "Allow", "GET, HEAD");
+        return response;
+    }
+    if (is_page) return answer_page(handler, request, target.query);
+    if (is_index) return index_page(handler, request);
+    return line(handler, request, 200, "", "");
+}
+
+cprom_status cprom_http_handler_handle(cprom_http_handler *handler, const cprom_http_request *request,
+                                       cprom_http_response **out)
+{
+    cprom_http_request r;
+    if (out) *out = NULL;
+    if (!handler || !request || !out || !cprom__opts_read(&r, sizeof r, request)) return CPROM_EINVAL;
+    struct cprom_http_response *response = answer(handler, &r);
+    if (!response) return CPROM_ENOMEM;
+    give(handler, response);
+    *out = response;
+    return CPROM_OK;
+}
+
+cprom_status cprom__http_refuse(cprom_http_handler *handler, const cprom_http_request *request, int status,
+                                cprom_http_response **out)
+{
+    *out = line(handler, request, status, "", "");
+    if (!*out) return CPROM_ENOMEM;
+    if (status == 401) cprom__http_response_add(*out, "WWW-Authenticate", "Basic realm=\"metrics\"");
+    give(handler, *out);
+    return CPROM_OK;
+}
+
+void cprom_http_response_free(cprom_http_response *response)
+{
+    if (!response) return;
+    struct cprom_http_handler *handler = response->handler;
+    if (response->is_scrape) {
+        if (handler->self_metrics) {
+            cprom__http_self_observe(&handler->self, cprom__monotonic_now(handler->registry) - response->began);
+        }
+        atomic_fetch_sub_explicit(&handler->self.in_flight, 1, memory_order_relaxed);
+    }
+    cprom__http_response_destroy(response);
+    handler_unref(handler);
+}

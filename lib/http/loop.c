@@ -1,0 +1,238 @@
+#define _GNU_SOURCE /* accept4 */
+
+#include <errno.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "http/server.h"
+#include "http/sys.h"
+
+#define ACCEPTS_MAX 16              /* in one turn, so that the others have theirs */
+#define PAUSE_NS INT64_C(100000000) /* after accept() failed, or poll() */
+#define POLL_MAX_NS INT64_C(60000000000)
+
+#ifdef CPROM_SEAMS
+struct cprom__http_sys cprom__http_sys = {accept4, recv, send, poll, pthread_create};
+#endif
+
+static int64_t now_of(const struct cprom_http_server *server) { return cprom__monotonic_now(server->rules.registry); }
+
+void cprom__http_server_wake(struct cprom_http_server *server)
+{
+    int error = errno;
+    /* Non-blocking: a full pipe wakes as well. */
+    ssize_t n = write(atomic_load_explicit(&server->fds[CPROM__FD_WAKE_WRITE], memory_order_relaxed), "", 1);
+    (void)n;
+    errno = error;
+}
+
+/* ---- connections; under the lock ---- */
+
+static void enqueue(struct cprom_http_server *server, struct cprom__conn *conn)
+{
+    conn->queued = true;
+    conn->next = NULL;
+    if (server->last) server->last->next = conn;
+    else server->first = conn;
+    server->last = conn;
+}
+
+static struct cprom__conn *dequeue(struct cprom_http_server *server)
+{
+    struct cprom__conn *conn = server->first;
+    if (conn && !(server->first = conn->next)) server->last = NULL;
+    return conn;
+}
+
+void cprom__http_server_drop(struct cprom_http_server *server, struct cprom__conn *conn)
+{
+    server->slots[conn->slot] = NULL;
+    server->n_conns--;
+    while (server->n_slots && !server->slots[server->n_slots - 1]) server->n_slots--;
+    atomic_store_explicit(&server->fds[CPROM__FD_CONNS + conn->slot], -1, memory_order_relaxed);
+    close(conn->fd);
+    conn->next = server->closed;
+    server->closed = conn;
+}
+
+void cprom__http_server_dispose(struct cprom_http_server *server, struct cprom__conn *closed)
+{
+    while (closed) {
+        struct cprom__conn *conn = closed;
+        closed = conn->next;
+        cprom__conn_free(&server->rules, conn);
+    }
+}
+
+/* The one that must go when another comes; NULL: threads have them all. */
+static struct cprom__conn *victim(struct cprom_http_server *server, int64_t now)
+{
+    struct cprom__conn *worst = NULL;
+    for (size_t i = 0; i < server->n_slots; i++) {
+        struct cprom__conn *conn = server->slots[i];
+        if (conn && !conn->queued && (!worst || cprom__conn_goes_before(conn, worst, now))) worst = conn;
+    }
+    return worst;
+}
+
+static void add(struct cprom_http_server *server, int fd)
+{
+    size_t slot = 0;
+    while (server->slots[slot]) slot++;
+    atomic_store_explicit(&server->fds[CPROM__FD_CONNS + slot], fd, memory_order_relaxed);
+    struct cprom__conn *conn = cprom__conn_new(&server->rules, fd);
+    if (!conn) {
+        atomic_store_explicit(&server->fds[CPROM__FD_CONNS + slot], -1, memory_order_relaxed);
+        close(fd);
+        return;
+    }
+    conn->slot = slot;
+    server->slots[slot] = conn;
+    server->n_conns++;
+    if (slot >= server->n_slots) server->n_slots = slot + 1;
+    enqueue(server, conn); /* mostly its request is there already */
+}
+
+static void accept_some(struct cprom_http_server *server, int64_t now)
+{
+    int listener = atomic_load_explicit(&server->fds[CPROM__FD_LISTENER], memory_order_relaxed);
+    for (int i = 0; i < ACCEPTS_MAX; i++) {
+        bool full = server->n_conns >= server->conns_max;
+        struct cprom__conn *goes = full ? victim(server, now) : NULL;
+        if (full && !goes) return;
+        int fd = CPROM__SYS(accept4)(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            if (goes) cprom__http_server_drop(server, goes);
+            add(server, fd);
+            continue;
+        }
+        switch (errno) {
+        case EAGAIN: return;
+        case EINTR:
+        case ECONNABORTED: continue;
+        default: server->accept_from = now + PAUSE_NS; return; /* no descriptors, no memory: it would spin */
+        }
+    }
+}
+
+/* ---- polling ---- */
+
+/* Fills `polled` with what waits; returns how many, and until when at most. Under the lock. */
+static size_t prepare(struct cprom_http_server *server, int64_t now, int64_t *until)
+{
+    size_t n = 2, idle = 0;
+    *until = now + POLL_MAX_NS;
+    for (size_t i = 0; i < server->n_slots; i++) {
+        struct cprom__conn *conn = server->slots[i];
+        if (!conn || conn->queued) continue;
+        idle++;
+        int64_t deadline = cprom__conn_deadline(&server->rules, conn);
+        if (deadline < *until) *until = deadline;
+        server->slots_polled[n] = i;
+        server->polled[n].fd = conn->fd;
+        server->polled[n].events = conn->wait == CPROM__CONN_TO_WRITE ? POLLOUT : POLLIN;
+        n++;
+    }
+    bool accepts = idle || server->n_conns < server->conns_max;
+    if (now < server->accept_from) {
+        accepts = false;
+        if (server->accept_from < *until) *until = server->accept_from;
+    }
+    server->polled[0].fd = atomic_load_explicit(&server->fds[CPROM__FD_WAKE_READ], memory_order_relaxed);
+    server->polled[0].events = POLLIN;
+    server->polled[1].fd = accepts ? atomic_load_explicit(&server->fds[CPROM__FD_LISTENER], memory_order_relaxed) : -1;
+    server->polled[1].events = POLLIN;
+    return n;
+}
+
+/* In milliseconds, rounded up. */
+static int timeout_of(int64_t now, int64_t until)
+{
+    int64_t left = until - now;
+    if (left <= 0) return 0;
+    return (int)((left < POLL_MAX_NS ? left : POLL_MAX_NS) / 1000000 + 1);
+}
+
+/* Ends those that took too long. Under the lock. */
+static void expire(struct cprom_http_server *server, int64_t now)
+{
+    for (size_t i = server->n_slots; i-- > 0;) {
+        struct cprom__conn *conn = i < server->n_slots ? server->slots[i] : NULL;
+        if (!conn || conn->queued || now < cprom__conn_deadline(&server->rules, conn)) continue;
+        if (cprom__conn_is_late(conn)) enqueue(server, conn);
+        else cprom__http_server_drop(server, conn);
+    }
+}
+
+static void poll_once(struct cprom_http_server *server)
+{
+    int64_t now = now_of(server), until;
+    size_t n = prepare(server, now, &until);
+    server->polling = true;
+    pthread_mutex_unlock(&server->lock);
+
+    int ready = CPROM__SYS(poll)(server->polled, (nfds_t)n, timeout_of(now, until));
+    if (ready < 0 && errno != EINTR) {
+        struct timespec pause = {0, PAUSE_NS / 10};
+        nanosleep(&pause, NULL);
+    }
+    if (ready > 0 && server->polled[0].revents) {
+        char bytes[64];
+        while (read(server->polled[0].fd, bytes, sizeof bytes) == (ssize_t)sizeof bytes) {
+        }
+    }
+
+    pthread_mutex_lock(&server->lock);
+    server->polling = false;
+    for (size_t i = 2; i < n && ready > 0; i++) {
+        if (server->polled[i].revents) enqueue(server, server->slots[server->slots_polled[i]]);
+    }
+    now = now_of(server);
+    if (ready > 0 && server->polled[1].revents) accept_some(server, now);
+    if (now >= until) expire(server, now);
+}
+
+/* ---- a thread ---- */
+
+static void work(struct cprom_http_server *server, struct cprom__conn *conn, char *room)
+{
+    pthread_mutex_unlock(&server->lock);
+    cprom__conn_run(&server->rules, conn, room);
+    pthread_mutex_lock(&server->lock);
+    conn->queued = false;
+    if (conn->wait == CPROM__CONN_OVER) cprom__http_server_drop(server, conn);
+    if (server->polling) cprom__http_server_wake(server); /* it polls without this connection */
+}
+
+void *cprom__http_server_run(void *arg)
+{
+    struct cprom_http_server *server = arg;
+    pthread_mutex_lock(&server->lock);
+    char *room = server->rooms + server->rules.head_max * server->rooms_taken++;
+    cprom__thread_cancelled = &server->stopping;
+    while (!atomic_load_explicit(&server->stopping, memory_order_relaxed)) {
+        struct cprom__conn *closed = server->closed, *conn = closed ? NULL : dequeue(server);
+        if (!closed && !conn && !server->polling) {
+            poll_once(server);
+            continue;
+        }
+        if (!closed && !conn) {
+            server->waiting++;
+            pthread_cond_wait(&server->turn, &server->lock);
+            server->waiting--;
+            continue;
+        }
+        /* Whoever waits takes over the rest of the queue, or the polling. */
+        if (server->waiting && (server->first || !server->polling)) pthread_cond_signal(&server->turn);
+        if (conn) {
+            work(server, conn, room);
+            continue;
+        }
+        server->closed = NULL;
+        pthread_mutex_unlock(&server->lock);
+        cprom__http_server_dispose(server, closed);
+        pthread_mutex_lock(&server->lock);
+    }
+    pthread_mutex_unlock(&server->lock);
+    return NULL;
+}

@@ -1,0 +1,243 @@
+#include "http/negotiate.h"
+
+#include <string.h>
+
+/* ---- lists: clauses between commas, each with parameters behind semicolons ---- */
+
+struct part {
+    const char *text;
+    size_t len;
+};
+
+static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+static struct part trim(const char *begin, const char *end)
+{
+    while (begin < end && is_blank(*begin)) begin++;
+    while (end > begin && is_blank(end[-1])) end--;
+    return (struct part){begin, (size_t)(end - begin)};
+}
+
+/* ASCII only, whatever the locale is. */
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c; }
+
+static bool is(struct part part, const char *name)
+{
+    size_t i = 0;
+    for (; i < part.len && name[i]; i++) {
+        if (lower(part.text[i]) != lower(name[i])) return false;
+    }
+    return i == part.len && !name[i];
+}
+
+/* Up to the next `stop` or `other` that is in no quoted string, or the end. Moves behind it. */
+static struct part take(const char **at, char stop, char other)
+{
+    const char *begin = *at, *p = begin;
+    bool quoted = false;
+    for (; *p && (quoted || (*p != stop && *p != other)); p++) {
+        if (*p == '"') quoted = !quoted;
+        else if (quoted && *p == '\\' && p[1]) p++;
+    }
+    *at = p;
+    return trim(begin, p);
+}
+
+struct clause {
+    struct part name;
+    struct part version; /* the parameter of that name; text NULL: there is none */
+    uint32_t weight;
+};
+
+/* 0 to 1, as decimal digits; anything else weighs nothing. */
+static uint32_t weight_of(struct part value)
+{
+    uint32_t unit = CPROM__HTTP_WEIGHT_ONE, weight = 0;
+    bool point = false, digits = false;
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.text[i];
+        if (c == '.' && !point) {
+            point = true;
+            continue;
+        }
+        if (c < '0' || c > '9') return 0;
+        digits = true;
+        uint32_t digit = (uint32_t)(c - '0');
+        if (point) weight += digit * (unit /= 10); /* beyond nine places: nothing */
+        else if (weight || digit > 1) return 0;
+        else weight = digit * unit;
+    }
+    return digits && weight <= CPROM__HTTP_WEIGHT_ONE ? weight : 0;
+}
+
+/* The next clause that is not empty; false: there is none. */
+static bool next_clause(const char **at, struct clause *clause)
+{
+    do {
+        while (*(*at) == ',') ++*at;
+        if (!**at) return false;
+        clause->name = take(at, ',', ';');
+        clause->version = (struct part){NULL, 0};
+        clause->weight = CPROM__HTTP_WEIGHT_ONE;
+        while (**at == ';') {
+            ++*at;
+            struct part param = take(at, ',', ';');
+            const char *equals = memchr(param.text, '=', param.len);
+            if (!equals) continue;
+            struct part name = trim(param.text, equals), value = trim(equals + 1, param.text + param.len);
+            if (value.len >= 2 && *value.text == '"') value = (struct part){value.text + 1, value.len - 2};
+            if (is(name, "q")) clause->weight = weight_of(value);
+            else if (is(name, "version")) clause->version = value;
+        }
+    } while (!clause->name.len);
+    return true;
+}
+
+/* Whether the clause names a page that can be made. */
+static bool format_of(const struct clause *clause, cprom_format *format)
+{
+    const struct part *version = &clause->version;
+    if (is(clause->name, "application/openmetrics-text")) {
+        *format = CPROM_OPENMETRICS_0_0_1;
+        if (!version->text || is(*version, "0.0.1")) return true;
+        *format = CPROM_OPENMETRICS_1_0;
+        return is(*version, "1.0.0");
+    }
+    *format = CPROM_TEXT_0_0_4;
+    if (is(clause->name, "text/plain")) return !version->text || is(*version, "0.0.4");
+    return is(clause->name, "*/*") || is(clause->name, "text/*");
+}
+
+cprom_format cprom__http_format(const char *accept)
+{
+    cprom_format best = CPROM_TEXT_0_0_4, format;
+    uint32_t best_weight = 0;
+    struct clause clause;
+    while (accept && next_clause(&accept, &clause)) {
+        /* The first of those that weigh the same. */
+        if (clause.weight <= best_weight || !format_of(&clause, &format)) continue;
+        best = format;
+        best_weight = clause.weight;
+    }
+    return best;
+}
+
+uint32_t cprom__http_weight(const char *list, const char *name)
+{
+    uint32_t weight = 0;
+    struct clause clause;
+    while (list && next_clause(&list, &clause)) {
+        if (is(clause.name, name) && clause.weight > weight) weight = clause.weight;
+    }
+    return weight;
+}
+
+double cprom__http_seconds(const char *text)
+{
+    double value = 0, unit = 1;
+    bool point = false;
+    if (!text) return 0;
+    struct part part = trim(text, text + strlen(text));
+    for (size_t i = 0; i < part.len; i++) {
+        char c = part.text[i];
+        if (c == '.' && !point) {
+            point = true;
+            continue;
+        }
+        if (c < '0' || c > '9') return 0;
+        if (point) value += (c - '0') * (unit /= 10);
+        else value = value * 10 + (c - '0');
+    }
+    return value;
+}
+
+bool cprom__http_is_token(const char *text)
+{
+    const char *p = text;
+    for (; *p; p++) {
+        bool alnum = (*p >= '0' && *p <= '9') || (lower(*p) >= 'a' && lower(*p) <= 'z');
+        if (!alnum && !strchr("!#$%&'*+-.^_`|~", *p)) return false;
+    }
+    return p != text;
+}
+
+/* ---- target ---- */
+
+static int hex(char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    c = lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* One byte at `*at`, decoded, and `*at` moves behind it; -1: malformed, or NUL. In a form, a plus is a blank. */
+static int decode(const char **at, bool form)
+{
+    const char *p = *at;
+    if (*p != '%') {
+        *at = p + 1;
+        return form && *p == '+' ? ' ' : (unsigned char)*p;
+    }
+    int high = hex(p[1]), low = high < 0 ? -1 : hex(p[2]);
+    *at = p + 3;
+    return low < 0 || (high | low) == 0 ? -1 : high << 4 | low;
+}
+
+bool cprom__http_target_read(const char *text, struct cprom__http_target *target)
+{
+    const char *path = text;
+    if (*path != '/') {
+        struct part scheme = {path, strcspn(path, ":")};
+        if ((!is(scheme, "http") && !is(scheme, "https")) || strncmp(path + scheme.len, "://", 3) != 0) return false;
+        path += scheme.len + 3;
+        size_t authority = strcspn(path, "/?#");
+        if (!authority) return false;
+        path += authority;
+    }
+    target->path = path;
+    target->path_len = strcspn(path, "?");
+    target->query = path[target->path_len] ? path + target->path_len + 1 : path + target->path_len;
+    for (const char *p = text; *p; p++) {
+        if ((unsigned char)*p <= ' ' || *p == 0x7f) return false;
+    }
+    for (const char *p = path; *p;) {
+        if (decode(&p, false) < 0) return false;
+    }
+    if (!target->path_len) { /* http://host */
+        target->path = "/";
+        target->path_len = 1;
+    }
+    return true;
+}
+
+bool cprom__http_path_is(const struct cprom__http_target *target, const char *path)
+{
+    const char *p = target->path, *end = p + target->path_len;
+    while (p < end && *path) {
+        if (decode(&p, false) != (unsigned char)*path++) return false;
+    }
+    return p == end && !*path;
+}
+
+size_t cprom__http_names_max(const char *query)
+{
+    size_t n = 1;
+    for (; *query; query++) n += *query == '&';
+    return n;
+}
+
+size_t cprom__http_names(const char *query, const char **names, char *text)
+{
+    static const char key[] = "name[]";
+    size_t n = 0;
+    for (const char *p = query, *end; *p; p = *end ? end + 1 : end) {
+        size_t len = strcspn(p, "&"), matched = 0;
+        end = p + len;
+        while (p < end && *p != '=' && key[matched] && decode(&p, true) == key[matched]) matched++;
+        if (key[matched] || p >= end || *p != '=') continue;
+        names[n++] = text;
+        for (p++; p < end;) *text++ = (char)decode(&p, true);
+        *text++ = '\0';
+    }
+    return n;
+}

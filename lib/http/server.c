@@ -1,0 +1,242 @@
+#define _GNU_SOURCE /* pipe2 */
+
+#include "http/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "http/sys.h"
+#include "base/opts.h"
+
+#define THREADS_MAX 64u
+#define CONNECTIONS_MAX 65536u
+#define HEAD_MAX ((size_t)1 << 20)
+#define SECONDS_MAX 1e9
+
+static cprom_status refuse(struct cprom_registry *registry, cprom_status status, const char *what, const char *why)
+{
+    struct cprom__line line;
+    int error = errno;
+    cprom__line_join(&line, "HTTP server refused: ", what, why, (char *)NULL);
+    cprom__log(registry, &line);
+    errno = error;
+    return status;
+}
+
+/* ---- options ---- */
+
+static bool read_size(size_t value, size_t standard, size_t max, size_t *out)
+{
+    *out = value ? value : standard;
+    return value <= max;
+}
+
+static bool read_seconds(double value, double standard, int64_t *nanoseconds)
+{
+    double seconds = value > 0 ? value : standard;
+    *nanoseconds = (int64_t)((seconds < SECONDS_MAX ? seconds : SECONDS_MAX) * 1e9);
+    return value >= 0;
+}
+
+/* Returns what is wrong; NULL: nothing. */
+static const char *read_opts(struct cprom_http_server *server, const cprom_http_server_opts *o)
+{
+    struct cprom__conn_rules *rules = &server->rules;
+    rules->handler = o->handler;
+    rules->authorize = o->authorize;
+    rules->authorize_ctx = o->authorize_ctx;
+    if (!read_size(o->threads, 1, THREADS_MAX, &server->n_threads)) return "more than 64 threads";
+    if (!read_size(o->max_connections, 64, CONNECTIONS_MAX, &server->conns_max)) return "max_connections is over 65536";
+    if (!read_size(o->max_header_bytes, 8192, HEAD_MAX, &rules->head_max)) return "max_header_bytes is over 1 MiB";
+    if (!read_seconds(o->header_seconds, 5, &rules->head_ns)) return "header_seconds is negative or NaN";
+    if (!read_seconds(o->idle_seconds, 60, &rules->idle_ns)) return "idle_seconds is negative or NaN";
+    if (!read_seconds(o->stall_seconds, 30, &rules->stall_ns)) return "stall_seconds is negative or NaN";
+    if (!read_seconds(o->response_seconds, 120, &rules->response_ns)) return "response_seconds is negative or NaN";
+    if (o->listen_fd < 0) return "listen_fd is negative";
+    if (o->listen_fd && o->address) return "listen_fd and address";
+    return NULL;
+}
+
+/* ---- making and freeing ---- */
+
+/* One block of memory for all arrays; they die together. */
+struct memory {
+    size_t fds, threads, slots, polled, slots_polled, rooms, all;
+};
+
+static size_t aligned(size_t bytes) { return (bytes + 15) & ~(size_t)15; }
+
+static struct memory memory_of(const struct cprom_http_server *server)
+{
+    size_t conns = server->conns_max;
+    struct memory m;
+    m.fds = aligned(sizeof *server);
+    m.threads = m.fds + aligned((CPROM__FD_CONNS + conns) * sizeof *server->fds);
+    m.slots = m.threads + aligned(server->n_threads * sizeof *server->threads);
+    m.polled = m.slots + aligned((conns + 1) * sizeof(struct cprom__conn *)); /* one more: the last is always free */
+    m.slots_polled = m.polled + aligned((conns + 2) * sizeof *server->polled);
+    m.rooms = m.slots_polled + aligned((conns + 2) * sizeof *server->slots_polled);
+    m.all = m.rooms + server->n_threads * server->rules.head_max;
+    return m;
+}
+
+static void *at(struct cprom_http_server *server, size_t offset) { return (char *)server + offset; }
+
+static struct cprom_http_server *server_new(struct cprom_registry *registry, const struct cprom_http_server *read)
+{
+    struct memory m = memory_of(read);
+    struct cprom_http_server *server = cprom__alloc_zeroed(&registry->allocator, m.all);
+    if (!server) return NULL;
+    server->rules = read->rules;
+    server->rules.registry = registry;
+    server->conns_max = read->conns_max;
+    server->n_threads = read->n_threads;
+    server->fds = at(server, m.fds);
+    server->threads = at(server, m.threads);
+    server->slots = at(server, m.slots);
+    server->polled = at(server, m.polled);
+    server->slots_polled = at(server, m.slots_polled);
+    server->rooms = at(server, m.rooms);
+    server->process = getpid();
+    for (size_t i = 0; i < CPROM__FD_CONNS + server->conns_max; i++) atomic_init(&server->fds[i], -1);
+    server->listener.fd = -1;
+    pthread_mutex_init(&server->lock, NULL);
+    pthread_cond_init(&server->turn, NULL);
+    cprom__registry_ref(registry);
+    return server;
+}
+
+static void close_fd(_Atomic int *fd)
+{
+    int old = atomic_exchange_explicit(fd, -1, memory_order_relaxed);
+    if (old >= 0) close(old);
+}
+
+/* No thread of it runs. */
+static void server_free(struct cprom_http_server *server)
+{
+    int error = errno;
+    struct cprom_registry *registry = server->rules.registry;
+    for (size_t i = server->n_slots; i-- > 0;) {
+        if (i < server->n_slots && server->slots[i]) cprom__http_server_drop(server, server->slots[i]);
+    }
+    cprom__http_server_dispose(server, server->closed);
+    atomic_store_explicit(&server->fds[CPROM__FD_LISTENER], -1, memory_order_relaxed);
+    cprom__listener_close(&server->listener);
+    close_fd(&server->fds[CPROM__FD_WAKE_READ]);
+    close_fd(&server->fds[CPROM__FD_WAKE_WRITE]);
+    cprom_http_handler_free(server->own_handler);
+    pthread_cond_destroy(&server->turn);
+    pthread_mutex_destroy(&server->lock);
+    cprom__release(&registry->allocator, server, memory_of(server).all);
+    cprom__registry_unref(registry);
+    errno = error;
+}
+
+/* ---- starting ---- */
+
+static cprom_status open_fds(struct cprom_http_server *server, const cprom_http_server_opts *o)
+{
+    int pipes[2];
+    if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK) != 0) return CPROM_ESYS;
+    atomic_store_explicit(&server->fds[CPROM__FD_WAKE_READ], pipes[0], memory_order_relaxed);
+    atomic_store_explicit(&server->fds[CPROM__FD_WAKE_WRITE], pipes[1], memory_order_relaxed);
+    cprom_status status = o->listen_fd
+                              ? cprom__listener_adopt(&server->listener, o->listen_fd)
+                              : cprom__listener_open(&server->listener, o->address ? o->address : "127.0.0.1:9464");
+    atomic_store_explicit(&server->fds[CPROM__FD_LISTENER], server->listener.fd, memory_order_relaxed);
+    return status;
+}
+
+static void join_threads(struct cprom_http_server *server, size_t n)
+{
+    pthread_mutex_lock(&server->lock);
+    atomic_store_explicit(&server->stopping, true, memory_order_relaxed);
+    pthread_cond_broadcast(&server->turn);
+    pthread_mutex_unlock(&server->lock);
+    cprom__http_server_wake(server);
+    for (size_t i = 0; i < n; i++) pthread_join(server->threads[i], NULL);
+}
+
+static cprom_status start_threads(struct cprom_http_server *server)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    int error = pthread_sigmask(SIG_SETMASK, &all, &old); /* the program's signals are for its own threads */
+    size_t n = 0;
+    while (!error && n < server->n_threads) {
+        error = CPROM__SYS(pthread_create)(&server->threads[n], NULL, cprom__http_server_run, server);
+        if (!error) n++;
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (!error) return CPROM_OK;
+    join_threads(server, n);
+    errno = error;
+    return CPROM_ESYS;
+}
+
+cprom_status cprom_http_server_start(cprom_registry *registry, const cprom_http_server_opts *opts,
+                                     cprom_http_server **out)
+{
+    cprom_http_server_opts o = CPROM_INIT(cprom_http_server_opts);
+    struct cprom_http_server read;
+    if (out) *out = NULL;
+    if (!registry || !out) return CPROM_EINVAL;
+    if (opts && !cprom__opts_read(&o, sizeof o, opts)) {
+        return refuse(registry, CPROM_EINVAL, "size is not one that this library knows", "");
+    }
+    memset(&read, 0, sizeof read);
+    const char *wrong = read_opts(&read, &o);
+    if (wrong) return refuse(registry, CPROM_EINVAL, wrong, "");
+
+    struct cprom_http_server *server = server_new(registry, &read);
+    if (!server) return CPROM_ENOMEM;
+    cprom_status status = CPROM_OK;
+    if (!server->rules.handler) {
+        status = cprom_http_handler_new(registry, NULL, &server->own_handler);
+        server->rules.handler = server->own_handler;
+    }
+    if (!status) {
+        const char *where = o.listen_fd ? "listen_fd" : o.address ? o.address : "127.0.0.1:9464";
+        status = open_fds(server, &o);
+        if (status == CPROM_EINVAL) refuse(registry, status, "nothing to listen at: ", where);
+        else if (status) refuse(registry, status, "cannot listen at ", where);
+    }
+    if (!status) status = start_threads(server);
+    if (status) server_free(server);
+    else *out = server;
+    return status;
+}
+
+/* ---- ending ---- */
+
+const char *cprom_http_server_address(const cprom_http_server *server)
+{
+    return server ? server->listener.address : "";
+}
+
+cprom_status cprom_http_server_stop(cprom_http_server *server)
+{
+    if (!server) return CPROM_OK;
+    if (server->process != getpid()) { /* the child of a fork: there are no threads, and who knows what they held */
+        cprom_http_server_after_fork(server);
+        return CPROM_OK;
+    }
+    for (size_t i = 0; i < server->n_threads; i++) {
+        if (pthread_equal(pthread_self(), server->threads[i])) return CPROM_EBUSY;
+    }
+    join_threads(server, server->n_threads);
+    server_free(server);
+    return CPROM_OK;
+}
+
+void cprom_http_server_after_fork(cprom_http_server *server)
+{
+    if (!server || server->process == getpid()) return;
+    int error = errno;
+    for (size_t i = 0; i < CPROM__FD_CONNS + server->conns_max; i++) close_fd(&server->fds[i]);
+    errno = error;
+}

@@ -1,0 +1,58 @@
+/*
+ * The HTTP server's inside. Threads take turns: one polls all connections that wait (under no lock), queues those that
+ * are ready, and then each thread that finds one in the queue works on it alone. So a thread may run a slow callback
+ * while the next one polls on; with one thread it is a plain loop.
+ */
+#ifndef CPROM_LIB_HTTP_SERVER_H
+#define CPROM_LIB_HTTP_SERVER_H
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/types.h>
+
+#include "http/address.h"
+#include "http/conn.h"
+
+enum cprom__server_fd { CPROM__FD_LISTENER, CPROM__FD_WAKE_READ, CPROM__FD_WAKE_WRITE, CPROM__FD_CONNS };
+
+struct cprom_http_server {
+    /* immutable while threads run */
+    struct cprom__conn_rules rules;
+    cprom_http_handler *own_handler; /* NULL: the caller's is used */
+    struct cprom__listener listener;
+    size_t conns_max;
+    pthread_t *threads;
+    size_t n_threads;
+    pid_t process;                   /* that has the threads */
+    char *rooms;                     /* head_max bytes for each thread */
+
+    /* Every descriptor, connections by slot; -1: none. Atomic for the child of a fork, which closes them; what is
+     * closed is taken out before. */
+    _Atomic int *fds;
+
+    pthread_mutex_t lock;            /* guards what follows; nothing of the registry is called under it but its
+                                        allocator and clock */
+    pthread_cond_t turn;             /* there is a connection in the queue, nobody polls, or it is over */
+    _Atomic bool stopping;           /* written under the lock; callbacks look at it without, relaxed */
+    bool polling;                    /* a thread polls, or is about to; `polled` and `slots_polled` are its own */
+    size_t waiting;                  /* threads at `turn` */
+    size_t rooms_taken;
+    struct cprom__conn **slots;      /* the first `n_slots` may be used */
+    size_t n_slots, n_conns;
+    struct cprom__conn *first, *last; /* the queue */
+    struct cprom__conn *closed;       /* descriptor closed, memory not yet released; linked by `next` */
+    int64_t accept_from;              /* not before this time, after accept() failed */
+    struct pollfd *polled;
+    size_t *slots_polled;
+};
+
+/* What the threads run; `server`. */
+void *cprom__http_server_run(void *server);
+/* Interrupts the poll. */
+void cprom__http_server_wake(struct cprom_http_server *server);
+/* Closes a connection: what is left of it goes to `closed`. Under the lock. */
+void cprom__http_server_drop(struct cprom_http_server *server, struct cprom__conn *conn);
+/* Frees a list of closed ones. Not under the lock. */
+void cprom__http_server_dispose(struct cprom_http_server *server, struct cprom__conn *closed);
+
+#endif

@@ -1,0 +1,88 @@
+#include "store/vec.h"
+
+/* A gauge has one cell, in its series: whoever sets it has the last word, so that there is nothing to sum. */
+
+static struct cprom_series *series_of(const cprom_gauge *gauge) { return (struct cprom_series *)gauge; }
+
+static void set(struct cprom_series *series, double value)
+{
+    atomic_store_explicit(&series->value, cprom__bits(value), memory_order_relaxed);
+}
+
+static double current_time(struct cprom_registry *registry) { return (double)cprom__wall_now(registry) / 1e9; }
+
+cprom_status cprom_gauge_new(cprom_registry *registry, const cprom_opts *opts, cprom_gauge **gauge)
+{
+    struct cprom_vec *vec = NULL;
+    if (gauge) *gauge = NULL;
+    cprom_status status = cprom__vec_new(registry, opts, CPROM_GAUGE, true, gauge ? &vec : NULL);
+    if (vec) *gauge = (cprom_gauge *)vec->plain;
+    return status;
+}
+
+cprom_status cprom_gauge_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_gauge_vec **vec)
+{
+    return cprom__vec_new(registry, opts, CPROM_GAUGE, false, (struct cprom_vec **)vec);
+}
+
+void cprom_gauge_set(cprom_gauge *gauge, double value)
+{
+    struct cprom_series *series = series_of(gauge);
+    if (series && cprom__series_live(series)) set(series, value);
+}
+
+void cprom_gauge_add(cprom_gauge *gauge, double amount)
+{
+    struct cprom_series *series = series_of(gauge);
+    if (series && cprom__series_live(series)) cprom__cell_add_shared(&series->value, amount);
+}
+
+void cprom_gauge_set_to_current_time(cprom_gauge *gauge)
+{
+    if (gauge) cprom_gauge_set(gauge, current_time(series_of(gauge)->vec->registry));
+}
+
+double cprom_gauge_value(const cprom_gauge *gauge)
+{
+    return gauge ? cprom__cell_double(&series_of(gauge)->value) : 0;
+}
+
+cprom_status cprom_gauge_vec_set(cprom_gauge_vec *vec, cprom_strs values, double value)
+{
+    struct cprom__use use;
+    if (!vec) return CPROM_EINVAL;
+    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
+    if (status) return status;
+    set(use.series, value);
+    cprom__series_release(&use);
+    return CPROM_OK;
+}
+
+cprom_status cprom_gauge_vec_add(cprom_gauge_vec *vec, cprom_strs values, double amount)
+{
+    struct cprom__use use;
+    if (!vec) return CPROM_EINVAL;
+    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
+    if (status) return status;
+    cprom__cell_add_shared(&use.series->value, amount);
+    cprom__series_release(&use);
+    return CPROM_OK;
+}
+
+cprom_status cprom_gauge_vec_set_to_current_time(cprom_gauge_vec *vec, cprom_strs values)
+{
+    if (!vec) return CPROM_EINVAL;
+    return cprom_gauge_vec_set(vec, values, current_time(((struct cprom_vec *)vec)->registry));
+}
+
+cprom_status cprom_gauge_vec_get(cprom_gauge_vec *vec, cprom_strs values, double *value)
+{
+    struct cprom__use use;
+    if (value) *value = 0;
+    if (!vec) return CPROM_EINVAL;
+    cprom_status status = cprom__series_look((struct cprom_vec *)vec, values, &use);
+    if (status) return status;
+    if (value) *value = cprom__cell_double(&use.series->value);
+    cprom__series_release(&use);
+    return CPROM_OK;
+}

@@ -1,0 +1,180 @@
+#include "metric/instrument.h"
+
+#include <math.h>
+
+#include "metric/bucket.h"
+
+/* Cells of a histogram: one count per bucket, +Inf last, then the sum as a double. */
+
+static struct cprom_series *series_of(const cprom_histogram *histogram) { return (struct cprom_series *)histogram; }
+
+static CPROM__NOINLINE void observe_slowly(struct cprom_series *series, size_t bucket, size_t sum, double value)
+{
+    cprom__cell *cells = series->cells;
+    unsigned stripe = 0;
+    if (series->striped) {
+        bool owned = cprom__stripe(&stripe);
+        cells = cprom__cell_in(cells, stripe);
+        if (owned) {
+            cprom__cell_count_owned(&cells[bucket]);
+            cprom__cell_add_owned(&cells[sum], value);
+            return;
+        }
+    }
+    cprom__cell_count_shared(&cells[bucket]);
+    cprom__cell_add_shared(&cells[sum], value);
+}
+
+/* Returns the bucket that it counts in. */
+static inline size_t observe(struct cprom_series *series, double value)
+{
+    const struct cprom__desc *desc = series->vec->desc;
+    size_t bucket = cprom__bucket(desc->bounds, desc->n_bounds, value), sum = desc->n_bounds + 1;
+    unsigned stripe;
+    if (CPROM__LIKELY(series->striped && cprom__stripe_known(&stripe))) {
+        cprom__cell *cells = cprom__cell_in(series->cells, stripe);
+        cprom__cell_count_owned(&cells[bucket]);
+        cprom__cell_add_owned(&cells[sum], value);
+    } else {
+        observe_slowly(series, bucket, sum, value);
+    }
+    return bucket;
+}
+
+void cprom__histogram_observe(struct cprom_series *series, double value) { observe(series, value); }
+
+double cprom__histogram_read(const struct cprom_series *series, uint64_t *buckets)
+{
+    size_t n = series->vec->desc->n_bounds + 1;
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) buckets[i] = 0;
+    for (unsigned stripe = 0; stripe < (series->striped ? CPROM_STRIPES : 1); stripe++) {
+        const cprom__cell *cells = cprom__cell_in(series->cells, stripe);
+        for (size_t i = 0; i < n; i++) buckets[i] += atomic_load_explicit(&cells[i], memory_order_relaxed);
+        sum += cprom__cell_double(&cells[n]);
+    }
+    return sum;
+}
+
+static uint64_t count_up_to(const struct cprom_series *series, size_t last)
+{
+    uint64_t count = 0;
+    for (unsigned stripe = 0; stripe < (series->striped ? CPROM_STRIPES : 1); stripe++) {
+        const cprom__cell *cells = cprom__cell_in(series->cells, stripe);
+        for (size_t i = 0; i <= last; i++) count += atomic_load_explicit(&cells[i], memory_order_relaxed);
+    }
+    return count;
+}
+
+static double read_sum(const struct cprom_series *series)
+{
+    double sum = 0;
+    for (unsigned stripe = 0; stripe < (series->striped ? CPROM_STRIPES : 1); stripe++) {
+        sum += cprom__cell_double(cprom__cell_in(series->cells, stripe) + series->vec->desc->n_bounds + 1);
+    }
+    return sum;
+}
+
+/* They do not where the steps are too small for a double, or lead out of its range. */
+static cprom_status check_ascending(const double *bounds, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        if (!(bounds[i] > bounds[i - 1])) return CPROM_EINVAL;
+    }
+    return isfinite(bounds[n - 1]) ? CPROM_OK : CPROM_EINVAL;
+}
+
+cprom_status cprom_bounds_linear(double start, double width, size_t n, double *bounds)
+{
+    if (!n || !bounds || !isfinite(start) || !isfinite(width) || !(width > 0)) return CPROM_EINVAL;
+    for (size_t i = 0; i < n; i++) bounds[i] = start + (double)i * width;
+    return check_ascending(bounds, n);
+}
+
+cprom_status cprom_bounds_exponential(double start, double factor, size_t n, double *bounds)
+{
+    if (!n || !bounds || !isfinite(start) || !isfinite(factor) || !(start > 0) || !(factor > 1)) return CPROM_EINVAL;
+    /* NOLINTNEXTLINE(cert-flp30-c): it is i that ends the loop */
+    for (size_t i = 0; i < n; i++, start *= factor) bounds[i] = start;
+    return check_ascending(bounds, n);
+}
+
+cprom_status cprom_histogram_new(cprom_registry *registry, const cprom_opts *opts, cprom_histogram **histogram)
+{
+    struct cprom_vec *vec = NULL;
+    if (histogram) *histogram = NULL;
+    cprom_status status = cprom__vec_new(registry, opts, CPROM_HISTOGRAM, true, histogram ? &vec : NULL);
+    if (vec) *histogram = (cprom_histogram *)vec->plain;
+    return status;
+}
+
+cprom_status cprom_histogram_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_histogram_vec **vec)
+{
+    return cprom__vec_new(registry, opts, CPROM_HISTOGRAM, false, (struct cprom_vec **)vec);
+}
+
+void cprom_histogram_observe(cprom_histogram *histogram, double value)
+{
+    struct cprom_series *series = series_of(histogram);
+    if (CPROM__LIKELY(series && cprom__series_live(series))) observe(series, value);
+}
+
+void cprom_histogram_observe_with_exemplar(cprom_histogram *histogram, double value, cprom_labels labels,
+                                           int64_t timestamp_ms)
+{
+    struct cprom_series *series = series_of(histogram);
+    if (!series || !cprom__series_live(series)) return;
+    cprom__exemplar_keep(series, observe(series, value), value, labels, timestamp_ms);
+}
+
+uint64_t cprom_histogram_bucket(const cprom_histogram *histogram, size_t index)
+{
+    if (!histogram) return 0;
+    const struct cprom_series *series = series_of(histogram);
+    size_t last = series->vec->desc->n_bounds;
+    return count_up_to(series, index < last ? index : last);
+}
+
+uint64_t cprom_histogram_count(const cprom_histogram *histogram) { return cprom_histogram_bucket(histogram, SIZE_MAX); }
+
+double cprom_histogram_sum(const cprom_histogram *histogram)
+{
+    return histogram ? read_sum(series_of(histogram)) : 0;
+}
+
+cprom_status cprom_histogram_vec_observe(cprom_histogram_vec *vec, cprom_strs values, double value)
+{
+    struct cprom__use use;
+    if (!vec) return CPROM_EINVAL;
+    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
+    if (status) return status;
+    observe(use.series, value);
+    cprom__series_release(&use);
+    return CPROM_OK;
+}
+
+cprom_status cprom_histogram_vec_observe_with_exemplar(cprom_histogram_vec *vec, cprom_strs values, double value,
+                                                       cprom_labels labels, int64_t timestamp_ms)
+{
+    struct cprom__use use;
+    if (!vec) return CPROM_EINVAL;
+    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
+    if (status) return status;
+    cprom__exemplar_keep(use.series, observe(use.series, value), value, labels, timestamp_ms);
+    cprom__series_release(&use);
+    return CPROM_OK;
+}
+
+cprom_status cprom_histogram_vec_get(cprom_histogram_vec *vec, cprom_strs values, uint64_t *count, double *sum)
+{
+    struct cprom__use use;
+    if (count) *count = 0;
+    if (sum) *sum = 0;
+    if (!vec) return CPROM_EINVAL;
+    cprom_status status = cprom__series_look((struct cprom_vec *)vec, values, &use);
+    if (status) return status;
+    if (count) *count = count_up_to(use.series, use.series->vec->desc->n_bounds);
+    if (sum) *sum = read_sum(use.series);
+    cprom__series_release(&use);
+    return CPROM_OK;
+}

@@ -1,0 +1,31 @@
+#include "store/vec.h"
+
+/* An info's value is 1 from its birth: all that it says is in its labels. */
+
+cprom_status cprom_info_new(cprom_registry *registry, const cprom_opts *opts, cprom_labels labels)
+{
+    return cprom__vec_new_labelled(registry, opts, CPROM_INFO, labels);
+}
+
+cprom_status cprom_info_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_info_vec **vec)
+{
+    return cprom__vec_new(registry, opts, CPROM_INFO, false, (struct cprom_vec **)vec);
+}
+
+cprom_status cprom_info_vec_set(cprom_info_vec *vec, cprom_strs values)
+{
+    struct cprom__use use;
+    if (!vec) return CPROM_EINVAL;
+    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
+    if (!status) cprom__series_release(&use);
+    return status;
+}
+
+cprom_status cprom_info_vec_get(cprom_info_vec *vec, cprom_strs values)
+{
+    struct cprom__use use;
+    if (!vec) return CPROM_EINVAL;
+    cprom_status status = cprom__series_look((struct cprom_vec *)vec, values, &use);
+    if (!status) cprom__series_release(&use);
+    return status;
+}

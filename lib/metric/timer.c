@@ -1,0 +1,26 @@
+#include "metric/instrument.h"
+
+static cprom_timer start(void *handle)
+{
+    struct cprom_series *series = handle;
+    cprom_timer timer = {series, series ? cprom__monotonic_now(series->vec->registry) : 0};
+    return timer;
+}
+
+cprom_timer cprom_histogram_timer(cprom_histogram *histogram) { return start(histogram); }
+cprom_timer cprom_summary_timer(cprom_summary *summary) { return start(summary); }
+cprom_timer cprom_gauge_timer(cprom_gauge *gauge) { return start(gauge); }
+
+double cprom_timer_stop(cprom_timer *timer)
+{
+    if (!timer || !timer->series) return 0;
+    struct cprom_series *series = timer->series;
+    timer->series = NULL;
+    double seconds = (double)(cprom__monotonic_now(series->vec->registry) - timer->start) / 1e9;
+    switch (series->vec->desc->type) {
+    case CPROM_HISTOGRAM: cprom_histogram_observe((cprom_histogram *)series, seconds); break;
+    case CPROM_SUMMARY: cprom_summary_observe((cprom_summary *)series, seconds); break;
+    default: cprom_gauge_set((cprom_gauge *)series, seconds); break;
+    }
+    return seconds;
+}

@@ -1,0 +1,69 @@
+#include "store/cell.h"
+#include "page/gather.h"
+
+/* Unescapes the values of a series into `out`; there is room for as many bytes as the text has, and one more each. */
+static void read_values(const struct cprom_vec *vec, const struct cprom_series *series, char *out, const char **values)
+{
+    for (size_t i = 0; i < vec->desc->n_labels; i++) {
+        size_t len;
+        const char *p = cprom__desc_value(vec->desc, series->text, i, &len), *end = p + len;
+        values[i] = out;
+        while (p < end) {
+            char c = *p++;
+            if (c == '\\') {
+                c = *p++;
+                if (c == 'n') c = '\n';
+            }
+            *out++ = c;
+        }
+        *out++ = '\0';
+    }
+}
+
+static bool show(const struct cprom_vec *vec, const struct cprom__row *row, char *text, uint64_t *buckets,
+                 bool (*each)(void *ctx, const cprom_view *view), void *ctx)
+{
+    const char *values[CPROM_LABELS_MAX];
+    cprom_view view = {.values = {values, vec->desc->n_labels}};
+    read_values(vec, row->series, text, values);
+    switch (vec->desc->type) {
+    case CPROM_HISTOGRAM:
+        view.n_buckets = vec->desc->n_bounds + 1;
+        view.buckets = buckets;
+        for (size_t i = 0; i < view.n_buckets; i++) buckets[i] = view.count += row->words[i];
+        view.sum = cprom__double(row->words[view.n_buckets]);
+        break;
+    case CPROM_SUMMARY:
+        view.count = row->words[0];
+        view.sum = cprom__double(row->words[1]);
+        break;
+    case CPROM_STATESET: view.states = row->states; break;
+    default: view.value = cprom__row_value(row); break;
+    }
+    return each(ctx, &view);
+}
+
+cprom_status cprom_vec_each(cprom_vec *vec, bool (*each)(void *ctx, const cprom_view *view), void *ctx)
+{
+    if (!vec || !each) return CPROM_EINVAL;
+    struct cprom__snapshot snapshot;
+    cprom_status status = cprom__snapshot_take_vec(&snapshot, vec);
+    if (status) return status;
+    if (snapshot.n_groups) {
+        const struct cprom__group *group = &snapshot.groups[0];
+        size_t longest = 0;
+        for (size_t i = 0; i < group->n_rows; i++) {
+            if (group->rows[i].series->len > longest) longest = group->rows[i].series->len;
+        }
+        char *text = cprom__arena_alloc(&snapshot.memory, longest + CPROM_LABELS_MAX);
+        uint64_t *buckets = cprom__arena_alloc(&snapshot.memory, (vec->desc->n_bounds + 1) * sizeof *buckets);
+        if (!text || !buckets) status = CPROM_ENOMEM;
+        for (size_t i = 0; !status && i < group->n_rows; i++) {
+            /* A page shows lingering series; they are none of the vector's any more. */
+            if (atomic_load_explicit(&group->rows[i].series->life, memory_order_relaxed) & CPROM__LIFE_LINGER) continue;
+            if (!show(vec, &group->rows[i], text, buckets, each, ctx)) break;
+        }
+    }
+    cprom__snapshot_free(&snapshot);
+    return status;
+}

@@ -1,0 +1,329 @@
+#include "page/encode.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/number.h"
+
+#define AHEAD 12       /* rows before its turn that a text is fetched into the cache */
+#define NAME_COPIED 48 /* bytes of a name that are copied for each row, if it has no more */
+
+void cprom__put(struct cprom__sink *sink, const char *bytes, size_t len)
+{
+    sink->made += len;
+    if (sink->skip >= len) {
+        sink->skip -= len;
+        return;
+    }
+    bytes += sink->skip;
+    len -= sink->skip;
+    sink->skip = 0;
+    size_t room = (size_t)(sink->end - sink->out);
+    if (len > room) len = room;
+    memcpy(sink->out, bytes, len);
+    sink->out += len;
+}
+
+void cprom__put_string(struct cprom__sink *sink, const char *text) { cprom__put(sink, text, strlen(text)); }
+
+void cprom__put_escaped(struct cprom__sink *sink, const char *text, bool quotes)
+{
+    while (*text) {
+        size_t plain = strcspn(text, quotes ? "\\\n\"" : "\\\n");
+        cprom__put(sink, text, plain);
+        text += plain;
+        if (!*text) return;
+        char escape[2] = {'\\', *text == '\n' ? 'n' : *text};
+        cprom__put(sink, escape, 2);
+        text++;
+    }
+}
+
+void cprom__put_series(struct cprom__sink *sink, const struct cprom__desc *desc, const struct cprom__sample_line *line,
+                       const char *at, size_t at_len)
+{
+    cprom__put(sink, desc->name, line->name_len);
+    cprom__put_string(sink, line->suffix);
+    if (line->pairs_len || line->state || line->extra) {
+        size_t before = line->state ? line->state_at : line->pairs_len;
+        cprom__put_string(sink, "{");
+        cprom__put(sink, line->pairs, before);
+        if (line->state) {
+            if (before) cprom__put_string(sink, ",");
+            cprom__put(sink, line->state->text, line->state->len);
+            if (!before && line->pairs_len) cprom__put_string(sink, ",");
+            cprom__put(sink, line->pairs + before, line->pairs_len - before);
+        }
+        if (line->extra) {
+            if (line->pairs_len) cprom__put_string(sink, ",");
+            cprom__put_string(sink, line->extra);
+            cprom__put_string(sink, "=\"");
+            cprom__put(sink, at, at_len);
+            cprom__put_string(sink, "\"");
+        }
+        cprom__put_string(sink, "}");
+    }
+    cprom__put_string(sink, " ");
+}
+
+/* Lines `n` and `n + 1`, if `number` is one of them. */
+static void describe_sums(struct cprom__sample_line *line, size_t n, size_t number, double sum, uint64_t count)
+{
+    if (number != n && number != n + 1) return;
+    line->suffix = number == n ? "_sum" : "_count";
+    line->is_count = number > n;
+    line->count = count;
+    line->value = sum;
+}
+
+static bool has_sums(const struct cprom__format *format, size_t n_bounds, const double *bounds)
+{
+    return !(format->sums_ascend && n_bounds && bounds[0] < 0);
+}
+
+/* What stands on one line of a row. Returns how many lines the row has. */
+static size_t describe_row(const struct cprom__page_form *form, const struct cprom__row *row,
+                           const struct cprom__cursor *cursor, struct cprom__sample_line *line)
+{
+    const struct cprom_vec *vec = row->series->vec;
+    const struct cprom__desc *desc = vec->desc;
+    size_t buckets = desc->n_bounds + 1, lines = 1;
+    line->pairs = row->series->text;
+    line->pairs_len = row->series->len;
+    if (desc->type == CPROM_HISTOGRAM) {
+        lines = buckets;
+        if (cursor->line < buckets) {
+            line->suffix = "_bucket";
+            line->extra = "le";
+            line->bound = &desc->le[cursor->line];
+            line->is_count = true;
+            line->count = cursor->total + row->words[cursor->line];
+            line->exemplar = cprom__row_exemplar(row, cursor->line);
+        }
+        if (has_sums(form->format, desc->n_bounds, desc->bounds)) {
+            lines += 2;
+            describe_sums(line, buckets, cursor->line, cprom__double(row->words[buckets]), cursor->total);
+        }
+    } else if (desc->type == CPROM_SUMMARY) {
+        lines = 2;
+        describe_sums(line, 0, cursor->line, cprom__double(row->words[1]), row->words[0]);
+    } else if (desc->type == CPROM_STATESET) {
+        const struct cprom__state *state = &desc->states[cursor->line];
+        lines = desc->n_states;
+        line->state = &state->pair;
+        line->state_at = cprom__desc_state_at(desc, line->pairs);
+        line->is_count = true;
+        line->count = row->states >> state->bit & 1;
+    } else if (desc->type == CPROM_INFO) {
+        line->is_count = true;
+        line->count = 1;
+    } else {
+        line->value = cprom__row_value(row);
+        line->exemplar = cprom__row_exemplar(row, 0);
+    }
+    if (!form->created || !vec->accumulates) return lines;
+    if (cursor->line == lines) {
+        *line = (struct cprom__sample_line){.name_len = desc->base_len, .suffix = "_created", .pairs = row->series->text,
+                                            .pairs_len = row->series->len, .timestamp_ms = -1};
+        line->value = (double)*cprom__series_created(row->series) / 1e3;
+    }
+    return lines + 1;
+}
+
+/* The same for a sample of a collector. */
+static size_t describe_sample(const struct cprom__page_form *form, const struct cprom__sample *sample, size_t number,
+                              struct cprom__sample_line *line)
+{
+    const struct cprom__distribution *dist = sample->distribution;
+    line->pairs = sample->text;
+    line->pairs_len = sample->len;
+    line->value = sample->value;
+    line->timestamp_ms = sample->timestamp_ms;
+    if (sample->desc->type == CPROM_INFO && sample->desc->base_len < sample->desc->name_len) {
+        line->is_count = true;
+        line->count = 1;
+    }
+    if (!dist) return 1;
+    bool histogram = sample->desc->type == CPROM_HISTOGRAM;
+    size_t lines = dist->n + histogram; /* with +Inf */
+    if (number < lines) {
+        line->suffix = histogram ? "_bucket" : "";
+        line->extra = histogram ? "le" : "quantile";
+        line->at = number < dist->n ? dist->at[number] : (double)INFINITY;
+        line->is_count = histogram;
+        if (histogram) line->count = number < dist->n ? dist->buckets[number] : dist->count;
+        else line->value = dist->values[number];
+    }
+    if (histogram && !has_sums(form->format, dist->n, dist->at)) return lines;
+    describe_sums(line, lines, number, dist->sum, dist->count);
+    return lines + 2;
+}
+
+/* What stands on the line at the cursor, and whose name it has. Returns how many lines the row has. */
+static size_t describe(const struct cprom__page_form *form, const struct cprom__group *group,
+                       const struct cprom__cursor *cursor, struct cprom__sample_line *line,
+                       const struct cprom__desc **desc)
+{
+    const struct cprom__sample *sample = group->n_rows ? NULL : group->samples[cursor->row - 1];
+    *desc = sample ? sample->desc : group->desc;
+    *line = (struct cprom__sample_line){.name_len = (*desc)->name_len, .suffix = "", .timestamp_ms = -1};
+    if (sample) return describe_sample(form, sample, cursor->line, line);
+    return describe_row(form, &group->rows[cursor->row - 1], cursor, line);
+}
+
+/* The unit at the cursor. Returns how many units like this one the row has. */
+static size_t put_unit(struct cprom__sink *sink, const struct cprom__page_form *form, const struct cprom__group *group,
+                       const struct cprom__cursor *cursor)
+{
+    if (!cursor->row) {
+        form->format->put_header(sink, group->desc);
+        return 1;
+    }
+    struct cprom__sample_line line;
+    const struct cprom__desc *desc;
+    size_t lines = describe(form, group, cursor, &line, &desc);
+    form->format->put_line(sink, desc, &line);
+    return lines;
+}
+
+/*
+ * Rows of counters, gauges and infos that fit whole, which is nearly all of a large page: straight into the buffer. Returns
+ * the byte behind.
+ */
+static char *put_plain_rows(const struct cprom__format *format, const struct cprom__group *group,
+                            struct cprom__cursor *cursor, char *out, const char *end)
+{
+    const struct cprom__row *row = &group->rows[cursor->row - 1], *behind = &group->rows[group->n_rows];
+    size_t (*number)(char *, double) = format->number;
+    const char *name = group->desc->name;
+    size_t name_len = group->desc->name_len;
+    /* A copy of a fixed size needs no call; what is too much of it is written over. */
+    char start[NAME_COPIED] = {0};
+    bool is_short = name_len <= sizeof start;
+    size_t room = (is_short ? sizeof start : name_len) + CPROM__NUMBER_MAX + 4;
+    if (is_short) memcpy(start, name, name_len);
+    for (; row < behind; row++) {
+        if (behind - row > AHEAD) {
+            const char *text = row[AHEAD].series->text;
+            CPROM__PREFETCH(text - 16);
+            CPROM__PREFETCH(text + 48);
+        }
+        const struct cprom_series *series = row->series;
+        size_t len = series->len;
+        if ((size_t)(end - out) < room + len) break;
+        if (is_short) memcpy(out, start, sizeof start);
+        else memcpy(out, name, name_len);
+        out += name_len;
+        if (len) {
+            *out = '{';
+            memcpy(out + 1, series->text, len);
+            out += len + 2;
+            out[-1] = '}';
+        }
+        *out++ = ' ';
+        out += number(out, row->value);
+        *out++ = '\n';
+    }
+    cursor->row = (size_t)(row - group->rows) + 1;
+    return out;
+}
+
+static void next_row(const struct cprom__group *group, struct cprom__cursor *cursor)
+{
+    cursor->line = 0;
+    cursor->total = 0;
+    if (cursor->row++ == group->n_rows + group->n_samples) {
+        cursor->row = 0;
+        cursor->group++;
+    }
+    cursor->first = cursor->row;
+}
+
+/* Whether the next row has the same values in all labels that sort before the state. */
+static bool next_is_alike(const struct cprom__group *group, const struct cprom__cursor *cursor)
+{
+    if (cursor->row >= group->n_rows) return false;
+    const struct cprom_series *series = group->rows[cursor->row - 1].series, *next = group->rows[cursor->row].series;
+    size_t len = cprom__desc_state_at(series->vec->desc, series->text);
+    return len <= next->len && memcmp(series->text, next->text, len) == 0;
+}
+
+/*
+ * The first state of all rows that are alike up to the state's label, then the next state of all of them. So the lines
+ * are in the order of all labels: the rows already are in that of those behind.
+ */
+static void advance_by_state(const struct cprom__group *group, struct cprom__cursor *cursor)
+{
+    if (next_is_alike(group, cursor)) {
+        cursor->row++;
+    } else if (++cursor->line < group->desc->n_states) {
+        cursor->row = cursor->first;
+    } else {
+        next_row(group, cursor);
+    }
+}
+
+/* Moves behind the unit that was just put. */
+static void advance(const struct cprom__format *format, const struct cprom__group *group, struct cprom__cursor *cursor,
+                    size_t lines)
+{
+    if (format->states_sort && cursor->row && group->n_rows && group->desc->type == CPROM_STATESET) {
+        advance_by_state(group, cursor);
+        return;
+    }
+    if (cursor->row && group->n_rows && group->desc->type == CPROM_HISTOGRAM) {
+        const struct cprom__row *row = &group->rows[cursor->row - 1];
+        if (cursor->line <= row->series->vec->desc->n_bounds) cursor->total += row->words[cursor->line];
+    }
+    if (++cursor->line >= lines) next_row(group, cursor);
+}
+
+/* Whether each row is one line with the value that stands in it. An info is a float as a gauge only. */
+static bool is_plain(const struct cprom__page_form *form, const struct cprom__group *group)
+{
+    if (!group->n_rows || group->has_exemplars) return false;
+    return group->desc->type == CPROM_GAUGE ||
+           (group->desc->type == CPROM_INFO && form->format == &cprom__text_format) ||
+           (group->desc->type == CPROM_COUNTER && !form->created);
+}
+
+size_t cprom__encode(const struct cprom__snapshot *snapshot, const struct cprom__page_form *form,
+                     struct cprom__cursor *cursor, char *buf, size_t cap)
+{
+    struct cprom__sink sink = {.out = buf, .end = buf + cap};
+    while (cursor->group <= snapshot->n_groups && sink.out < sink.end) {
+        bool at_end = cursor->group == snapshot->n_groups;
+        const struct cprom__group *group = at_end ? NULL : &snapshot->groups[cursor->group];
+        if (!at_end && group->continues && !cursor->row) cursor->row = 1;
+        if (!at_end && cursor->row && !cursor->done && is_plain(form, group)) {
+            sink.out = put_plain_rows(form->format, group, cursor, sink.out, sink.end);
+            if (cursor->row > group->n_rows) {
+                cursor->row--;
+                next_row(group, cursor);
+                continue;
+            }
+        }
+        char *start = sink.out;
+        size_t lines = 1;
+        sink.skip = cursor->done;
+        sink.made = 0;
+        if (at_end) cprom__put_string(&sink, form->format->end);
+        else lines = put_unit(&sink, form, group, cursor);
+        cursor->done += (size_t)(sink.out - start);
+        if (cursor->done < sink.made) break; /* the rest is for the next read */
+        cursor->done = 0;
+        if (at_end) cursor->group++;
+        else advance(form->format, group, cursor, lines);
+    }
+    return (size_t)(sink.out - buf);
+}
+
+bool cprom__next_line(const struct cprom__snapshot *snapshot, const struct cprom__page_form *form,
+                      struct cprom__cursor *cursor, struct cprom__sample_line *line, const struct cprom__desc **desc)
+{
+    if (cursor->group == snapshot->n_groups) return false;
+    if (!cursor->row) cursor->row = cursor->first = 1;
+    const struct cprom__group *group = &snapshot->groups[cursor->group];
+    advance(form->format, group, cursor, describe(form, group, cursor, line, desc));
+    return true;
+}

@@ -1,0 +1,152 @@
+#include <string.h>
+
+#include "page/encode.h"
+#include "base/opts.h"
+#include "page/page.h"
+
+struct cprom_page {
+    struct cprom__snapshot snapshot;
+    struct cprom__page_form form;
+    struct cprom__cursor cursor;
+};
+
+/* 0.0.1 is what scrapers called OpenMetrics before 1.0; the page is the same. */
+static const struct {
+    const char *content_type;
+    const struct cprom__format *format;
+} formats[] = {
+    [CPROM_TEXT_0_0_4] = {"text/plain; version=0.0.4; charset=utf-8", &cprom__text_format},
+    [CPROM_OPENMETRICS_0_0_1] = {"application/openmetrics-text; version=0.0.1; charset=utf-8", &cprom__openmetrics_format},
+    [CPROM_OPENMETRICS_1_0] = {"application/openmetrics-text; version=1.0.0; charset=utf-8", &cprom__openmetrics_format},
+};
+
+static bool is_format(cprom_format format) { return (unsigned)format < sizeof formats / sizeof *formats; }
+
+const char *cprom_content_type(cprom_format format)
+{
+    return formats[is_format(format) ? format : CPROM_TEXT_0_0_4].content_type;
+}
+
+static int64_t deadline_of(struct cprom_registry *registry, double timeout_seconds)
+{
+    if (!(timeout_seconds > 0) || timeout_seconds > 1e9) return INT64_MAX;
+    return cprom__monotonic_now(registry) + (int64_t)(timeout_seconds * 1e9);
+}
+
+static cprom_status refuse(struct cprom_registry *registry, const char *why)
+{
+    struct cprom__line line;
+    cprom__line_join(&line, "page refused: ", why, (char *)NULL);
+    cprom__log(registry, &line);
+    return CPROM_EINVAL;
+}
+
+cprom_status cprom_page_open(cprom_registry *registry, const cprom_page_opts *opts, cprom_page **out)
+{
+    static const struct cprom__self nobody = {NULL, NULL};
+    return cprom__page_open(registry, opts, &nobody, out);
+}
+
+cprom_status cprom__page_open(cprom_registry *registry, const cprom_page_opts *opts, const struct cprom__self *self,
+                              cprom_page **out)
+{
+    cprom_page_opts o = CPROM_INIT(cprom_page_opts);
+    if (out) *out = NULL;
+    if (!registry || !out) return CPROM_EINVAL;
+    if (opts && !cprom__opts_read(&o, sizeof o, opts)) {
+        return refuse(registry, "size is not one that this library knows");
+    }
+    if (!is_format(o.format)) return refuse(registry, "format is unknown");
+    if (o.n_names && !o.names) return refuse(registry, "names are missing");
+    if (!(o.timeout_seconds >= 0)) return refuse(registry, "timeout_seconds is negative or NaN");
+    struct cprom_page *page = cprom__alloc(&registry->allocator, sizeof *page);
+    if (!page) return CPROM_ENOMEM;
+    struct cprom__filter filter = {o.names, o.n_names, formats[o.format].format->states_sort};
+    int64_t deadline = deadline_of(registry, o.timeout_seconds);
+    /* A callback may outlive cprom_registry_free(): then a snapshot that fails is the last to hold the registry. */
+    cprom__registry_ref(registry);
+    cprom_status status = cprom__snapshot_take(&page->snapshot, registry, &filter, deadline,
+                                                o.self_metrics ? self : NULL);
+    if (status) cprom__release(&registry->allocator, page, sizeof *page);
+    cprom__registry_unref(registry);
+    if (status) return status;
+    page->form.format = formats[o.format].format;
+    page->form.created = o.created && o.format != CPROM_TEXT_0_0_4;
+    memset(&page->cursor, 0, sizeof page->cursor);
+    *out = page;
+    return CPROM_OK;
+}
+
+void cprom__page_rewind(cprom_page *page) { memset(&page->cursor, 0, sizeof page->cursor); }
+
+size_t cprom_page_read(cprom_page *page, char *buf, size_t cap)
+{
+    return page && buf ? cprom__encode(&page->snapshot, &page->form, &page->cursor, buf, cap) : 0;
+}
+
+void cprom_page_close(cprom_page *page)
+{
+    if (!page) return;
+    struct cprom_registry *registry = page->snapshot.registry;
+    cprom__registry_ref(registry); /* it may be freed, and then goes with its last page */
+    cprom__snapshot_free(&page->snapshot);
+    cprom__release(&registry->allocator, page, sizeof *page);
+    cprom__registry_unref(registry);
+}
+
+/* What stands before the text that cprom_registry_text() gives out. */
+struct text {
+    struct cprom_registry *registry;
+    size_t bytes; /* of the whole */
+    char text[];
+};
+
+static struct text *text_new(struct cprom_registry *registry, size_t room)
+{
+    struct text *text = cprom__alloc(&registry->allocator, sizeof *text + room);
+    if (!text) return NULL;
+    cprom__registry_ref(registry);
+    text->registry = registry;
+    text->bytes = sizeof *text + room;
+    return text;
+}
+
+static void text_free(struct text *text)
+{
+    struct cprom_registry *registry = text->registry;
+    cprom__release(&registry->allocator, text, text->bytes);
+    cprom__registry_unref(registry);
+}
+
+cprom_status cprom_registry_text(cprom_registry *registry, char **out, size_t *len)
+{
+    if (out) *out = NULL;
+    if (len) *len = 0;
+    if (!out) return CPROM_EINVAL;
+    cprom_page *page;
+    cprom_status status = cprom_page_open(registry, NULL, &page);
+    if (status) return status;
+    size_t room = 4096, used = 0;
+    struct text *text = text_new(registry, room);
+    while (text) {
+        size_t n = cprom_page_read(page, text->text + used, room - 1 - used);
+        used += n;
+        if (used < room - 1) break;
+        struct text *grown = text_new(registry, room * 2);
+        if (grown) memcpy(grown->text, text->text, used);
+        text_free(text);
+        text = grown;
+        room *= 2;
+    }
+    cprom_page_close(page);
+    if (!text) return CPROM_ENOMEM;
+    text->text[used] = '\0';
+    *out = text->text;
+    if (len) *len = used;
+    return CPROM_OK;
+}
+
+void cprom_text_free(char *text)
+{
+    if (text) text_free((struct text *)(void *)(text - offsetof(struct text, text)));
+}

@@ -1,0 +1,359 @@
+#include "page/stage.h"
+
+#include <string.h>
+
+static void log_failure(struct cprom_registry *registry, const struct cprom__collector *collector, const char *why)
+{
+    struct cprom__line line;
+    if (!registry->log) return;
+    const char *name = cprom__collector_name(collector);
+    cprom__line_join(&line, "collector \"", (char *)NULL);
+    cprom__line_add_cut(&line, name, strlen(name), CPROM__WHY_COLLECTOR);
+    cprom__line_add(&line, "\": ");
+    cprom__line_add(&line, why);
+    cprom__log(registry, &line);
+}
+
+/* ---- label pairs ---- */
+
+/* The next label pair that is not empty, still escaped; false: no more. */
+static bool next_pair(const char **at, const char *end, const char **pair, size_t *len)
+{
+    while (*at < end) {
+        const char *name = *at, *value = memchr(name, '"', (size_t)(end - name)), *p = value + 1;
+        while (*p != '"') p += *p == '\\' ? 2 : 1;
+        *at = p + 1 < end ? p + 2 : end;
+        if (p == value + 1) continue;
+        *pair = name;
+        *len = (size_t)(p + 1 - name);
+        return true;
+    }
+    return false;
+}
+
+/* Whether two samples are the same series, an empty label value being no label. */
+static bool same_series(const struct cprom__sample *a, const struct cprom__sample *b)
+{
+    if (strcmp(a->desc->name, b->desc->name) != 0) return false;
+    const char *at_a = a->text, *at_b = b->text, *pair_a, *pair_b;
+    for (;;) {
+        size_t len_a, len_b;
+        bool more_a = next_pair(&at_a, a->text + a->len, &pair_a, &len_a);
+        bool more_b = next_pair(&at_b, b->text + b->len, &pair_b, &len_b);
+        if (!more_a || !more_b) return more_a == more_b;
+        if (len_a != len_b || memcmp(pair_a, pair_b, len_a) != 0) return false;
+    }
+}
+
+/* ---- duplicates ---- */
+
+/* Returns the same series that is there already; NULL: it was put in. */
+static struct cprom__sample *insert_seen(struct cprom__stage *stage, struct cprom__sample *sample)
+{
+    size_t mask = stage->seen_room - 1, at = (size_t)sample->identity & mask;
+    for (; stage->seen[at]; at = (at + 1) & mask) {
+        struct cprom__sample *there = stage->seen[at];
+        if (there->identity == sample->identity && same_series(there, sample)) return there;
+    }
+    stage->seen[at] = sample;
+    stage->n_seen++;
+    return NULL;
+}
+
+static bool reserve_seen(struct cprom__stage *stage, size_t more)
+{
+    if ((stage->n_seen + more) * 2 <= stage->seen_room) return true;
+    size_t room = 64;
+    while (room < (stage->n_seen + more) * 2) room *= 2;
+    struct cprom__sample **seen = cprom__arena_alloc(&stage->snapshot->memory, room * sizeof *seen);
+    if (!seen) return false;
+    memset(seen, 0, room * sizeof *seen);
+    struct cprom__sample **old = stage->seen;
+    size_t old_room = stage->seen_room;
+    stage->seen = seen;
+    stage->seen_room = room;
+    stage->n_seen = 0;
+    for (size_t i = 0; i < old_room; i++) {
+        if (old[i]) insert_seen(stage, old[i]);
+    }
+    return true;
+}
+
+/* Takes samples out again, from `first` up to but not with `end`. Their run of places is closed by re-inserting. */
+static void forget(struct cprom__stage *stage, struct cprom__sample *first, const struct cprom__sample *end)
+{
+    for (struct cprom__sample *sample = first; sample != end; sample = sample->next) {
+        size_t mask = stage->seen_room - 1, at = (size_t)sample->identity & mask;
+        while (stage->seen[at] != sample) at = (at + 1) & mask;
+        stage->seen[at] = NULL;
+        stage->n_seen--;
+        for (at = (at + 1) & mask; stage->seen[at]; at = (at + 1) & mask) {
+            struct cprom__sample *moved = stage->seen[at];
+            stage->seen[at] = NULL;
+            stage->n_seen--;
+            insert_seen(stage, moved);
+        }
+    }
+}
+
+/* ---- families ---- */
+
+/* Behind the same family of registries whose callbacks ran before. */
+static size_t place(const struct cprom__stage *stage, const char *name)
+{
+    size_t low = 0, high = stage->n_kept;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(stage->kept[middle].desc->name, name) <= 0) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
+static struct cprom__kept *find_kept(const struct cprom__stage *stage, const char *name)
+{
+    size_t at = place(stage, name);
+    if (!at--) return NULL;
+    struct cprom__kept *kept = &stage->kept[at];
+    return kept->source == stage->source && strcmp(kept->desc->name, name) == 0 ? kept : NULL;
+}
+
+static struct cprom__kept *add_kept(struct cprom__stage *stage, const struct cprom__desc *desc)
+{
+    if (stage->n_kept == stage->kept_room) {
+        size_t room = stage->kept_room ? stage->kept_room * 2 : 16;
+        struct cprom__kept *kept = cprom__arena_alloc(&stage->snapshot->memory, room * sizeof *kept);
+        if (!kept) return NULL;
+        if (stage->n_kept) memcpy(kept, stage->kept, stage->n_kept * sizeof *kept);
+        stage->kept = kept;
+        stage->kept_room = room;
+    }
+    size_t at = place(stage, desc->name);
+    memmove(stage->kept + at + 1, stage->kept + at, (stage->n_kept - at) * sizeof *stage->kept);
+    stage->n_kept++;
+    stage->kept[at] = (struct cprom__kept){.desc = desc, .source = stage->source};
+    return &stage->kept[at];
+}
+
+static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
+
+static bool same_header(const struct cprom__desc *a, const struct cprom__desc *b)
+{
+    return a->type == b->type && same_text(a->help, b->help) && same_text(a->unit, b->unit);
+}
+
+/* Whether a family that an unchecked collector brought can stand on the page with the others of its name. */
+static const char *check_same(const struct cprom__stage *stage, const struct cprom__desc *desc, bool *known)
+{
+    const struct cprom_registry *here = stage->source->registry;
+    for (const struct cprom__source *source = &stage->snapshot->own; source; source = source->next) {
+        bool same;
+        cprom_status status =
+            cprom__families_check_same(source->families, desc, cprom__registry_apart(source->registry, here), &same);
+        if (status == CPROM_EEXIST) return "the family belongs to somebody else";
+        if (status) return "another registry has the family with another type, help, unit or labels";
+        *known |= same;
+    }
+    for (size_t at = place(stage, desc->name); at && strcmp(stage->kept[at - 1].desc->name, desc->name) == 0; at--) {
+        const struct cprom__kept *kept = &stage->kept[at - 1];
+        if (!cprom__registry_apart(kept->source->registry, here)) {
+            return "a collector registered earlier has the family";
+        }
+        if (!same_header(kept->desc, desc)) return "another registry has the family with another type, help or unit";
+        *known = true;
+    }
+    return NULL;
+}
+
+/* Likewise with all others; one whose family is on the page already was checked. */
+static const char *check_others(const struct cprom__stage *stage, const struct cprom__desc *desc)
+{
+    for (const struct cprom__source *source = &stage->snapshot->own; source; source = source->next) {
+        if (cprom__families_collide(source->families, desc)) {
+            return "the sample names would collide with a registered family";
+        }
+    }
+    for (size_t i = 0; i < stage->n_kept; i++) {
+        if (cprom__desc_collides(stage->kept[i].desc, desc)) return "the sample names would collide with another family";
+    }
+    return NULL;
+}
+
+/* Whether the families that an unchecked collector brought can stand on the page; if not, why. */
+static const char *check_brought(struct cprom__stage *stage, const struct cprom_scrape *scrape, const char **family)
+{
+    for (struct cprom__brought *brought = scrape->brought; brought; brought = brought->next) {
+        const struct cprom__desc *desc = brought->desc;
+        *family = desc->name;
+        bool known = false;
+        const char *reason = check_same(stage, desc, &known);
+        if (!reason && !known) reason = check_others(stage, desc);
+        if (reason) return reason;
+        for (struct cprom__brought *next = brought->next; next; next = next->next) {
+            if (strcmp(next->desc->name, desc->name) != 0) {
+                if (cprom__desc_collides(next->desc, desc)) return "the sample names would collide with another family";
+            } else if (!same_header(next->desc, desc)) {
+                return "the family was emitted with another type, help or unit";
+            }
+        }
+    }
+    return NULL;
+}
+
+static void log_sample(struct cprom__line *why, const struct cprom__sample *sample, const char *reason)
+{
+    cprom__line_join(why, "family \"", (char *)NULL);
+    cprom__line_add_cut(why, sample->desc->name, sample->desc->name_len, CPROM__WHY_FAMILY);
+    cprom__line_add(why, "\", labels {");
+    cprom__line_add_cut(why, sample->text, sample->len, CPROM__WHY_LABELS);
+    cprom__line_add(why, "}: ");
+    cprom__line_add(why, reason);
+}
+
+/* Keeps what one callback has emitted, or says in scrape->why what is wrong with it. ENOMEM: the page fails. */
+static cprom_status keep(struct cprom__stage *stage, struct cprom_scrape *scrape)
+{
+    /* The library's own names are nobody else's. */
+    const char *family = NULL, *reason = scrape->collector ? check_brought(stage, scrape, &family) : NULL;
+    if (reason) {
+        scrape->status = CPROM_ECONFLICT;
+        cprom__line_join(&scrape->why, "family \"", (char *)NULL);
+        cprom__line_add_cut(&scrape->why, family, strlen(family), CPROM__WHY_FAMILY);
+        cprom__line_add(&scrape->why, "\": ");
+        cprom__line_add(&scrape->why, reason);
+        return CPROM_OK;
+    }
+    if (!reserve_seen(stage, scrape->n_samples)) return CPROM_ENOMEM;
+    for (struct cprom__sample **link = &scrape->first; *link;) {
+        struct cprom__sample *sample = *link, *there = insert_seen(stage, sample);
+        if (!there) {
+            link = &sample->next;
+            continue;
+        }
+        if (!scrape->collector) { /* of another registry with the same const labels */
+            cprom__self_metrics_join(there, sample);
+            *link = sample->next;
+            continue;
+        }
+        scrape->status = CPROM_EEXIST;
+        log_sample(&scrape->why, sample, "the series was emitted twice");
+        forget(stage, scrape->first, sample);
+        return CPROM_OK;
+    }
+    for (struct cprom__sample *sample = scrape->first, *next; sample; sample = next) {
+        next = sample->next;
+        struct cprom__kept *kept = find_kept(stage, sample->desc->name);
+        if (!kept) kept = add_kept(stage, sample->desc);
+        if (!kept) return CPROM_ENOMEM;
+        sample->next = NULL;
+        if (kept->last) kept->last->next = sample;
+        else kept->first = sample;
+        kept->last = sample;
+        kept->n++;
+    }
+    return CPROM_OK;
+}
+
+/* ---- running ---- */
+
+static bool wanted(const struct cprom__filter *filter, const struct cprom__collector *collector)
+{
+    size_t n;
+    const struct cprom__family *families = cprom__collector_families(collector, &n);
+    for (size_t i = 0; i < n; i++) {
+        if (cprom__filter_lets(filter, families[i].desc)) return true;
+    }
+    return n == 0;
+}
+
+/* What it brought goes with the page, whatever becomes of its samples. */
+static void adopt(struct cprom__stage *stage, struct cprom_scrape *scrape)
+{
+    while (scrape->brought) {
+        struct cprom__brought *brought = scrape->brought;
+        scrape->brought = brought->next;
+        brought->next = stage->snapshot->brought;
+        stage->snapshot->brought = brought;
+    }
+}
+
+/* The page's deadline on the clock of the registry whose callbacks run. */
+static int64_t deadline_here(const struct cprom__stage *stage)
+{
+    struct cprom_registry *page = stage->snapshot->registry, *here = stage->source->registry;
+    int64_t deadline = stage->deadline;
+    if (deadline == INT64_MAX) return deadline;
+    if (page->monotonic_clock == here->monotonic_clock && page->clock_ctx == here->clock_ctx) return deadline;
+    return cprom__monotonic_now(here) + (deadline - cprom__monotonic_now(page));
+}
+
+static struct cprom_scrape begin(const struct cprom__stage *stage, struct cprom__collector *collector, int64_t deadline)
+{
+    const struct cprom__snapshot *snapshot = stage->snapshot;
+    return (struct cprom_scrape){.registry = stage->source->registry, .collector = collector,
+                                 .memory = &stage->snapshot->memory, .key = &snapshot->registry->key,
+                                 .deadline = deadline};
+}
+
+static cprom_status run(struct cprom__stage *stage, struct cprom__collector *collector, int64_t deadline)
+{
+    struct cprom_registry *registry = stage->source->registry;
+    struct cprom_scrape scrape = begin(stage, collector, deadline);
+    int64_t duration;
+    enum cprom__run how = cprom__collector_run(collector, &scrape, &duration);
+    if (how == CPROM__RUN_GONE) return CPROM_OK;
+    cprom_status status = scrape.out_of_memory ? CPROM_ENOMEM : CPROM_OK;
+    if (how == CPROM__RUN_LATE) {
+        scrape.status = CPROM_EBUSY;
+        cprom__line_join(&scrape.why, "skipped: the scrape's deadline was over before it could begin", (char *)NULL);
+    } else if (!scrape.status) {
+        status = keep(stage, &scrape);
+    }
+    adopt(stage, &scrape);
+    if (status) return status;
+    if (scrape.status) {
+        atomic_fetch_add_explicit(&registry->collector_failures, 1, memory_order_relaxed);
+        log_failure(registry, collector, scrape.why.text);
+    }
+    stage->source->results[stage->source->n_results++] =
+        (struct cprom__result){cprom__collector_name(collector), scrape.status == CPROM_OK, duration};
+    return CPROM_OK;
+}
+
+static cprom_status collect(struct cprom__stage *stage)
+{
+    struct cprom__source *source = stage->source;
+    struct cprom__families *families = source->families;
+    if (!families->n_collectors) return CPROM_OK;
+    int64_t deadline = deadline_here(stage);
+    source->results = cprom__arena_alloc(&stage->snapshot->memory, families->n_collectors * sizeof *source->results);
+    if (!source->results) return CPROM_ENOMEM;
+    for (size_t i = 0; i < families->n_collectors; i++) {
+        if (!wanted(stage->filter, families->collectors[i])) continue;
+        cprom_status status = run(stage, families->collectors[i], deadline);
+        if (status) return status;
+    }
+    return CPROM_OK;
+}
+
+cprom_status cprom__stage_collect(struct cprom__stage *stage)
+{
+    cprom_status status = CPROM_OK;
+    for (stage->source = &stage->snapshot->own; stage->source && !status; stage->source = stage->source->next) {
+        status = collect(stage);
+    }
+    return status;
+}
+
+cprom_status cprom__stage_self_metrics(struct cprom__stage *stage, const struct cprom__self *self)
+{
+    cprom_status status = CPROM_OK;
+    for (stage->source = &stage->snapshot->own; stage->source && !status; stage->source = stage->source->next) {
+        struct cprom_scrape scrape = begin(stage, NULL, INT64_MAX);
+        cprom__self_metrics(stage->source, &scrape);
+        if (self->emit && stage->source == &stage->snapshot->own) self->emit(self->ctx, &scrape);
+        status = scrape.status ? scrape.status : keep(stage, &scrape);
+        adopt(stage, &scrape);
+    }
+    return status;
+}

@@ -1,0 +1,47 @@
+/*
+ * What the callbacks of one gather have emitted, on its way to the page: each collector's samples are checked against
+ * what is there already, and kept or dropped as a whole.
+ */
+#ifndef CPROM_LIB_PAGE_STAGE_H
+#define CPROM_LIB_PAGE_STAGE_H
+
+#include "page/gather.h"
+
+struct cprom__stage {
+    struct cprom__snapshot *snapshot;
+    struct cprom__source *source;  /* whose callbacks run */
+    const struct cprom__filter *filter;
+    int64_t deadline;
+    struct cprom__kept *kept;      /* families with samples, sorted by name; those of one name as their sources are */
+    size_t n_kept, kept_room;
+    struct cprom__sample **seen;   /* all kept samples, hashed by identity; NULL: free */
+    size_t n_seen, seen_room;
+};
+
+/* Runs the callbacks of all registries. ENOMEM is the only failure. */
+cprom_status cprom__stage_collect(struct cprom__stage *stage);
+/* Adds the library's own families. ENOMEM. */
+cprom_status cprom__stage_self_metrics(struct cprom__stage *stage, const struct cprom__self *self);
+/* Merges the kept families into the snapshot's groups; families of several registries become one (merge.c). ENOMEM. */
+cprom_status cprom__stage_groups(struct cprom__stage *stage);
+
+/* How each collector fared, for self-metrics. */
+struct cprom__result {
+    const char *name;
+    bool success;
+    int64_t duration;
+};
+
+struct cprom__kept {
+    const struct cprom__desc *desc;
+    struct cprom__source *source;
+    struct cprom__sample *first, *last;
+    size_t n;
+};
+
+/* Emits the self-metrics of one registry (self.c). */
+void cprom__self_metrics(const struct cprom__source *source, struct cprom_scrape *out);
+/* Makes one sample of two registries' with the same labels. */
+void cprom__self_metrics_join(struct cprom__sample *sample, const struct cprom__sample *other);
+
+#endif

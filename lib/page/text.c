@@ -1,0 +1,38 @@
+#include "page/encode.h"
+
+#include "base/number.h"
+
+/* The text format 0.0.4. */
+
+static void put_header(struct cprom__sink *sink, const struct cprom__desc *desc)
+{
+    static const char *const types[] = {"untyped", "counter", "gauge", "histogram", "summary", "gauge", "gauge"};
+    if (desc->help && *desc->help) {
+        cprom__put_string(sink, "# HELP ");
+        cprom__put(sink, desc->name, desc->name_len);
+        cprom__put_string(sink, " ");
+        cprom__put_escaped(sink, desc->help, false);
+        cprom__put_string(sink, "\n");
+    }
+    cprom__put_string(sink, "# TYPE ");
+    cprom__put(sink, desc->name, desc->name_len);
+    cprom__put_string(sink, " ");
+    cprom__put_string(sink, types[desc->type]);
+    cprom__put_string(sink, "\n");
+}
+
+static void put_line(struct cprom__sink *sink, const struct cprom__desc *desc, const struct cprom__sample_line *line)
+{
+    char text[CPROM__NUMBER_MAX];
+    if (line->bound) cprom__put_series(sink, desc, line, line->bound->text, line->bound->len);
+    else cprom__put_series(sink, desc, line, text, line->extra ? cprom__number_double(text, line->at) : 0);
+    cprom__put(sink, text, cprom__number_double(text, line->is_count ? (double)line->count : line->value));
+    if (line->timestamp_ms >= 0) {
+        cprom__put_string(sink, " ");
+        cprom__put(sink, text, cprom__number_int(text, line->timestamp_ms));
+    }
+    cprom__put_string(sink, "\n");
+}
+
+const struct cprom__format cprom__text_format = {
+    .put_header = put_header, .put_line = put_line, .number = cprom__number_double, .states_sort = true, .end = ""};

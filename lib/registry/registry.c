@@ -1,0 +1,410 @@
+#define _POSIX_C_SOURCE 200809L /* clock_gettime, pthread_condattr_setclock */
+
+#include "registry/registry.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "registry/collector.h"
+#include "registry/families.h"
+#include "base/names.h"
+#include "base/opts.h"
+#include "registry/process.h"
+#include "registry/tree.h"
+#include "store/vec.h"
+
+#define EPOCH_FIRST ((uint64_t)1 << CPROM__LIFE_SHIFT)
+
+/* ---- defaults ---- */
+
+static int64_t read_clock(clockid_t id)
+{
+    struct timespec now;
+    clock_gettime(id, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int64_t default_monotonic(void *ctx)
+{
+    (void)ctx;
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+static int64_t default_wall(void *ctx)
+{
+    (void)ctx;
+    return read_clock(CLOCK_REALTIME);
+}
+
+/* Random where the system gives it; otherwise what differs from run to run. */
+static void make_key(struct cprom__hash_key *key)
+{
+    ssize_t got = 0;
+    int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        got = read(fd, key, sizeof *key);
+        close(fd);
+    }
+    if (got != (ssize_t)sizeof *key) {
+        key->k[0] = (uint64_t)read_clock(CLOCK_REALTIME) * UINT64_C(0x9e3779b97f4a7c15);
+        key->k[1] = (uint64_t)(uintptr_t)key ^ (uint64_t)read_clock(CLOCK_MONOTONIC) ^ (uint64_t)getpid() << 32;
+    }
+    /* A factor of 0 would hash everything to one value. */
+    key->k[0] |= 1;
+    key->k[1] |= 1;
+}
+
+/* ---- logging ---- */
+
+void cprom__log(struct cprom_registry *registry, const struct cprom__line *line)
+{
+    if (registry->log) registry->log(registry->log_ctx, line->text);
+}
+
+void cprom__log_refusal(struct cprom_registry *registry, const char *metric, const struct cprom__refusal *refusal)
+{
+    struct cprom__line line;
+    if (!registry->log) return;
+    cprom__line_join(&line, "metric \"", (char *)NULL);
+    if (metric) cprom__line_add_cut(&line, metric, strlen(metric), CPROM__LINE_MAX / 3);
+    cprom__line_add(&line, "\" refused: ");
+    cprom__line_add(&line, refusal->field);
+    if (refusal->text && *refusal->text) {
+        cprom__line_add(&line, " \"");
+        cprom__line_add_cut(&line, refusal->text, strlen(refusal->text), CPROM__LINE_MAX / 3);
+        cprom__line_add(&line, "\"");
+    }
+    cprom__line_add(&line, " ");
+    cprom__line_add(&line, refusal->reason);
+    cprom__log(registry, &line);
+}
+
+/* ---- making ---- */
+
+static cprom_status refuse(struct cprom_registry *registry, cprom_status status, const char *field, const char *text,
+                           const char *reason)
+{
+    struct cprom__line line;
+    cprom__line_join(&line, "registry refused: ", field, " \"", (char *)NULL);
+    cprom__line_add_cut(&line, text, strlen(text), CPROM__LINE_MAX / 3);
+    cprom__line_add(&line, "\" ");
+    cprom__line_add(&line, reason);
+    cprom__log(registry, &line);
+    return status;
+}
+
+static cprom_status add_const_label(struct cprom_registry *registry, const cprom_label *label)
+{
+    struct cprom__family_rules *rules = &registry->rules;
+    if (!cprom__is_label_name(label->name) || strlen(label->name) > CPROM_VALUE_MAX) {
+        return refuse(registry, CPROM_ELABELS, "const_labels", label->name, "is not a label name, reserved or too long");
+    }
+    if (!label->value) return refuse(registry, CPROM_ELABELS, "const_labels", label->name, "has no value");
+    if (!cprom__is_utf8(label->value, strlen(label->value)) || strlen(label->value) > CPROM_VALUE_MAX) {
+        return refuse(registry, CPROM_EUTF8, "const_labels", label->name, "has a value that is not UTF-8 or too long");
+    }
+    size_t at = rules->n_const_labels;
+    for (; at; at--) {
+        int order = strcmp(rules->const_labels[at - 1].name, label->name);
+        if (order == 0) return refuse(registry, CPROM_ELABELS, "const_labels", label->name, "stands twice");
+        if (order < 0) break;
+        rules->const_labels[at] = rules->const_labels[at - 1];
+    }
+    const char *name = cprom__arena_copy(&registry->memory, label->name, strlen(label->name));
+    const char *value = cprom__arena_copy(&registry->memory, label->value, strlen(label->value));
+    rules->const_labels[at] = (cprom_label){name, value};
+    rules->n_const_labels++;
+    return name && value ? CPROM_OK : CPROM_ENOMEM;
+}
+
+static cprom_status make_rules(struct cprom_registry *registry, const cprom_registry_opts *o)
+{
+    if (o->prefix) {
+        if (*o->prefix && !cprom__is_metric_name(o->prefix)) {
+            return refuse(registry, CPROM_ENAME, "prefix", o->prefix, "cannot begin a metric name");
+        }
+        registry->rules.prefix = cprom__arena_copy(&registry->memory, o->prefix, strlen(o->prefix));
+        if (!registry->rules.prefix) return CPROM_ENOMEM;
+    }
+    cprom_status status = CPROM_OK;
+    for (size_t i = 0; !status && i < CPROM_CONST_LABELS_MAX && o->const_labels[i].name; i++) {
+        status = add_const_label(registry, &o->const_labels[i]);
+    }
+    return status;
+}
+
+static void init(struct cprom_registry *registry, const cprom_registry_opts *o)
+{
+    cprom__allocator_init(&registry->allocator, o->allocate, o->release, o->allocator_ctx);
+    cprom__arena_init(&registry->memory, &registry->allocator, 256);
+    registry->log = o->log;
+    registry->log_ctx = o->log_ctx;
+    registry->monotonic_clock = o->monotonic_clock ? o->monotonic_clock : default_monotonic;
+    registry->wall_clock = o->wall_clock ? o->wall_clock : default_wall;
+    registry->clock_ctx = o->clock_ctx;
+    make_key(&registry->key);
+    cprom__slab_init(&registry->slab, &registry->allocator);
+    cprom__cell_pool_init(&registry->cells, &registry->allocator);
+    cprom__reclaimer_init(&registry->reclaimer, &registry->allocator, &registry->slab);
+    cprom__gate_init(&registry->gate);
+    atomic_init(&registry->epoch, EPOCH_FIRST);
+    pthread_mutex_init(&registry->order_lock, NULL);
+    pthread_mutex_init(&registry->updates_lock, NULL);
+    registry->updates.next = registry->updates.prev = &registry->updates;
+    registry->root = registry;
+    pthread_mutex_init(&registry->families_lock, NULL);
+    pthread_mutex_init(&registry->collect_lock, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&registry->collect_cond, &attr);
+    pthread_condattr_destroy(&attr);
+    atomic_init(&registry->holders, 1);
+    atomic_init(&registry->refs, 1);
+}
+
+static void destroy(struct cprom_registry *registry)
+{
+    struct cprom_registry *root = registry->root == registry ? NULL : registry->root;
+    pthread_cond_destroy(&registry->collect_cond);
+    pthread_mutex_destroy(&registry->collect_lock);
+    pthread_mutex_destroy(&registry->families_lock);
+    pthread_mutex_destroy(&registry->updates_lock);
+    pthread_mutex_destroy(&registry->order_lock);
+    cprom__gate_destroy(&registry->gate);
+    cprom__reclaimer_destroy(&registry->reclaimer);
+    cprom__cell_pool_destroy(&registry->cells);
+    cprom__slab_destroy(&registry->slab);
+    cprom__arena_free(&registry->memory);
+    struct cprom__allocator allocator = {.allocate = registry->allocator.allocate,
+                                         .release = registry->allocator.release,
+                                         .ctx = registry->allocator.ctx};
+    cprom__release(&allocator, registry, sizeof *registry);
+    if (root) cprom__registry_unref(root);
+}
+
+/* There is no registry yet, but the options can be read. */
+static cprom_status refuse_opts(const cprom_registry_opts *opts, const char *line)
+{
+    if (opts->log) opts->log(opts->log_ctx, line);
+    return CPROM_EINVAL;
+}
+
+cprom_status cprom_registry_new(const cprom_registry_opts *opts, cprom_registry **out)
+{
+    cprom_registry_opts o = CPROM_INIT(cprom_registry_opts);
+    if (out) *out = NULL;
+    if (!out) return CPROM_EINVAL;
+    if (opts && !cprom__opts_read(&o, sizeof o, opts)) {
+        if (opts->size <= sizeof o) return CPROM_EINVAL;
+        return refuse_opts(opts, "registry refused: size is not one that this library knows");
+    }
+    if (!o.allocate != !o.release) return refuse_opts(&o, "registry refused: one of allocate and release is missing");
+    struct cprom__allocator allocator;
+    cprom__allocator_init(&allocator, o.allocate, o.release, o.allocator_ctx);
+    struct cprom_registry *registry = cprom__alloc_zeroed(&allocator, sizeof *registry);
+    if (!registry) return CPROM_ENOMEM;
+    init(registry, &o);
+    atomic_fetch_add_explicit(&registry->allocator.bytes, sizeof *registry, memory_order_relaxed);
+    cprom_status status = make_rules(registry, &o);
+    if (!status) {
+        registry->families = cprom__families_empty(&registry->allocator);
+        if (!registry->families) status = CPROM_ENOMEM;
+    }
+    if (!status && o.parent) {
+        status = cprom__tree_join(registry, o.parent);
+        if (status) refuse(registry, status, "parent", "", "was freed");
+    }
+    if (status) {
+        if (registry->families) cprom__families_unref(registry->families);
+        destroy(registry);
+        return status;
+    }
+    *out = registry;
+    return CPROM_OK;
+}
+
+/* In static memory, so that it can be had without any; the process metrics, too. */
+static struct cprom_registry the_default;
+static struct cprom__families default_families;
+static struct {
+    bool done; /* the registry is made: from now on, memory comes from malloc */
+    size_t used;
+    /* The families with the slack of their arenas, and as much as one more for the rest; a test sees that it does. */
+    _Alignas(max_align_t) char bytes[(CPROM__PROCESS_FAMILIES + 1) * (sizeof(struct cprom__desc) + 1024)];
+} default_memory;
+
+static void *allocate_default(void *ctx, size_t size)
+{
+    (void)ctx;
+    if (default_memory.done) return malloc(size);
+    size = (size + _Alignof(max_align_t) - 1) / _Alignof(max_align_t) * _Alignof(max_align_t);
+    if (size > sizeof default_memory.bytes - default_memory.used) return NULL;
+    default_memory.used += size;
+    return default_memory.bytes + default_memory.used - size;
+}
+
+/* What was cut from the static memory is not used again. */
+static void release_default(void *ctx, void *ptr, size_t size)
+{
+    (void)ctx;
+    (void)size;
+    uintptr_t at = (uintptr_t)ptr, bytes = (uintptr_t)default_memory.bytes;
+    if (at < bytes || at >= bytes + sizeof default_memory.bytes) free(ptr);
+}
+
+static void make_default(void)
+{
+    cprom_registry_opts o = CPROM_INIT(cprom_registry_opts);
+    o.allocate = allocate_default;
+    o.release = release_default;
+    init(&the_default, &o);
+    /* One reference is never given back: this list is not the allocator's. */
+    atomic_init(&default_families.refs, 2);
+    default_families.allocator = &the_default.allocator;
+    the_default.families = &default_families;
+    cprom_process_collector_new(&the_default);
+    default_memory.done = true;
+}
+
+cprom_registry *cprom_registry_default(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_default);
+    return &the_default;
+}
+
+/* ---- holding ---- */
+
+void cprom__registry_ref(struct cprom_registry *registry)
+{
+    atomic_fetch_add_explicit(&registry->refs, 1, memory_order_relaxed);
+}
+
+void cprom__registry_unref(struct cprom_registry *registry)
+{
+    /* acq_rel: the last one sees what all others did before theirs. */
+    if (atomic_fetch_sub_explicit(&registry->refs, 1, memory_order_acq_rel) == 1) destroy(registry);
+}
+
+void cprom__registry_hold(struct cprom_registry *registry)
+{
+    atomic_fetch_add_explicit(&registry->holders, 1, memory_order_relaxed);
+}
+
+void cprom__registry_let_go(struct cprom_registry *registry)
+{
+    if (atomic_fetch_sub_explicit(&registry->holders, 1, memory_order_acq_rel) != 1) return;
+    cprom__reclaim_abandon(&registry->reclaimer);
+    cprom__registry_unref(registry);
+}
+
+struct cprom__families *cprom__registry_families(struct cprom_registry *registry)
+{
+    cprom__tree_lock(registry);
+    struct cprom__families *families = registry->families;
+    if (families) cprom__families_ref(families);
+    cprom__tree_unlock(registry);
+    return families;
+}
+
+/* ---- ending ---- */
+
+static void detach_all(struct cprom_registry *registry, struct cprom__families *families)
+{
+    for (size_t i = 0; i < families->n; i++) {
+        if (families->v[i].vec) cprom__vec_detach(families->v[i].vec);
+    }
+    for (size_t i = 0; i < families->n_collectors; i++) cprom__collector_detach(registry, families->collectors[i]);
+}
+
+void cprom_registry_free(cprom_registry *registry)
+{
+    if (!registry || registry == &the_default) return;
+    cprom__tree_lock(registry);
+    struct cprom__families *families = registry->families;
+    registry->families = NULL;
+    cprom__tree_leave(registry);
+    atomic_store_explicit(&registry->gone, true, memory_order_release);
+    cprom__tree_unlock(registry);
+    detach_all(registry, families);
+    cprom__families_unref(families);
+    cprom__registry_let_go(registry);
+}
+
+cprom_status cprom_registry_unregister(cprom_registry *registry, const char *name)
+{
+    if (!registry || !name) return CPROM_EINVAL;
+    struct cprom__family removed;
+    cprom_status status = cprom__families_remove(registry, name, &removed);
+    if (status) return status;
+    if (removed.vec) {
+        cprom__vec_detach(removed.vec);
+        cprom__vec_unlist(removed.vec);
+    } else {
+        cprom__collector_detach(registry, removed.collector);
+        cprom__collector_unref(removed.collector);
+    }
+    return CPROM_OK;
+}
+
+/* ---- looking after it ---- */
+
+void cprom_registry_trim(cprom_registry *registry)
+{
+    struct cprom__families *families = registry ? cprom__registry_families(registry) : NULL;
+    if (!families) return;
+    for (size_t i = 0; i < families->n; i++) {
+        if (families->v[i].vec) cprom__vec_trim(families->v[i].vec);
+    }
+    cprom__families_unref(families);
+    /* Twice to let the read epoch pass what was just retired. */
+    cprom__reclaim(&registry->reclaimer, 0);
+    cprom__reclaim(&registry->reclaimer, 0);
+    cprom__reclaim_many(&registry->reclaimer, SIZE_MAX);
+}
+
+cprom_status cprom_registry_stats(cprom_registry *registry, cprom_stats *out)
+{
+    if (!registry || !out || out->size < sizeof out->size) return CPROM_EINVAL;
+    cprom_stats stats = CPROM_INIT(cprom_stats);
+    struct cprom__families *families = cprom__registry_families(registry);
+    if (families) {
+        stats.families = families->n;
+        stats.collectors = families->n_collectors;
+        for (size_t i = 0; i < families->n; i++) {
+            const struct cprom_vec *vec = families->v[i].vec;
+            if (vec) stats.series_unreclaimed += atomic_load_explicit(&vec->dead, memory_order_relaxed);
+        }
+        cprom__families_unref(families);
+    }
+    /*
+     * Again if something was removed in between, since what comes and goes meanwhile would count as alive. acquire: pairs
+     * with the release of cprom__vec_removed(), as what was removed was created before; and keeps the loads in order.
+     */
+    int tries = 8;
+    do {
+        stats.series_removed = atomic_load_explicit(&registry->removed, memory_order_acquire);
+        stats.series_created = atomic_load_explicit(&registry->created, memory_order_acquire);
+    } while (--tries && atomic_load_explicit(&registry->removed, memory_order_relaxed) != stats.series_removed);
+    stats.series = stats.series_created > stats.series_removed ? stats.series_created - stats.series_removed : 0;
+    stats.series_unreclaimed += atomic_load_explicit(&registry->reclaimer.waiting, memory_order_relaxed);
+    stats.bytes = atomic_load_explicit(&registry->allocator.bytes, memory_order_relaxed);
+    stats.gathers = atomic_load_explicit(&registry->gathers, memory_order_relaxed);
+    stats.collector_failures = atomic_load_explicit(&registry->collector_failures, memory_order_relaxed);
+    stats.updates_folded = atomic_load_explicit(&registry->folded, memory_order_relaxed);
+    stats.exemplars_dropped = atomic_load_explicit(&registry->exemplars_dropped, memory_order_relaxed);
+    uint64_t *const dropped[CPROM__DROPS] = {&stats.dropped_nomem, &stats.dropped_limit, &stats.dropped_invalid,
+                                             &stats.dropped_detached, &stats.dropped_stale};
+    for (int i = 0; i < CPROM__DROPS; i++) {
+        *dropped[i] = atomic_load_explicit(&registry->dropped[i], memory_order_relaxed);
+    }
+    size_t size = out->size;
+    stats.size = size;
+    memset(out, 0, size);
+    memcpy(out, &stats, size < sizeof stats ? size : sizeof stats);
+    return CPROM_OK;
+}

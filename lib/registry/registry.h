@@ -1,0 +1,106 @@
+/*
+ * A registry's inside. Lock order, outermost first (docs/concurrency.md):
+ *
+ *   order_lock > gate > a vector's map_lock > reclaimer.lock, slab.lock, cells.lock, updates_lock
+ *   collect_lock and families_lock: never together with any other; no locks of two registries together
+ */
+#ifndef CPROM_LIB_REGISTRY_REGISTRY_H
+#define CPROM_LIB_REGISTRY_REGISTRY_H
+
+#include <cprom/cprom.h>
+
+#include "base/alloc.h"
+#include "store/cell.h"
+#include "store/desc.h"
+#include "base/gate.h"
+#include "base/hash.h"
+#include "store/reclaim.h"
+#include "store/slab.h"
+#include "base/strbuf.h"
+
+enum cprom__drop {
+    CPROM__DROP_NOMEM,
+    CPROM__DROP_LIMIT,
+    CPROM__DROP_INVALID,
+    CPROM__DROP_DETACHED,
+    CPROM__DROP_STALE,
+    CPROM__DROPS
+};
+
+/* A ring. */
+struct cprom__live_updates {
+    struct cprom__live_updates *next, *prev;
+    uint64_t created;
+};
+
+extern const char *const cprom__drop_names[CPROM__DROPS];
+
+struct cprom_registry {
+    /* immutable once made */
+    struct cprom__family_rules rules;
+    struct cprom__hash_key key;
+    struct cprom__arena memory; /* of the rules */
+    void (*log)(void *ctx, const char *line);
+    void *log_ctx;
+    int64_t (*monotonic_clock)(void *ctx);
+    int64_t (*wall_clock)(void *ctx);
+    void *clock_ctx;
+
+    struct cprom__allocator allocator;
+    struct cprom__slab slab;
+    struct cprom__cell_pool cells;
+    struct cprom__reclaimer reclaimer;
+    struct cprom__gate gate;
+
+    _Atomic uint64_t epoch; /* as in a series' life: shifted. Read by every update, changed by marks only */
+
+    pthread_mutex_t order_lock; /* guards the order of every vector; waited for by gathers, tried by others */
+
+    pthread_mutex_t updates_lock;       /* guards the next two; held for a few instructions */
+    struct cprom__live_updates updates; /* not yet committed or abandoned, oldest first */
+    uint64_t update_count;              /* numbers updates and events, in one order */
+
+    struct cprom_registry *root;        /* whose families_lock is the lock of the tree: tree.h. Immutable; a reference,
+                                           unless it is the registry itself */
+    pthread_mutex_t families_lock;      /* guards the next two lines in the whole tree; held for a bounded time */
+    struct cprom__families *families;   /* never NULL but after cprom_registry_free() */
+    _Atomic uint64_t registrations;     /* how often something was added to the families */
+    struct cprom_registry *parent, *first_child, *last_child, *next, *previous; /* borrowed; NULL: none */
+    _Atomic bool gone;                  /* freed; set before anything of it dies, with release for the gather's acquire */
+
+    pthread_mutex_t collect_lock;       /* guards the running and gone flags of the collectors */
+    pthread_cond_t collect_cond;        /* one of them ceased to run or is gone */
+
+    _Atomic size_t holders; /* who may still gather or read: the user, gathers, open pages */
+    _Atomic size_t refs;    /* who needs the memory: the holders as one, vectors */
+
+    /* statistics; relaxed, but for `removed`: see cprom_registry_stats() */
+    _Atomic uint64_t dropped[CPROM__DROPS];
+    _Atomic uint64_t created, removed, gathers, collector_failures, folded, exemplars_dropped;
+};
+
+/* Another holder. The caller is one already, or owns the registry. */
+void cprom__registry_hold(struct cprom_registry *registry);
+void cprom__registry_let_go(struct cprom_registry *registry);
+void cprom__registry_ref(struct cprom_registry *registry);
+void cprom__registry_unref(struct cprom_registry *registry);
+
+/* The families now, with a reference; NULL: the registry was freed. */
+struct cprom__families *cprom__registry_families(struct cprom_registry *registry);
+
+/* Never under a lock. */
+void cprom__log(struct cprom_registry *registry, const struct cprom__line *line);
+/* Logs why a family was refused. */
+void cprom__log_refusal(struct cprom_registry *registry, const char *metric, const struct cprom__refusal *refusal);
+
+static inline int64_t cprom__monotonic_now(struct cprom_registry *registry)
+{
+    return registry->monotonic_clock(registry->clock_ctx);
+}
+
+static inline int64_t cprom__wall_now(struct cprom_registry *registry)
+{
+    return registry->wall_clock(registry->clock_ctx);
+}
+
+#endif

@@ -1,0 +1,553 @@
+#include "store/desc.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "metric/bucket.h"
+#include "base/names.h"
+#include "base/number.h"
+#include "store/series.h"
+
+static const double default_bounds[] = {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10};
+
+static cprom_status refuse(struct cprom__refusal *refusal, cprom_status status, const char *field, const char *text,
+                           const char *reason)
+{
+    *refusal = (struct cprom__refusal){field, text, reason};
+    return status;
+}
+
+/* The names' rules; `name` is without the prefix, `full` with it. */
+static cprom_status check_name(const struct cprom__family_spec *spec, const char *full, struct cprom__refusal *refusal)
+{
+    size_t len = strlen(full);
+    if (!cprom__is_metric_name(full)) return refuse(refusal, CPROM_ENAME, "name", full, "is not a metric name");
+    if (!spec->internal && (cprom__has_prefix(spec->name, "cprom_") || cprom__has_prefix(full, "cprom_"))) {
+        return refuse(refusal, CPROM_ENAME, "name", full, "begins with cprom_, which is the library's own");
+    }
+    if (len > CPROM_VALUE_MAX) return refuse(refusal, CPROM_ENAME, "name", full, "is too long"); /* for self-metrics */
+    bool total = cprom__has_suffix(full, len, "_total");
+    if (spec->instrument && spec->type == CPROM_COUNTER && (!total || len == strlen("_total"))) {
+        return refuse(refusal, CPROM_ENAME, "name", full, "is a counter's and must end in _total");
+    }
+    bool info = cprom__has_suffix(full, len, "_info");
+    if (spec->instrument && spec->type == CPROM_INFO && (!info || len == strlen("_info"))) {
+        return refuse(refusal, CPROM_ENAME, "name", full, "is an info's and must end in _info");
+    }
+    if (spec->type == CPROM_STATESET && !cprom__is_label_name(full)) {
+        return refuse(refusal, CPROM_ENAME, "name", full, "is a stateset's and must be a label name, too");
+    }
+    if (spec->unit && (spec->type == CPROM_INFO || spec->type == CPROM_STATESET)) {
+        return refuse(refusal, CPROM_EINVAL, "unit", spec->unit, "is for numbers; infos and statesets have none");
+    }
+    if (spec->unit) {
+        size_t base = spec->type == CPROM_COUNTER && total ? len - strlen("_total") : len;
+        size_t unit = strlen(spec->unit);
+        if (!*spec->unit || !cprom__has_suffix(full, base, spec->unit) || base <= unit + 1 || full[base - unit - 1] != '_') {
+            return refuse(refusal, CPROM_ENAME, "unit", spec->unit, "is not the suffix of the name");
+        }
+    }
+    return CPROM_OK;
+}
+
+static cprom_status check_help(const struct cprom__family_spec *spec, struct cprom__refusal *refusal)
+{
+    if (spec->instrument && (!spec->help || !*spec->help)) {
+        return refuse(refusal, CPROM_EINVAL, "help", "", "is missing");
+    }
+    if (spec->help && !cprom__is_utf8(spec->help, strlen(spec->help))) {
+        return refuse(refusal, CPROM_EUTF8, "help", "", "is not UTF-8");
+    }
+    return CPROM_OK;
+}
+
+/* Whether the type itself brings a label of that name; `full` is the family's name with the prefix. */
+static bool is_own_label(cprom_type type, const char *full, const char *label)
+{
+    return (type == CPROM_HISTOGRAM && strcmp(label, "le") == 0) ||
+           (type == CPROM_SUMMARY && strcmp(label, "quantile") == 0) ||
+           (type == CPROM_STATESET && strcmp(label, full) == 0);
+}
+
+static cprom_status check_labels(const struct cprom__family_rules *rules, const struct cprom__family_spec *spec,
+                                 const char *full, size_t n, struct cprom__refusal *refusal)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *label = spec->labels[i];
+        if (strlen(label) > CPROM_VALUE_MAX) return refuse(refusal, CPROM_ELABELS, "labels", label, "is too long");
+        if (!cprom__is_label_name(label)) {
+            return refuse(refusal, CPROM_ELABELS, "labels", label,
+                          cprom__has_prefix(label, "__") ? "begins with __, which is reserved" : "is not a label name");
+        }
+        if (is_own_label(spec->type, full, label)) {
+            return refuse(refusal, CPROM_ELABELS, "labels", label, "is reserved on this type");
+        }
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(label, spec->labels[k]) == 0) return refuse(refusal, CPROM_ELABELS, "labels", label, "stands twice");
+        }
+        for (size_t k = 0; k < rules->n_const_labels; k++) {
+            if (strcmp(label, rules->const_labels[k].name) == 0) {
+                return refuse(refusal, CPROM_ELABELS, "labels", label, "is a const label of the registry");
+            }
+        }
+    }
+    for (size_t k = 0; k < rules->n_const_labels; k++) {
+        const char *label = rules->const_labels[k].name;
+        if (is_own_label(spec->type, full, label)) {
+            return refuse(refusal, CPROM_ELABELS, "const_labels", label, "is reserved on this type");
+        }
+    }
+    return CPROM_OK;
+}
+
+static cprom_status check_bounds(const struct cprom__family_spec *spec, struct cprom__refusal *refusal)
+{
+    if (!spec->bounds && !spec->n_bounds) return CPROM_OK;
+    if (spec->type != CPROM_HISTOGRAM) return refuse(refusal, CPROM_EINVAL, "bounds", "", "are for histograms only");
+    if (!spec->bounds || !spec->n_bounds) return refuse(refusal, CPROM_EINVAL, "bounds", "", "come without their number");
+    if (spec->n_bounds > CPROM_BOUNDS_MAX) return refuse(refusal, CPROM_EINVAL, "bounds", "", "are too many");
+    for (size_t i = 0; i < spec->n_bounds; i++) {
+        if (isnan(spec->bounds[i])) return refuse(refusal, CPROM_EINVAL, "bounds", "NaN", "is no bound");
+        if (spec->bounds[i] == -INFINITY) return refuse(refusal, CPROM_EINVAL, "bounds", "-Inf", "is no bound");
+        if (i && !(spec->bounds[i] > spec->bounds[i - 1])) {
+            return refuse(refusal, CPROM_EINVAL, "bounds", "", "are not strictly ascending");
+        }
+    }
+    return CPROM_OK;
+}
+
+static size_t count_states(const struct cprom__family_spec *spec)
+{
+    size_t n = 0;
+    while (spec->states && n < CPROM_STATES_MAX && spec->states[n]) n++;
+    return n;
+}
+
+static cprom_status check_states(const struct cprom__family_spec *spec, struct cprom__refusal *refusal)
+{
+    size_t n = count_states(spec);
+    if (spec->type != CPROM_STATESET) {
+        return n ? refuse(refusal, CPROM_EINVAL, "states", spec->states[0], "are for statesets only") : CPROM_OK;
+    }
+    if (!n) return refuse(refusal, CPROM_EINVAL, "states", "", "are missing");
+    for (size_t i = 0; i < n; i++) {
+        const char *state = spec->states[i];
+        size_t len = strlen(state);
+        if (!len) return refuse(refusal, CPROM_EINVAL, "states", "", "has an empty one");
+        if (len > CPROM_VALUE_MAX) return refuse(refusal, CPROM_EUTF8, "states", state, "is too long");
+        if (!cprom__is_utf8(state, len)) return refuse(refusal, CPROM_EUTF8, "states", "", "has one that is not UTF-8");
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(state, spec->states[k]) != 0) continue;
+            return refuse(refusal, CPROM_EINVAL, "states", state, "stands twice");
+        }
+    }
+    return CPROM_OK;
+}
+
+/* Cuts the text between the braces into pieces around the values. */
+static bool make_pieces(struct cprom__desc *desc, const struct cprom__family_rules *rules)
+{
+    for (size_t i = 0; i < desc->n_labels; i++) {
+        size_t at = i;
+        for (; at && strcmp(desc->labels[desc->sorted[at - 1]], desc->labels[i]) > 0; at--) {
+            desc->sorted[at] = desc->sorted[at - 1];
+        }
+        desc->sorted[at] = (uint8_t)i;
+    }
+    size_t room = 1;
+    for (size_t i = 0; i < desc->n_labels; i++) room += strlen(desc->labels[i]) + sizeof ",=\"\"";
+    for (size_t i = 0; i < rules->n_const_labels; i++) {
+        const cprom_label *label = &rules->const_labels[i];
+        room += strlen(label->name) + cprom__escaped_len(label->value, strlen(label->value)) + sizeof ",=\"\"";
+    }
+    char *out = cprom__arena_alloc(&desc->memory, room), *start = out;
+    if (!out) return false;
+    size_t next_const = 0;
+    for (size_t i = 0; i <= desc->n_labels; i++) {
+        const char *name = i < desc->n_labels ? desc->labels[desc->sorted[i]] : NULL;
+        char *piece = out;
+        if (i) *out++ = '"';
+        for (; next_const < rules->n_const_labels &&
+               (!name || strcmp(rules->const_labels[next_const].name, name) < 0);
+             next_const++) {
+            const cprom_label *label = &rules->const_labels[next_const];
+            if (out != start) *out++ = ',';
+            size_t len = strlen(label->name), value_len = strlen(label->value);
+            memcpy(out, label->name, len);
+            out += len;
+            *out++ = '=';
+            *out++ = '"';
+            out = cprom__escape(out, label->value, value_len);
+            *out++ = '"';
+            desc->escaped |= cprom__escaped_len(label->value, value_len) != value_len;
+        }
+        if (name) {
+            if (out != start) *out++ = ',';
+            size_t len = strlen(name);
+            memcpy(out, name, len);
+            out += len;
+            *out++ = '=';
+            *out++ = '"';
+        }
+        desc->pieces[i] = (struct cprom__piece){piece, (size_t)(out - piece)};
+        desc->pieces_len += desc->pieces[i].len;
+    }
+    return true;
+}
+
+static bool make_bounds(struct cprom__desc *desc, const struct cprom__family_spec *spec)
+{
+    const double *bounds = spec->bounds ? spec->bounds : default_bounds;
+    size_t n = spec->bounds ? spec->n_bounds : sizeof default_bounds / sizeof *default_bounds;
+    if (bounds[n - 1] == INFINITY) n--;
+    size_t padded = (n + CPROM__BOUNDS_STEP) / CPROM__BOUNDS_STEP * CPROM__BOUNDS_STEP;
+    double *copy = cprom__arena_alloc(&desc->memory, padded * sizeof *copy);
+    desc->le = cprom__arena_alloc(&desc->memory, (n + 1) * sizeof *desc->le);
+    if (!copy || !desc->le) return false;
+    for (size_t i = 0; i <= n; i++) {
+        char text[CPROM__NUMBER_MAX];
+        copy[i] = i < n ? bounds[i] : INFINITY;
+        size_t len = cprom__number_double(text, copy[i]), openmetrics_len = cprom__number_openmetrics(text, copy[i]);
+        desc->le[i] = (struct cprom__bound){cprom__arena_copy(&desc->memory, text, openmetrics_len), (uint8_t)len,
+                                            (uint8_t)openmetrics_len};
+        if (!desc->le[i].text) return false;
+    }
+    for (size_t i = n; i < padded; i++) copy[i] = INFINITY;
+    desc->bounds = copy;
+    desc->n_bounds = n;
+    return true;
+}
+
+/* name="state", escaped. */
+static bool make_pair(struct cprom__desc *desc, struct cprom__state *state)
+{
+    size_t len = strlen(state->name), escaped = cprom__escaped_len(state->name, len);
+    char *out = cprom__arena_alloc(&desc->memory, desc->name_len + escaped + 3);
+    if (!out) return false;
+    state->pair = (struct cprom__piece){out, desc->name_len + escaped + 3};
+    memcpy(out, desc->name, desc->name_len);
+    out += desc->name_len;
+    *out++ = '=';
+    *out++ = '"';
+    out = cprom__escape(out, state->name, len);
+    *out = '"';
+    return true;
+}
+
+/* The states in their order on the page, and the place of their label among the others, const labels included. */
+static bool make_states(struct cprom__desc *desc, const struct cprom__family_rules *rules,
+                        const struct cprom__family_spec *spec)
+{
+    desc->n_states = count_states(spec);
+    desc->states = cprom__arena_alloc(&desc->memory, desc->n_states * sizeof *desc->states);
+    if (!desc->states) return false;
+    for (size_t i = 0; i < desc->n_states; i++) {
+        struct cprom__state state = {.bit = (unsigned)i};
+        size_t at = i;
+        state.name = cprom__arena_copy(&desc->memory, spec->states[i], strlen(spec->states[i]));
+        if (!state.name || !make_pair(desc, &state)) return false;
+        for (; at && strcmp(desc->states[at - 1].name, state.name) > 0; at--) desc->states[at] = desc->states[at - 1];
+        desc->states[at] = state;
+    }
+    size_t before = 0;
+    while (before < desc->n_labels && strcmp(desc->labels[desc->sorted[before]], desc->name) < 0) before++;
+    desc->state_piece = before;
+    desc->state_at = before ? 1 : 0; /* the closing quote of the value before */
+    /* Const labels between the label before and this one stand in the same piece. */
+    const char *last = before ? desc->labels[desc->sorted[before - 1]] : "";
+    for (size_t i = 0; i < rules->n_const_labels; i++) {
+        const cprom_label *label = &rules->const_labels[i];
+        if (strcmp(label->name, last) < 0 || strcmp(label->name, desc->name) > 0) continue;
+        if (desc->state_at) desc->state_at++; /* a comma */
+        desc->state_at += strlen(label->name) + cprom__escaped_len(label->value, strlen(label->value)) + 3;
+    }
+    return true;
+}
+
+static bool copy_strings(struct cprom__desc *desc, const struct cprom__family_rules *rules,
+                         const struct cprom__family_spec *spec)
+{
+    struct cprom__arena *memory = &desc->memory;
+    if (spec->help && !(desc->help = cprom__arena_copy(memory, spec->help, strlen(spec->help)))) return false;
+    if (spec->unit && !(desc->unit = cprom__arena_copy(memory, spec->unit, strlen(spec->unit)))) return false;
+    desc->labels = cprom__arena_alloc(memory, (desc->n_labels + 1) * sizeof *desc->labels);
+    if (!desc->labels) return false;
+    for (size_t i = 0; i < desc->n_labels; i++) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): n_labels counts them */
+        desc->labels[i] = cprom__arena_copy(memory, spec->labels[i], strlen(spec->labels[i]));
+        if (!desc->labels[i]) return false;
+    }
+    desc->n_const_labels = rules->n_const_labels;
+    desc->const_labels = cprom__arena_alloc(memory, (desc->n_const_labels + 1) * sizeof *desc->const_labels);
+    if (!desc->const_labels) return false;
+    memcpy(desc->const_labels, rules->const_labels, desc->n_const_labels * sizeof *desc->const_labels);
+    if (!make_pieces(desc, rules)) return false;
+    if (desc->type == CPROM_STATESET && !make_states(desc, rules, spec)) return false;
+    return desc->type != CPROM_HISTOGRAM || make_bounds(desc, spec);
+}
+
+/* The library's own labels win over const labels of the same name. */
+static struct cprom__family_rules rules_for_own(const struct cprom__family_rules *rules,
+                                                const struct cprom__family_spec *spec)
+{
+    struct cprom__family_rules left = *rules;
+    left.n_const_labels = 0;
+    for (size_t i = 0; i < rules->n_const_labels; i++) {
+        bool own = spec->type == CPROM_HISTOGRAM && strcmp(rules->const_labels[i].name, "le") == 0;
+        for (size_t k = 0; k < CPROM_LABELS_MAX && spec->labels[k]; k++) {
+            own |= strcmp(spec->labels[k], rules->const_labels[i].name) == 0;
+        }
+        if (!own) left.const_labels[left.n_const_labels++] = rules->const_labels[i];
+    }
+    return left;
+}
+
+cprom_status cprom__desc_new(struct cprom__allocator *allocator, const struct cprom__family_rules *rules,
+                             const struct cprom__family_spec *spec, struct cprom__desc **out,
+                             struct cprom__refusal *refusal)
+{
+    *out = NULL;
+    if (!spec->name) return refuse(refusal, CPROM_ENAME, "name", "", "is missing");
+    if (spec->type > CPROM_STATESET) return refuse(refusal, CPROM_EINVAL, "type", "", "is unknown");
+    if (spec->type == CPROM_STATESET && !spec->instrument) {
+        return refuse(refusal, CPROM_EINVAL, "type", "stateset", "is for instruments only");
+    }
+    struct cprom__family_rules own;
+    if (spec->internal && spec->labels) {
+        own = rules_for_own(rules, spec);
+        rules = &own;
+    }
+
+    struct cprom__arena memory;
+    cprom__arena_init(&memory, allocator, 512);
+    size_t n_labels = 0;
+    while (n_labels < CPROM_LABELS_MAX && spec->labels && spec->labels[n_labels]) n_labels++;
+    struct cprom__desc *desc = cprom__arena_alloc(&memory, sizeof *desc + (n_labels + 1) * sizeof *desc->pieces);
+    if (!desc) return CPROM_ENOMEM;
+    memset(desc, 0, sizeof *desc + (n_labels + 1) * sizeof *desc->pieces);
+    desc->type = spec->type;
+    desc->n_labels = n_labels;
+
+    bool bare = cprom__has_prefix(spec->name, "process_") || cprom__has_prefix(spec->name, "cprom_");
+    const char *prefix = rules->prefix && !bare ? rules->prefix : "";
+    size_t prefix_len = strlen(prefix), name_len = strlen(spec->name);
+    char *name = cprom__arena_alloc(&memory, prefix_len + name_len + 1);
+    if (name) {
+        memcpy(name, prefix, prefix_len);
+        memcpy(name + prefix_len, spec->name, name_len + 1);
+        desc->name = name;
+        desc->name_len = prefix_len + name_len;
+    }
+    cprom_status status = name ? CPROM_OK : CPROM_ENOMEM;
+    if (!status) status = check_name(spec, name, refusal);
+    if (!status) status = check_help(spec, refusal);
+    if (!status) status = check_labels(rules, spec, name, desc->n_labels, refusal);
+    if (!status) status = check_bounds(spec, refusal);
+    if (!status) status = check_states(spec, refusal);
+    if (!status) {
+        const char *suffix = desc->type == CPROM_COUNTER ? "_total" : desc->type == CPROM_INFO ? "_info" : "";
+        size_t base_len = desc->name_len - (cprom__has_suffix(name, desc->name_len, suffix) ? strlen(suffix) : 0);
+        desc->base_len = base_len ? base_len : desc->name_len;
+        desc->memory = memory;
+        status = copy_strings(desc, rules, spec) ? CPROM_OK : CPROM_ENOMEM;
+        memory = desc->memory;
+    }
+    /* The refusal's text may be in this memory: point it at what the caller gave. */
+    if (status && refusal->text == name) refusal->text = spec->name;
+    if (status) cprom__arena_free(&memory);
+    else *out = desc;
+    return status;
+}
+
+void cprom__desc_free(struct cprom__desc *desc)
+{
+    if (!desc) return;
+    struct cprom__arena memory = desc->memory; /* it holds the descriptor itself */
+    cprom__arena_free(&memory);
+}
+
+size_t cprom__desc_label(const struct cprom__desc *desc, const char *name)
+{
+    size_t i = 0;
+    while (i < desc->n_labels && strcmp(desc->labels[i], name) != 0) i++;
+    return i;
+}
+
+size_t cprom__desc_text_len(const struct cprom__desc *desc, const struct cprom__values *values)
+{
+    size_t len = desc->pieces_len;
+    if (values->plain) return len + values->bytes;
+    for (size_t i = 0; i < values->n; i++) len += cprom__escaped_len(values->v[i], values->len[i]);
+    return len;
+}
+
+void cprom__desc_text(const struct cprom__desc *desc, const struct cprom__values *values, char *out)
+{
+    for (size_t i = 0; i <= desc->n_labels; i++) {
+        memcpy(out, desc->pieces[i].text, desc->pieces[i].len);
+        out += desc->pieces[i].len;
+        if (i == desc->n_labels) return;
+        size_t label = desc->sorted[i];
+        if (values->plain) {
+            memcpy(out, values->v[label], values->len[label]);
+            out += values->len[label];
+        } else {
+            out = cprom__escape(out, values->v[label], values->len[label]);
+        }
+    }
+}
+
+/* Compares an escaped value with a raw one; returns the byte behind the escaped one, NULL if they differ. */
+static const char *match_escaped(const char *text, const char *end, const char *value, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        char c = value[i];
+        bool escape = c == '\n' || c == '\\' || c == '"';
+        if ((size_t)(end - text) < 1u + escape) return NULL;
+        if (escape && *text++ != '\\') return NULL;
+        if (*text++ != (c == '\n' ? 'n' : c)) return NULL;
+    }
+    return text;
+}
+
+/* Whether two runs of bytes are equal. Most are short: words, of which the last overlaps, beat a call. */
+static inline bool same_bytes(const char *a, const char *b, size_t n)
+{
+    if (n >= 8) {
+        uint64_t differ = cprom__read64(a + n - 8) ^ cprom__read64(b + n - 8);
+        for (size_t i = 0; i < n - 8; i += 8) differ |= cprom__read64(a + i) ^ cprom__read64(b + i);
+        return !differ;
+    }
+    if (n >= 4) {
+        return !((cprom__read32(a) ^ cprom__read32(b)) | (cprom__read32(a + n - 4) ^ cprom__read32(b + n - 4)));
+    }
+    return !n || (a[0] == b[0] && a[n / 2] == b[n / 2] && a[n - 1] == b[n - 1]);
+}
+
+static CPROM__NOINLINE bool matches_escaped(const struct cprom__desc *desc, const char *text, const char *end,
+                                            const struct cprom__values *values)
+{
+    for (size_t i = 0;; i++) {
+        const struct cprom__piece *piece = &desc->pieces[i];
+        if ((size_t)(end - text) < piece->len || memcmp(text, piece->text, piece->len) != 0) return false;
+        text += piece->len;
+        if (i == desc->n_labels) return text == end;
+        size_t label = desc->sorted[i];
+        text = match_escaped(text, end, values->v[label], values->len[label]);
+        if (!text) return false;
+    }
+}
+
+bool cprom__desc_matches(const struct cprom__desc *desc, const char *text, size_t len, bool escaped,
+                         const struct cprom__values *values)
+{
+    if (CPROM__UNLIKELY(escaped)) return matches_escaped(desc, text, text + len, values);
+    /*
+     * Equal to the raw rendering, and of its length, a text without escapes can only come from these values: one with a
+     * quote in it would bring more quotes than the text has. The first piece begins every text of the family, and the
+     * last one ends it, so that they need no comparison.
+     */
+    if (len != desc->pieces_len + values->bytes) return false;
+    const struct cprom__piece *piece = desc->pieces;
+    for (size_t i = 0, n = values->n; i < n;) {
+        size_t label = desc->sorted[i], value_len = values->len[label];
+        text += piece->len;
+        if (!same_bytes(text, values->v[label], value_len)) return false;
+        if (++i == n) break;
+        text += value_len;
+        piece++;
+        if (!same_bytes(text, piece->text, piece->len)) return false;
+    }
+    return true;
+}
+
+static size_t escaped_value_len(const char *text)
+{
+    const char *p = text;
+    while (*p != '"') p += *p == '\\' ? 2 : 1;
+    return (size_t)(p - text);
+}
+
+const char *cprom__desc_value(const struct cprom__desc *desc, const char *text, size_t index, size_t *len)
+{
+    for (size_t i = 0;; i++) {
+        text += desc->pieces[i].len;
+        *len = escaped_value_len(text);
+        if (desc->sorted[i] == index) return text;
+        text += *len;
+    }
+}
+
+size_t cprom__desc_state_at(const struct cprom__desc *desc, const char *text)
+{
+    const char *p = text;
+    for (size_t i = 0; i < desc->state_piece; i++) {
+        p += desc->pieces[i].len;
+        p += escaped_value_len(p);
+    }
+    return (size_t)(p - text) + desc->state_at;
+}
+
+/*
+ * A family's base is its OpenMetrics name; what it claims are the base with these suffixes, and its own name.
+ */
+static const char *const *suffixes(const struct cprom__desc *desc)
+{
+    cprom_type type = desc->type;
+    static const char *const none[] = {"", NULL};
+    static const char *const info[] = {"", "_info", NULL};
+    static const char *const counter[] = {"", "_total", "_created", NULL};
+    static const char *const histogram[] = {"", "_bucket", "_sum", "_count", "_created", "_info", NULL};
+    static const char *const summary[] = {"", "_bucket", "_sum", "_count", "_created", "_info", NULL};
+    return type == CPROM_COUNTER     ? counter
+           : type == CPROM_HISTOGRAM ? histogram
+           : type == CPROM_SUMMARY   ? summary
+           /* One that is not named so is a gauge. */
+           : desc->base_len < desc->name_len ? info
+                                             : none;
+}
+
+/* Whether `a` of a_len bytes and a suffix, and `b` of b_len and another, make the same name. */
+static bool same_name(const char *a, size_t a_len, const char *a_suffix, const char *b, size_t b_len,
+                      const char *b_suffix)
+{
+    if (a_len > b_len) return same_name(b, b_len, b_suffix, a, a_len, a_suffix);
+    size_t common = b_len - a_len; /* bytes of a's suffix that stand against b itself */
+    return strlen(a_suffix) >= common && memcmp(a, b, a_len) == 0 &&
+           memcmp(a_suffix, b + a_len, common) == 0 && strcmp(a_suffix + common, b_suffix) == 0;
+}
+
+static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
+
+bool cprom__desc_agrees(const struct cprom__desc *a, const struct cprom__desc *b)
+{
+    if (a->type != b->type || !same_text(a->help, b->help) || !same_text(a->unit, b->unit)) return false;
+    if (a->n_labels != b->n_labels) return false;
+    for (size_t i = 0; i < a->n_labels; i++) {
+        if (strcmp(a->labels[a->sorted[i]], b->labels[b->sorted[i]]) != 0) return false;
+    }
+    return true;
+}
+
+bool cprom__desc_collides(const struct cprom__desc *a, const struct cprom__desc *b)
+{
+    /* Names of which neither begins with the other cannot meet: nearly all. */
+    if (memcmp(a->name, b->name, a->base_len < b->base_len ? a->base_len : b->base_len) != 0) return false;
+    for (const char *const *p = suffixes(a); *p; p++) {
+        for (const char *const *q = suffixes(b); *q; q++) {
+            if (same_name(a->name, a->base_len, *p, b->name, b->base_len, *q)) return true;
+        }
+    }
+    return false;
+}
+
+bool cprom__desc_answers_to(const struct cprom__desc *desc, const char *name)
+{
+    for (const char *const *p = suffixes(desc); *p; p++) {
+        /* Claimed, so that nobody takes it for theirs, but no sample has it. */
+        if (desc->type != CPROM_INFO && strcmp(*p, "_info") == 0) continue;
+        if (desc->type == CPROM_SUMMARY && strcmp(*p, "_bucket") == 0) continue;
+        if (same_name(desc->name, desc->base_len, *p, name, strlen(name), "")) return true;
+    }
+    return false;
+}

@@ -1,0 +1,119 @@
+#include "store/exemplar.h"
+
+#include <string.h>
+
+#include "base/names.h"
+#include "store/vec.h"
+
+#define CODE_POINTS_MAX 128u /* of names and values together; OpenMetrics 1.0, "Exemplars" */
+
+unsigned cprom__exemplar_slots(const struct cprom__desc *desc)
+{
+    return desc->type == CPROM_COUNTER ? 1 : desc->type == CPROM_HISTOGRAM ? (unsigned)desc->n_bounds + 1 : 0;
+}
+
+static size_t code_points(const char *text)
+{
+    size_t n = 0;
+    for (; *text; text++) n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
+/* Why these labels cannot be an exemplar's; NULL: they can. How long they are as text is in `*len`. */
+static const char *check(cprom_labels labels, size_t *len)
+{
+    size_t points = 0;
+    *len = 0;
+    if (labels.n && !labels.v) return "labels are missing";
+    if (labels.n > CODE_POINTS_MAX) return "over 128 code points";
+    for (size_t i = 0; i < labels.n; i++) {
+        const char *name = labels.v[i].name, *value = labels.v[i].value;
+        if (!name || !value) return "a label is missing";
+        if (!cprom__is_label_name(name)) return "a label name is malformed";
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(labels.v[k].name, name) == 0) return "a label stands twice";
+        }
+        size_t name_len = strlen(name), value_len = strlen(value);
+        if (!cprom__is_utf8(value, value_len)) return "a label value is not UTF-8";
+        points += code_points(name) + code_points(value);
+        *len += name_len + cprom__escaped_len(value, value_len) + strlen(",=\"\"");
+    }
+    if (points > CODE_POINTS_MAX) return "over 128 code points";
+    if (labels.n) --*len; /* no comma before the first */
+    return NULL;
+}
+
+static void drop(struct cprom_vec *vec, const char *why)
+{
+    struct cprom_registry *registry = vec->registry;
+    atomic_fetch_add_explicit(&registry->exemplars_dropped, 1, memory_order_relaxed);
+    if (!registry->log) return;
+    unsigned bit = 1u << CPROM__DROPS;
+    if (atomic_fetch_or_explicit(&vec->logged, bit, memory_order_relaxed) & bit) return;
+    struct cprom__line line;
+    cprom__line_join(&line, "metric \"", vec->desc->name, "\": exemplar dropped: ", why, " (more of these are only counted)",
+                     (char *)NULL);
+    cprom__log(registry, &line);
+}
+
+static struct cprom__exemplar *exemplar_new(struct cprom_vec *vec, double value, cprom_labels labels, int64_t timestamp_ms)
+{
+    size_t len;
+    const char *why = check(labels, &len);
+    if (!vec->n_exemplars) why = "the metric keeps none, see cprom_opts";
+    else if (timestamp_ms < 0) why = "the time is negative";
+    struct cprom__allocator *allocator = &vec->registry->allocator;
+    struct cprom__exemplar *exemplar = why ? NULL : cprom__alloc(allocator, sizeof *exemplar + len);
+    if (!exemplar) {
+        drop(vec, why ? why : "out of memory");
+        return NULL;
+    }
+    atomic_init(&exemplar->refs, 1);
+    exemplar->len = (uint32_t)len;
+    exemplar->allocator = allocator;
+    exemplar->value = value;
+    exemplar->timestamp_ms = timestamp_ms;
+    char *out = exemplar->pairs;
+    for (size_t i = 0; i < labels.n; i++) {
+        size_t name_len = strlen(labels.v[i].name);
+        if (i) *out++ = ',';
+        memcpy(out, labels.v[i].name, name_len);
+        out += name_len;
+        *out++ = '=';
+        *out++ = '"';
+        out = cprom__escape(out, labels.v[i].value, strlen(labels.v[i].value));
+        *out++ = '"';
+    }
+    return exemplar;
+}
+
+void cprom__exemplar_unref(const struct cprom__exemplar *shared)
+{
+    struct cprom__exemplar *exemplar = (struct cprom__exemplar *)(uintptr_t)shared;
+    /* acq_rel: who drops the last one comes after all who read it. */
+    if (!exemplar || atomic_fetch_sub_explicit(&exemplar->refs, 1, memory_order_acq_rel) != 1) return;
+    cprom__release(exemplar->allocator, exemplar, sizeof *exemplar + exemplar->len);
+}
+
+void cprom__exemplar_keep(struct cprom_series *series, size_t slot, double value, cprom_labels labels, int64_t timestamp_ms)
+{
+    struct cprom__exemplar *exemplar = exemplar_new(series->vec, value, labels, timestamp_ms);
+    if (!exemplar) return;
+    /* acq_rel: release, pairs with the acquire of who takes it out; acquire, for what is taken out here. */
+    cprom__exemplar_unref(atomic_exchange_explicit(&cprom__series_exemplars(series)[slot], exemplar, memory_order_acq_rel));
+}
+
+struct cprom__exemplar *cprom__exemplar_look(cprom__exemplar_slot *slot)
+{
+    if (!atomic_load_explicit(slot, memory_order_relaxed)) return NULL;
+    /* acquire: pairs with the release in cprom__exemplar_keep(). */
+    struct cprom__exemplar *exemplar = atomic_exchange_explicit(slot, NULL, memory_order_acquire), *newer = NULL;
+    if (!exemplar) return NULL;
+    atomic_fetch_add_explicit(&exemplar->refs, 1, memory_order_relaxed);
+    CPROM__SEAM(CPROM__SEAM_EXEMPLAR_OUT);
+    /* release: as when it was put there. */
+    if (!atomic_compare_exchange_strong_explicit(slot, &newer, exemplar, memory_order_release, memory_order_relaxed)) {
+        cprom__exemplar_unref(exemplar);
+    }
+    return exemplar;
+}

@@ -1,0 +1,40 @@
+/*
+ * Exemplars: the labels, value and time of one event, beside the counter or the bucket that counted it. Series of
+ * vectors that keep them have a slot for each counter or bucket. Whoever takes an exemplar out of its slot by an
+ * exchange owns the slot's reference: a writer drops it, a gather keeps one for its page and puts the exemplar back,
+ * unless a newer one came meanwhile. So nobody waits, and the newest stays. Model: tests/models/exemplar.pml.
+ */
+#ifndef CPROM_LIB_STORE_EXEMPLAR_H
+#define CPROM_LIB_STORE_EXEMPLAR_H
+
+#include "registry/registry.h"
+
+struct cprom_series;
+
+struct cprom__exemplar {
+    _Atomic uint32_t refs;
+    uint32_t len;
+    struct cprom__allocator *allocator;
+    double value;
+    int64_t timestamp_ms; /* 0: none */
+    char pairs[];         /* what stands between the braces */
+};
+
+typedef _Atomic(struct cprom__exemplar *) cprom__exemplar_slot;
+
+/* How many slots a series has. */
+unsigned cprom__exemplar_slots(const struct cprom__desc *desc);
+
+/*
+ * Puts an exemplar of an update of this series into a slot, instead of what is there. If it cannot be kept, that is
+ * counted and, the first time, logged.
+ */
+void cprom__exemplar_keep(struct cprom_series *series, size_t slot, double value, cprom_labels labels, int64_t timestamp_ms);
+
+/* NULL is fine. */
+void cprom__exemplar_unref(const struct cprom__exemplar *exemplar);
+
+/* What is in the slot, with a reference; NULL: nothing. Of one registry, one at a time. */
+struct cprom__exemplar *cprom__exemplar_look(cprom__exemplar_slot *slot);
+
+#endif

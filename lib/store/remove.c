@@ -1,0 +1,438 @@
+#include <string.h>
+
+#include "registry/families.h"
+#include "base/names.h"
+#include "store/owner.h"
+#include "store/stale.h"
+#include "update/update.h"
+#include "store/vec.h"
+
+#define OWNER_CHUNKS 12u /* of an owner, whose series are fetched into the cache together */
+
+/* ---- one series ---- */
+
+void cprom__vec_removed(struct cprom_vec *vec, enum cprom__removal reason, size_t n)
+{
+    if (!n) return;
+    cprom__count_locked(&vec->live, 0 - n);
+    atomic_store_explicit(&vec->removed[reason],
+                          atomic_load_explicit(&vec->removed[reason], memory_order_relaxed) + n, memory_order_relaxed);
+    /* release: the creations come first; pairs with the acquire in cprom_registry_stats(). */
+    atomic_fetch_add_explicit(&vec->registry->removed, n, memory_order_release);
+}
+
+static bool may_linger(struct cprom_vec *vec)
+{
+    return vec->linger &&
+           (!vec->max_series || atomic_load_explicit(&vec->lingering, memory_order_relaxed) < vec->max_series);
+}
+
+bool cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref,
+                     const struct cprom__removing *removing, int64_t now)
+{
+    bool linger = removing->linger && may_linger(vec), alone = !removing->unlinked;
+    uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
+    /* One that lingers already does not begin again; whether it is dead changes under this lock only. */
+    if (linger && !(life & CPROM__LIFE_DEAD)) {
+        atomic_store_explicit(&cprom__series_extra(series)->until, now + vec->linger, memory_order_relaxed);
+    }
+    do {
+        if (life & CPROM__LIFE_HIDDEN) return false;
+        if (life & CPROM__LIFE_DEAD) {
+            if (!(life & CPROM__LIFE_LINGER) || removing->linger) return false;
+            if (!alone) *removing->unlinked = true;
+            cprom__series_end_linger(vec, series, ref, alone);
+            return false;
+        }
+        if (removing->touched_since && life >> CPROM__LIFE_SHIFT >= removing->touched_since) return false;
+        /* release: until when it lingers, and `gone` if that is why, come first; pairs with the acquires of gathers. */
+    } while (!atomic_compare_exchange_weak_explicit(
+        &series->life, &life, life | CPROM__LIFE_DEAD | (linger ? CPROM__LIFE_LINGER : 0), memory_order_release,
+        memory_order_relaxed));
+    if (atomic_load_explicit(&vec->other, memory_order_relaxed) == series) {
+        atomic_store_explicit(&vec->other, NULL, memory_order_relaxed);
+    }
+    CPROM__SEAM(CPROM__SEAM_KILL_MARKED);
+    if (linger) {
+        atomic_fetch_add_explicit(&vec->lingering, 1, memory_order_relaxed);
+        return true;
+    }
+    if (!alone) *removing->unlinked = true;
+    cprom__series_unlink(vec, series, ref, alone);
+    return true;
+}
+
+cprom_status cprom_vec_delete(cprom_vec *vec, cprom_strs strs)
+{
+    if (!vec) return CPROM_EINVAL;
+    struct cprom__values values;
+    cprom_status status = cprom__values_measure(vec, strs, &values);
+    if (status) return status;
+    status = CPROM_ENOENT;
+    struct cprom__removing removing = {.reason = CPROM__REMOVED_DELETE, .linger = true};
+    int64_t now = vec->linger ? cprom__monotonic_now(vec->registry) : 0;
+    struct cprom__slab *slab = &vec->registry->slab;
+    pthread_mutex_lock(&vec->map_lock);
+    struct cprom__probe probe = cprom__map_probe(&vec->map, values.hash);
+    for (uint32_t ref; status && (ref = cprom__probe_next(&probe)) != 0;) {
+        struct cprom_series *series = cprom__slab_at(slab, ref);
+        if (!cprom__desc_matches(vec->desc, series->text, series->len, series->escaped, &values)) continue;
+        if (!cprom__vec_kill(vec, series, ref, &removing, now)) continue;
+        cprom__vec_removed(vec, CPROM__REMOVED_DELETE, 1);
+        cprom__map_tidy(&vec->map, &vec->registry->reclaimer, values.hash);
+        status = CPROM_OK;
+    }
+    pthread_mutex_unlock(&vec->map_lock);
+    if (!status) cprom__vec_work(vec);
+    return status;
+}
+
+/* ---- many ---- */
+
+cprom_status cprom__match_resolve(struct cprom_vec *vec, cprom_labels labels, struct cprom__match *match)
+{
+    const struct cprom__desc *desc = vec->desc;
+    match->n = 0;
+    if (labels.n > desc->n_labels) return CPROM_ELABELS;
+    for (size_t i = 0; i < labels.n; i++) {
+        if (!labels.v || !labels.v[i].name || !labels.v[i].value) return CPROM_ELABELS;
+        match->label[i] = cprom__desc_label(desc, labels.v[i].name);
+        if (match->label[i] == desc->n_labels) return CPROM_ELABELS;
+        for (size_t k = 0; k < i; k++) {
+            if (match->label[k] == match->label[i]) return CPROM_ELABELS;
+        }
+    }
+    cprom__arena_init(&match->memory, &vec->registry->allocator, 256);
+    for (size_t i = 0; i < labels.n; i++) {
+        const char *value = labels.v[i].value;
+        size_t len = strlen(value), escaped = cprom__escaped_len(value, len);
+        match->value[i] = (struct cprom__piece){value, len};
+        if (escaped == len) continue;
+        char *copy = cprom__arena_alloc(&match->memory, escaped);
+        if (!copy) {
+            cprom__arena_free(&match->memory);
+            return CPROM_ENOMEM;
+        }
+        cprom__escape(copy, value, len);
+        match->value[i] = (struct cprom__piece){copy, escaped};
+    }
+    match->n = labels.n;
+    return CPROM_OK;
+}
+
+void cprom__match_free(struct cprom__match *match) { cprom__arena_free(&match->memory); }
+
+static bool matches(const struct cprom_vec *vec, const struct cprom_series *series, const struct cprom__match *match)
+{
+    for (size_t i = 0; i < match->n; i++) {
+        size_t len;
+        const char *value = cprom__desc_value(vec->desc, series->text, match->label[i], &len);
+        if (len != match->value[i].len || memcmp(value, match->value[i].text, len) != 0) return false;
+    }
+    return true;
+}
+
+/* Whether the series is one of those that go; the rest is cprom__vec_kill()'s. */
+static bool goes(struct cprom_vec *vec, const struct cprom_series *series, const struct cprom__removing *removing)
+{
+    bool matched = removing->unlinked && removing->match->n == 1;
+    return (matched || matches(vec, series, removing->match)) &&
+           !(removing->staged && cprom__staged_has(removing->staged, series));
+}
+
+static size_t remove_by_map(struct cprom_vec *vec, const struct cprom__removing *removing, int64_t now)
+{
+    struct cprom__slab *slab = &vec->registry->slab;
+    size_t removed = 0;
+    uint64_t cursor = 0;
+    for (bool more = true; more;) {
+        uint32_t hash = (uint32_t)cursor;
+        struct cprom__segment *segment;
+        size_t n = 0;
+        pthread_mutex_lock(&vec->map_lock);
+        more = cprom__map_walk(&vec->map, &cursor, &segment);
+        for (uint32_t i = 0; more && i <= segment->mask; i++) {
+            uint64_t entry = atomic_load_explicit(&segment->entries[i], memory_order_relaxed);
+            if (entry <= CPROM__ENTRY_DEAD) continue;
+            struct cprom_series *series = cprom__slab_at(slab, (uint32_t)entry);
+            n += goes(vec, series, removing) && cprom__vec_kill(vec, series, (uint32_t)entry, removing, now);
+        }
+        cprom__vec_removed(vec, removing->reason, n);
+        removed += n;
+        if (more) cprom__map_tidy(&vec->map, &vec->registry->reclaimer, hash);
+        pthread_mutex_unlock(&vec->map_lock);
+        CPROM__SEAM(CPROM__SEAM_MATCH_WALKS);
+    }
+    return removed;
+}
+
+/* Some chunks of an owner's list, and the series in them, one chunk's after the other's. */
+struct owned {
+    uint32_t chunks[OWNER_CHUNKS];
+    struct cprom_series *series[OWNER_CHUNKS * CPROM__OWNER_CHUNK];
+    size_t n_chunks, n_series;
+};
+
+/* Takes the next chunks. What removing them needs comes into the cache, a stage at a time, so that the misses overlap. */
+static void take_chunks(struct cprom_vec *vec, uint32_t *next, struct owned *owned)
+{
+    struct cprom__slab *slab = &vec->registry->slab;
+    owned->n_chunks = owned->n_series = 0;
+    while (*next && owned->n_chunks < OWNER_CHUNKS) {
+        const struct cprom__owner_chunk *chunk = cprom__slab_at(slab, *next);
+        for (uint32_t i = 0; i < chunk->n; i++) {
+            struct cprom_series *series = owned->series[owned->n_series++] = cprom__slab_at(slab, chunk->refs[i]);
+            CPROM__PREFETCH(series);
+            CPROM__PREFETCH(&series->hash); /* perhaps in another line */
+        }
+        owned->chunks[owned->n_chunks++] = *next;
+        *next = chunk->next;
+    }
+    for (size_t i = 0; i < owned->n_series; i++) cprom__map_prefetch_segment(&vec->map, owned->series[i]->hash);
+    for (size_t i = 0; i < owned->n_series; i++) cprom__map_prefetch_entry(&vec->map, owned->series[i]->hash);
+}
+
+/* Removes what goes of one chunk, and the rest moves together. */
+static size_t remove_chunk(struct cprom_vec *vec, uint32_t chunk_ref, struct cprom_series *const *all,
+                           const struct cprom__removing *removing, int64_t now)
+{
+    struct cprom__owner_chunk *chunk = cprom__slab_at(&vec->registry->slab, chunk_ref);
+    uint32_t n = chunk->n, kept = 0, hashes[CPROM__OWNER_CHUNK];
+    size_t removed = 0, unlinked = 0;
+    atomic_fetch_add_explicit(&vec->dead, n, memory_order_relaxed); /* before a gather sees one and counts it down */
+    for (uint32_t i = 0; i < n; i++) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): `all` has the n of this chunk */
+        struct cprom_series *series = all[i];
+        uint32_t ref = chunk->refs[i];
+        hashes[unlinked] = series->hash;
+        *removing->unlinked = false;
+        if (goes(vec, series, removing)) removed += cprom__vec_kill(vec, series, ref, removing, now);
+        CPROM__SEAM(CPROM__SEAM_KILL_BY_OWNER);
+        if (*removing->unlinked) {
+            unlinked++;
+            continue;
+        }
+        chunk->refs[kept] = ref;
+        if (kept != i) cprom__series_extra(series)->place = kept;
+        kept++;
+    }
+    chunk->n = kept;
+    if (kept) atomic_fetch_sub_explicit(&vec->dead, kept, memory_order_relaxed);
+    cprom__owner_tidy(vec, chunk_ref);
+    for (size_t i = 0; i < unlinked; i++) cprom__map_tidy(&vec->map, &vec->registry->reclaimer, hashes[i]);
+    return removed;
+}
+
+static size_t remove_by_owner(struct cprom_vec *vec, const struct cprom__removing *removing, int64_t now,
+                              const struct cprom__piece *owner)
+{
+    struct cprom__removing by_owner = *removing;
+    struct owned owned;
+    size_t removed = 0;
+    bool unlinked;
+    by_owner.unlinked = &unlinked;
+    pthread_mutex_lock(&vec->map_lock);
+    for (uint32_t next = cprom__owner_chunks(vec, owner->text, owner->len); next;) {
+        struct cprom_series **series = owned.series;
+        take_chunks(vec, &next, &owned);
+        for (size_t c = 0; c < owned.n_chunks; c++) {
+            uint32_t n = ((struct cprom__owner_chunk *)cprom__slab_at(&vec->registry->slab, owned.chunks[c]))->n;
+            removed += remove_chunk(vec, owned.chunks[c], series, &by_owner, now);
+            series += n;
+        }
+    }
+    cprom__vec_removed(vec, removing->reason, removed);
+    pthread_mutex_unlock(&vec->map_lock);
+    return removed;
+}
+
+size_t cprom__vec_remove(struct cprom_vec *vec, const struct cprom__removing *removing)
+{
+    int64_t now = vec->linger && removing->linger ? cprom__monotonic_now(vec->registry) : 0;
+    for (size_t i = 0; vec->has_owner && i < removing->match->n; i++) {
+        if (removing->match->label[i] == vec->owner_label) {
+            return remove_by_owner(vec, removing, now, &removing->match->value[i]);
+        }
+    }
+    return remove_by_map(vec, removing, now);
+}
+
+bool cprom__vec_remove_one(struct cprom_vec *vec, struct cprom_series *series, const struct cprom__removing *removing)
+{
+    uint32_t hash = series->hash;
+    pthread_mutex_lock(&vec->map_lock);
+    uint32_t ref = matches(vec, series, removing->match) ? cprom__series_ref(vec, series) : 0;
+    bool removed = ref && cprom__vec_kill(vec, series, ref, removing, 0);
+    if (removed) {
+        cprom__vec_removed(vec, removing->reason, 1);
+        cprom__map_tidy(&vec->map, &vec->registry->reclaimer, hash);
+    }
+    pthread_mutex_unlock(&vec->map_lock);
+    return removed;
+}
+
+/* Removes in one vector what matches, as one change. `stales`: updates that this overtakes become stale. */
+static cprom_status remove_matching(struct cprom_vec *vec, cprom_labels labels, struct cprom__removing *removing,
+                                    bool stales, size_t *removed)
+{
+    struct cprom__match match;
+    struct cprom__event *event = NULL;
+    cprom_status status = cprom__match_resolve(vec, labels, &match);
+    if (status) return status;
+    if (stales && !(event = cprom__event_new(vec, &match))) {
+        cprom__match_free(&match);
+        return CPROM_ENOMEM;
+    }
+    /* cppcheck-suppress autoVariables ; the caller's `removing` lives for this call */
+    removing->match = &match;
+    cprom__gate_enter(&vec->registry->gate);
+    if (event) cprom__event_record(vec, event, NULL);
+    *removed = cprom__vec_remove(vec, removing);
+    cprom__gate_leave(&vec->registry->gate);
+    cprom__match_free(&match);
+    removing->match = NULL;
+    cprom__vec_work(vec);
+    return CPROM_OK;
+}
+
+cprom_status cprom_vec_delete_matching(cprom_vec *vec, cprom_labels labels, size_t *removed)
+{
+    size_t n = 0;
+    if (removed) *removed = 0;
+    if (!vec || !labels.n) return CPROM_EINVAL;
+    struct cprom__removing removing = {.reason = CPROM__REMOVED_MATCH, .linger = true};
+    cprom_status status = remove_matching(vec, labels, &removing, true, &n);
+    if (removed) *removed = n;
+    return status;
+}
+
+cprom_status cprom_vec_clear(cprom_vec *vec)
+{
+    size_t n;
+    if (!vec) return CPROM_EINVAL;
+    struct cprom__removing removing = {.reason = CPROM__REMOVED_CLEAR};
+    return remove_matching(vec, (cprom_labels){NULL, 0}, &removing, true, &n);
+}
+
+cprom_mark cprom_registry_mark(cprom_registry *registry)
+{
+    cprom_mark mark = {registry, 0};
+    if (!registry) return mark;
+    uint64_t one = (uint64_t)1 << CPROM__LIFE_SHIFT;
+    mark.epoch = (atomic_fetch_add_explicit(&registry->epoch, one, memory_order_seq_cst) + one) >> CPROM__LIFE_SHIFT;
+    return mark;
+}
+
+cprom_status cprom_vec_sweep(cprom_vec *vec, cprom_labels labels, cprom_mark since, size_t *removed)
+{
+    size_t n = 0;
+    if (removed) *removed = 0;
+    if (!vec || !labels.n || !since.epoch || since.registry != vec->registry) return CPROM_EINVAL;
+    struct cprom__removing removing = {.reason = CPROM__REMOVED_SWEEP, .touched_since = since.epoch, .linger = true};
+    cprom_status status = remove_matching(vec, labels, &removing, false, &n);
+    if (removed) *removed = n;
+    return status;
+}
+
+/* ---- in every vector of a registry ---- */
+
+static bool has_all(const struct cprom_vec *vec, cprom_labels labels)
+{
+    for (size_t i = 0; i < labels.n; i++) {
+        if (cprom__desc_label(vec->desc, labels.v[i].name) == vec->desc->n_labels) return false;
+    }
+    return true;
+}
+
+static cprom_status check_labels(cprom_labels labels)
+{
+    for (size_t i = 0; i < labels.n; i++) {
+        if (!labels.v || !labels.v[i].name || !labels.v[i].value) return CPROM_ELABELS;
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(labels.v[i].name, labels.v[k].name) == 0) return CPROM_ELABELS;
+        }
+    }
+    return CPROM_OK;
+}
+
+/* One vector that takes part. */
+struct target {
+    struct target *next;
+    struct cprom_vec *vec;
+    struct cprom__match match;
+    struct cprom__event *event;
+};
+
+/* Resolves everything before anything is removed: out of memory leaves all as it was. ENOENT: no vector takes part. */
+static cprom_status find_targets(const struct cprom__families *families, cprom_labels labels, bool stales,
+                                 struct cprom__arena *memory, struct target **targets)
+{
+    for (size_t i = 0; i < families->n; i++) {
+        struct cprom_vec *vec = families->v[i].vec;
+        if (!vec || vec->is_plain || !has_all(vec, labels)) continue;
+        struct target *target = cprom__arena_alloc(memory, sizeof *target);
+        cprom_status status = target ? cprom__match_resolve(vec, labels, &target->match) : CPROM_ENOMEM;
+        if (status) return status;
+        target->vec = vec;
+        target->event = NULL;
+        target->next = *targets;
+        *targets = target;
+        if (stales && !(target->event = cprom__event_new(vec, &target->match))) return CPROM_ENOMEM;
+    }
+    return *targets ? CPROM_OK : CPROM_ENOENT;
+}
+
+static cprom_status remove_everywhere(struct cprom_registry *registry, cprom_labels labels,
+                                      struct cprom__removing *removing, bool stales, size_t *removed)
+{
+    struct cprom__families *families = cprom__registry_families(registry);
+    if (!families) return CPROM_ENOENT;
+    struct cprom__arena memory;
+    cprom__arena_init(&memory, &registry->allocator, 2048);
+    struct target *targets = NULL;
+    cprom_status status = find_targets(families, labels, stales, &memory, &targets);
+    if (!status) {
+        cprom__gate_enter(&registry->gate);
+        for (struct target *target = targets; target; target = target->next) {
+            if (target->event) cprom__event_record(target->vec, target->event, NULL);
+            removing->match = &target->match;
+            *removed += cprom__vec_remove(target->vec, removing);
+            if (CPROM__MUTANT(BY_FAMILY)) cprom__gate_leave(&registry->gate);
+            CPROM__SEAM(CPROM__SEAM_DELETE_HALF);
+            if (CPROM__MUTANT(BY_FAMILY)) cprom__gate_enter(&registry->gate);
+        }
+        cprom__gate_leave(&registry->gate);
+    }
+    for (struct target *target = targets; target; target = target->next) {
+        cprom__match_free(&target->match);
+        if (status) cprom__event_free(target->vec, target->event);
+        else cprom__vec_work(target->vec);
+    }
+    cprom__arena_free(&memory);
+    cprom__families_unref(families);
+    return status;
+}
+
+cprom_status cprom_registry_delete_matching(cprom_registry *registry, cprom_labels labels, size_t *removed)
+{
+    size_t n = 0;
+    if (removed) *removed = 0;
+    if (!registry || !labels.n) return CPROM_EINVAL;
+    struct cprom__removing removing = {.reason = CPROM__REMOVED_MATCH};
+    cprom_status status = check_labels(labels);
+    if (!status) status = remove_everywhere(registry, labels, &removing, true, &n);
+    if (removed) *removed = n;
+    return status;
+}
+
+cprom_status cprom_registry_sweep(cprom_registry *registry, cprom_labels labels, cprom_mark since, size_t *removed)
+{
+    size_t n = 0;
+    if (removed) *removed = 0;
+    if (!registry || !labels.n || !since.epoch || since.registry != registry) return CPROM_EINVAL;
+    struct cprom__removing removing = {.reason = CPROM__REMOVED_SWEEP, .touched_since = since.epoch, .linger = true};
+    cprom_status status = check_labels(labels);
+    if (!status) status = remove_everywhere(registry, labels, &removing, false, &n);
+    if (removed) *removed = n;
+    return status;
+}

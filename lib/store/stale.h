@@ -1,0 +1,31 @@
+/*
+ * Stale updates: what overtook them is remembered as events, for as long as an update lives that it may concern.
+ *
+ * An event is a match on one vector: a replace scope that was committed, or a removal that makes updates stale. Updates
+ * and events are numbered in one order. An event concerns an update that was created before it; a committed scope only
+ * if its own update was created later.
+ */
+#ifndef CPROM_LIB_STORE_STALE_H
+#define CPROM_LIB_STORE_STALE_H
+
+#include "store/vec.h"
+
+struct cprom_update;
+
+/* An event for later; NULL: out of memory. */
+struct cprom__event *cprom__event_new(struct cprom_vec *vec, const struct cprom__match *match);
+void cprom__event_free(struct cprom_vec *vec, struct cprom__event *event);
+
+/*
+ * Remembers it, if an update lives that it may concern; takes it in any case. In the gate. `by`: whose scope it is;
+ * NULL: a removal.
+ */
+void cprom__event_record(struct cprom_vec *vec, struct cprom__event *event, const struct cprom__live_updates *by);
+
+/* Whether an event since `created` concerns the scope of an update, or (removals only) a series. In the gate. */
+bool cprom__event_hits_scope(const struct cprom_vec *vec, uint64_t created, const struct cprom__match *scope);
+bool cprom__event_hits_series(const struct cprom_vec *vec, uint64_t created, const struct cprom_series *series);
+
+void cprom__events_free(struct cprom_vec *vec);
+
+#endif

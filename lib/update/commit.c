@@ -1,0 +1,309 @@
+#include <string.h>
+
+#include "metric/instrument.h"
+#include "store/stale.h"
+#include "update/update.h"
+
+/*
+ * A commit has two halves. Before the gate everything that can fail or takes time: each entry's series is looked up, or
+ * made and reserved in the map, hidden; memory for the set of staged series and for events is taken. In the gate, where
+ * no gather copies and no other change runs: stale updates are found out, unstaged series are removed, hidden ones
+ * revealed, values written. Only a series that was deleted singly in between sends the commit back before the gate.
+ */
+
+static bool is_dead(const struct cprom_series *series)
+{
+    return atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_DEAD;
+}
+
+static bool has_same_labels(const struct cprom_series *a, const struct cprom_series *b)
+{
+    return a == b || (a->hash == b->hash && a->vec == b->vec && a->len == b->len && memcmp(a->text, b->text, a->len) == 0);
+}
+
+static size_t place_of(const struct cprom__staged *staged, const struct cprom_series *series)
+{
+    uint64_t mixed = ((uint64_t)(uintptr_t)series->vec + series->hash) * UINT64_C(0x9e3779b97f4a7c15);
+    size_t at = (size_t)(mixed >> 32) & staged->mask;
+    while (staged->slots[at] && !has_same_labels(staged->slots[at], series)) at = (at + 1) & staged->mask;
+    return at;
+}
+
+/*
+ * By labels: a staged series may be deleted singly and made again while the commit removes the others. One that lingers is
+ * none of the staged.
+ */
+bool cprom__staged_has(const struct cprom__staged *staged, const struct cprom_series *series)
+{
+    const struct cprom_series *found = staged->slots[place_of(staged, series)];
+    return found && (found == series || !is_dead(series));
+}
+
+/* ---- before the gate ---- */
+
+/* Reserves a series, unless that was done and it has not died since. */
+static cprom_status reserve(struct cprom_vec *vec, struct cprom__values *values, struct cprom_series **series)
+{
+    if (*series && is_dead(*series)) {
+        cprom__series_unreserve(vec, *series);
+        *series = NULL;
+    }
+    return *series ? CPROM_OK : cprom__series_reserve(vec, values, series);
+}
+
+static cprom_status reserve_entry(struct cprom__entry *entry)
+{
+    if (entry->by_handle) return CPROM_OK;
+    cprom_status status = reserve(entry->vec, &entry->values, &entry->series);
+    uint64_t life = status ? 0 : atomic_load_explicit(&entry->series->life, memory_order_relaxed);
+    if (status || !entry->vec->folds || !(life & CPROM__LIFE_HIDDEN)) return status;
+    struct cprom__values other;
+    cprom__values_other(entry->vec, &other);
+    return reserve(entry->vec, &other, &entry->member->other);
+}
+
+static cprom_status prepare(struct cprom_update *update, struct cprom__staged *staged)
+{
+    cprom_status status = CPROM_OK;
+    for (struct cprom__entry *entry = update->first; entry && !status; entry = entry->next) status = reserve_entry(entry);
+    for (struct cprom__scope *scope = update->scopes; scope && !status; scope = scope->next) {
+        if (!scope->event) scope->event = cprom__event_new(scope->vec, &scope->match);
+        if (!scope->event) status = CPROM_ENOMEM;
+    }
+    if (status || !update->scopes) return status;
+    size_t room = 16;
+    while (room < 2 * (update->n_entries + update->n_members)) room *= 2;
+    if (!staged->slots) staged->slots = cprom__arena_alloc(&update->memory, room * sizeof *staged->slots);
+    if (!staged->slots) return CPROM_ENOMEM;
+    staged->mask = room - 1;
+    memset(staged->slots, 0, room * sizeof *staged->slots);
+    for (struct cprom__entry *entry = update->first; entry; entry = entry->next) {
+        if (entry->by_handle && is_dead(entry->series)) continue; /* its update is dropped, and stages no labels */
+        staged->slots[place_of(staged, entry->series)] = entry->series;
+    }
+    for (struct cprom__member *member = update->members; member; member = member->next) {
+        if (member->other) staged->slots[place_of(staged, member->other)] = member->other;
+    }
+    return CPROM_OK;
+}
+
+/* ---- in the gate ---- */
+
+static bool is_stale(const struct cprom_update *update)
+{
+    uint64_t created = update->live.created;
+    if (!update->lasting) return false;
+    for (const struct cprom__scope *scope = update->scopes; scope; scope = scope->next) {
+        if (cprom__event_hits_scope(scope->vec, created, &scope->match)) return true;
+    }
+    for (const struct cprom__entry *entry = update->first; entry; entry = entry->next) {
+        if (cprom__event_hits_series(entry->vec, created, entry->series)) return true;
+    }
+    return false;
+}
+
+static bool is_gone(const struct cprom_update *update)
+{
+    for (const struct cprom__member *member = update->members; member; member = member->next) {
+        if (atomic_load_explicit(&member->vec->gone, memory_order_acquire)) return true;
+    }
+    return false;
+}
+
+static bool needs_another(const struct cprom_update *update)
+{
+    for (const struct cprom__entry *entry = update->first; entry; entry = entry->next) {
+        if (!entry->by_handle && is_dead(entry->series)) return true;
+    }
+    for (const struct cprom__member *member = update->members; member; member = member->next) {
+        if (member->other && is_dead(member->other)) return true;
+    }
+    return false;
+}
+
+static void write_value(const struct cprom__entry *entry, struct cprom_series *series)
+{
+    switch (entry->vec->desc->type) {
+    case CPROM_COUNTER: cprom__counter_add(series, entry->value); break;
+    case CPROM_HISTOGRAM:
+        for (const struct cprom__observation *o = entry->first; o; o = o->next) cprom__histogram_observe(series, o->value);
+        break;
+    case CPROM_SUMMARY:
+        for (const struct cprom__observation *o = entry->first; o; o = o->next) cprom__summary_observe(series, o->value);
+        break;
+    case CPROM_STATESET: cprom__stateset_change(series, entry->off, entry->on); break;
+    default:
+        if (entry->sets) atomic_store_explicit(&series->value, cprom__bits(entry->value), memory_order_relaxed);
+        else cprom__cell_add_shared(&series->value, entry->value);
+        break;
+    }
+}
+
+/* The series that the entry's value goes to; NULL: none, and `*reason` says why. */
+static struct cprom_series *target_of(const struct cprom__entry *entry, bool *born, enum cprom__drop *reason)
+{
+    *born = false;
+    *reason = CPROM__DROP_DETACHED;
+    if (entry->by_handle) return cprom__series_touch_held(entry->series) ? entry->series : NULL;
+    *reason = CPROM__DROP_LIMIT;
+    struct cprom_series *series = entry->series;
+    if (cprom__series_reveal(entry->vec, series, series == entry->member->other, born) != CPROM_OK) {
+        series = entry->member->other;
+        if (!series) return NULL;
+        cprom__series_reveal(entry->vec, series, true, born);
+        atomic_fetch_add_explicit(&entry->vec->registry->folded, 1, memory_order_relaxed);
+    }
+    /* Deleted singly since it was looked at: that comes after this commit. */
+    if (!*born) cprom__series_touch(series);
+    return series;
+}
+
+/* Whether the series that the entry's value goes to has had one of this update before; remembers it. */
+static bool is_counted(struct cprom__entry *entry, const struct cprom_series *series)
+{
+    entry->target = series;
+    if (series == entry->member->other) {
+        bool used = entry->member->other_used;
+        entry->member->other_used = true;
+        return used;
+    }
+    const struct cprom__entry *earlier = entry->same_hash;
+    while (earlier && earlier->target != series) earlier = earlier->same_hash;
+    return earlier != NULL;
+}
+
+/* It was kept for entries to be folded into, and none was: then it is not staged. */
+static void remove_unused_others(struct cprom_update *update, cprom_result *result)
+{
+    for (struct cprom__scope *scope = update->scopes; scope; scope = scope->next) {
+        for (struct cprom__member *member = update->members; member; member = member->next) {
+            struct cprom__removing removing = {.match = &scope->match, .reason = CPROM__REMOVED_REPLACE};
+            if (member->vec != scope->vec || !member->other || member->other_used) continue;
+            result->removed += cprom__vec_remove_one(scope->vec, member->other, &removing);
+        }
+    }
+}
+
+static void make_real(struct cprom_update *update, const struct cprom__staged *staged, cprom_result *result)
+{
+    for (struct cprom__scope *scope = update->scopes; scope; scope = scope->next) {
+        struct cprom__removing removing = {.match = &scope->match, .reason = CPROM__REMOVED_REPLACE, .staged = staged};
+        result->removed += cprom__vec_remove(scope->vec, &removing);
+        cprom__event_record(scope->vec, scope->event, &update->live);
+        scope->event = NULL;
+    }
+    CPROM__SEAM(CPROM__SEAM_COMMIT_HALF);
+    for (struct cprom__entry *entry = update->first; entry; entry = entry->next) {
+        bool born;
+        enum cprom__drop reason;
+        struct cprom_series *series = target_of(entry, &born, &reason);
+        if (series) {
+            bool counted = is_counted(entry, series);
+            write_value(entry, series);
+            result->created += born;
+            result->updated += !born && !counted;
+        } else {
+            atomic_fetch_add_explicit(&update->registry->dropped[reason], 1, memory_order_relaxed);
+            result->refused++;
+        }
+    }
+    remove_unused_others(update, result);
+}
+
+/* ---- both halves ---- */
+
+#ifdef CPROM_SEAMS
+/* What a mutant does. Only what is staged and stays away for a moment differs from the real thing. */
+static void clear_first(struct cprom_update *update)
+{
+    for (struct cprom__scope *scope = update->scopes; scope; scope = scope->next) {
+        struct cprom__removing removing = {.match = &scope->match, .reason = CPROM__REMOVED_REPLACE};
+        cprom__gate_enter(&update->registry->gate);
+        cprom__vec_remove(scope->vec, &removing);
+        cprom__gate_leave(&update->registry->gate);
+    }
+}
+#else
+#define clear_first(update) ((void)(update))
+#endif
+
+static cprom_status commit(struct cprom_update *update, cprom_result *result)
+{
+    struct cprom__gate *gate = &update->registry->gate;
+    struct cprom__staged staged = {NULL, 0};
+    cprom_status status;
+    for (bool again = true; again;) {
+        status = prepare(update, &staged);
+        if (status) return status;
+        if (CPROM__MUTANT(CLEAR_FIRST)) clear_first(update);
+        CPROM__SEAM(CPROM__SEAM_COMMIT_READY);
+        if (!CPROM__MUTANT(NO_GATE)) cprom__gate_enter(gate);
+        status = is_gone(update) ? CPROM_ENOENT : is_stale(update) ? CPROM_ESTALE : CPROM_OK;
+        again = !status && needs_another(update);
+        if (!status && !again) make_real(update, &staged, result);
+        if (!CPROM__MUTANT(NO_GATE)) cprom__gate_leave(gate);
+    }
+    if (status == CPROM_ESTALE) {
+        atomic_fetch_add_explicit(&update->registry->dropped[CPROM__DROP_STALE], 1, memory_order_relaxed);
+    }
+    update->status = status ? status : CPROM_EINVAL; /* for any further commit */
+    cprom__update_retire(update);
+    CPROM__SEAM(CPROM__SEAM_GIVE_BACK);
+    cprom__update_give_back(update);
+    for (struct cprom__member *member = update->members; member; member = member->next) cprom__vec_work(member->vec);
+    return status;
+}
+
+cprom_status cprom_update_commit(cprom_update *update, cprom_result *result)
+{
+    cprom_result local;
+    if (!result) result = &local;
+    memset(result, 0, sizeof *result);
+    if (!update) return CPROM_EINVAL;
+    result->refused = update->refused;
+    return update->status ? update->status : commit(update, result);
+}
+
+/* ---- in one call ---- */
+
+static cprom_status stage_gauge(struct cprom_update *update, void *vec, const void *rows, size_t i)
+{
+    const cprom_gauge_row *row = (const cprom_gauge_row *)rows + i;
+    return cprom_update_gauge_vec_set(update, vec, row->values, row->value);
+}
+
+static cprom_status stage_info(struct cprom_update *update, void *vec, const void *rows, size_t i)
+{
+    return cprom_update_info_vec_set(update, vec, ((const cprom_strs *)rows)[i]);
+}
+
+static cprom_status replace(void *vec, cprom_labels match, const void *rows, size_t n_rows,
+                            cprom_status (*stage)(struct cprom_update *update, void *vec, const void *rows, size_t i),
+                            cprom_result *result)
+{
+    if (result) memset(result, 0, sizeof *result);
+    if (!vec || (n_rows && !rows)) return CPROM_EINVAL;
+    struct cprom_update update;
+    cprom_status status = cprom__update_init(&update, ((struct cprom_vec *)vec)->registry, false);
+    if (status) return status;
+    status = cprom_update_vec_replace(&update, vec, match);
+    for (size_t i = 0; i < n_rows && !status; i++) {
+        /* A bad row costs itself only, and is counted. */
+        if (stage(&update, vec, rows, i) == CPROM_ENOMEM) status = CPROM_ENOMEM;
+    }
+    if (!status) status = cprom_update_commit(&update, result);
+    cprom__update_end(&update);
+    return status;
+}
+
+cprom_status cprom_gauge_vec_replace(cprom_gauge_vec *vec, cprom_labels match, const cprom_gauge_row *rows,
+                                     size_t n_rows, cprom_result *result)
+{
+    return replace(vec, match, rows, n_rows, stage_gauge, result);
+}
+
+cprom_status cprom_info_vec_replace(cprom_info_vec *vec, cprom_labels match, const cprom_strs *rows, size_t n_rows,
+                                    cprom_result *result)
+{
+    return replace(vec, match, rows, n_rows, stage_info, result);
+}

@@ -1,0 +1,365 @@
+#include "update/update.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "registry/families.h"
+#include "store/stale.h"
+
+/* ---- beginning and ending ---- */
+
+cprom_status cprom__update_init(struct cprom_update *update, struct cprom_registry *registry, bool lasting)
+{
+    memset(update, 0, sizeof *update);
+    struct cprom__families *families = cprom__registry_families(registry);
+    if (!families) return CPROM_ENOENT;
+    cprom__families_unref(families);
+    cprom__registry_hold(registry);
+    update->registry = registry;
+    update->lasting = lasting;
+    cprom__arena_init(&update->memory, &registry->allocator, 1024);
+    struct cprom__live_updates *ring = &registry->updates;
+    pthread_mutex_lock(&registry->updates_lock);
+    update->live.created = ++registry->update_count;
+    if (lasting) {
+        update->live.next = ring;
+        update->live.prev = ring->prev;
+        ring->prev->next = &update->live;
+        ring->prev = &update->live;
+    }
+    pthread_mutex_unlock(&registry->updates_lock);
+    return CPROM_OK;
+}
+
+void cprom__update_retire(struct cprom_update *update)
+{
+    if (!update->lasting) return;
+    update->lasting = false;
+    pthread_mutex_lock(&update->registry->updates_lock);
+    update->live.prev->next = update->live.next;
+    update->live.next->prev = update->live.prev;
+    pthread_mutex_unlock(&update->registry->updates_lock);
+}
+
+void cprom__update_give_back(struct cprom_update *update)
+{
+    for (struct cprom__entry *entry = update->first; entry; entry = entry->next) {
+        if (entry->by_handle) cprom_series_unref(entry->series);
+        else cprom__series_unreserve(entry->vec, entry->series);
+        entry->series = NULL;
+    }
+    for (struct cprom__member *member = update->members; member; member = member->next) {
+        cprom__series_unreserve(member->vec, member->other);
+        member->other = NULL;
+    }
+}
+
+void cprom__update_end(struct cprom_update *update)
+{
+    struct cprom_registry *registry = update->registry;
+    cprom__update_retire(update);
+    cprom__update_give_back(update);
+    for (struct cprom__scope *scope = update->scopes; scope; scope = scope->next) {
+        cprom__event_free(scope->vec, scope->event);
+        cprom__match_free(&scope->match);
+    }
+    for (struct cprom__member *member = update->members, *next; member; member = next) {
+        next = member->next;
+        cprom__vec_unlist(member->vec);
+    }
+    cprom__arena_free(&update->memory);
+    cprom__registry_let_go(registry);
+}
+
+cprom_status cprom_update_new(cprom_registry *registry, cprom_update **out)
+{
+    if (out) *out = NULL;
+    if (!registry || !out) return CPROM_EINVAL;
+    struct cprom_update *update = cprom__alloc(&registry->allocator, sizeof *update);
+    if (!update) return CPROM_ENOMEM;
+    cprom_status status = cprom__update_init(update, registry, true);
+    if (status) cprom__release(&registry->allocator, update, sizeof *update);
+    else *out = update;
+    return status;
+}
+
+void cprom_update_free(cprom_update *update)
+{
+    if (!update) return;
+    struct cprom_registry *registry = update->registry;
+    cprom__registry_ref(registry); /* it may be freed, and then goes with its last update */
+    cprom__update_end(update);
+    cprom__release(&registry->allocator, update, sizeof *update);
+    cprom__registry_unref(registry);
+}
+
+/* ---- staging ---- */
+
+static cprom_status refuse(struct cprom_update *update, cprom_status status)
+{
+    if (status == CPROM_ENOMEM || status == CPROM_ENOENT) {
+        if (!update->status) update->status = status;
+    } else {
+        update->refused++;
+        atomic_fetch_add_explicit(&update->registry->dropped[CPROM__DROP_INVALID], 1, memory_order_relaxed);
+    }
+    return status;
+}
+
+/* The vector takes part from now on, and stays in memory. ENOENT: it is gone; the caller has a handle only. */
+static cprom_status join(struct cprom_update *update, struct cprom_vec *vec, struct cprom__member **out)
+{
+    for (struct cprom__member *member = update->members; member; member = member->next) {
+        if (member->vec != vec) continue;
+        *out = member;
+        return CPROM_OK;
+    }
+    struct cprom__member *member = cprom__arena_alloc(&update->memory, sizeof *member);
+    if (!member) return CPROM_ENOMEM;
+    if (!cprom__vec_try_list(vec)) return CPROM_ENOENT;
+    *member = (struct cprom__member){.next = update->members, .vec = vec};
+    update->members = *out = member;
+    update->n_members++;
+    return CPROM_OK;
+}
+
+cprom_status cprom_update_vec_replace(cprom_update *update, cprom_vec *vec, cprom_labels match)
+{
+    if (!update) return CPROM_EINVAL;
+    if (!vec || vec->registry != update->registry) return refuse(update, CPROM_EINVAL);
+    struct cprom__scope *scope = cprom__arena_alloc(&update->memory, sizeof *scope);
+    if (!scope) return refuse(update, CPROM_ENOMEM);
+    cprom_status status = cprom__match_resolve(vec, match, &scope->match);
+    if (status) return refuse(update, status);
+    struct cprom__member *member;
+    status = join(update, vec, &member);
+    if (status) {
+        cprom__match_free(&scope->match);
+        return refuse(update, status);
+    }
+    /* The values may be the caller's own memory: keep copies. */
+    for (size_t i = 0; i < scope->match.n; i++) {
+        struct cprom__piece *value = &scope->match.value[i];
+        const char *copy = cprom__arena_copy(&update->memory, value->text, value->len);
+        if (!copy) {
+            cprom__match_free(&scope->match);
+            return refuse(update, CPROM_ENOMEM);
+        }
+        value->text = copy;
+    }
+    scope->vec = vec;
+    scope->event = NULL;
+    scope->next = update->scopes;
+    update->scopes = scope;
+    return CPROM_OK;
+}
+
+static size_t slot_of(const struct cprom_update *update, uint32_t hash) { return hash & (update->hash_room - 1); }
+
+static bool grow_hash(struct cprom_update *update)
+{
+    if (update->n_entries < update->hash_room) return true;
+    size_t room = update->hash_room ? update->hash_room * 2 : 32;
+    struct cprom__entry **by_hash = cprom__arena_alloc(&update->memory, room * sizeof(struct cprom__entry *));
+    if (!by_hash) return false;
+    memset(by_hash, 0, room * sizeof(struct cprom__entry *));
+    update->by_hash = by_hash;
+    update->hash_room = room;
+    for (struct cprom__entry *entry = update->first; entry; entry = entry->next) {
+        struct cprom__entry **slot = &by_hash[slot_of(update, entry->values.hash)];
+        entry->same_hash = *slot;
+        *slot = entry;
+    }
+    return true;
+}
+
+static bool same_values(const struct cprom__values *a, const struct cprom__values *b)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        if (a->len[i] != b->len[i] || memcmp(a->v[i], b->v[i], a->len[i]) != 0) return false;
+    }
+    return true;
+}
+
+static struct cprom__entry *find_entry(const struct cprom_update *update, const struct cprom_vec *vec,
+                                       const struct cprom__values *values, const struct cprom_series *series)
+{
+    if (!update->hash_room) return NULL;
+    struct cprom__entry *entry = update->by_hash[slot_of(update, values->hash)];
+    for (; entry; entry = entry->same_hash) {
+        if (entry->vec != vec || entry->values.hash != values->hash) continue;
+        /* By labels and by handle it may be the same series: what comes after has an entry of its own. */
+        if (entry->by_handle != (series != NULL)) return NULL;
+        if (series ? entry->series == series : same_values(&entry->values, values)) return entry;
+    }
+    return NULL;
+}
+
+/* The entry of a series, found or made; `series` is NULL for one by values. */
+static cprom_status stage(struct cprom_update *update, struct cprom_vec *vec, const struct cprom__values *values,
+                          struct cprom_series *series, struct cprom__entry **out)
+{
+    struct cprom__entry *entry = find_entry(update, vec, values, series);
+    *out = entry;
+    if (entry) return CPROM_OK;
+    struct cprom__member *member;
+    cprom_status status = join(update, vec, &member);
+    if (status) return status;
+    if (!grow_hash(update)) return CPROM_ENOMEM;
+    entry = cprom__arena_alloc(&update->memory, sizeof *entry);
+    if (!entry) return CPROM_ENOMEM;
+    memset(entry, 0, sizeof *entry);
+    entry->member = member;
+    entry->vec = vec;
+    entry->values = *values;
+    entry->by_handle = series != NULL;
+    for (size_t i = 0; i < values->n; i++) {
+        entry->values.v[i] = cprom__arena_copy(&update->memory, values->v[i], values->len[i]);
+        if (!entry->values.v[i]) return CPROM_ENOMEM;
+    }
+    entry->series = cprom_series_ref(series);
+    struct cprom__entry **slot = &update->by_hash[slot_of(update, values->hash)];
+    entry->same_hash = *slot;
+    *slot = entry;
+    if (update->last) update->last->next = entry;
+    else update->first = entry;
+    update->last = entry;
+    update->n_entries++;
+    *out = entry;
+    return CPROM_OK;
+}
+
+/* What is staged: a value that is set or added, one that is observed, or a state. */
+enum operation { SET, ADD, OBSERVE, ENTER, STATE_ON, STATE_OFF };
+
+static void put_state(struct cprom__entry *entry, enum operation operation, unsigned state)
+{
+    uint64_t bit = (uint64_t)1 << state, off = operation == ENTER ? UINT64_MAX : bit;
+    entry->off |= off;
+    entry->on &= ~off;
+    if (operation != STATE_OFF) entry->on |= bit;
+}
+
+static cprom_status put(struct cprom_update *update, struct cprom__entry *entry, enum operation operation, double value)
+{
+    if (operation == OBSERVE) {
+        struct cprom__observation *observation = cprom__arena_alloc(&update->memory, sizeof *observation);
+        if (!observation) return CPROM_ENOMEM;
+        *observation = (struct cprom__observation){NULL, value};
+        if (entry->last) entry->last->next = observation;
+        else entry->first = observation;
+        entry->last = observation;
+        return CPROM_OK;
+    }
+    if (operation >= ENTER) {
+        put_state(entry, operation, (unsigned)value);
+        return CPROM_OK;
+    }
+    entry->sets |= operation == SET;
+    entry->value = operation == SET ? value : entry->value + value;
+    return CPROM_OK;
+}
+
+static bool is_fine(const struct cprom_vec *vec, double value)
+{
+    if (vec->desc->type == CPROM_STATESET) return value < (double)vec->desc->n_states;
+    return vec->desc->type != CPROM_COUNTER || (value >= 0 && value < INFINITY);
+}
+
+static cprom_status by_values(struct cprom_update *update, void *any_vec, cprom_strs strs, enum operation operation,
+                              double value)
+{
+    struct cprom_vec *vec = any_vec;
+    struct cprom__values values;
+    struct cprom__entry *entry;
+    if (!update) return CPROM_EINVAL;
+    if (!vec || vec->registry != update->registry || !is_fine(vec, value)) return refuse(update, CPROM_EINVAL);
+    cprom_status status = cprom__values_measure(vec, strs, &values);
+    if (!status) status = cprom__values_check(&values);
+    if (!status) status = stage(update, vec, &values, NULL, &entry);
+    if (!status) status = put(update, entry, operation, value);
+    return status ? refuse(update, status) : CPROM_OK;
+}
+
+static cprom_status by_handle(struct cprom_update *update, void *handle, enum operation operation, double value)
+{
+    struct cprom_series *series = handle;
+    struct cprom__entry *entry;
+    if (!update) return CPROM_EINVAL;
+    if (!series || series->vec->registry != update->registry || !is_fine(series->vec, value)) {
+        return refuse(update, CPROM_EINVAL);
+    }
+    struct cprom__values values = {.n = 0, .hash = series->hash};
+    cprom_status status = stage(update, series->vec, &values, series, &entry);
+    if (!status) status = put(update, entry, operation, value);
+    return status ? refuse(update, status) : CPROM_OK;
+}
+
+cprom_status cprom_update_gauge_vec_set(cprom_update *update, cprom_gauge_vec *vec, cprom_strs values, double value)
+{
+    return by_values(update, vec, values, SET, value);
+}
+
+cprom_status cprom_update_gauge_vec_add(cprom_update *update, cprom_gauge_vec *vec, cprom_strs values, double amount)
+{
+    return by_values(update, vec, values, ADD, amount);
+}
+
+cprom_status cprom_update_counter_vec_add(cprom_update *update, cprom_counter_vec *vec, cprom_strs values, double amount)
+{
+    return by_values(update, vec, values, ADD, amount);
+}
+
+cprom_status cprom_update_histogram_vec_observe(cprom_update *update, cprom_histogram_vec *vec, cprom_strs values,
+                                                double value)
+{
+    return by_values(update, vec, values, OBSERVE, value);
+}
+
+cprom_status cprom_update_summary_vec_observe(cprom_update *update, cprom_summary_vec *vec, cprom_strs values,
+                                              double value)
+{
+    return by_values(update, vec, values, OBSERVE, value);
+}
+
+cprom_status cprom_update_gauge_set(cprom_update *update, cprom_gauge *gauge, double value)
+{
+    return by_handle(update, gauge, SET, value);
+}
+
+cprom_status cprom_update_gauge_add(cprom_update *update, cprom_gauge *gauge, double amount)
+{
+    return by_handle(update, gauge, ADD, amount);
+}
+
+cprom_status cprom_update_counter_add(cprom_update *update, cprom_counter *counter, double amount)
+{
+    return by_handle(update, counter, ADD, amount);
+}
+
+cprom_status cprom_update_histogram_observe(cprom_update *update, cprom_histogram *histogram, double value)
+{
+    return by_handle(update, histogram, OBSERVE, value);
+}
+
+cprom_status cprom_update_summary_observe(cprom_update *update, cprom_summary *summary, double value)
+{
+    return by_handle(update, summary, OBSERVE, value);
+}
+
+cprom_status cprom_update_info_vec_set(cprom_update *update, cprom_info_vec *vec, cprom_strs values)
+{
+    return by_values(update, vec, values, SET, 1);
+}
+
+cprom_status cprom_update_stateset_vec_set(cprom_update *update, cprom_stateset_vec *vec, cprom_strs values,
+                                           unsigned state, bool on)
+{
+    return by_values(update, vec, values, on ? STATE_ON : STATE_OFF, state);
+}
+
+cprom_status cprom_update_stateset_vec_enter(cprom_update *update, cprom_stateset_vec *vec, cprom_strs values,
+                                             unsigned state)
+{
+    return by_values(update, vec, values, ENTER, state);
+}

@@ -1,0 +1,79 @@
+/*
+ * A staged change: entries (what happens to which series) and scopes (what goes unless it is staged), collected by
+ * update.c without any lock, and made real by commit.c.
+ */
+#ifndef CPROM_LIB_UPDATE_UPDATE_H
+#define CPROM_LIB_UPDATE_UPDATE_H
+
+#include "store/vec.h"
+
+/* A value that is observed, in a list. */
+struct cprom__observation {
+    struct cprom__observation *next;
+    double value;
+};
+
+struct cprom__entry {
+    struct cprom__entry *next;       /* in the order of staging */
+    struct cprom__entry *same_hash;
+    struct cprom_vec *vec;
+    struct cprom__member *member;    /* of that vector */
+    struct cprom__values values;     /* n is 0 and v NULL for an entry by handle */
+    bool by_handle;
+    bool sets;                       /* gauge: value overwrites; otherwise it is added */
+    double value;
+    uint64_t off, on;                /* stateset: bits that are cleared, and then set */
+    struct cprom__observation *first, *last;
+    struct cprom_series *series;     /* with a reference, once reserved */
+    const struct cprom_series *target; /* that the value went to */
+};
+
+struct cprom__scope {
+    struct cprom__scope *next;
+    struct cprom_vec *vec;
+    struct cprom__match match;
+    struct cprom__event *event; /* to be recorded at the commit */
+};
+
+/* A vector that takes part; kept by being listed once more. */
+struct cprom__member {
+    struct cprom__member *next;
+    struct cprom_vec *vec;
+    struct cprom_series *other; /* with a reference, where entries may have to be folded */
+    bool other_used;
+};
+
+struct cprom_update {
+    struct cprom__live_updates live; /* guarded by the registry's updates_lock */
+    struct cprom_registry *registry;
+    struct cprom__arena memory;
+    bool lasting;                    /* it can be overtaken; the one-call forms cannot */
+    cprom_status status;             /* ENOMEM, ESTALE or ENOENT once that is final; EINVAL once committed */
+    size_t refused;
+    struct cprom__entry *first, *last;
+    size_t n_entries;
+    struct cprom__entry **by_hash;
+    size_t hash_room;
+    struct cprom__scope *scopes;
+    struct cprom__member *members;
+    size_t n_members;
+};
+
+/* The series that an update has staged, as a set. */
+struct cprom__staged {
+    const struct cprom_series **slots;
+    size_t mask;
+};
+
+bool cprom__staged_has(const struct cprom__staged *staged, const struct cprom_series *series);
+
+/* Gives back what was reserved. */
+void cprom__update_give_back(struct cprom_update *update);
+/* No event concerns it any more. */
+void cprom__update_retire(struct cprom_update *update);
+
+/* Begins an update in memory of the caller. ENOENT: the registry was freed. */
+cprom_status cprom__update_init(struct cprom_update *update, struct cprom_registry *registry, bool lasting);
+void cprom__update_end(struct cprom_update *update);
+
+#endif
