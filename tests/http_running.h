@@ -11,7 +11,7 @@
 #include <sched.h>
 
 #include "http_client.h"
-#include "http/server.h"
+#include "http/loop.h"
 
 /* A server at an unix socket: there the kernel keeps little of what a reader does not take. */
 static inline cprom_http_server *hs_start(ct_fixture *fixture, cprom_http_server_opts opts)

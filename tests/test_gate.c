@@ -4,7 +4,7 @@
 #include <sched.h>
 
 #include "base/gate.h"
-#include "registry/registry.h"
+#include "store/context.h"
 
 typedef struct waiter {
     struct cprom__gate *gate;

@@ -1,7 +1,7 @@
 /* Whether a text belongs to label values: against comparing the values themselves. */
 #include "cprom_test.h"
 
-#include "store/vec.h"
+#include "store/lookup.h"
 
 #define LABELS 3u
 #define ROUNDS 200000u

@@ -2,7 +2,8 @@
 #include "cprom_test.h"
 
 #include "store/order.h"
-#include "registry/registry.h"
+#include "store/context.h"
+#include "store/kill.h"
 #include "store/vec.h"
 
 static uint64_t next_random(uint64_t *seed)

@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "registry/registry.h"
+#include "store/context.h"
 
 /*==============================================================================
  * What is in the registry, and the calls

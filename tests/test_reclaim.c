@@ -1,7 +1,7 @@
 /* What keeps a dead series in memory, and that nothing else does: lib/store/reclaim.c through a registry. */
 #include "cprom_test.h"
 
-#include "registry/registry.h"
+#include "store/context.h"
 #include "base/thread.h"
 #include "store/vec.h"
 

@@ -1,3 +1,4 @@
+/* The allocator hook with its count of bytes, and arenas over it. */
 #include "base/alloc.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* The gate: first come, first served, with hand-off. */
 #include "base/gate.h"
 
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* What names and label values may be, and how values are escaped. */
 #include "base/names.h"
 
 #include <string.h>

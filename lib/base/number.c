@@ -1,3 +1,4 @@
+/* Numbers as text: the shortest digits that read back, in the form that Go prints. */
 /* The digits of doubles are found with Schubfach: Raffaello Giulietti, "The Schubfach way to render doubles", 2020,
  * revised 2022, with a table of 617 powers of ten. A double is c * 2^q, its digits are an integer times 10^k.
  *

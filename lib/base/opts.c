@@ -1,3 +1,4 @@
+/* Reads options structs of older and newer headers. */
 #include "base/opts.h"
 
 #include <string.h>

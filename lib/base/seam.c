@@ -1,3 +1,4 @@
+/* Where the test twin hooks in. */
 #include "base/seam.h"
 
 #ifdef CPROM_SEAMS

@@ -1,3 +1,4 @@
+/* The name of each status. */
 #include <cprom/cprom.h>
 
 const char *cprom_status_string(cprom_status status)

@@ -1,3 +1,4 @@
+/* Log lines of bounded length. */
 #include "base/strbuf.h"
 
 #include <stdarg.h>

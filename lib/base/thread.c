@@ -1,3 +1,4 @@
+/* A slot for each thread, and read sections. */
 #include "base/thread.h"
 
 #include <pthread.h>

@@ -1,3 +1,4 @@
+/* Addresses to listen at, from text. */
 #define _GNU_SOURCE /* struct sockaddr_in6 and what belongs to POSIX */
 
 #include "http/address.h"

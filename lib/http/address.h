@@ -7,6 +7,7 @@
 #define CPROM_LIB_HTTP_ADDRESS_H
 
 #include <cprom/cprom.h>
+
 #include <sys/types.h>
 
 #define CPROM__ADDRESS_MAX 128

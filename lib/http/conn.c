@@ -1,3 +1,4 @@
+/* One connection of the server. */
 #define _GNU_SOURCE /* what belongs to POSIX, as in http_server.c */
 
 #include "http/conn.h"

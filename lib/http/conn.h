@@ -7,7 +7,7 @@
 #include <cprom/http.h>
 
 #include "http/parser.h"
-#include "registry/registry.h"
+#include "store/context.h"
 
 enum cprom__conn_state {
     CPROM__CONN_READING, /* a request is not whole yet; or none came on a new connection */

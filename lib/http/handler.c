@@ -1,3 +1,4 @@
+/* From a request to a response. */
 #define _GNU_SOURCE /* program_invocation_short_name */
 
 #include "http/handler.h"
@@ -5,11 +6,13 @@
 #include <errno.h>
 #include <string.h>
 
-#include "registry/families.h"
-#include "http/negotiate.h"
 #include "base/names.h"
 #include "base/opts.h"
+#include "http/index.h"
+#include "http/negotiate.h"
+#include "http/self.h"
 #include "page/page.h"
+#include "registry/hold.h"
 
 #define HEALTHY "/-/healthy"
 #define MARGIN_MAX 0.5 /* seconds of a client's timeout that are kept for sending */

@@ -1,7 +1,10 @@
+/* The page at /, which links the others. */
+#include "http/index.h"
+
 #include <string.h>
 
-#include "http/handler.h"
 #include "base/number.h"
+#include "registry/families.h"
 
 /* The page for people. Names of families need no escapes, since they are letters, digits, _ and :. */
 

@@ -1,10 +1,12 @@
+/* The threads that serve connections. */
 #define _GNU_SOURCE /* accept4 */
+
+#include "http/loop.h"
 
 #include <errno.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "http/server.h"
 #include "http/sys.h"
 
 #define ACCEPTS_MAX 16              /* in one turn, so that the others have theirs */

@@ -1,3 +1,4 @@
+/* Format and coding by Accept and Accept-Encoding. */
 #include "http/negotiate.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* From bytes to a request. */
 #include "http/parser.h"
 
 #include <stdint.h>

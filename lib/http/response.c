@@ -1,3 +1,4 @@
+/* A response: head and body, in pieces of any size. */
 #include "http/response.h"
 
 #include <string.h>

@@ -7,7 +7,7 @@
 
 #include <cprom/http.h>
 
-#include "registry/registry.h"
+#include "store/context.h"
 
 #define CPROM__HTTP_HEADERS_MAX 3
 #define CPROM__HTTP_CODING_MAX 64       /* bytes of a coding's name */

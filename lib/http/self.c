@@ -1,4 +1,5 @@
-#include "http/handler.h"
+/* What the handler counts about itself. */
+#include "http/self.h"
 
 /* The metrics of a handler about itself. They are emitted, not registered: each handler has its own. */
 

@@ -1,3 +1,4 @@
+/* Starting and stopping the server. */
 #define _GNU_SOURCE /* pipe2 */
 
 #include "http/server.h"
@@ -8,8 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "http/sys.h"
 #include "base/opts.h"
+#include "http/loop.h"
+#include "http/sys.h"
 
 #define THREADS_MAX 64u
 #define CONNECTIONS_MAX 65536u

@@ -5,12 +5,13 @@
 #define CPROM_LIB_METRIC_BUCKET_H
 
 #include <stddef.h>
+
+#include "store/desc.h"
+
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
 
-/* Behind the finite bounds follow +Infs, one at least, up to a multiple of this. */
-#define CPROM__BOUNDS_STEP 4u
 #define CPROM__BOUNDS_LINEAR 32u /* up to which looking at all of them beats a binary search */
 
 #if !defined(__SSE2__) || defined(CPROM_SEAMS) /* what nobody uses, compilers warn of; the tests want both */

@@ -1,6 +1,10 @@
-#include "metric/instrument.h"
+/* Counters. */
+#include "metric/counter.h"
 
 #include <math.h>
+
+#include "registry/vec_new.h"
+#include "store/lookup.h"
 
 /*
  * Cells of a striped counter: the sum of what was added as a double, and how often 1 was, as an integer: that is
@@ -104,7 +108,7 @@ void cprom_counter_add(cprom_counter *counter, double amount) { add(series_of(co
 void cprom_counter_add_with_exemplar(cprom_counter *counter, double amount, cprom_labels labels, int64_t timestamp_ms)
 {
     struct cprom_series *series = series_of(counter);
-    if (add(series, amount)) cprom__exemplar_keep(series, 0, amount, labels, timestamp_ms);
+    if (add(series, amount)) cprom__series_keep_exemplar(series, 0, amount, labels, timestamp_ms);
 }
 
 double cprom_counter_value(const cprom_counter *counter) { return counter ? cprom__counter_read(series_of(counter)) : 0; }
@@ -135,7 +139,7 @@ cprom_status cprom_counter_vec_add_with_exemplar(cprom_counter_vec *vec, cprom_s
     struct cprom__use use;
     cprom_status status = vec_add((struct cprom_vec *)vec, values, amount, &use);
     if (status) return status;
-    cprom__exemplar_keep(use.series, 0, amount, labels, timestamp_ms);
+    cprom__series_keep_exemplar(use.series, 0, amount, labels, timestamp_ms);
     cprom__series_release(&use);
     return CPROM_OK;
 }

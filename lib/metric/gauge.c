@@ -1,4 +1,6 @@
-#include "store/vec.h"
+/* Gauges. */
+#include "registry/vec_new.h"
+#include "store/lookup.h"
 
 /* A gauge has one cell, in its series: whoever sets it has the last word, so that there is nothing to sum. */
 

@@ -1,8 +1,11 @@
-#include "metric/instrument.h"
+/* Histograms. */
+#include "metric/histogram.h"
 
 #include <math.h>
 
 #include "metric/bucket.h"
+#include "registry/vec_new.h"
+#include "store/lookup.h"
 
 /* Cells of a histogram: one count per bucket, +Inf last, then the sum as a double. */
 
@@ -124,7 +127,7 @@ void cprom_histogram_observe_with_exemplar(cprom_histogram *histogram, double va
 {
     struct cprom_series *series = series_of(histogram);
     if (!series || !cprom__series_live(series)) return;
-    cprom__exemplar_keep(series, observe(series, value), value, labels, timestamp_ms);
+    cprom__series_keep_exemplar(series, observe(series, value), value, labels, timestamp_ms);
 }
 
 uint64_t cprom_histogram_bucket(const cprom_histogram *histogram, size_t index)
@@ -160,7 +163,7 @@ cprom_status cprom_histogram_vec_observe_with_exemplar(cprom_histogram_vec *vec,
     if (!vec) return CPROM_EINVAL;
     cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
     if (status) return status;
-    cprom__exemplar_keep(use.series, observe(use.series, value), value, labels, timestamp_ms);
+    cprom__series_keep_exemplar(use.series, observe(use.series, value), value, labels, timestamp_ms);
     cprom__series_release(&use);
     return CPROM_OK;
 }

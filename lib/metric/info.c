@@ -1,4 +1,6 @@
-#include "store/vec.h"
+/* Infos. */
+#include "registry/vec_new.h"
+#include "store/lookup.h"
 
 /* An info's value is 1 from its birth: all that it says is in its labels. */
 

@@ -1,4 +1,8 @@
-#include "metric/instrument.h"
+/* Statesets. */
+#include "metric/stateset.h"
+
+#include "registry/vec_new.h"
+#include "store/lookup.h"
 
 /* A stateset has one cell, in its series: a bit for each state, so that all of them are read and changed at once. */
 

@@ -1,4 +1,8 @@
-#include "metric/instrument.h"
+/* Summaries. */
+#include "metric/summary.h"
+
+#include "registry/vec_new.h"
+#include "store/lookup.h"
 
 /* Cells of a summary: the count, then the sum as a double. */
 

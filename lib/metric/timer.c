@@ -1,4 +1,5 @@
-#include "metric/instrument.h"
+/* Timers: from a start to seconds. */
+#include "metric/histogram.h"
 
 static cprom_timer start(void *handle)
 {

@@ -1,4 +1,4 @@
-#include "store/cell.h"
+/* Iterates over the series of one vector. */
 #include "page/gather.h"
 
 /* Unescapes the values of a series into `out`; there is room for as many bytes as the text has, and one more each. */

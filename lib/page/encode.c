@@ -1,3 +1,4 @@
+/* From a snapshot to lines, in pieces of any size: what the formats share. */
 #include "page/encode.h"
 
 #include <math.h>
@@ -283,7 +284,7 @@ static bool is_plain(const struct cprom__page_form *form, const struct cprom__gr
 {
     if (!group->n_rows || group->has_exemplars) return false;
     return group->desc->type == CPROM_GAUGE ||
-           (group->desc->type == CPROM_INFO && form->format == &cprom__text_format) ||
+           (group->desc->type == CPROM_INFO && form->format->counts_are_floats) ||
            (group->desc->type == CPROM_COUNTER && !form->created);
 }
 

@@ -5,7 +5,7 @@
 #ifndef CPROM_LIB_PAGE_ENCODE_H
 #define CPROM_LIB_PAGE_ENCODE_H
 
-#include "page/gather.h"
+#include "page/snapshot.h"
 
 /*
  * Where bytes go: the part of a unit that was read before is skipped, what does not fit is left for the next read. A
@@ -49,12 +49,10 @@ struct cprom__format {
     void (*put_line)(struct cprom__sink *sink, const struct cprom__desc *desc, const struct cprom__sample_line *line);
     size_t (*number)(char *out, double value);
     bool states_sort; /* a state is a label like the others: lines are ordered by it, and series' lines stand mixed */
+    bool counts_are_floats; /* whole numbers look like all others */
     bool sums_ascend; /* no sum and count where a bucket's bound is negative, since the sum could fall */
     const char *end;  /* behind the last family */
 };
-
-extern const struct cprom__format cprom__text_format;
-extern const struct cprom__format cprom__openmetrics_format;
 
 /* How a page is to look. */
 struct cprom__page_form {

@@ -1,10 +1,17 @@
+/* Takes the snapshot of a registry and its descendants. */
 #include "page/gather.h"
 
 #include <string.h>
 
-#include "metric/instrument.h"
+#include "metric/counter.h"
+#include "metric/histogram.h"
+#include "metric/summary.h"
+#include "page/merge.h"
 #include "page/stage.h"
+#include "registry/hold.h"
 #include "registry/tree.h"
+#include "store/reclaim.h"
+#include "store/upkeep.h"
 
 #define AHEAD 24u     /* how many series before its turn one is fetched into the cache */
 #define RECLAIMED_MAX 4096u /* series that closing a page reclaims at the most */
@@ -33,14 +40,6 @@ struct taking {
     size_t n;
     uint64_t registrations; /* of the registry when the parts were listed */
 };
-
-bool cprom__filter_lets(const struct cprom__filter *filter, const struct cprom__desc *desc)
-{
-    for (size_t i = 0; i < filter->n; i++) {
-        if (filter->names[i] && cprom__desc_answers_to(desc, filter->names[i])) return true;
-    }
-    return filter->n == 0;
-}
 
 /* ---- copying ---- */
 

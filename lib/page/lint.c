@@ -1,8 +1,9 @@
+/* What promtool would say of the names, types and help texts. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "page/gather.h"
 #include "base/names.h"
+#include "page/gather.h"
 #include "page/stage.h"
 
 /*

@@ -1,4 +1,5 @@
-#include "page/stage.h"
+/* Merges what registries and collectors have given into the families of a page. */
+#include "page/merge.h"
 
 #include <string.h>
 

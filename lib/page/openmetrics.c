@@ -1,10 +1,9 @@
-#include "page/encode.h"
+/* The format OpenMetrics 1.0. */
+#include "page/openmetrics.h"
 
 #include <string.h>
 
 #include "base/number.h"
-
-/* OpenMetrics 1.0. */
 
 static const char *type_name(const struct cprom__desc *desc)
 {

@@ -1,8 +1,12 @@
+/* A page: opened, read in pieces, closed. */
+#include "page/page.h"
+
 #include <string.h>
 
-#include "page/encode.h"
 #include "base/opts.h"
-#include "page/page.h"
+#include "page/encode.h"
+#include "page/openmetrics.h"
+#include "page/text.h"
 
 struct cprom_page {
     struct cprom__snapshot snapshot;

@@ -1,7 +1,9 @@
+/* Values as a page shows them, for the tests of programs. */
 #include <string.h>
 
-#include "page/encode.h"
 #include "base/number.h"
+#include "page/gather.h"
+#include "page/text.h"
 
 /* Values as a page shows them, for the tests of programs: a page that is searched instead of printed. */
 

@@ -1,10 +1,12 @@
-#include "page/stage.h"
+/* The metrics of the library about itself. */
+#include "page/self.h"
 
 #include <string.h>
 
-/* The metrics of the library about itself. */
+#include "registry/families.h"
+#include "store/vec.h"
 
-const char *const cprom__drop_names[CPROM__DROPS] = {"nomem", "limit", "invalid", "detached", "stale"};
+/* The metrics of the library about itself. */
 
 static const cprom_desc series_desc = {.size = sizeof series_desc, .name = "cprom_series", .type = CPROM_GAUGE,
                                        .help = "Series of the family that are alive.", .labels = {"family"}};

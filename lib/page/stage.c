@@ -1,6 +1,13 @@
+/* Runs callbacks, and checks what each has emitted against the rest of the page. */
+#define _POSIX_C_SOURCE 200809L /* clock_gettime */
+
 #include "page/stage.h"
 
+#include <errno.h>
 #include <string.h>
+#include <time.h>
+
+#include "registry/families.h"
 
 static void log_failure(struct cprom_registry *registry, const struct cprom__collector *collector, const char *why)
 {
@@ -256,6 +263,77 @@ static cprom_status keep(struct cprom__stage *stage, struct cprom_scrape *scrape
 
 /* ---- running ---- */
 
+/* How one run ended. */
+enum run {
+    RUN_DONE,    /* the callback ran; scrape->status says how it went */
+    RUN_LATE,    /* the deadline was over before it could begin */
+    RUN_GONE     /* unregistered meanwhile */
+};
+
+#define WAIT_MAX (INT64_C(86400) * 1000000000)
+
+/* Waits until a change in some collector, or the deadline of the registry's clock; false: it is over. */
+static bool wait_until(struct cprom_registry *registry, int64_t deadline)
+{
+    if (deadline == INT64_MAX) {
+        pthread_cond_wait(&registry->collect_cond, &registry->collect_lock);
+        return true;
+    }
+    int64_t left = deadline - cprom__monotonic_now(registry);
+    if (left <= 0) return false;
+    /* A day at a time: a time_t may have 32 bits. */
+    bool whole = left <= WAIT_MAX;
+    if (!whole) left = WAIT_MAX;
+    /* The condition runs on CLOCK_MONOTONIC, the registry's clock may be another: what is left is the same on both. */
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t ns = until.tv_nsec + left % 1000000000;
+    until.tv_sec += (time_t)(left / 1000000000 + ns / 1000000000);
+    until.tv_nsec = (long)(ns % 1000000000);
+    return pthread_cond_timedwait(&registry->collect_cond, &registry->collect_lock, &until) != ETIMEDOUT || !whole;
+}
+
+static enum run run_collector(struct cprom__collector *collector, struct cprom_scrape *scrape, int64_t *duration)
+{
+    struct cprom_registry *registry = scrape->registry;
+    enum run run = RUN_DONE;
+    *duration = 0;
+    if (scrape->deadline != INT64_MAX && cprom__monotonic_now(registry) >= scrape->deadline) run = RUN_LATE;
+    const _Atomic bool *cancelled = cprom__thread_cancelled;
+    if (cancelled && atomic_load_explicit(cancelled, memory_order_relaxed)) run = RUN_LATE;
+    pthread_mutex_lock(&registry->collect_lock);
+    while (collector->running && !collector->gone && run == RUN_DONE) {
+        if (!wait_until(registry, scrape->deadline)) run = RUN_LATE;
+    }
+    if (collector->gone) run = RUN_GONE;
+    if (run == RUN_DONE) collector->running = true;
+    pthread_mutex_unlock(&registry->collect_lock);
+    if (run != RUN_DONE) return run;
+
+    int64_t start = cprom__monotonic_now(registry);
+    cprom__thread_callbacks++;
+    cprom_status status = CPROM_OK;
+    if (collector->value) {
+        status = cprom__emit_plain(scrape, collector->descs[0], collector->value(collector->ctx));
+    } else {
+        status = collector->collect(collector->ctx, scrape);
+    }
+    cprom__thread_callbacks--;
+    *duration = cprom__monotonic_now(registry) - start;
+    if (status && !scrape->status) {
+        scrape->status = status;
+        cprom__line_join(&scrape->why, "the callback failed: ", cprom_status_string(status), (char *)NULL);
+    }
+
+    pthread_mutex_lock(&registry->collect_lock);
+    collector->running = false;
+    bool gone = collector->gone;
+    pthread_cond_broadcast(&registry->collect_cond);
+    pthread_mutex_unlock(&registry->collect_lock);
+    if (gone && collector->free) collector->free(collector->ctx);
+    return RUN_DONE;
+}
+
 static bool wanted(const struct cprom__filter *filter, const struct cprom__collector *collector)
 {
     size_t n;
@@ -300,10 +378,10 @@ static cprom_status run(struct cprom__stage *stage, struct cprom__collector *col
     struct cprom_registry *registry = stage->source->registry;
     struct cprom_scrape scrape = begin(stage, collector, deadline);
     int64_t duration;
-    enum cprom__run how = cprom__collector_run(collector, &scrape, &duration);
-    if (how == CPROM__RUN_GONE) return CPROM_OK;
+    enum run how = run_collector(collector, &scrape, &duration);
+    if (how == RUN_GONE) return CPROM_OK;
     cprom_status status = scrape.out_of_memory ? CPROM_ENOMEM : CPROM_OK;
-    if (how == CPROM__RUN_LATE) {
+    if (how == RUN_LATE) {
         scrape.status = CPROM_EBUSY;
         cprom__line_join(&scrape.why, "skipped: the scrape's deadline was over before it could begin", (char *)NULL);
     } else if (!scrape.status) {

@@ -5,7 +5,8 @@
 #ifndef CPROM_LIB_PAGE_STAGE_H
 #define CPROM_LIB_PAGE_STAGE_H
 
-#include "page/gather.h"
+#include "page/self.h"
+#include "page/snapshot.h"
 
 struct cprom__stage {
     struct cprom__snapshot *snapshot;
@@ -18,20 +19,6 @@ struct cprom__stage {
     size_t n_seen, seen_room;
 };
 
-/* Runs the callbacks of all registries. ENOMEM is the only failure. */
-cprom_status cprom__stage_collect(struct cprom__stage *stage);
-/* Adds the library's own families. ENOMEM. */
-cprom_status cprom__stage_self_metrics(struct cprom__stage *stage, const struct cprom__self *self);
-/* Merges the kept families into the snapshot's groups; families of several registries become one (merge.c). ENOMEM. */
-cprom_status cprom__stage_groups(struct cprom__stage *stage);
-
-/* How each collector fared, for self-metrics. */
-struct cprom__result {
-    const char *name;
-    bool success;
-    int64_t duration;
-};
-
 struct cprom__kept {
     const struct cprom__desc *desc;
     struct cprom__source *source;
@@ -39,9 +26,9 @@ struct cprom__kept {
     size_t n;
 };
 
-/* Emits the self-metrics of one registry (self.c). */
-void cprom__self_metrics(const struct cprom__source *source, struct cprom_scrape *out);
-/* Makes one sample of two registries' with the same labels. */
-void cprom__self_metrics_join(struct cprom__sample *sample, const struct cprom__sample *other);
+/* Runs the callbacks of all registries. ENOMEM is the only failure. */
+cprom_status cprom__stage_collect(struct cprom__stage *stage);
+/* Adds the library's own families. ENOMEM. */
+cprom_status cprom__stage_self_metrics(struct cprom__stage *stage, const struct cprom__self *self);
 
 #endif

@@ -1,8 +1,7 @@
-#include "page/encode.h"
+/* The text format 0.0.4. */
+#include "page/text.h"
 
 #include "base/number.h"
-
-/* The text format 0.0.4. */
 
 static void put_header(struct cprom__sink *sink, const struct cprom__desc *desc)
 {
@@ -35,4 +34,5 @@ static void put_line(struct cprom__sink *sink, const struct cprom__desc *desc, c
 }
 
 const struct cprom__format cprom__text_format = {
-    .put_header = put_header, .put_line = put_line, .number = cprom__number_double, .states_sort = true, .end = ""};
+    .put_header = put_header, .put_line = put_line, .number = cprom__number_double, .states_sort = true,
+    .counts_are_floats = true, .end = ""};

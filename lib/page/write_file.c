@@ -1,3 +1,4 @@
+/* Writes a page to a file, whole or not at all. */
 #define _POSIX_C_SOURCE 200809L /* openat, renameat, fsync, clock_gettime */
 
 #include <errno.h>
@@ -10,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "registry/registry.h"
+#include "store/context.h"
 
 #define BUFFER_BYTES 32768u
 #define NAME_TRIES 100

@@ -1,7 +1,9 @@
+/* What callbacks emit, checked one by one. */
+#include "registry/emit.h"
+
 #include <math.h>
 #include <string.h>
 
-#include "registry/collector.h"
 #include "base/names.h"
 #include "base/opts.h"
 
@@ -281,3 +283,5 @@ cprom_status cprom_emit_summary(cprom_scrape *out, const cprom_desc *desc, cprom
     struct cprom__distribution given = {.n = s.n_quantiles, .at = s.quantiles, .values = s.values, .count = s.count, .sum = s.sum};
     return emit_distribution(out, values, &given, s.timestamp_ms);
 }
+
+int64_t cprom_scrape_deadline(const cprom_scrape *out) { return out ? out->deadline : INT64_MAX; }

@@ -1,3 +1,4 @@
+/* The list of families: who may register beside whom. */
 #include "registry/families.h"
 
 #include <string.h>

@@ -5,7 +5,7 @@
 #ifndef CPROM_LIB_REGISTRY_FAMILIES_H
 #define CPROM_LIB_REGISTRY_FAMILIES_H
 
-#include "registry/registry.h"
+#include "store/series.h"
 
 struct cprom__collector;
 

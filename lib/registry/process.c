@@ -1,3 +1,4 @@
+/* The standard process_* metrics. */
 #define _DEFAULT_SOURCE 1 /* syscall */
 
 #include "registry/process.h"

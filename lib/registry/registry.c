@@ -1,6 +1,5 @@
+/* Making, freeing and looking after a registry. */
 #define _POSIX_C_SOURCE 200809L /* clock_gettime, pthread_condattr_setclock */
-
-#include "registry/registry.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -8,13 +7,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "registry/collector.h"
-#include "registry/families.h"
 #include "base/names.h"
 #include "base/opts.h"
+#include "registry/collector.h"
+#include "registry/hold.h"
 #include "registry/process.h"
 #include "registry/tree.h"
-#include "store/vec.h"
+#include "registry/vec_new.h"
+#include "store/reclaim.h"
+#include "store/upkeep.h"
 
 #define EPOCH_FIRST ((uint64_t)1 << CPROM__LIFE_SHIFT)
 
@@ -55,31 +56,6 @@ static void make_key(struct cprom__hash_key *key)
     /* A factor of 0 would hash everything to one value. */
     key->k[0] |= 1;
     key->k[1] |= 1;
-}
-
-/* ---- logging ---- */
-
-void cprom__log(struct cprom_registry *registry, const struct cprom__line *line)
-{
-    if (registry->log) registry->log(registry->log_ctx, line->text);
-}
-
-void cprom__log_refusal(struct cprom_registry *registry, const char *metric, const struct cprom__refusal *refusal)
-{
-    struct cprom__line line;
-    if (!registry->log) return;
-    cprom__line_join(&line, "metric \"", (char *)NULL);
-    if (metric) cprom__line_add_cut(&line, metric, strlen(metric), CPROM__LINE_MAX / 3);
-    cprom__line_add(&line, "\" refused: ");
-    cprom__line_add(&line, refusal->field);
-    if (refusal->text && *refusal->text) {
-        cprom__line_add(&line, " \"");
-        cprom__line_add_cut(&line, refusal->text, strlen(refusal->text), CPROM__LINE_MAX / 3);
-        cprom__line_add(&line, "\"");
-    }
-    cprom__line_add(&line, " ");
-    cprom__line_add(&line, refusal->reason);
-    cprom__log(registry, &line);
 }
 
 /* ---- making ---- */
@@ -166,26 +142,6 @@ static void init(struct cprom_registry *registry, const cprom_registry_opts *o)
     atomic_init(&registry->refs, 1);
 }
 
-static void destroy(struct cprom_registry *registry)
-{
-    struct cprom_registry *root = registry->root == registry ? NULL : registry->root;
-    pthread_cond_destroy(&registry->collect_cond);
-    pthread_mutex_destroy(&registry->collect_lock);
-    pthread_mutex_destroy(&registry->families_lock);
-    pthread_mutex_destroy(&registry->updates_lock);
-    pthread_mutex_destroy(&registry->order_lock);
-    cprom__gate_destroy(&registry->gate);
-    cprom__reclaimer_destroy(&registry->reclaimer);
-    cprom__cell_pool_destroy(&registry->cells);
-    cprom__slab_destroy(&registry->slab);
-    cprom__arena_free(&registry->memory);
-    struct cprom__allocator allocator = {.allocate = registry->allocator.allocate,
-                                         .release = registry->allocator.release,
-                                         .ctx = registry->allocator.ctx};
-    cprom__release(&allocator, registry, sizeof *registry);
-    if (root) cprom__registry_unref(root);
-}
-
 /* There is no registry yet, but the options can be read. */
 static cprom_status refuse_opts(const cprom_registry_opts *opts, const char *line)
 {
@@ -220,7 +176,7 @@ cprom_status cprom_registry_new(const cprom_registry_opts *opts, cprom_registry 
     }
     if (status) {
         if (registry->families) cprom__families_unref(registry->families);
-        destroy(registry);
+        cprom__registry_unref(registry);
         return status;
     }
     *out = registry;
@@ -275,40 +231,6 @@ cprom_registry *cprom_registry_default(void)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, make_default);
     return &the_default;
-}
-
-/* ---- holding ---- */
-
-void cprom__registry_ref(struct cprom_registry *registry)
-{
-    atomic_fetch_add_explicit(&registry->refs, 1, memory_order_relaxed);
-}
-
-void cprom__registry_unref(struct cprom_registry *registry)
-{
-    /* acq_rel: the last one sees what all others did before theirs. */
-    if (atomic_fetch_sub_explicit(&registry->refs, 1, memory_order_acq_rel) == 1) destroy(registry);
-}
-
-void cprom__registry_hold(struct cprom_registry *registry)
-{
-    atomic_fetch_add_explicit(&registry->holders, 1, memory_order_relaxed);
-}
-
-void cprom__registry_let_go(struct cprom_registry *registry)
-{
-    if (atomic_fetch_sub_explicit(&registry->holders, 1, memory_order_acq_rel) != 1) return;
-    cprom__reclaim_abandon(&registry->reclaimer);
-    cprom__registry_unref(registry);
-}
-
-struct cprom__families *cprom__registry_families(struct cprom_registry *registry)
-{
-    cprom__tree_lock(registry);
-    struct cprom__families *families = registry->families;
-    if (families) cprom__families_ref(families);
-    cprom__tree_unlock(registry);
-    return families;
 }
 
 /* ---- ending ---- */

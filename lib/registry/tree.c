@@ -1,3 +1,4 @@
+/* Registries that stand on one page. */
 #include "registry/tree.h"
 
 cprom_status cprom__tree_join(struct cprom_registry *registry, struct cprom_registry *parent)

@@ -8,7 +8,7 @@
 #ifndef CPROM_LIB_REGISTRY_TREE_H
 #define CPROM_LIB_REGISTRY_TREE_H
 
-#include "registry/registry.h"
+#include "store/context.h"
 
 static inline void cprom__tree_lock(struct cprom_registry *registry)
 {

@@ -1,3 +1,4 @@
+/* Striped cells: where they come from. */
 #include "store/cell.h"
 
 #define LINE 64u

@@ -13,11 +13,11 @@
 #ifndef CPROM_LIB_STORE_CELL_H
 #define CPROM_LIB_STORE_CELL_H
 
-#include "base/alloc.h"
-#include "base/thread.h"
-
 #include <pthread.h>
 #include <string.h>
+
+#include "base/alloc.h"
+#include "base/thread.h"
 
 /* The second: clang for i386 means by LLONG those that are not aligned to 8; ours are. */
 #if ATOMIC_LLONG_LOCK_FREE != 2 && !defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_8)

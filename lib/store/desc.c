@@ -1,12 +1,13 @@
+/* Descriptors: what a family is, checked, copied and prepared for rendering. */
 #include "store/desc.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "metric/bucket.h"
+#include "base/hash.h"
 #include "base/names.h"
 #include "base/number.h"
-#include "store/series.h"
+#include "base/thread.h"
 
 static const double default_bounds[] = {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10};
 

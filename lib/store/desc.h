@@ -8,7 +8,18 @@
 
 #include "base/alloc.h"
 
-struct cprom__values;
+/* Label values with their lengths and hash. */
+struct cprom__values {
+    const char *v[CPROM_LABELS_MAX];
+    uint32_t len[CPROM_LABELS_MAX];
+    size_t n;
+    size_t bytes;  /* the sum of the lengths */
+    bool plain;    /* known to be ASCII, with nothing to escape */
+    uint32_t hash;
+};
+
+/* Behind the finite bounds stand +Infs, one at least, up to a multiple of this: see metric/bucket.h. */
+#define CPROM__BOUNDS_STEP 4u
 
 /* What a registry adds to its families. Immutable once made. */
 struct cprom__family_rules {

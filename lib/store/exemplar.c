@@ -1,9 +1,10 @@
+/* Exemplars: checked, kept in their slots, handed to gathers. */
 #include "store/exemplar.h"
 
 #include <string.h>
 
 #include "base/names.h"
-#include "store/vec.h"
+#include "store/series.h"
 
 #define CODE_POINTS_MAX 128u /* of names and values together; OpenMetrics 1.0, "Exemplars" */
 
@@ -56,7 +57,8 @@ static void drop(struct cprom_vec *vec, const char *why)
     cprom__log(registry, &line);
 }
 
-static struct cprom__exemplar *exemplar_new(struct cprom_vec *vec, double value, cprom_labels labels, int64_t timestamp_ms)
+struct cprom__exemplar *cprom__exemplar_new(struct cprom_vec *vec, double value, cprom_labels labels,
+                                            int64_t timestamp_ms)
 {
     size_t len;
     const char *why = check(labels, &len);
@@ -95,18 +97,10 @@ void cprom__exemplar_unref(const struct cprom__exemplar *shared)
     cprom__release(exemplar->allocator, exemplar, sizeof *exemplar + exemplar->len);
 }
 
-void cprom__exemplar_keep(struct cprom_series *series, size_t slot, double value, cprom_labels labels, int64_t timestamp_ms)
-{
-    struct cprom__exemplar *exemplar = exemplar_new(series->vec, value, labels, timestamp_ms);
-    if (!exemplar) return;
-    /* acq_rel: release, pairs with the acquire of who takes it out; acquire, for what is taken out here. */
-    cprom__exemplar_unref(atomic_exchange_explicit(&cprom__series_exemplars(series)[slot], exemplar, memory_order_acq_rel));
-}
-
 struct cprom__exemplar *cprom__exemplar_look(cprom__exemplar_slot *slot)
 {
     if (!atomic_load_explicit(slot, memory_order_relaxed)) return NULL;
-    /* acquire: pairs with the release in cprom__exemplar_keep(). */
+    /* acquire: pairs with the release in cprom__series_keep_exemplar(). */
     struct cprom__exemplar *exemplar = atomic_exchange_explicit(slot, NULL, memory_order_acquire), *newer = NULL;
     if (!exemplar) return NULL;
     atomic_fetch_add_explicit(&exemplar->refs, 1, memory_order_relaxed);

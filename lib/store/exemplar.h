@@ -7,9 +7,9 @@
 #ifndef CPROM_LIB_STORE_EXEMPLAR_H
 #define CPROM_LIB_STORE_EXEMPLAR_H
 
-#include "registry/registry.h"
+#include "store/context.h"
 
-struct cprom_series;
+struct cprom_vec;
 
 struct cprom__exemplar {
     _Atomic uint32_t refs;
@@ -25,11 +25,9 @@ typedef _Atomic(struct cprom__exemplar *) cprom__exemplar_slot;
 /* How many slots a series has. */
 unsigned cprom__exemplar_slots(const struct cprom__desc *desc);
 
-/*
- * Puts an exemplar of an update of this series into a slot, instead of what is there. If it cannot be kept, that is
- * counted and, the first time, logged.
- */
-void cprom__exemplar_keep(struct cprom_series *series, size_t slot, double value, cprom_labels labels, int64_t timestamp_ms);
+/* With one reference. NULL: it cannot be kept, which is counted and, the first time, logged. */
+struct cprom__exemplar *cprom__exemplar_new(struct cprom_vec *vec, double value, cprom_labels labels,
+                                            int64_t timestamp_ms);
 
 /* NULL is fine. */
 void cprom__exemplar_unref(const struct cprom__exemplar *exemplar);

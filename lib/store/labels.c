@@ -1,6 +1,7 @@
+/* Label pairs in any order, for calls that take label values in the declared order. */
 #include <string.h>
 
-#include "store/vec.h"
+#include "store/series.h"
 
 /* Label pairs in any order to values in the order of the declaration. */
 static cprom_status order_labels(struct cprom_vec *vec, cprom_labels labels, const char **values)

@@ -1,3 +1,4 @@
+/* The label map: extendible hashing, read without a lock. */
 #include "store/map.h"
 
 #define SEGMENT_MIN 8u

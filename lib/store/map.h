@@ -19,8 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "store/reclaim.h"
 #include "base/thread.h"
+#include "store/reclaim.h"
 
 #define CPROM__SEGMENT_MAX 1024u
 #define CPROM__ENTRY_EMPTY 0u

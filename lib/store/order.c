@@ -1,8 +1,9 @@
+/* The page's order of a vector's series: intake, young and sorted chunks. */
 #include "store/order.h"
 
 #include <string.h>
 
-#include "store/vec.h"
+#include "store/series.h"
 
 #define AHEAD 16u        /* series that are fetched ahead */
 #define SCATTER_MIN 512u /* items that are worth a pass that scatters them by a byte of their keys */

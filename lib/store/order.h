@@ -16,8 +16,9 @@
 #ifndef CPROM_LIB_STORE_ORDER_H
 #define CPROM_LIB_STORE_ORDER_H
 
-#include "store/reclaim.h"
-#include "store/series.h"
+#include "store/retire.h"
+
+struct cprom_series;
 
 #define CPROM__ORDER_CHUNK 254u
 #define CPROM__ORDER_SPARSE (CPROM__ORDER_CHUNK / 4) /* series of a chunk that is worth joining with its neighbour */
@@ -55,12 +56,6 @@ void cprom__order_free(struct cprom__order *order, struct cprom__reclaimer *recl
 
 /* Takes the intake into the pending list and returns its first reference; the rest hangs on `next`. */
 uint32_t cprom__order_take(struct cprom__order *order, struct cprom__slab *slab);
-
-/* Whether a series has left its map, so that it may leave the order. acquire: pairs with the release of the kill. */
-static inline bool cprom__series_unlinked(const struct cprom_series *series)
-{
-    return atomic_load_explicit(&series->life, memory_order_acquire) & CPROM__LIFE_UNLINKED;
-}
 
 /* Compares two series of one vector. */
 int cprom__series_compare(const struct cprom_series *a, const struct cprom_series *b);

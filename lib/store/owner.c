@@ -1,8 +1,8 @@
+/* The owner index: the series of each value of one label. */
 #include "store/owner.h"
 
 #include <string.h>
 
-#include "store/vec.h"
 
 static void *at(struct cprom_vec *vec, uint32_t ref) { return cprom__slab_at(&vec->registry->slab, ref); }
 

@@ -1,66 +1,18 @@
+/* Removes series by their labels: one, those that match, all of a vector. */
+#include "store/remove.h"
+
 #include <string.h>
 
-#include "registry/families.h"
 #include "base/names.h"
+#include "store/lookup.h"
 #include "store/owner.h"
+#include "store/staged.h"
 #include "store/stale.h"
-#include "update/update.h"
-#include "store/vec.h"
+#include "store/upkeep.h"
 
 #define OWNER_CHUNKS 12u /* of an owner, whose series are fetched into the cache together */
 
 /* ---- one series ---- */
-
-void cprom__vec_removed(struct cprom_vec *vec, enum cprom__removal reason, size_t n)
-{
-    if (!n) return;
-    cprom__count_locked(&vec->live, 0 - n);
-    atomic_store_explicit(&vec->removed[reason],
-                          atomic_load_explicit(&vec->removed[reason], memory_order_relaxed) + n, memory_order_relaxed);
-    /* release: the creations come first; pairs with the acquire in cprom_registry_stats(). */
-    atomic_fetch_add_explicit(&vec->registry->removed, n, memory_order_release);
-}
-
-static bool may_linger(struct cprom_vec *vec)
-{
-    return vec->linger &&
-           (!vec->max_series || atomic_load_explicit(&vec->lingering, memory_order_relaxed) < vec->max_series);
-}
-
-bool cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref,
-                     const struct cprom__removing *removing, int64_t now)
-{
-    bool linger = removing->linger && may_linger(vec), alone = !removing->unlinked;
-    uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
-    /* One that lingers already does not begin again; whether it is dead changes under this lock only. */
-    if (linger && !(life & CPROM__LIFE_DEAD)) {
-        atomic_store_explicit(&cprom__series_extra(series)->until, now + vec->linger, memory_order_relaxed);
-    }
-    do {
-        if (life & CPROM__LIFE_HIDDEN) return false;
-        if (life & CPROM__LIFE_DEAD) {
-            if (!(life & CPROM__LIFE_LINGER) || removing->linger) return false;
-            if (!alone) *removing->unlinked = true;
-            cprom__series_end_linger(vec, series, ref, alone);
-            return false;
-        }
-        if (removing->touched_since && life >> CPROM__LIFE_SHIFT >= removing->touched_since) return false;
-        /* release: until when it lingers, and `gone` if that is why, come first; pairs with the acquires of gathers. */
-    } while (!atomic_compare_exchange_weak_explicit(
-        &series->life, &life, life | CPROM__LIFE_DEAD | (linger ? CPROM__LIFE_LINGER : 0), memory_order_release,
-        memory_order_relaxed));
-    if (atomic_load_explicit(&vec->other, memory_order_relaxed) == series) {
-        atomic_store_explicit(&vec->other, NULL, memory_order_relaxed);
-    }
-    CPROM__SEAM(CPROM__SEAM_KILL_MARKED);
-    if (linger) {
-        atomic_fetch_add_explicit(&vec->lingering, 1, memory_order_relaxed);
-        return true;
-    }
-    if (!alone) *removing->unlinked = true;
-    cprom__series_unlink(vec, series, ref, alone);
-    return true;
-}
 
 cprom_status cprom_vec_delete(cprom_vec *vec, cprom_strs strs)
 {
@@ -314,15 +266,6 @@ cprom_status cprom_vec_clear(cprom_vec *vec)
     return remove_matching(vec, (cprom_labels){NULL, 0}, &removing, true, &n);
 }
 
-cprom_mark cprom_registry_mark(cprom_registry *registry)
-{
-    cprom_mark mark = {registry, 0};
-    if (!registry) return mark;
-    uint64_t one = (uint64_t)1 << CPROM__LIFE_SHIFT;
-    mark.epoch = (atomic_fetch_add_explicit(&registry->epoch, one, memory_order_seq_cst) + one) >> CPROM__LIFE_SHIFT;
-    return mark;
-}
-
 cprom_status cprom_vec_sweep(cprom_vec *vec, cprom_labels labels, cprom_mark since, size_t *removed)
 {
     size_t n = 0;
@@ -330,109 +273,6 @@ cprom_status cprom_vec_sweep(cprom_vec *vec, cprom_labels labels, cprom_mark sin
     if (!vec || !labels.n || !since.epoch || since.registry != vec->registry) return CPROM_EINVAL;
     struct cprom__removing removing = {.reason = CPROM__REMOVED_SWEEP, .touched_since = since.epoch, .linger = true};
     cprom_status status = remove_matching(vec, labels, &removing, false, &n);
-    if (removed) *removed = n;
-    return status;
-}
-
-/* ---- in every vector of a registry ---- */
-
-static bool has_all(const struct cprom_vec *vec, cprom_labels labels)
-{
-    for (size_t i = 0; i < labels.n; i++) {
-        if (cprom__desc_label(vec->desc, labels.v[i].name) == vec->desc->n_labels) return false;
-    }
-    return true;
-}
-
-static cprom_status check_labels(cprom_labels labels)
-{
-    for (size_t i = 0; i < labels.n; i++) {
-        if (!labels.v || !labels.v[i].name || !labels.v[i].value) return CPROM_ELABELS;
-        for (size_t k = 0; k < i; k++) {
-            if (strcmp(labels.v[i].name, labels.v[k].name) == 0) return CPROM_ELABELS;
-        }
-    }
-    return CPROM_OK;
-}
-
-/* One vector that takes part. */
-struct target {
-    struct target *next;
-    struct cprom_vec *vec;
-    struct cprom__match match;
-    struct cprom__event *event;
-};
-
-/* Resolves everything before anything is removed: out of memory leaves all as it was. ENOENT: no vector takes part. */
-static cprom_status find_targets(const struct cprom__families *families, cprom_labels labels, bool stales,
-                                 struct cprom__arena *memory, struct target **targets)
-{
-    for (size_t i = 0; i < families->n; i++) {
-        struct cprom_vec *vec = families->v[i].vec;
-        if (!vec || vec->is_plain || !has_all(vec, labels)) continue;
-        struct target *target = cprom__arena_alloc(memory, sizeof *target);
-        cprom_status status = target ? cprom__match_resolve(vec, labels, &target->match) : CPROM_ENOMEM;
-        if (status) return status;
-        target->vec = vec;
-        target->event = NULL;
-        target->next = *targets;
-        *targets = target;
-        if (stales && !(target->event = cprom__event_new(vec, &target->match))) return CPROM_ENOMEM;
-    }
-    return *targets ? CPROM_OK : CPROM_ENOENT;
-}
-
-static cprom_status remove_everywhere(struct cprom_registry *registry, cprom_labels labels,
-                                      struct cprom__removing *removing, bool stales, size_t *removed)
-{
-    struct cprom__families *families = cprom__registry_families(registry);
-    if (!families) return CPROM_ENOENT;
-    struct cprom__arena memory;
-    cprom__arena_init(&memory, &registry->allocator, 2048);
-    struct target *targets = NULL;
-    cprom_status status = find_targets(families, labels, stales, &memory, &targets);
-    if (!status) {
-        cprom__gate_enter(&registry->gate);
-        for (struct target *target = targets; target; target = target->next) {
-            if (target->event) cprom__event_record(target->vec, target->event, NULL);
-            removing->match = &target->match;
-            *removed += cprom__vec_remove(target->vec, removing);
-            if (CPROM__MUTANT(BY_FAMILY)) cprom__gate_leave(&registry->gate);
-            CPROM__SEAM(CPROM__SEAM_DELETE_HALF);
-            if (CPROM__MUTANT(BY_FAMILY)) cprom__gate_enter(&registry->gate);
-        }
-        cprom__gate_leave(&registry->gate);
-    }
-    for (struct target *target = targets; target; target = target->next) {
-        cprom__match_free(&target->match);
-        if (status) cprom__event_free(target->vec, target->event);
-        else cprom__vec_work(target->vec);
-    }
-    cprom__arena_free(&memory);
-    cprom__families_unref(families);
-    return status;
-}
-
-cprom_status cprom_registry_delete_matching(cprom_registry *registry, cprom_labels labels, size_t *removed)
-{
-    size_t n = 0;
-    if (removed) *removed = 0;
-    if (!registry || !labels.n) return CPROM_EINVAL;
-    struct cprom__removing removing = {.reason = CPROM__REMOVED_MATCH};
-    cprom_status status = check_labels(labels);
-    if (!status) status = remove_everywhere(registry, labels, &removing, true, &n);
-    if (removed) *removed = n;
-    return status;
-}
-
-cprom_status cprom_registry_sweep(cprom_registry *registry, cprom_labels labels, cprom_mark since, size_t *removed)
-{
-    size_t n = 0;
-    if (removed) *removed = 0;
-    if (!registry || !labels.n || !since.epoch || since.registry != registry) return CPROM_EINVAL;
-    struct cprom__removing removing = {.reason = CPROM__REMOVED_SWEEP, .touched_since = since.epoch, .linger = true};
-    cprom_status status = check_labels(labels);
-    if (!status) status = remove_everywhere(registry, labels, &removing, false, &n);
     if (removed) *removed = n;
     return status;
 }

@@ -1,76 +1,8 @@
+/* A series: how it is made and destroyed, touched and held. */
 #include "store/series.h"
-
-#include <string.h>
-
-#include "base/names.h"
-#include "store/owner.h"
-#include "store/vec.h"
 
 #define DESTROYED_AT_ONCE 64u
 #define STRIPED_CELLS_MAX 256u /* of one vector: beyond, cache misses cost more than sharing does */
-
-/* ---- label values ---- */
-
-/*
- * In one walk, without more calls than strlen(). With find() it is nearly all of what an update by label values costs;
- * inlined, the two are a tenth faster.
- */
-static CPROM__INLINE cprom_status measure(struct cprom_vec *vec, cprom_strs strs, struct cprom__values *values)
-{
-    const struct cprom__hash_key *key = &vec->registry->key;
-    uint64_t state = key->k[0];
-    size_t n = vec->desc->n_labels, bytes = 0;
-    if (strs.n != n || (n && !strs.v)) return CPROM_ELABELS;
-    for (size_t i = 0; i < n; i++) {
-        const char *v = strs.v[i];
-        if (!v) return CPROM_ELABELS;
-        /* One that is too long is refused when it is to be created; until then any length that differs will do. */
-        size_t len = strlen(v);
-        if (CPROM__UNLIKELY(len > CPROM_VALUE_MAX)) len = CPROM_VALUE_MAX + 1;
-        values->v[i] = v;
-        values->len[i] = (uint32_t)len;
-        bytes += len;
-        state = cprom__hash_value(state, key, v, len);
-    }
-    values->n = n;
-    values->bytes = bytes;
-    values->plain = false;
-    values->hash = (uint32_t)(cprom__hash_end(state, key) >> 32);
-    return CPROM_OK;
-}
-
-cprom_status cprom__values_measure(struct cprom_vec *vec, cprom_strs strs, struct cprom__values *values)
-{
-    return measure(vec, strs, values);
-}
-
-void cprom__values_other(struct cprom_vec *vec, struct cprom__values *values)
-{
-    const char *other[CPROM_LABELS_MAX];
-    for (size_t i = 0; i < vec->desc->n_labels; i++) other[i] = "other";
-    measure(vec, (cprom_strs){other, vec->desc->n_labels}, values);
-}
-
-static bool is_other(const struct cprom__values *values)
-{
-    for (size_t i = 0; i < values->n; i++) {
-        if (strcmp(values->v[i], "other") != 0) return false;
-    }
-    return true;
-}
-
-cprom_status cprom__values_check(struct cprom__values *values)
-{
-    bool plain = true;
-    for (size_t i = 0; i < values->n; i++) {
-        if (values->len[i] > CPROM_VALUE_MAX) return CPROM_EUTF8;
-        if (cprom__is_plain(values->v[i], values->len[i])) continue;
-        plain = false;
-        if (!cprom__is_utf8(values->v[i], values->len[i])) return CPROM_EUTF8;
-    }
-    values->plain = plain;
-    return CPROM_OK;
-}
 
 /* ---- making and destroying ---- */
 
@@ -128,8 +60,16 @@ struct cprom__extra *cprom__series_extra(const struct cprom_series *series)
     return (struct cprom__extra *)(void *)((char *)cprom__series_exemplars(series) + exemplars_size(series->vec));
 }
 
-/* A hidden series that nobody else knows yet, with one reference. NULL: out of memory. */
-static struct cprom_series *series_make(struct cprom_vec *vec, const struct cprom__values *values, uint32_t *ref)
+void cprom__series_keep_exemplar(struct cprom_series *series, size_t slot, double value, cprom_labels labels,
+                                 int64_t timestamp_ms)
+{
+    struct cprom__exemplar *exemplar = cprom__exemplar_new(series->vec, value, labels, timestamp_ms);
+    if (!exemplar) return;
+    /* acq_rel: release, pairs with the acquire of who takes it out; acquire, for what is taken out here. */
+    cprom__exemplar_unref(atomic_exchange_explicit(&cprom__series_exemplars(series)[slot], exemplar, memory_order_acq_rel));
+}
+
+struct cprom_series *cprom__series_make(struct cprom_vec *vec, const struct cprom__values *values, uint32_t *ref)
 {
     struct cprom_registry *registry = vec->registry;
     size_t len = cprom__desc_text_len(vec->desc, values);
@@ -279,335 +219,27 @@ bool cprom__series_revive(struct cprom_series *series)
     return live;
 }
 
-void cprom__series_unlink(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref, bool alone)
+/* ---- the vector that it belongs to ---- */
+
+void cprom__vec_unref(struct cprom_vec *vec, size_t n)
 {
-    if (ref) cprom__map_remove(&vec->map, series->hash, ref);
-    if (alone && vec->has_owner) cprom__owner_remove(vec, series);
-    if (alone) atomic_fetch_add_explicit(&vec->dead, 1, memory_order_relaxed);
-    /* release: pairs with the acquire in cprom__series_unlinked(); retired only after it has left the map. Not a
-     * read-modify-write: a dead series' life is changed under the map's lock only. */
-    uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
-    atomic_store_explicit(&series->life, life | CPROM__LIFE_UNLINKED, memory_order_release);
+    if (atomic_fetch_sub_explicit(&vec->refs, n, memory_order_acq_rel) != n) return;
+    struct cprom_registry *registry = vec->registry;
+    pthread_mutex_destroy(&vec->map_lock);
+    cprom__desc_free(vec->desc);
+    cprom__release(&registry->allocator, vec, sizeof *vec);
+    cprom__registry_unref(registry);
 }
 
-void cprom__series_end_linger(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref, bool alone)
+void cprom__vec_drop(struct cprom_vec *vec, enum cprom__drop reason)
 {
-    atomic_fetch_and_explicit(&series->life, ~(uint64_t)CPROM__LIFE_LINGER, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&vec->lingering, 1, memory_order_relaxed);
-    cprom__series_unlink(vec, series, ref, alone);
-}
-
-/* Under the map's lock: a series whose labels are used again lingers no longer. */
-static void end_linger_of(struct cprom_vec *vec, const struct cprom_series *again)
-{
-    if (!atomic_load_explicit(&vec->lingering, memory_order_relaxed)) return;
-    struct cprom__probe probe = cprom__map_probe(&vec->map, again->hash);
-    for (uint32_t ref; (ref = cprom__probe_next(&probe)) != 0;) {
-        struct cprom_series *series = cprom__slab_at(&vec->registry->slab, ref);
-        if (series == again || series->len != again->len || memcmp(series->text, again->text, again->len) != 0) continue;
-        cprom__series_end_linger(vec, series, ref, true);
-        return;
-    }
-}
-
-/* ---- finding and creating ---- */
-
-/* In a read section or under the map's lock. Lingering series are not found: their labels are free. */
-static CPROM__INLINE struct cprom_series *find(struct cprom_vec *vec, const struct cprom__values *values)
-{
-    struct cprom__probe probe = cprom__map_probe(&vec->map, values->hash);
-    CPROM__SEAM(CPROM__SEAM_LOOKUP_PROBES);
-    for (uint32_t ref; (ref = cprom__probe_next(&probe)) != 0;) {
-        struct cprom_series *series = cprom__slab_at(&vec->registry->slab, ref);
-        if (!cprom__desc_matches(vec->desc, series->text, series->len, series->escaped, values)) continue;
-        CPROM__SEAM(CPROM__SEAM_LOOKUP_PROBES);
-        if (!(atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_LINGER)) return series;
-    }
-    return NULL;
-}
-
-/* Finds under the lock, with a reference. */
-static struct cprom_series *find_locked(struct cprom_vec *vec, const struct cprom__values *values)
-{
-    struct cprom_series *series = find(vec, values);
-    if (series) atomic_fetch_add_explicit(&series->refs, CPROM__REF, memory_order_relaxed);
-    return series;
-}
-
-uint32_t cprom__series_ref(struct cprom_vec *vec, const struct cprom_series *series)
-{
-    struct cprom__probe probe = cprom__map_probe(&vec->map, series->hash);
-    uint32_t ref;
-    while ((ref = cprom__probe_next(&probe)) != 0 && cprom__slab_at(&vec->registry->slab, ref) != series) {
-    }
-    return ref;
-}
-
-static size_t live_of(const struct cprom_vec *vec) { return atomic_load_explicit(&vec->live, memory_order_relaxed); }
-
-/* Under the map's lock. What others are folded into does not count: it is one more. */
-static bool is_full(const struct cprom_vec *vec)
-{
-    bool folded = atomic_load_explicit(&vec->other, memory_order_relaxed);
-    return vec->max_series && live_of(vec) - folded >= vec->max_series;
-}
-
-/* Without the lock; not each full one is seen. */
-static bool is_surely_full(const struct cprom_vec *vec)
-{
-    return vec->max_series && live_of(vec) >= vec->max_series + vec->folds;
-}
-
-void cprom__series_born(struct cprom_vec *vec)
-{
-    atomic_fetch_add_explicit(&vec->registry->created, 1, memory_order_relaxed);
-}
-
-static void enter_order(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref)
-{
-    /* First the number: a page that finds the series in the order has that number or a later one, and pins it. */
-    series->birth = cprom__snapshot_now(&vec->registry->reclaimer);
-    cprom__order_push(&vec->order, series, ref);
-}
-
-/* A hidden series becomes alive; under the map's lock, or before anybody knows it. */
-static void come_alive(struct cprom_vec *vec, struct cprom_series *series)
-{
-    uint64_t life = atomic_load_explicit(vec->epoch, memory_order_relaxed);
-    if (vec->ttl) {
-        life |= CPROM__LIFE_TIMED;
-        atomic_store_explicit(&cprom__series_extra(series)->touched, cprom__monotonic_now(vec->registry),
-                              memory_order_relaxed);
-    }
-    cprom__count_locked(&vec->live, 1);
-    /* release: who touches it may read its time. */
-    atomic_store_explicit(&series->life, life, memory_order_release);
-}
-
-/* Under the map's lock; `ref` 0: not known. */
-static cprom_status reveal_locked(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref, bool exempt,
-                                  bool *born)
-{
-    *born = false;
-    if (!(atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_HIDDEN)) return CPROM_OK;
-    if (!exempt && is_full(vec)) return CPROM_ELIMIT;
-    /* Under this lock: the walk that kills all series of a vector that is gone comes after this, or the flag was set. */
-    if (atomic_load_explicit(&vec->gone, memory_order_acquire)) return CPROM_ENOENT;
-    end_linger_of(vec, series);
-    /* Before anybody can find it alive: what somebody else's update has put into it is on the next page. */
-    enter_order(vec, series, ref ? ref : cprom__series_ref(vec, series));
-    CPROM__SEAM(CPROM__SEAM_CREATE_INSERTS);
-    cprom__series_born(vec);
-    come_alive(vec, series);
-    if (exempt) atomic_store_explicit(&vec->other, series, memory_order_relaxed);
-    *born = true;
-    return CPROM_OK;
-}
-
-/* Puts a made one into the map; under the lock. false: out of memory. */
-static bool link_made(struct cprom_vec *vec, struct cprom_series *made, uint32_t ref)
-{
-    if (!cprom__map_reserve(&vec->map, &vec->registry->reclaimer, made->hash)) return false;
-    if (vec->has_owner) {
-        if (!cprom__owner_reserve(vec, made)) return false;
-        cprom__owner_add(vec, made, ref);
-    }
-    cprom__map_insert(&vec->map, made->hash, ref);
-    return true;
-}
-
-/*
- * Finds the series under the lock, or makes it; with a reference. Alive, if that is wanted, or at least reserved. All
- * that costs time (checking, rendering, allocating) is done before the lock is taken.
- */
-static cprom_status obtain(struct cprom_vec *vec, struct cprom__values *values, bool alive,
-                           struct cprom_series **series)
-{
-    bool exempt = vec->folds && is_other(values), born = false, linked = false;
-    cprom_status status = cprom__values_check(values);
-    if (status) return status;
-    if (alive && !exempt && is_surely_full(vec)) return CPROM_ELIMIT;
-    uint32_t made_ref;
-    struct cprom_series *made = series_make(vec, values, &made_ref);
-    if (!made) return CPROM_ENOMEM;
-    CPROM__SEAM(CPROM__SEAM_CREATE_READY);
-    pthread_mutex_lock(&vec->map_lock);
-    struct cprom_series *there = find_locked(vec, values);
-    if (!there) {
-        if (alive && !exempt && is_full(vec)) status = CPROM_ELIMIT;
-        else if (!link_made(vec, made, made_ref)) status = CPROM_ENOMEM;
-        else there = made;
-        linked = !status;
-    }
-    if (!status && alive) {
-        status = reveal_locked(vec, there, there == made ? made_ref : 0, exempt, &born);
-        if (!status) cprom__series_touch(there); /* a sweep comes before or after, but not in between */
-    }
-    pthread_mutex_unlock(&vec->map_lock);
-    CPROM__SEAM(CPROM__SEAM_CREATE_DONE);
-    if (!linked) cprom__series_destroy(made, made_ref);
-    if (status) cprom__series_unreserve(vec, there);
-    if (!status) *series = there;
-    cprom__vec_work(vec);
-    return status;
-}
-
-static cprom_status drop(struct cprom_vec *vec, cprom_status status)
-{
-    cprom__vec_drop(vec, status == CPROM_ENOMEM   ? CPROM__DROP_NOMEM
-                         : status == CPROM_ELIMIT ? CPROM__DROP_LIMIT
-                                                  : CPROM__DROP_INVALID);
-    return status;
-}
-
-/* Whether the series is alive; touches it: one comparison where it was touched in this epoch. */
-static inline bool touch(struct cprom_vec *vec, struct cprom_series *series)
-{
-    /* relaxed: a removal at the same time may come before or after. */
-    uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
-    uint64_t epoch = atomic_load_explicit(vec->epoch, memory_order_relaxed);
-    return CPROM__LIKELY(life == epoch) || cprom__series_touch(series);
-}
-
-/* For a series that is there, in a thread with a slot: nearly always. */
-static CPROM__INLINE bool acquire_reading(struct cprom_vec *vec, const struct cprom__values *values, struct cprom__use *use)
-{
-    if (CPROM__UNLIKELY(!cprom__read_enter())) return false;
-    struct cprom_series *series = find(vec, values);
-    CPROM__SEAM(CPROM__SEAM_LOOKUP_FOUND);
-    if (CPROM__LIKELY(series && touch(vec, series))) {
-        use->series = series;
-        use->reading = true;
-        return true;
-    }
-    cprom__read_leave();
-    return false;
-}
-
-static CPROM__NOINLINE cprom_status acquire_slowly(struct cprom_vec *vec, struct cprom__values *values,
-                                                   struct cprom__use *use)
-{
-    if (cprom__thread_slot() >= CPROM__THREADS) {
-        pthread_mutex_lock(&vec->map_lock);
-        use->series = find_locked(vec, values);
-        pthread_mutex_unlock(&vec->map_lock);
-        use->reading = false;
-        if (use->series && cprom__series_touch(use->series)) return CPROM_OK;
-        cprom__series_unreserve(vec, use->series);
-    }
-    use->reading = false;
-    return obtain(vec, values, true, &use->series);
-}
-
-/* The second try, for what others are folded into. */
-static CPROM__NOINLINE cprom_status acquire_other(struct cprom_vec *vec, struct cprom__use *use)
-{
-    struct cprom__values values;
-    atomic_fetch_add_explicit(&vec->registry->folded, 1, memory_order_relaxed);
-    cprom__values_other(vec, &values);
-    return acquire_reading(vec, &values, use) ? CPROM_OK : acquire_slowly(vec, &values, use);
-}
-
-cprom_status cprom__series_acquire(struct cprom_vec *vec, cprom_strs strs, struct cprom__use *use)
-{
-    struct cprom__values values;
-    cprom_status status = measure(vec, strs, &values);
-    if (CPROM__LIKELY(!status)) {
-        if (CPROM__LIKELY(acquire_reading(vec, &values, use))) return CPROM_OK;
-        status = acquire_slowly(vec, &values, use);
-        if (status == CPROM_ELIMIT && vec->folds) status = acquire_other(vec, use);
-    }
-    return status ? drop(vec, status) : CPROM_OK;
-}
-
-static bool is_there(const struct cprom_series *series)
-{
-    uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
-    return !(life & (CPROM__LIFE_DEAD | CPROM__LIFE_HIDDEN));
-}
-
-cprom_status cprom__series_look(struct cprom_vec *vec, cprom_strs strs, struct cprom__use *use)
-{
-    struct cprom__values values;
-    cprom_status status = measure(vec, strs, &values);
-    if (status) return status;
-    use->reading = cprom__read_enter();
-    if (use->reading) {
-        use->series = find(vec, &values);
-        if (use->series && is_there(use->series)) return CPROM_OK;
-        cprom__read_leave();
-        return CPROM_ENOENT;
-    }
-    pthread_mutex_lock(&vec->map_lock);
-    use->series = find_locked(vec, &values);
-    pthread_mutex_unlock(&vec->map_lock);
-    if (use->series && is_there(use->series)) return CPROM_OK;
-    cprom__series_unreserve(vec, use->series);
-    return CPROM_ENOENT;
-}
-
-struct cprom_series *cprom__series_plain(struct cprom_vec *vec, const char *const *v)
-{
-    struct cprom__values values;
-    uint32_t ref;
-    measure(vec, (cprom_strs){v, vec->desc->n_labels}, &values);
-    struct cprom_series *series = series_make(vec, &values, &ref);
-    if (!series) return NULL;
-    come_alive(vec, series);
-    enter_order(vec, series, ref);
-    return series;
-}
-
-/* ---- what updates reserve ---- */
-
-cprom_status cprom__series_reserve(struct cprom_vec *vec, struct cprom__values *values,
-                                   struct cprom_series **series)
-{
-    pthread_mutex_lock(&vec->map_lock);
-    *series = find_locked(vec, values);
-    pthread_mutex_unlock(&vec->map_lock);
-    return *series ? CPROM_OK : obtain(vec, values, false, series);
-}
-
-cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *series, bool exempt, bool *born)
-{
-    pthread_mutex_lock(&vec->map_lock);
-    cprom_status status = reveal_locked(vec, series, 0, exempt, born);
-    pthread_mutex_unlock(&vec->map_lock);
-    return status;
-}
-
-void cprom__series_unreserve(struct cprom_vec *vec, struct cprom_series *series)
-{
-    struct cprom__reclaimer *reclaimer = &vec->registry->reclaimer;
-    struct cprom__chain chain = {0, 0, 0};
-    if (!series) return;
-    pthread_mutex_lock(&vec->map_lock);
-    bool hidden = atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_HIDDEN;
-    /* References to a hidden series come and go under this lock, so that one of two that go at once is the last. */
-    if (hidden && atomic_fetch_sub_explicit(&series->refs, CPROM__REF, memory_order_relaxed) == CPROM__REF) {
-        uint32_t ref = cprom__series_ref(vec, series), hash = series->hash;
-        cprom__series_unlink(vec, series, ref, true);
-        cprom__map_tidy(&vec->map, reclaimer, hash);
-        atomic_fetch_sub_explicit(&vec->dead, 1, memory_order_relaxed); /* it was never in the order */
-        cprom__chain_add(reclaimer, &chain, ref, 0);
-    }
-    pthread_mutex_unlock(&vec->map_lock);
-    CPROM__SEAM(CPROM__SEAM_GIVEN_BACK);
-    cprom__retire_chain(reclaimer, &chain);
-    if (!hidden) cprom_series_unref(series);
-}
-
-/* ---- the public face ---- */
-
-cprom_series *cprom_vec_with(cprom_vec *vec, cprom_strs strs)
-{
-    struct cprom__use use;
-    if (!vec || cprom__series_acquire(vec, strs, &use) != CPROM_OK) return NULL;
-    if (use.reading) {
-        /* A series that was found in a read section is not destroyed before its end, so that the reference counts. */
-        atomic_fetch_add_explicit(&use.series->refs, CPROM__REF, memory_order_relaxed);
-        cprom__read_leave();
-    }
-    return use.series;
+    struct cprom_registry *registry = vec->registry;
+    atomic_fetch_add_explicit(&registry->dropped[reason], 1, memory_order_relaxed);
+    if (!registry->log) return;
+    unsigned bit = 1u << reason;
+    if (atomic_fetch_or_explicit(&vec->logged, bit, memory_order_relaxed) & bit) return;
+    struct cprom__line line;
+    cprom__line_join(&line, "metric \"", vec->desc->name, "\": update dropped: ", cprom__drop_names[reason],
+                     " (more of these are only counted)", (char *)NULL);
+    cprom__log(registry, &line);
 }

@@ -17,12 +17,11 @@
 
 #include <cprom/cprom.h>
 
-#include "store/cell.h"
-#include "store/desc.h"
-#include "store/exemplar.h"
-#include "base/hash.h"
 #include "base/seam.h"
-#include "store/slab.h"
+#include "store/context.h"
+#include "store/exemplar.h"
+#include "store/map.h"
+#include "store/order.h"
 
 /*
  * `life` is the registry's epoch at the last touch, shifted, and flags. Alive and touched in the current epoch is
@@ -70,71 +69,88 @@ struct cprom__extra {
     uint32_t chunk, place;   /* in the owner's list; guarded by the map's lock */
 };
 
-/* Label values with their lengths and hash. */
-struct cprom__values {
-    const char *v[CPROM_LABELS_MAX];
-    uint32_t len[CPROM_LABELS_MAX];
-    size_t n;
-    size_t bytes;  /* the sum of the lengths */
-    bool plain;    /* known to be ASCII, with nothing to escape */
-    uint32_t hash;
-};
-
-/* A series in use: in a read section, or by a reference. */
-struct cprom__use {
-    struct cprom_series *series;
-    bool reading;
+enum cprom__removal {
+    CPROM__REMOVED_DELETE,
+    CPROM__REMOVED_MATCH,
+    CPROM__REMOVED_CLEAR,
+    CPROM__REMOVED_REPLACE,
+    CPROM__REMOVED_SWEEP,
+    CPROM__REMOVED_TTL,
+    CPROM__REMOVALS
 };
 
 /*
- * Finds the series or creates it, touches it and lets the caller use it until cprom__series_release(). Failures are
- * counted and logged.
+ * A vector: a family whose series live in the program. Every instrument is one; a plain one has a single series that
+ * no map knows.
  */
-cprom_status cprom__series_acquire(struct cprom_vec *vec, cprom_strs values, struct cprom__use *use);
-/* The same, looking only: ENOENT; nothing is counted. */
-cprom_status cprom__series_look(struct cprom_vec *vec, cprom_strs values, struct cprom__use *use);
+struct cprom_vec {
+    /* immutable once made */
+    struct cprom_registry *registry;
+    const _Atomic uint64_t *epoch; /* the registry's */
+    struct cprom__desc *desc;
+    unsigned n_cells;              /* a series has; 0: its value stands in it */
+    unsigned n_striped;            /* the same of a striped one: a counter has one more then, for steps of 1 */
+    unsigned n_exemplars;          /* slots a series has */
+    bool accumulates;              /* a series knows when it began */
+    bool is_plain;
+    struct cprom_series *plain;    /* the one series of a plain instrument */
+    bool has_owner, has_extra;
+    size_t owner_label;
+    size_t max_series;             /* 0: no limit */
+    bool folds;
+    int64_t ttl, linger;           /* ns; 0: none */
 
-static inline void cprom__series_release(const struct cprom__use *use)
+    pthread_mutex_t map_lock;      /* guards the map; series die under it */
+    struct cprom__map map;
+    struct cprom__map owners;      /* likewise: owner.h */
+    uint64_t expiry_at;            /* likewise: where the search for expired series goes on */
+    struct cprom__event *events;   /* guarded by the gate: stale.h */
+    struct cprom__order order;     /* guarded by the registry's order lock, but for the intake */
+
+    _Atomic bool gone;             /* unregistered, before its series die; release, pairs with the gather's acquires */
+    _Atomic size_t listed;         /* family lists that it is in */
+    _Atomic size_t refs;           /* being listed, and each series */
+    _Atomic size_t live;           /* series that are alive; changed under the map's lock */
+    _Atomic size_t lingering;      /* likewise */
+    _Atomic(struct cprom_series *) other; /* likewise: what others are folded into, while it lives */
+    _Atomic unsigned work;         /* calls of cprom__vec_work() */
+    _Atomic size_t dead;           /* series that are dead and still in the order */
+    _Atomic size_t striped_cells;  /* of all its series */
+    _Atomic uint64_t removed[CPROM__REMOVALS]; /* likewise changed under the map's lock */
+    _Atomic unsigned logged;       /* bit per cprom__drop: has been logged; one more for exemplars */
+};
+
+/* Adds to a number that is changed under a lock only, and read at any time. */
+static inline void cprom__count_locked(_Atomic size_t *number, size_t n)
 {
-    if (CPROM__LIKELY(use->reading)) cprom__read_leave();
-    else cprom_series_unref(use->series);
+    atomic_store_explicit(number, atomic_load_explicit(number, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
-/* Makes the one series of a plain instrument, not counted yet; only an info has label values. NULL: out of memory. */
-struct cprom_series *cprom__series_plain(struct cprom_vec *vec, const char *const *values);
-/* Counts a creation. */
-void cprom__series_born(struct cprom_vec *vec);
+/* Whether a series has left its map, so that it may leave the order. acquire: pairs with the release of the kill. */
+static inline bool cprom__series_unlinked(const struct cprom_series *series)
+{
+    return atomic_load_explicit(&series->life, memory_order_acquire) & CPROM__LIFE_UNLINKED;
+}
 
-/*
- * Reserves a series for an update: finds it, or makes one that is hidden. With a reference. ENOMEM.
- */
-cprom_status cprom__series_reserve(struct cprom_vec *vec, struct cprom__values *values,
-                                   struct cprom_series **series);
-/* Lets a hidden one be born, unless it is alive already. ELIMIT: the vector is full, and it not exempt; it stays hidden. */
-cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *series, bool exempt, bool *born);
-/* Gives the reference back; a series that nobody revealed goes with the last. */
-void cprom__series_unreserve(struct cprom_vec *vec, struct cprom_series *series);
-/* The reference by which slab and map know the series; costs a search. Under the map's lock. */
-uint32_t cprom__series_ref(struct cprom_vec *vec, const struct cprom_series *series);
+static inline bool cprom__series_is_dead(const struct cprom_series *series)
+{
+    return atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_DEAD;
+}
 
-/* Fills in label values that are all "other". */
-void cprom__values_other(struct cprom_vec *vec, struct cprom__values *values);
-
-/* Checks that the values may become a series, and whether they are plain: EUTF8. */
-cprom_status cprom__values_check(struct cprom__values *values);
-
-/*
- * Under the map's lock: takes a dead series out of the map. If it is not `alone`, the caller, who has many, counts it in
- * vec->dead before, and takes it out of its owner's list afterwards.
- */
-void cprom__series_unlink(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref, bool alone);
-/* Under the map's lock: ends the lingering of a series, likewise. */
-void cprom__series_end_linger(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref, bool alone);
+/* A hidden series that nobody else knows yet, with one reference. NULL: out of memory. */
+struct cprom_series *cprom__series_make(struct cprom_vec *vec, const struct cprom__values *values, uint32_t *ref);
 
 /* Milliseconds since 1970. */
 int64_t *cprom__series_created(const struct cprom_series *series);
 cprom__exemplar_slot *cprom__series_exemplars(const struct cprom_series *series);
 struct cprom__extra *cprom__series_extra(const struct cprom_series *series);
+
+/*
+ * Puts an exemplar of an update of this series into a slot, instead of what is there. If it cannot be kept, that is
+ * counted and, the first time, logged.
+ */
+void cprom__series_keep_exemplar(struct cprom_series *series, size_t slot, double value, cprom_labels labels,
+                                 int64_t timestamp_ms);
 
 /* Nobody can reach it any more. */
 void cprom__series_destroy(struct cprom_series *series, uint32_t ref);
@@ -143,12 +159,29 @@ void cprom__series_destroy_list(struct cprom__slab *slab, uint32_t first);
 /* Destroys it, or leaves that to the last handle. */
 void cprom__series_abandon(struct cprom_series *series, uint32_t ref);
 
-/* Checks the number of values, measures and hashes them. ELABELS. */
-cprom_status cprom__values_measure(struct cprom_vec *vec, cprom_strs strs, struct cprom__values *values);
-
 /* Raises the touch to the registry's epoch; false: it is dead. */
 bool cprom__series_touch(struct cprom_series *series);
 /* The same for one that the caller has a reference to: also while somebody looks whether it is expired. */
 bool cprom__series_touch_held(struct cprom_series *series);
+
+/*
+ * Whether the series is alive, and touches it: one comparison where it was touched in this epoch. False is counted as
+ * a detached update; for updates through handles.
+ */
+CPROM__NOINLINE bool cprom__series_revive(struct cprom_series *series);
+
+static inline bool cprom__series_live(struct cprom_series *series)
+{
+    /* relaxed: a removal at the same time may come before or after. */
+    uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
+    uint64_t epoch = atomic_load_explicit(series->vec->epoch, memory_order_relaxed);
+    return CPROM__LIKELY(life == epoch) || cprom__series_revive(series);
+}
+
+/* Counts a dropped update, and logs the first of its kind. */
+void cprom__vec_drop(struct cprom_vec *vec, enum cprom__drop reason);
+
+/* Gives back `n` of the references that keep the vector in memory. */
+void cprom__vec_unref(struct cprom_vec *vec, size_t n);
 
 #endif

@@ -1,3 +1,4 @@
+/* Slots of any size that 32-bit numbers name. */
 #include "store/slab.h"
 
 #include <stdbool.h>

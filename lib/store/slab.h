@@ -8,10 +8,10 @@
 #ifndef CPROM_LIB_STORE_SLAB_H
 #define CPROM_LIB_STORE_SLAB_H
 
-#include "base/alloc.h"
-
 #include <pthread.h>
 #include <stdint.h>
+
+#include "base/alloc.h"
 
 #define CPROM__SLAB_UNIT 8u
 #define CPROM__SLAB_UNIT_BITS 13u

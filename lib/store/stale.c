@@ -1,3 +1,4 @@
+/* The events that make updates stale. */
 #include "store/stale.h"
 
 #include <string.h>

@@ -1,7 +1,15 @@
+/* Makes a staged update real. */
 #include <string.h>
 
-#include "metric/instrument.h"
+#include "metric/counter.h"
+#include "metric/histogram.h"
+#include "metric/stateset.h"
+#include "metric/summary.h"
+#include "store/lookup.h"
+#include "store/remove.h"
+#include "store/staged.h"
 #include "store/stale.h"
+#include "store/upkeep.h"
 #include "update/update.h"
 
 /*
@@ -11,40 +19,12 @@
  * revealed, values written. Only a series that was deleted singly in between sends the commit back before the gate.
  */
 
-static bool is_dead(const struct cprom_series *series)
-{
-    return atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_DEAD;
-}
-
-static bool has_same_labels(const struct cprom_series *a, const struct cprom_series *b)
-{
-    return a == b || (a->hash == b->hash && a->vec == b->vec && a->len == b->len && memcmp(a->text, b->text, a->len) == 0);
-}
-
-static size_t place_of(const struct cprom__staged *staged, const struct cprom_series *series)
-{
-    uint64_t mixed = ((uint64_t)(uintptr_t)series->vec + series->hash) * UINT64_C(0x9e3779b97f4a7c15);
-    size_t at = (size_t)(mixed >> 32) & staged->mask;
-    while (staged->slots[at] && !has_same_labels(staged->slots[at], series)) at = (at + 1) & staged->mask;
-    return at;
-}
-
-/*
- * By labels: a staged series may be deleted singly and made again while the commit removes the others. One that lingers is
- * none of the staged.
- */
-bool cprom__staged_has(const struct cprom__staged *staged, const struct cprom_series *series)
-{
-    const struct cprom_series *found = staged->slots[place_of(staged, series)];
-    return found && (found == series || !is_dead(series));
-}
-
 /* ---- before the gate ---- */
 
 /* Reserves a series, unless that was done and it has not died since. */
 static cprom_status reserve(struct cprom_vec *vec, struct cprom__values *values, struct cprom_series **series)
 {
-    if (*series && is_dead(*series)) {
+    if (*series && cprom__series_is_dead(*series)) {
         cprom__series_unreserve(vec, *series);
         *series = NULL;
     }
@@ -78,11 +58,11 @@ static cprom_status prepare(struct cprom_update *update, struct cprom__staged *s
     staged->mask = room - 1;
     memset(staged->slots, 0, room * sizeof *staged->slots);
     for (struct cprom__entry *entry = update->first; entry; entry = entry->next) {
-        if (entry->by_handle && is_dead(entry->series)) continue; /* its update is dropped, and stages no labels */
-        staged->slots[place_of(staged, entry->series)] = entry->series;
+        if (entry->by_handle && cprom__series_is_dead(entry->series)) continue; /* its update is dropped, and stages no labels */
+        cprom__staged_put(staged, entry->series);
     }
     for (struct cprom__member *member = update->members; member; member = member->next) {
-        if (member->other) staged->slots[place_of(staged, member->other)] = member->other;
+        if (member->other) cprom__staged_put(staged, member->other);
     }
     return CPROM_OK;
 }
@@ -113,10 +93,10 @@ static bool is_gone(const struct cprom_update *update)
 static bool needs_another(const struct cprom_update *update)
 {
     for (const struct cprom__entry *entry = update->first; entry; entry = entry->next) {
-        if (!entry->by_handle && is_dead(entry->series)) return true;
+        if (!entry->by_handle && cprom__series_is_dead(entry->series)) return true;
     }
     for (const struct cprom__member *member = update->members; member; member = member->next) {
-        if (member->other && is_dead(member->other)) return true;
+        if (member->other && cprom__series_is_dead(member->other)) return true;
     }
     return false;
 }

@@ -1,9 +1,12 @@
+/* Stages a change: entries and scopes. */
 #include "update/update.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "registry/families.h"
+#include "registry/hold.h"
+#include "store/lookup.h"
+#include "store/remove.h"
 #include "store/stale.h"
 
 /* ---- beginning and ending ---- */

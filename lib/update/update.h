@@ -5,6 +5,7 @@
 #ifndef CPROM_LIB_UPDATE_UPDATE_H
 #define CPROM_LIB_UPDATE_UPDATE_H
 
+#include "store/kill.h"
 #include "store/vec.h"
 
 /* A value that is observed, in a list. */
@@ -58,14 +59,6 @@ struct cprom_update {
     struct cprom__member *members;
     size_t n_members;
 };
-
-/* The series that an update has staged, as a set. */
-struct cprom__staged {
-    const struct cprom_series **slots;
-    size_t mask;
-};
-
-bool cprom__staged_has(const struct cprom__staged *staged, const struct cprom_series *series);
 
 /* Gives back what was reserved. */
 void cprom__update_give_back(struct cprom_update *update);

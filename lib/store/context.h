@@ -1,22 +1,23 @@
 /*
- * A registry's inside. Lock order, outermost first (docs/concurrency.md):
+ * What everything in a registry hangs on: memory, clocks, log, locks and statistics. What a registry does is in the wing
+ * of that name; here is what series and vectors know of it. Lock order, outermost first (docs/concurrency.md):
  *
  *   order_lock > gate > a vector's map_lock > reclaimer.lock, slab.lock, cells.lock, updates_lock
  *   collect_lock and families_lock: never together with any other; no locks of two registries together
  */
-#ifndef CPROM_LIB_REGISTRY_REGISTRY_H
-#define CPROM_LIB_REGISTRY_REGISTRY_H
+#ifndef CPROM_LIB_STORE_CONTEXT_H
+#define CPROM_LIB_STORE_CONTEXT_H
 
 #include <cprom/cprom.h>
 
 #include "base/alloc.h"
-#include "store/cell.h"
-#include "store/desc.h"
 #include "base/gate.h"
 #include "base/hash.h"
-#include "store/reclaim.h"
-#include "store/slab.h"
 #include "base/strbuf.h"
+#include "store/cell.h"
+#include "store/desc.h"
+#include "store/retire.h"
+#include "store/slab.h"
 
 enum cprom__drop {
     CPROM__DROP_NOMEM,
@@ -79,14 +80,8 @@ struct cprom_registry {
     _Atomic uint64_t created, removed, gathers, collector_failures, folded, exemplars_dropped;
 };
 
-/* Another holder. The caller is one already, or owns the registry. */
-void cprom__registry_hold(struct cprom_registry *registry);
-void cprom__registry_let_go(struct cprom_registry *registry);
 void cprom__registry_ref(struct cprom_registry *registry);
 void cprom__registry_unref(struct cprom_registry *registry);
-
-/* The families now, with a reference; NULL: the registry was freed. */
-struct cprom__families *cprom__registry_families(struct cprom_registry *registry);
 
 /* Never under a lock. */
 void cprom__log(struct cprom_registry *registry, const struct cprom__line *line);

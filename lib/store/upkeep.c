@@ -1,5 +1,8 @@
-#include "store/owner.h"
-#include "store/vec.h"
+/* What a vector needs done now and then: series expire, dead ones leave the order and are reclaimed. */
+#include "store/upkeep.h"
+
+#include "store/kill.h"
+#include "store/reclaim.h"
 
 /*
  * Expiry by time: series of a vector with a ttl that were idle for longer and that nobody holds, and lingering ones
@@ -7,6 +10,8 @@
  * creations and removals do finds them. Model: tests/models/expire.pml.
  */
 
+#define EXPIRE_EVERY 64u /* calls of cprom__vec_work() for one that looks for expired series */
+#define DEAD_MIN 256u /* dead series that a vector's order may hold before anybody looks for them */
 #define SEGMENTS 2u /* of the map that cprom__vec_expire_some() looks at */
 
 static bool is_idle(const struct cprom_series *series, int64_t now)
@@ -86,4 +91,55 @@ bool cprom__vec_expire_some(struct cprom_vec *vec)
         pthread_mutex_unlock(&vec->map_lock);
     }
     return more;
+}
+
+/* ---- the rest of the upkeep ---- */
+
+/* Under the order lock. */
+static void retire(struct cprom_vec *vec, const struct cprom__chain *chain)
+{
+    atomic_fetch_sub_explicit(&vec->dead, chain->n, memory_order_relaxed);
+    cprom__retire_chain(&vec->registry->reclaimer, chain);
+}
+
+void cprom__vec_work(struct cprom_vec *vec)
+{
+    struct cprom_registry *registry = vec->registry;
+    size_t dead = atomic_load_explicit(&vec->dead, memory_order_relaxed);
+    size_t live = atomic_load_explicit(&vec->live, memory_order_relaxed);
+    if (CPROM__UNLIKELY(dead > DEAD_MIN && dead > live / 4) && pthread_mutex_trylock(&registry->order_lock) == 0) {
+        struct cprom__chain chain = {0, 0, 0};
+        cprom__order_step(&vec->order, &registry->reclaimer, &chain);
+        retire(vec, &chain);
+        pthread_mutex_unlock(&registry->order_lock);
+    }
+    if (vec->ttl || vec->linger) {
+        unsigned call = atomic_fetch_add_explicit(&vec->work, 1, memory_order_relaxed);
+        if (call % EXPIRE_EVERY == 0) cprom__vec_expire_some(vec);
+    }
+    cprom__reclaim_some(&registry->reclaimer);
+}
+
+void cprom__vec_trim(struct cprom_vec *vec)
+{
+    struct cprom_registry *registry = vec->registry;
+    size_t chunks = SIZE_MAX;
+    if (vec->ttl || vec->linger) {
+        /* To the end of the round that others have begun, and one whole round. */
+        for (int rounds = 0; rounds < 2; rounds += !cprom__vec_expire_some(vec)) {
+        }
+    }
+    /* A step at a time, so that a gather can come in between. Each looks at one more young and one more sorted chunk. */
+    for (size_t step = 0; step < chunks && atomic_load_explicit(&vec->dead, memory_order_relaxed); step++) {
+        struct cprom__chain chain = {0, 0, 0};
+        pthread_mutex_lock(&registry->order_lock);
+        if (step == 0) {
+            size_t series = atomic_load_explicit(&vec->live, memory_order_relaxed) + vec->order.n_young_series +
+                            vec->order.n_sorted_series + atomic_load_explicit(&vec->dead, memory_order_relaxed);
+            chunks = 2 * (series / CPROM__ORDER_CHUNK + vec->order.n_sorted + 2);
+        }
+        cprom__order_step(&vec->order, &registry->reclaimer, &chain);
+        retire(vec, &chain);
+        pthread_mutex_unlock(&registry->order_lock);
+    }
 }

@@ -1,0 +1,11 @@
+/*
+ * The format OpenMetrics 1.0.
+ */
+#ifndef CPROM_LIB_PAGE_OPENMETRICS_H
+#define CPROM_LIB_PAGE_OPENMETRICS_H
+
+#include "page/encode.h"
+
+extern const struct cprom__format cprom__openmetrics_format;
+
+#endif

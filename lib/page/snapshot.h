@@ -1,0 +1,83 @@
+/*
+ * The snapshot that a page shows: rows of vectors and samples of collectors, by family. What gathering, merging and
+ * encoding share.
+ */
+#ifndef CPROM_LIB_PAGE_SNAPSHOT_H
+#define CPROM_LIB_PAGE_SNAPSHOT_H
+
+#include "registry/emit.h"
+#include "store/exemplar.h"
+#include "store/filter.h"
+
+/* One series of a vector as it was. */
+struct cprom__row {
+    const struct cprom_series *series; /* its text stays: the page's pin keeps it */
+    union {
+        double value;          /* counter, gauge, info */
+        uint64_t states;       /* stateset: a bit for each, as declared */
+        const uint64_t *words; /* histogram: bucket counts, +Inf last; summary: the count; then the sum's bits; a counter
+                                  with an exemplar slot: its value's bits. Behind them exemplars, as addresses */
+    };
+};
+
+/* A counter has one cell, and is the only one with exemplars that is not made of words anyway. */
+static inline size_t cprom__row_exemplars_at(const struct cprom_vec *vec) { return vec->n_cells; }
+
+/* Of a counter or gauge. */
+static inline double cprom__row_value(const struct cprom__row *row)
+{
+    return row->series->vec->n_exemplars ? cprom__double(row->words[0]) : row->value;
+}
+
+/* NULL: none. */
+static inline const struct cprom__exemplar *cprom__row_exemplar(const struct cprom__row *row, size_t slot)
+{
+    const struct cprom_vec *vec = row->series->vec;
+    if (slot >= vec->n_exemplars) return NULL;
+    return (const struct cprom__exemplar *)(uintptr_t)row->words[cprom__row_exemplars_at(vec) + slot];
+}
+
+/*
+ * One family of a page: rows of a vector, or samples of collectors. A family of several registries is several groups in
+ * succession.
+ */
+struct cprom__group {
+    const struct cprom__desc *desc;
+    struct cprom__row *rows;
+    size_t n_rows;
+    bool has_exemplars;             /* some rows may hold some */
+    bool continues;                 /* the family of the group before: it has its header already */
+    struct cprom__sample **samples; /* sorted */
+    size_t n_samples;
+};
+
+/* How each collector fared, for self-metrics. */
+struct cprom__result {
+    const char *name;
+    bool success;
+    int64_t duration;
+};
+
+/* What one registry gives to a snapshot. */
+struct cprom__source {
+    struct cprom__source *next;
+    struct cprom_registry *registry;
+    struct cprom__families *families; /* when the gather began */
+    struct cprom__families *copied;   /* when values were copied, after the callbacks; NULL: none were */
+    struct cprom__pin pin;
+    bool pinned;
+    bool gone;                     /* a child that was freed meanwhile: nothing of it is shown */
+    struct cprom__result *results; /* one per collector that was to run */
+    size_t n_results;
+};
+
+struct cprom__snapshot {
+    struct cprom_registry *registry;
+    struct cprom__source own; /* the registry itself; linked behind it, its descendants: tree.h */
+    struct cprom__arena memory;
+    struct cprom__brought *brought; /* descriptors of unchecked collectors */
+    struct cprom__group *groups;    /* sorted by name; all of them have rows or samples */
+    size_t n_groups, groups_room;
+};
+
+#endif

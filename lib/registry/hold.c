@@ -1,0 +1,26 @@
+/* Who may still gather or read a registry. */
+#include "registry/hold.h"
+
+#include "registry/tree.h"
+#include "store/reclaim.h"
+
+void cprom__registry_hold(struct cprom_registry *registry)
+{
+    atomic_fetch_add_explicit(&registry->holders, 1, memory_order_relaxed);
+}
+
+void cprom__registry_let_go(struct cprom_registry *registry)
+{
+    if (atomic_fetch_sub_explicit(&registry->holders, 1, memory_order_acq_rel) != 1) return;
+    cprom__reclaim_abandon(&registry->reclaimer);
+    cprom__registry_unref(registry);
+}
+
+struct cprom__families *cprom__registry_families(struct cprom_registry *registry)
+{
+    cprom__tree_lock(registry);
+    struct cprom__families *families = registry->families;
+    if (families) cprom__families_ref(families);
+    cprom__tree_unlock(registry);
+    return families;
+}

@@ -1,0 +1,16 @@
+/*
+ * Who may still gather or read: the user, gathers, open pages, updates.
+ */
+#ifndef CPROM_LIB_REGISTRY_HOLD_H
+#define CPROM_LIB_REGISTRY_HOLD_H
+
+#include "registry/families.h"
+
+/* Another holder. The caller is one already, or owns the registry. */
+void cprom__registry_hold(struct cprom_registry *registry);
+void cprom__registry_let_go(struct cprom_registry *registry);
+
+/* The families now, with a reference; NULL: the registry was freed. */
+struct cprom__families *cprom__registry_families(struct cprom_registry *registry);
+
+#endif

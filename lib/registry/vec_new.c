@@ -1,0 +1,176 @@
+/* Makes vectors and plain instruments, registers them, and detaches them at their end. */
+#include "registry/vec_new.h"
+
+#include <string.h>
+
+#include "base/names.h"
+#include "base/opts.h"
+#include "registry/families.h"
+#include "store/lookup.h"
+#include "store/remove.h"
+
+static bool is_time(double seconds) { return seconds >= 0 && seconds <= 1e9; }
+
+/* Whether one series can stand for several. */
+static bool adds_up(cprom_type type)
+{
+    return type == CPROM_COUNTER || type == CPROM_HISTOGRAM || type == CPROM_SUMMARY;
+}
+
+/* The options that only vectors have. */
+static cprom_status check_opts(const cprom_opts *o, cprom_type type, bool plain, struct cprom__refusal *refusal)
+{
+    cprom_status status = CPROM_EINVAL;
+    *refusal = (struct cprom__refusal){NULL, "", NULL};
+    if (plain && o->labels[0]) {
+        *refusal = (struct cprom__refusal){"labels", o->labels[0], "need a vector"};
+        status = CPROM_ELABELS;
+    } else if (plain && (o->owner || o->max_series || o->overflow || o->ttl_seconds != 0 || o->linger_seconds != 0)) {
+        *refusal = (struct cprom__refusal){"owner, max_series, overflow, ttl_seconds or linger_seconds", "", "need a vector"};
+    } else if (o->overflow != CPROM_REFUSE && (o->overflow != CPROM_FOLD || !adds_up(type) || !o->max_series)) {
+        *refusal = (struct cprom__refusal){"overflow", "", "folds only what adds up, and only with max_series"};
+    } else if (o->exemplars && type != CPROM_COUNTER && type != CPROM_HISTOGRAM) {
+        *refusal = (struct cprom__refusal){"exemplars", "", "are for counters and histograms"};
+    } else if (!is_time(o->ttl_seconds)) {
+        *refusal = (struct cprom__refusal){"ttl_seconds", "", "is not a time"};
+    } else if (!is_time(o->linger_seconds)) {
+        *refusal = (struct cprom__refusal){"linger_seconds", "", "is not a time"};
+    }
+    return refusal->field ? status : CPROM_OK;
+}
+
+static unsigned cells_of(const struct cprom__desc *desc)
+{
+    switch (desc->type) {
+    case CPROM_COUNTER: return 1;
+    case CPROM_HISTOGRAM: return (unsigned)desc->n_bounds + 2; /* buckets with +Inf, sum */
+    case CPROM_SUMMARY: return 2;                              /* count, sum */
+    default: return 0;
+    }
+}
+
+static void take_opts(struct cprom_vec *vec, const cprom_opts *o)
+{
+    vec->has_owner = o->owner != NULL;
+    if (vec->has_owner) vec->owner_label = cprom__desc_label(vec->desc, o->owner);
+    vec->max_series = o->max_series;
+    vec->folds = o->overflow == CPROM_FOLD;
+    vec->ttl = (int64_t)(o->ttl_seconds * 1e9);
+    vec->linger = (int64_t)(o->linger_seconds * 1e9);
+    vec->has_extra = vec->has_owner || vec->ttl || vec->linger;
+}
+
+/* `plain`: the label values of a plain one; NULL: a vector. */
+static cprom_status vec_make(struct cprom_registry *registry, struct cprom__desc *desc, const char *const *plain,
+                             const cprom_opts *opts, struct cprom_vec **out)
+{
+    struct cprom_vec *vec = cprom__alloc_zeroed(&registry->allocator, sizeof *vec);
+    if (!vec) {
+        cprom__desc_free(desc);
+        return CPROM_ENOMEM;
+    }
+    cprom__registry_ref(registry);
+    vec->registry = registry;
+    vec->epoch = &registry->epoch;
+    vec->desc = desc;
+    vec->n_cells = cells_of(desc);
+    vec->n_striped = vec->n_cells + (desc->type == CPROM_COUNTER);
+    vec->accumulates = vec->n_cells > 0;
+    vec->n_exemplars = opts->exemplars ? cprom__exemplar_slots(desc) : 0;
+    take_opts(vec, opts);
+    vec->is_plain = plain != NULL;
+    pthread_mutex_init(&vec->map_lock, NULL);
+    atomic_init(&vec->refs, 1);
+    if (plain && !(vec->plain = cprom__series_plain(vec, plain))) {
+        cprom__vec_unref(vec, 1);
+        return CPROM_ENOMEM;
+    }
+    *out = vec;
+    return CPROM_OK;
+}
+
+/* Names and values of a plain instrument's labels; there is room for CPROM_LABELS_MAX. */
+static cprom_status split_labels(cprom_labels labels, const char **names, const char **values,
+                                 struct cprom__refusal *refusal)
+{
+    *refusal = (struct cprom__refusal){"labels", "", "are too many"};
+    if (labels.n > CPROM_LABELS_MAX) return CPROM_ELABELS;
+    for (size_t i = 0; i < labels.n; i++) {
+        *refusal = (struct cprom__refusal){"labels", "", "lack a name or a value"};
+        if (!labels.v || !labels.v[i].name || !labels.v[i].value) return CPROM_ELABELS;
+        names[i] = labels.v[i].name;
+        values[i] = labels.v[i].value;
+        size_t len = strlen(values[i]);
+        *refusal = (struct cprom__refusal){"labels", names[i], "has a value that is too long or not UTF-8"};
+        if (len > CPROM_VALUE_MAX || !cprom__is_utf8(values[i], len)) return CPROM_EUTF8;
+    }
+    return CPROM_OK;
+}
+
+/* `labels`: of a plain one; NULL: a vector. */
+static cprom_status vec_new(struct cprom_registry *registry, const cprom_opts *opts, cprom_type type,
+                            const cprom_labels *labels, struct cprom_vec **out)
+{
+    if (out) *out = NULL;
+    if (!registry || !opts || !out) return CPROM_EINVAL;
+    cprom_opts o;
+    bool plain = labels != NULL;
+    const char *names[CPROM_LABELS_MAX] = {NULL}, *values[CPROM_LABELS_MAX];
+    if (!cprom__opts_read(&o, sizeof o, opts)) {
+        struct cprom__refusal refusal = {"size", "", "is not one that this library knows"};
+        cprom__log_refusal(registry, NULL, &refusal);
+        return CPROM_EINVAL;
+    }
+    struct cprom__family_spec spec = {.name = o.name, .help = o.help, .unit = o.unit, .type = type,
+                                      .labels = plain ? names : o.labels, .bounds = o.bounds, .n_bounds = o.n_bounds,
+                                      .states = o.states, .instrument = true};
+    struct cprom__refusal refusal;
+    struct cprom__desc *desc = NULL;
+    cprom_status status = check_opts(&o, type, plain, &refusal);
+    if (!status && plain) status = split_labels(*labels, names, values, &refusal);
+    if (!status) status = cprom__desc_new(&registry->allocator, &registry->rules, &spec, &desc, &refusal);
+    if (!status && o.owner && cprom__desc_label(desc, o.owner) == desc->n_labels) {
+        refusal = (struct cprom__refusal){"owner", o.owner, "is none of the labels"};
+        cprom__desc_free(desc);
+        status = CPROM_ELABELS;
+    }
+    if (status) {
+        if (refusal.field) cprom__log_refusal(registry, o.name, &refusal);
+        return status;
+    }
+    struct cprom_vec *vec;
+    status = vec_make(registry, desc, plain ? values : NULL, &o, &vec);
+    if (status) return status;
+    status = cprom__families_add_vec(registry, vec);
+    if (status) {
+        cprom__vec_list(vec);
+        cprom__vec_unlist(vec); /* the only list: its content goes with it */
+        return status;
+    }
+    if (plain) cprom__series_born(vec);
+    *out = vec;
+    return CPROM_OK;
+}
+
+cprom_status cprom__vec_new(struct cprom_registry *registry, const cprom_opts *opts, cprom_type type, bool plain,
+                            struct cprom_vec **out)
+{
+    return vec_new(registry, opts, type, plain ? &CPROM_NO_LABELS : NULL, out);
+}
+
+cprom_status cprom__vec_new_labelled(struct cprom_registry *registry, const cprom_opts *opts, cprom_type type,
+                                     cprom_labels labels)
+{
+    struct cprom_vec *vec;
+    return vec_new(registry, opts, type, &labels, &vec);
+}
+
+void cprom__vec_detach(struct cprom_vec *vec)
+{
+    atomic_store_explicit(&vec->gone, true, memory_order_release);
+    struct cprom__match all = {.n = 0};
+    struct cprom__removing removing = {.match = &all, .reason = CPROM__REMOVED_CLEAR};
+    /* Without the gate, since unregistering never waits: pages look at the flag, and so does who wants to be born. */
+    if (!vec->is_plain) cprom__vec_remove(vec, &removing);
+    else if (cprom__vec_kill(vec, vec->plain, 0, &removing, 0)) cprom__vec_removed(vec, CPROM__REMOVED_CLEAR, 1);
+}

@@ -1,0 +1,82 @@
+/* How a series dies, and leaves map and owner's list. */
+#include "store/kill.h"
+
+#include "store/owner.h"
+
+void cprom__series_unlink(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref, bool alone)
+{
+    if (ref) cprom__map_remove(&vec->map, series->hash, ref);
+    if (alone && vec->has_owner) cprom__owner_remove(vec, series);
+    if (alone) atomic_fetch_add_explicit(&vec->dead, 1, memory_order_relaxed);
+    /* release: pairs with the acquire in cprom__series_unlinked(); retired only after it has left the map. Not a
+     * read-modify-write: a dead series' life is changed under the map's lock only. */
+    uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
+    atomic_store_explicit(&series->life, life | CPROM__LIFE_UNLINKED, memory_order_release);
+}
+
+void cprom__series_end_linger(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref, bool alone)
+{
+    atomic_fetch_and_explicit(&series->life, ~(uint64_t)CPROM__LIFE_LINGER, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&vec->lingering, 1, memory_order_relaxed);
+    cprom__series_unlink(vec, series, ref, alone);
+}
+
+uint32_t cprom__series_ref(struct cprom_vec *vec, const struct cprom_series *series)
+{
+    struct cprom__probe probe = cprom__map_probe(&vec->map, series->hash);
+    uint32_t ref;
+    while ((ref = cprom__probe_next(&probe)) != 0 && cprom__slab_at(&vec->registry->slab, ref) != series) {
+    }
+    return ref;
+}
+
+void cprom__vec_removed(struct cprom_vec *vec, enum cprom__removal reason, size_t n)
+{
+    if (!n) return;
+    cprom__count_locked(&vec->live, 0 - n);
+    atomic_store_explicit(&vec->removed[reason],
+                          atomic_load_explicit(&vec->removed[reason], memory_order_relaxed) + n, memory_order_relaxed);
+    /* release: the creations come first; pairs with the acquire in cprom_registry_stats(). */
+    atomic_fetch_add_explicit(&vec->registry->removed, n, memory_order_release);
+}
+
+static bool may_linger(struct cprom_vec *vec)
+{
+    return vec->linger &&
+           (!vec->max_series || atomic_load_explicit(&vec->lingering, memory_order_relaxed) < vec->max_series);
+}
+
+bool cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref,
+                     const struct cprom__removing *removing, int64_t now)
+{
+    bool linger = removing->linger && may_linger(vec), alone = !removing->unlinked;
+    uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
+    /* One that lingers already does not begin again; whether it is dead changes under this lock only. */
+    if (linger && !(life & CPROM__LIFE_DEAD)) {
+        atomic_store_explicit(&cprom__series_extra(series)->until, now + vec->linger, memory_order_relaxed);
+    }
+    do {
+        if (life & CPROM__LIFE_HIDDEN) return false;
+        if (life & CPROM__LIFE_DEAD) {
+            if (!(life & CPROM__LIFE_LINGER) || removing->linger) return false;
+            if (!alone) *removing->unlinked = true;
+            cprom__series_end_linger(vec, series, ref, alone);
+            return false;
+        }
+        if (removing->touched_since && life >> CPROM__LIFE_SHIFT >= removing->touched_since) return false;
+        /* release: until when it lingers, and `gone` if that is why, come first; pairs with the acquires of gathers. */
+    } while (!atomic_compare_exchange_weak_explicit(
+        &series->life, &life, life | CPROM__LIFE_DEAD | (linger ? CPROM__LIFE_LINGER : 0), memory_order_release,
+        memory_order_relaxed));
+    if (atomic_load_explicit(&vec->other, memory_order_relaxed) == series) {
+        atomic_store_explicit(&vec->other, NULL, memory_order_relaxed);
+    }
+    CPROM__SEAM(CPROM__SEAM_KILL_MARKED);
+    if (linger) {
+        atomic_fetch_add_explicit(&vec->lingering, 1, memory_order_relaxed);
+        return true;
+    }
+    if (!alone) *removing->unlinked = true;
+    cprom__series_unlink(vec, series, ref, alone);
+    return true;
+}

@@ -1,0 +1,57 @@
+/*
+ * From label values to a series of a vector: looked up, created, or reserved for an update.
+ */
+#ifndef CPROM_LIB_STORE_LOOKUP_H
+#define CPROM_LIB_STORE_LOOKUP_H
+
+#include "store/series.h"
+
+/* A series in use: in a read section, or by a reference. */
+struct cprom__use {
+    struct cprom_series *series;
+    bool reading;
+};
+
+/*
+ * Finds the series or creates it, touches it and lets the caller use it until cprom__series_release(). Failures are
+ * counted and logged.
+ */
+cprom_status cprom__series_acquire(struct cprom_vec *vec, cprom_strs values, struct cprom__use *use);
+
+/* The same, looking only: ENOENT; nothing is counted. */
+cprom_status cprom__series_look(struct cprom_vec *vec, cprom_strs values, struct cprom__use *use);
+
+static inline void cprom__series_release(const struct cprom__use *use)
+{
+    if (CPROM__LIKELY(use->reading)) cprom__read_leave();
+    else cprom_series_unref(use->series);
+}
+
+/* Makes the one series of a plain instrument, not counted yet; only an info has label values. NULL: out of memory. */
+struct cprom_series *cprom__series_plain(struct cprom_vec *vec, const char *const *values);
+
+/* Counts a creation. */
+void cprom__series_born(struct cprom_vec *vec);
+
+/*
+ * Reserves a series for an update: finds it, or makes one that is hidden. With a reference. ENOMEM.
+ */
+cprom_status cprom__series_reserve(struct cprom_vec *vec, struct cprom__values *values,
+                                   struct cprom_series **series);
+
+/* Lets a hidden one be born, unless it is alive already. ELIMIT: the vector is full, and it not exempt; it stays hidden. */
+cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *series, bool exempt, bool *born);
+
+/* Gives the reference back; a series that nobody revealed goes with the last. */
+void cprom__series_unreserve(struct cprom_vec *vec, struct cprom_series *series);
+
+/* Fills in label values that are all "other". */
+void cprom__values_other(struct cprom_vec *vec, struct cprom__values *values);
+
+/* Checks that the values may become a series, and whether they are plain: EUTF8. */
+cprom_status cprom__values_check(struct cprom__values *values);
+
+/* Checks the number of values, measures and hashes them. ELABELS. */
+cprom_status cprom__values_measure(struct cprom_vec *vec, cprom_strs strs, struct cprom__values *values);
+
+#endif

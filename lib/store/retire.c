@@ -1,0 +1,147 @@
+/* What was unlinked waits here until nobody can reach it: bags by read epoch, and the pins of open pages. */
+#include "store/retire.h"
+
+#include "store/series.h"
+
+void cprom__blocks_free(struct cprom__reclaimer *reclaimer, struct cprom__block *blocks)
+{
+    while (blocks) {
+        struct cprom__block *next = blocks->next;
+        cprom__release(reclaimer->allocator, blocks, blocks->bytes);
+        atomic_fetch_sub_explicit(&reclaimer->blocks, 1, memory_order_relaxed);
+        blocks = next;
+    }
+}
+
+void cprom__reclaimer_init(struct cprom__reclaimer *reclaimer, struct cprom__allocator *allocator,
+                           struct cprom__slab *slab)
+{
+    reclaimer->allocator = allocator;
+    reclaimer->slab = slab;
+    atomic_init(&reclaimer->snapshot, 0);
+    atomic_init(&reclaimer->waiting, 0);
+    atomic_init(&reclaimer->blocks, 0);
+    atomic_init(&reclaimer->calls, 0);
+    pthread_mutex_init(&reclaimer->lock, NULL);
+    for (int i = 0; i < 3; i++) reclaimer->bags[i] = (struct cprom__bag){0, NULL, 0, 0};
+    reclaimer->ready_first = reclaimer->ready_last = 0;
+    reclaimer->pins.next = reclaimer->pins.prev = &reclaimer->pins;
+}
+
+void cprom__reclaimer_destroy(struct cprom__reclaimer *reclaimer)
+{
+    for (int i = 0; i < 3; i++) cprom__blocks_free(reclaimer, reclaimer->bags[i].blocks);
+    pthread_mutex_destroy(&reclaimer->lock);
+}
+
+static struct cprom_series *series_at(struct cprom__reclaimer *reclaimer, uint32_t ref)
+{
+    return cprom__slab_at(reclaimer->slab, ref);
+}
+
+/* Puts the list from `head` to `tail` behind the list from `*first` to `*last`. */
+static void join(struct cprom__reclaimer *reclaimer, uint32_t *first, uint32_t *last, uint32_t head, uint32_t tail)
+{
+    if (*last) series_at(reclaimer, *last)->next = head;
+    else *first = head;
+    *last = tail;
+}
+
+static void append(struct cprom__reclaimer *reclaimer, uint32_t *first, uint32_t *last, uint32_t ref)
+{
+    series_at(reclaimer, ref)->next = 0;
+    join(reclaimer, first, last, ref, ref);
+}
+
+struct cprom__block *cprom__bag_empty(struct cprom__reclaimer *reclaimer, struct cprom__bag *bag)
+{
+    struct cprom__block *blocks = bag->blocks;
+    if (bag->first) join(reclaimer, &reclaimer->ready_first, &reclaimer->ready_last, bag->first, bag->last);
+    *bag = (struct cprom__bag){0, NULL, 0, 0};
+    return blocks;
+}
+
+/* The bag for what was unlinked before now. If it still holds an epoch three ago, that comes out in `*blocks`. */
+static struct cprom__bag *open_bag(struct cprom__reclaimer *reclaimer, struct cprom__block **blocks)
+{
+    uint64_t epoch = cprom__read_epoch_now();
+    struct cprom__bag *bag = &reclaimer->bags[epoch % 3];
+    *blocks = bag->epoch == epoch ? NULL : cprom__bag_empty(reclaimer, bag);
+    bag->epoch = epoch;
+    return bag;
+}
+
+void cprom__retire_block(struct cprom__reclaimer *reclaimer, struct cprom__block *block)
+{
+    struct cprom__block *old;
+    pthread_mutex_lock(&reclaimer->lock);
+    struct cprom__bag *bag = open_bag(reclaimer, &old);
+    block->next = bag->blocks;
+    bag->blocks = block;
+    atomic_fetch_add_explicit(&reclaimer->blocks, 1, memory_order_relaxed);
+    pthread_mutex_unlock(&reclaimer->lock);
+    cprom__blocks_free(reclaimer, old);
+}
+
+void cprom__chain_add(struct cprom__reclaimer *reclaimer, struct cprom__chain *chain, uint32_t ref, uint64_t death)
+{
+    /* relaxed: it is dead already, and only the reclaimer reads the number, under its lock. */
+    atomic_store_explicit(&series_at(reclaimer, ref)->life,
+                          death << CPROM__LIFE_SHIFT | CPROM__LIFE_DEAD | CPROM__LIFE_UNLINKED, memory_order_relaxed);
+    append(reclaimer, &chain->first, &chain->last, ref);
+    chain->n++;
+}
+
+void cprom__retire_chain(struct cprom__reclaimer *reclaimer, const struct cprom__chain *chain)
+{
+    if (!chain->n) return;
+    struct cprom__block *old;
+    pthread_mutex_lock(&reclaimer->lock);
+    struct cprom__bag *bag = open_bag(reclaimer, &old);
+    join(reclaimer, &bag->first, &bag->last, chain->first, chain->last);
+    atomic_fetch_add_explicit(&reclaimer->waiting, chain->n, memory_order_relaxed);
+    pthread_mutex_unlock(&reclaimer->lock);
+    cprom__blocks_free(reclaimer, old);
+}
+
+void cprom__pin(struct cprom__reclaimer *reclaimer, struct cprom__pin *pin)
+{
+    pthread_mutex_lock(&reclaimer->lock);
+    pin->snapshot = atomic_load_explicit(&reclaimer->snapshot, memory_order_relaxed) + 1;
+    /* release: pairs with cprom__snapshot_now() of a creation: one that sees the number is not older than it. */
+    atomic_store_explicit(&reclaimer->snapshot, pin->snapshot, memory_order_release);
+    pin->next = &reclaimer->pins;
+    pin->prev = reclaimer->pins.prev;
+    pin->prev->next = pin->next->prev = pin;
+    pthread_mutex_unlock(&reclaimer->lock);
+}
+
+void cprom__pin_complete(struct cprom__reclaimer *reclaimer)
+{
+    pthread_mutex_lock(&reclaimer->lock);
+    /* release: as in cprom__pin(). A number of its own, which no page has, for what is born between two snapshots. */
+    uint64_t between = atomic_load_explicit(&reclaimer->snapshot, memory_order_relaxed) + 1;
+    atomic_store_explicit(&reclaimer->snapshot, between, memory_order_release);
+    pthread_mutex_unlock(&reclaimer->lock);
+}
+
+void cprom__unpin(struct cprom__reclaimer *reclaimer, struct cprom__pin *pin)
+{
+    pthread_mutex_lock(&reclaimer->lock);
+    pin->prev->next = pin->next;
+    pin->next->prev = pin->prev;
+    pthread_mutex_unlock(&reclaimer->lock);
+}
+
+void cprom__ready_add(struct cprom__reclaimer *reclaimer, uint32_t ref)
+{
+    append(reclaimer, &reclaimer->ready_first, &reclaimer->ready_last, ref);
+}
+
+uint32_t cprom__ready_pop(struct cprom__reclaimer *reclaimer)
+{
+    uint32_t ref = reclaimer->ready_first;
+    reclaimer->ready_first = series_at(reclaimer, ref)->next;
+    if (!reclaimer->ready_first) reclaimer->ready_last = 0;
+    return ref;
+}
