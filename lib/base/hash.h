@@ -63,7 +63,8 @@ static inline uint64_t cprom__hash_value(uint64_t state, const struct cprom__has
         a = cprom__read32(p);
         b = cprom__read32(p + n - 4);
     } else {
-        a = n ? (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[n / 2] << 8 | (unsigned char)p[n - 1] : 0;
+        a = n ? (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[n / 2] << 8 | (unsigned char)p[n - 1]
+              : 0;
         b = 0;
     }
     return cprom__fold(a ^ key->k[1], b ^ state);

@@ -71,7 +71,8 @@ bool cprom__has_suffix(const char *name, size_t name_len, const char *suffix)
 static inline uint64_t special_bytes(uint64_t bytes)
 {
     const uint64_t each = UINT64_C(0x0101010101010101);
-    return (((bytes ^ each * '"') - each) | ((bytes ^ each * '\\') - each) | ((bytes ^ each * '\n') - each)) & each << 7;
+    return (((bytes ^ each * '"') - each) | ((bytes ^ each * '\\') - each) | ((bytes ^ each * '\n') - each)) & each
+                                                                                                                   << 7;
 }
 
 bool cprom__is_plain(const char *value, size_t len)
@@ -84,7 +85,8 @@ bool cprom__is_plain(const char *value, size_t len)
     }
     uint64_t bytes = 0;
     if (len >= 4) bytes = cprom__read32(value) << 32 | cprom__read32(value + len - 4);
-    else for (size_t i = 0; i < len; i++) bytes = bytes << 8 | (unsigned char)value[i];
+    else
+        for (size_t i = 0; i < len; i++) bytes = bytes << 8 | (unsigned char)value[i];
     return !special_bytes(bytes);
 }
 

@@ -164,10 +164,7 @@ static inline int floor_log10(int q, int irregular)
 }
 
 /* floor(log2(10^e)) */
-static inline int floor_log2(int e)
-{
-    return floor_shift(e * CPROM__NUMBER_LOG2_10, CPROM__NUMBER_LOG2_SHIFT);
-}
+static inline int floor_log2(int e) { return floor_shift(e * CPROM__NUMBER_LOG2_10, CPROM__NUMBER_LOG2_SHIFT); }
 
 /* 10^e for 0 <= e <= 19, where the table's high halves lose nothing */
 static inline uint64_t power_of_ten(int e)
@@ -266,10 +263,8 @@ static size_t write_decimal(char *out, struct decimal decimal)
     char *text = out + 1;
     size_t fraction = 0;
 
-    if (tail != 0)
-        fraction = 16 - zero_bytes_last(tail);
-    else if (head != 0)
-        fraction = 8 - zero_bytes_last(head);
+    if (tail != 0) fraction = 16 - zero_bytes_last(tail);
+    else if (head != 0) fraction = 8 - zero_bytes_last(head);
 
     first |= '0';
     head |= ASCII_ZEROS;
@@ -355,15 +350,9 @@ static size_t write_double(char *out, double value, size_t point)
     return sign + write_decimal(out + sign, decimal);
 }
 
-size_t cprom__number_double(char *out, double value)
-{
-    return write_double(out, value, 0);
-}
+size_t cprom__number_double(char *out, double value) { return write_double(out, value, 0); }
 
-size_t cprom__number_openmetrics(char *out, double value)
-{
-    return write_double(out, value, 2);
-}
+size_t cprom__number_openmetrics(char *out, double value) { return write_double(out, value, 2); }
 
 size_t cprom__number_uint(char *out, uint64_t value)
 {

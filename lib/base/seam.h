@@ -6,27 +6,27 @@
 #define CPROM_LIB_BASE_SEAM_H
 
 enum cprom__seam {
-    CPROM__SEAM_GATHER_COPIES,  /* in the gate, before values are copied */
-    CPROM__SEAM_GATHER_TAKEN,   /* snapshot taken, nothing encoded yet, no lock held */
-    CPROM__SEAM_LOOKUP_FOUND,   /* a lookup has found a series and not yet used it */
-    CPROM__SEAM_COMMIT_READY,   /* a commit is about to enter the gate */
-    CPROM__SEAM_CREATE_READY,   /* a series is made and not yet in the map */
-    CPROM__SEAM_CREATE_DONE,    /* it is there and alive, the map's lock is open again */
-    CPROM__SEAM_COMMIT_HALF,    /* in the gate: what is not staged is gone, nothing is written */
-    CPROM__SEAM_DELETE_HALF,    /* in the gate: a registry-wide removal goes on to the next vector */
-    CPROM__SEAM_GIVE_BACK,      /* an update is about to give its reserved series back */
-    CPROM__SEAM_GIVEN_BACK,     /* it has given one back, the map's lock is open again */
-    CPROM__SEAM_EXEMPLAR_OUT,   /* a gather has an exemplar out of its slot */
+    CPROM__SEAM_GATHER_COPIES, /* in the gate, before values are copied */
+    CPROM__SEAM_GATHER_TAKEN,  /* snapshot taken, nothing encoded yet, no lock held */
+    CPROM__SEAM_LOOKUP_FOUND,  /* a lookup has found a series and not yet used it */
+    CPROM__SEAM_COMMIT_READY,  /* a commit is about to enter the gate */
+    CPROM__SEAM_CREATE_READY,  /* a series is made and not yet in the map */
+    CPROM__SEAM_CREATE_DONE,   /* it is there and alive, the map's lock is open again */
+    CPROM__SEAM_COMMIT_HALF,   /* in the gate: what is not staged is gone, nothing is written */
+    CPROM__SEAM_DELETE_HALF,   /* in the gate: a registry-wide removal goes on to the next vector */
+    CPROM__SEAM_GIVE_BACK,     /* an update is about to give its reserved series back */
+    CPROM__SEAM_GIVEN_BACK,    /* it has given one back, the map's lock is open again */
+    CPROM__SEAM_EXEMPLAR_OUT,  /* a gather has an exemplar out of its slot */
     /* Under locks, so that a hook may delay but not wait for other calls: */
     CPROM__SEAM_CREATE_INSERTS, /* a new series is in the order, and not yet alive */
     CPROM__SEAM_LOOKUP_PROBES,  /* a lookup has chosen a part of the map, or an entry in it; perhaps under no lock */
     CPROM__SEAM_KILL_MARKED,    /* a series is flagged dead and still in the map */
     CPROM__SEAM_KILL_BY_OWNER,  /* a removal by owner is done with a series, and goes on to the next */
     CPROM__SEAM_MATCH_WALKS,    /* in the gate, between two parts of the map; no lock but the gate */
-    CPROM__SEAM_GATHER_READY,   /* a gather is about to enter the gate; under the order lock, which nobody else waits for */
-    CPROM__SEAM_GATHER_CUTS,    /* in the gate, the tail of a vector is about to be cut */
-    CPROM__SEAM_GATHER_CUT,     /* in the gate, all tails are cut and nothing is copied */
-    CPROM__SEAM_GATHER_VECTOR   /* in the gate, a vector is about to be copied */
+    CPROM__SEAM_GATHER_READY, /* a gather is about to enter the gate; under the order lock, which nobody else waits for */
+    CPROM__SEAM_GATHER_CUTS,  /* in the gate, the tail of a vector is about to be cut */
+    CPROM__SEAM_GATHER_CUT,   /* in the gate, all tails are cut and nothing is copied */
+    CPROM__SEAM_GATHER_VECTOR /* in the gate, a vector is about to be copied */
 };
 
 /* Ways to break the promise that a change is all or nothing, for the tests of the tests that look after it. */

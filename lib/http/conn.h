@@ -18,7 +18,11 @@ enum cprom__conn_state {
 };
 
 /* What a connection waits for. */
-enum cprom__conn_wait { CPROM__CONN_TO_READ, CPROM__CONN_TO_WRITE, CPROM__CONN_OVER };
+enum cprom__conn_wait {
+    CPROM__CONN_TO_READ,
+    CPROM__CONN_TO_WRITE,
+    CPROM__CONN_OVER
+};
 
 /* What all connections of a server have in common; immutable. */
 struct cprom__conn_rules {
@@ -34,21 +38,21 @@ struct cprom__conn {
     /* Guarded by the server. */
     struct cprom__conn *next; /* in the server's queue */
     size_t slot;
-    bool queued;              /* waits for a thread or has one, which then owns what follows */
+    bool queued; /* waits for a thread or has one, which then owns what follows */
 
     int fd;
     enum cprom__conn_state state;
     enum cprom__conn_wait wait;
-    bool late;                /* the request took too long */
-    bool unread;              /* `in` has bytes that were not looked at */
-    int64_t since;            /* when the state began */
-    int64_t progress;         /* WRITING: when the peer last took bytes */
-    uint64_t sent;            /* WRITING: bytes of this response */
+    bool late;        /* the request took too long */
+    bool unread;      /* `in` has bytes that were not looked at */
+    int64_t since;    /* when the state began */
+    int64_t progress; /* WRITING: when the peer last took bytes */
+    uint64_t sent;    /* WRITING: bytes of this response */
     cprom_http_response *response;
     struct cprom__http_scan scan;
-    size_t skip;              /* bytes of a body that are still to come, to be thrown away */
-    size_t len;               /* of `in` */
-    char in[];                /* head_max bytes */
+    size_t skip; /* bytes of a body that are still to come, to be thrown away */
+    size_t len;  /* of `in` */
+    char in[];   /* head_max bytes */
 };
 
 /* NULL: no memory; the descriptor stays the caller's. */

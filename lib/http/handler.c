@@ -210,7 +210,7 @@ struct wanted {
     double timeout_seconds;
     const char **names; /* with their texts behind */
     size_t n_names;
-    size_t bytes;       /* of that memory */
+    size_t bytes; /* of that memory */
 };
 
 static const cprom_http_coding *choose_coding(const struct cprom_http_handler *handler, const char *accept_encoding)

@@ -10,10 +10,10 @@
 #include "store/context.h"
 
 #define CPROM__HTTP_HEADERS_MAX 3
-#define CPROM__HTTP_CODING_MAX 64       /* bytes of a coding's name */
-#define CPROM__HTTP_HEAD_MAX 640        /* bytes of a head; what may stand in one is bounded */
-#define CPROM__HTTP_BODY_MAX 65536      /* bytes of a body that are made at a time */
-#define CPROM__HTTP_RAW_MAX 16384       /* bytes of a page that go to a coding at a time */
+#define CPROM__HTTP_CODING_MAX 64  /* bytes of a coding's name */
+#define CPROM__HTTP_HEAD_MAX 640   /* bytes of a head; what may stand in one is bounded */
+#define CPROM__HTTP_BODY_MAX 65536 /* bytes of a body that are made at a time */
+#define CPROM__HTTP_RAW_MAX 16384  /* bytes of a page that go to a coding at a time */
 
 enum cprom__http_taken {
     CPROM__HTTP_UNTAKEN,
@@ -33,23 +33,23 @@ struct cprom_http_response {
     bool is_head, http_1_0, close;
 
     enum cprom__http_taken taken;
-    char *at, *end;    /* what lies there to be taken */
+    char *at, *end; /* what lies there to be taken */
     bool has_length;
-    uint64_t length;   /* of the body */
-    uint64_t made;     /* bytes of the body so far */
-    bool ended;        /* nothing can be made any more */
-    bool failed;       /* the body ended too early */
+    uint64_t length; /* of the body */
+    uint64_t made;   /* bytes of the body so far */
+    bool ended;      /* nothing can be made any more */
+    bool failed;     /* the body ended too early */
 
-    cprom_page *page;  /* NULL: the body is whole in the buffer */
+    cprom_page *page; /* NULL: the body is whole in the buffer */
     const cprom_http_coding *coding;
-    void *coder;       /* what its begin returned; NULL: there is no coding */
-    bool page_over;    /* read to the end */
-    char *raw;         /* bytes of the page that the coding has not used yet, in a room of their own */
+    void *coder;    /* what its begin returned; NULL: there is no coding */
+    bool page_over; /* read to the end */
+    char *raw;      /* bytes of the page that the coding has not used yet, in a room of their own */
     size_t raw_at, raw_n;
 
-    int64_t began;     /* scrapes of a handler with self-metrics: when; monotonic */
+    int64_t began; /* scrapes of a handler with self-metrics: when; monotonic */
     bool is_scrape;
-    char *body;        /* in `buffer`, with room for a head before it and for the end of a chunk behind */
+    char *body; /* in `buffer`, with room for a head before it and for the end of a chunk behind */
     char buffer[];
 };
 

@@ -10,10 +10,10 @@
 #define CPROM__HTTP_BOUNDS 11
 
 struct cprom__http_self {
-    _Atomic uint64_t codes[CPROM__HTTP_CODES];         /* responses, by status */
-    _Atomic uint64_t buckets[CPROM__HTTP_BOUNDS + 1];  /* scrapes, by duration; +Inf last */
-    _Atomic uint64_t nanoseconds;                      /* of all scrapes */
-    _Atomic size_t in_flight;                          /* scrapes */
+    _Atomic uint64_t codes[CPROM__HTTP_CODES];        /* responses, by status */
+    _Atomic uint64_t buckets[CPROM__HTTP_BOUNDS + 1]; /* scrapes, by duration; +Inf last */
+    _Atomic uint64_t nanoseconds;                     /* of all scrapes */
+    _Atomic size_t in_flight;                         /* scrapes */
 };
 
 void cprom__http_self_count(struct cprom__http_self *self, int status);

@@ -13,7 +13,12 @@
 #include "http/address.h"
 #include "http/conn.h"
 
-enum cprom__server_fd { CPROM__FD_LISTENER, CPROM__FD_WAKE_READ, CPROM__FD_WAKE_WRITE, CPROM__FD_CONNS };
+enum cprom__server_fd {
+    CPROM__FD_LISTENER,
+    CPROM__FD_WAKE_READ,
+    CPROM__FD_WAKE_WRITE,
+    CPROM__FD_CONNS
+};
 
 struct cprom_http_server {
     /* immutable while threads run */
@@ -23,21 +28,21 @@ struct cprom_http_server {
     size_t conns_max;
     pthread_t *threads;
     size_t n_threads;
-    pid_t process;                   /* that has the threads */
-    char *rooms;                     /* head_max bytes for each thread */
+    pid_t process; /* that has the threads */
+    char *rooms;   /* head_max bytes for each thread */
 
     /* Every descriptor, connections by slot; -1: none. Atomic for the child of a fork, which closes them; what is
      * closed is taken out before. */
     _Atomic int *fds;
 
-    pthread_mutex_t lock;            /* guards what follows; nothing of the registry is called under it but its
+    pthread_mutex_t lock;  /* guards what follows; nothing of the registry is called under it but its
                                         allocator and clock */
-    pthread_cond_t turn;             /* there is a connection in the queue, nobody polls, or it is over */
-    _Atomic bool stopping;           /* written under the lock; callbacks look at it without, relaxed */
-    bool polling;                    /* a thread polls, or is about to; `polled` and `slots_polled` are its own */
-    size_t waiting;                  /* threads at `turn` */
+    pthread_cond_t turn;   /* there is a connection in the queue, nobody polls, or it is over */
+    _Atomic bool stopping; /* written under the lock; callbacks look at it without, relaxed */
+    bool polling;          /* a thread polls, or is about to; `polled` and `slots_polled` are its own */
+    size_t waiting;        /* threads at `turn` */
     size_t rooms_taken;
-    struct cprom__conn **slots;      /* the first `n_slots` may be used */
+    struct cprom__conn **slots; /* the first `n_slots` may be used */
     size_t n_slots, n_conns;
     struct cprom__conn *first, *last; /* the queue */
     struct cprom__conn *closed;       /* descriptor closed, memory not yet released; linked by `next` */

@@ -111,7 +111,10 @@ void cprom_counter_add_with_exemplar(cprom_counter *counter, double amount, cpro
     if (add(series, amount)) cprom__series_keep_exemplar(series, 0, amount, labels, timestamp_ms);
 }
 
-double cprom_counter_value(const cprom_counter *counter) { return counter ? cprom__counter_read(series_of(counter)) : 0; }
+double cprom_counter_value(const cprom_counter *counter)
+{
+    return counter ? cprom__counter_read(series_of(counter)) : 0;
+}
 
 static inline cprom_status vec_add(struct cprom_vec *vec, cprom_strs values, double amount, struct cprom__use *use)
 {

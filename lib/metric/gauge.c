@@ -44,10 +44,7 @@ void cprom_gauge_set_to_current_time(cprom_gauge *gauge)
     if (gauge) cprom_gauge_set(gauge, current_time(series_of(gauge)->vec->registry));
 }
 
-double cprom_gauge_value(const cprom_gauge *gauge)
-{
-    return gauge ? cprom__cell_double(&series_of(gauge)->value) : 0;
-}
+double cprom_gauge_value(const cprom_gauge *gauge) { return gauge ? cprom__cell_double(&series_of(gauge)->value) : 0; }
 
 cprom_status cprom_gauge_vec_set(cprom_gauge_vec *vec, cprom_strs values, double value)
 {

@@ -140,10 +140,7 @@ uint64_t cprom_histogram_bucket(const cprom_histogram *histogram, size_t index)
 
 uint64_t cprom_histogram_count(const cprom_histogram *histogram) { return cprom_histogram_bucket(histogram, SIZE_MAX); }
 
-double cprom_histogram_sum(const cprom_histogram *histogram)
-{
-    return histogram ? read_sum(series_of(histogram)) : 0;
-}
+double cprom_histogram_sum(const cprom_histogram *histogram) { return histogram ? read_sum(series_of(histogram)) : 0; }
 
 cprom_status cprom_histogram_vec_observe(cprom_histogram_vec *vec, cprom_strs values, double value)
 {

@@ -124,8 +124,11 @@ static size_t describe_row(const struct cprom__page_form *form, const struct cpr
     }
     if (!form->created || !vec->accumulates) return lines;
     if (cursor->line == lines) {
-        *line = (struct cprom__sample_line){.name_len = desc->base_len, .suffix = "_created", .pairs = row->series->text,
-                                            .pairs_len = row->series->len, .timestamp_ms = -1};
+        *line = (struct cprom__sample_line){.name_len = desc->base_len,
+                                            .suffix = "_created",
+                                            .pairs = row->series->text,
+                                            .pairs_len = row->series->len,
+                                            .timestamp_ms = -1};
         line->value = (double)*cprom__series_created(row->series) / 1e3;
     }
     return lines + 1;
@@ -283,8 +286,7 @@ static void advance(const struct cprom__format *format, const struct cprom__grou
 static bool is_plain(const struct cprom__page_form *form, const struct cprom__group *group)
 {
     if (!group->n_rows || group->has_exemplars) return false;
-    return group->desc->type == CPROM_GAUGE ||
-           (group->desc->type == CPROM_INFO && form->format->counts_are_floats) ||
+    return group->desc->type == CPROM_GAUGE || (group->desc->type == CPROM_INFO && form->format->counts_are_floats) ||
            (group->desc->type == CPROM_COUNTER && !form->created);
 }
 

@@ -24,9 +24,9 @@ void cprom__put_escaped(struct cprom__sink *sink, const char *text, bool quotes)
 
 /* One line with a value. */
 struct cprom__sample_line {
-    size_t name_len;                  /* bytes of the family's name, then the suffix */
+    size_t name_len; /* bytes of the family's name, then the suffix */
     const char *suffix;
-    const char *pairs;                /* between the braces */
+    const char *pairs; /* between the braces */
     size_t pairs_len;
     const struct cprom__piece *state; /* one more pair, among them; NULL: none */
     size_t state_at;                  /* bytes of them that stand before it */
@@ -35,8 +35,8 @@ struct cprom__sample_line {
     const struct cprom__bound *bound; /* the same as text; NULL: to be made */
     bool is_count;                    /* a whole number in OpenMetrics: a count, a state, an info */
     uint64_t count;
-    double value;                     /* if it is no count */
-    int64_t timestamp_ms;             /* negative: none */
+    double value;                           /* if it is no count */
+    int64_t timestamp_ms;                   /* negative: none */
     const struct cprom__exemplar *exemplar; /* NULL: none */
 };
 
@@ -50,8 +50,8 @@ struct cprom__format {
     size_t (*number)(char *out, double value);
     bool states_sort; /* a state is a label like the others: lines are ordered by it, and series' lines stand mixed */
     bool counts_are_floats; /* whole numbers look like all others */
-    bool sums_ascend; /* no sum and count where a bucket's bound is negative, since the sum could fall */
-    const char *end;  /* behind the last family */
+    bool sums_ascend;       /* no sum and count where a bucket's bound is negative, since the sum could fall */
+    const char *end;        /* behind the last family */
 };
 
 /* How a page is to look. */

@@ -13,20 +13,20 @@
 #include "store/reclaim.h"
 #include "store/upkeep.h"
 
-#define AHEAD 24u     /* how many series before its turn one is fetched into the cache */
+#define AHEAD 24u           /* how many series before its turn one is fetched into the cache */
 #define RECLAIMED_MAX 4096u /* series that closing a page reclaims at the most */
 #define UNLISTED UINT64_MAX /* the parts do not come from a list of families */
-#define TAIL_ROOM 64u /* rows kept free for what is created between the sort and the copying */
+#define TAIL_ROOM 64u       /* rows kept free for what is created between the sort and the copying */
 
 /* One vector of a snapshot while it is taken. */
 struct part {
     struct cprom_vec *vec;
     struct cprom__group group;
-    size_t room;     /* for rows */
-    uint64_t *words; /* for what sorted rows have beside themselves; moves on as they are filled */
-    size_t sorted;   /* the first rows, which are in order; behind them the tail */
-    uint32_t tail;   /* series that came in after the sort */
-    bool timed;      /* the vector has a ttl or lets series linger */
+    size_t room;             /* for rows */
+    uint64_t *words;         /* for what sorted rows have beside themselves; moves on as they are filled */
+    size_t sorted;           /* the first rows, which are in order; behind them the tail */
+    uint32_t tail;           /* series that came in after the sort */
+    bool timed;              /* the vector has a ttl or lets series linger */
     struct cprom__row *over; /* behind the last of those that are over; they grow down from the end of the rows' room */
     size_t n_over;
 };
@@ -328,8 +328,9 @@ static bool taking_init(struct taking *taking, struct cprom__snapshot *snapshot,
 
 static void taking_add(struct taking *taking, struct cprom_vec *vec)
 {
-    taking->parts[taking->n++] = (struct part){
-        .vec = vec, .group = {.desc = vec->desc, .has_exemplars = vec->n_exemplars > 0}, .timed = vec->ttl || vec->linger};
+    taking->parts[taking->n++] = (struct part){.vec = vec,
+                                               .group = {.desc = vec->desc, .has_exemplars = vec->n_exemplars > 0},
+                                               .timed = vec->ttl || vec->linger};
 }
 
 /* ---- sources ---- */
@@ -438,7 +439,8 @@ static bool list_vectors(struct taking *taking, struct cprom__source *source, co
     for (size_t i = 0; i < families->n; i++) {
         struct cprom_vec *vec = families->v[i].vec;
         if (!vec || !cprom__filter_lets(stage->filter, vec->desc)) continue;
-        if (families == source->families || !is_new(source, vec) || fits(stage, source, vec->desc)) taking_add(taking, vec);
+        if (families == source->families || !is_new(source, vec) || fits(stage, source, vec->desc))
+            taking_add(taking, vec);
     }
     return true;
 }
@@ -466,8 +468,7 @@ static cprom_status take_all(struct cprom__stage *stage)
 }
 
 cprom_status cprom__snapshot_take(struct cprom__snapshot *snapshot, struct cprom_registry *registry,
-                                  const struct cprom__filter *filter, int64_t deadline,
-                                  const struct cprom__self *self)
+                                  const struct cprom__filter *filter, int64_t deadline, const struct cprom__self *self)
 {
     if (cprom__thread_callbacks) return CPROM_EBUSY;
     cprom_status status = cprom__snapshot_list(snapshot, registry);

@@ -215,7 +215,8 @@ static void add(struct subjects *subjects, const struct cprom__desc *desc)
 static bool list(struct cprom__snapshot *snapshot, struct subjects *subjects)
 {
     size_t room = 1;
-    for (const struct cprom__source *source = &snapshot->own; source; source = source->next) room += source->families->n;
+    for (const struct cprom__source *source = &snapshot->own; source; source = source->next)
+        room += source->families->n;
     for (size_t i = 0; i < snapshot->n_groups; i++) room += snapshot->groups[i].n_samples;
     *subjects = (struct subjects){cprom__arena_alloc(&snapshot->memory, room * sizeof *subjects->v), 0};
     if (!subjects->v) return false;

@@ -119,7 +119,10 @@ static struct cprom__sample *make_state(struct cprom__arena *memory, const struc
     if (!at && len) *out++ = ',';
     memcpy(out, text + at, len - at);
     out += len - at;
-    *sample = (struct cprom__sample){.desc = desc, .text = all, .len = (size_t)(out - all), .timestamp_ms = -1,
+    *sample = (struct cprom__sample){.desc = desc,
+                                     .text = all,
+                                     .len = (size_t)(out - all),
+                                     .timestamp_ms = -1,
                                      .value = (double)(row->states >> state->bit & 1)};
     return sample;
 }
@@ -179,7 +182,7 @@ struct joining {
     struct cprom__arena *memory;
     struct cprom__group *groups; /* what becomes of them */
     size_t n, room;
-    struct cprom__group **runs;  /* of one family, sorted by their first series */
+    struct cprom__group **runs; /* of one family, sorted by their first series */
     bool states_sort;
 };
 

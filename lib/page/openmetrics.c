@@ -42,8 +42,8 @@ static void put_header(struct cprom__sink *sink, const struct cprom__desc *desc)
 /* Milliseconds as seconds with three decimals. */
 static void put_seconds(struct cprom__sink *sink, int64_t ms)
 {
-    char text[CPROM__NUMBER_MAX], decimals[4] = {'.', (char)('0' + ms % 1000 / 100), (char)('0' + ms % 100 / 10),
-                                                 (char)('0' + ms % 10)};
+    char text[CPROM__NUMBER_MAX],
+        decimals[4] = {'.', (char)('0' + ms % 1000 / 100), (char)('0' + ms % 100 / 10), (char)('0' + ms % 10)};
     cprom__put(sink, text, cprom__number_int(text, ms / 1000));
     cprom__put(sink, decimals, sizeof decimals);
 }

@@ -20,8 +20,10 @@ static const struct {
     const struct cprom__format *format;
 } formats[] = {
     [CPROM_TEXT_0_0_4] = {"text/plain; version=0.0.4; charset=utf-8", &cprom__text_format},
-    [CPROM_OPENMETRICS_0_0_1] = {"application/openmetrics-text; version=0.0.1; charset=utf-8", &cprom__openmetrics_format},
-    [CPROM_OPENMETRICS_1_0] = {"application/openmetrics-text; version=1.0.0; charset=utf-8", &cprom__openmetrics_format},
+    [CPROM_OPENMETRICS_0_0_1] = {"application/openmetrics-text; version=0.0.1; charset=utf-8",
+                                 &cprom__openmetrics_format},
+    [CPROM_OPENMETRICS_1_0] = {"application/openmetrics-text; version=1.0.0; charset=utf-8",
+                               &cprom__openmetrics_format},
 };
 
 static bool is_format(cprom_format format) { return (unsigned)format < sizeof formats / sizeof *formats; }
@@ -69,8 +71,8 @@ cprom_status cprom__page_open(cprom_registry *registry, const cprom_page_opts *o
     int64_t deadline = deadline_of(registry, o.timeout_seconds);
     /* A callback may outlive cprom_registry_free(): then a snapshot that fails is the last to hold the registry. */
     cprom__registry_ref(registry);
-    cprom_status status = cprom__snapshot_take(&page->snapshot, registry, &filter, deadline,
-                                                o.self_metrics ? self : NULL);
+    cprom_status status =
+        cprom__snapshot_take(&page->snapshot, registry, &filter, deadline, o.self_metrics ? self : NULL);
     if (status) cprom__release(&registry->allocator, page, sizeof *page);
     cprom__registry_unref(registry);
     if (status) return status;

@@ -8,21 +8,32 @@
 
 /* The metrics of the library about itself. */
 
-static const cprom_desc series_desc = {.size = sizeof series_desc, .name = "cprom_series", .type = CPROM_GAUGE,
-                                       .help = "Series of the family that are alive.", .labels = {"family"}};
-static const cprom_desc removed_desc = {.size = sizeof removed_desc, .name = "cprom_series_removed_total",
-                                        .type = CPROM_COUNTER, .help = "Series removed from the family, by reason.",
+static const cprom_desc series_desc = {.size = sizeof series_desc,
+                                       .name = "cprom_series",
+                                       .type = CPROM_GAUGE,
+                                       .help = "Series of the family that are alive.",
+                                       .labels = {"family"}};
+static const cprom_desc removed_desc = {.size = sizeof removed_desc,
+                                        .name = "cprom_series_removed_total",
+                                        .type = CPROM_COUNTER,
+                                        .help = "Series removed from the family, by reason.",
                                         .labels = {"family", "reason"}};
-static const cprom_desc dropped_desc = {.size = sizeof dropped_desc, .name = "cprom_dropped_updates_total",
-                                        .type = CPROM_COUNTER, .help = "Updates that were dropped, by reason.",
+static const cprom_desc dropped_desc = {.size = sizeof dropped_desc,
+                                        .name = "cprom_dropped_updates_total",
+                                        .type = CPROM_COUNTER,
+                                        .help = "Updates that were dropped, by reason.",
                                         .labels = {"reason"}};
-static const cprom_desc success_desc = {.size = sizeof success_desc, .name = "cprom_collector_success",
+static const cprom_desc success_desc = {.size = sizeof success_desc,
+                                        .name = "cprom_collector_success",
                                         .type = CPROM_GAUGE,
                                         .help = "Whether the collector's samples are on this page.",
                                         .labels = {"collector"}};
-static const cprom_desc duration_desc = {.size = sizeof duration_desc, .name = "cprom_collector_duration_seconds",
-                                         .type = CPROM_GAUGE, .help = "How long the collector's callback took.",
-                                         .unit = "seconds", .labels = {"collector"}};
+static const cprom_desc duration_desc = {.size = sizeof duration_desc,
+                                         .name = "cprom_collector_duration_seconds",
+                                         .type = CPROM_GAUGE,
+                                         .help = "How long the collector's callback took.",
+                                         .unit = "seconds",
+                                         .labels = {"collector"}};
 
 static void emit(struct cprom_scrape *out, const cprom_desc *desc, const char *a, const char *b, double value)
 {

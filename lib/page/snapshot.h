@@ -13,9 +13,10 @@
 struct cprom__row {
     const struct cprom_series *series; /* its text stays: the page's pin keeps it */
     union {
-        double value;          /* counter, gauge, info */
-        uint64_t states;       /* stateset: a bit for each, as declared */
-        const uint64_t *words; /* histogram: bucket counts, +Inf last; summary: the count; then the sum's bits; a counter
+        double value;    /* counter, gauge, info */
+        uint64_t states; /* stateset: a bit for each, as declared */
+        const uint64_t
+            *words; /* histogram: bucket counts, +Inf last; summary: the count; then the sum's bits; a counter
                                   with an exemplar slot: its value's bits. Behind them exemplars, as addresses */
     };
 };

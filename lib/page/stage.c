@@ -181,7 +181,8 @@ static const char *check_others(const struct cprom__stage *stage, const struct c
         }
     }
     for (size_t i = 0; i < stage->n_kept; i++) {
-        if (cprom__desc_collides(stage->kept[i].desc, desc)) return "the sample names would collide with another family";
+        if (cprom__desc_collides(stage->kept[i].desc, desc))
+            return "the sample names would collide with another family";
     }
     return NULL;
 }
@@ -265,9 +266,9 @@ static cprom_status keep(struct cprom__stage *stage, struct cprom_scrape *scrape
 
 /* How one run ended. */
 enum run {
-    RUN_DONE,    /* the callback ran; scrape->status says how it went */
-    RUN_LATE,    /* the deadline was over before it could begin */
-    RUN_GONE     /* unregistered meanwhile */
+    RUN_DONE, /* the callback ran; scrape->status says how it went */
+    RUN_LATE, /* the deadline was over before it could begin */
+    RUN_GONE  /* unregistered meanwhile */
 };
 
 #define WAIT_MAX (INT64_C(86400) * 1000000000)
@@ -368,8 +369,10 @@ static int64_t deadline_here(const struct cprom__stage *stage)
 static struct cprom_scrape begin(const struct cprom__stage *stage, struct cprom__collector *collector, int64_t deadline)
 {
     const struct cprom__snapshot *snapshot = stage->snapshot;
-    return (struct cprom_scrape){.registry = stage->source->registry, .collector = collector,
-                                 .memory = &stage->snapshot->memory, .key = &snapshot->registry->key,
+    return (struct cprom_scrape){.registry = stage->source->registry,
+                                 .collector = collector,
+                                 .memory = &stage->snapshot->memory,
+                                 .key = &snapshot->registry->key,
                                  .deadline = deadline};
 }
 

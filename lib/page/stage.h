@@ -10,12 +10,12 @@
 
 struct cprom__stage {
     struct cprom__snapshot *snapshot;
-    struct cprom__source *source;  /* whose callbacks run */
+    struct cprom__source *source; /* whose callbacks run */
     const struct cprom__filter *filter;
     int64_t deadline;
-    struct cprom__kept *kept;      /* families with samples, sorted by name; those of one name as their sources are */
+    struct cprom__kept *kept; /* families with samples, sorted by name; those of one name as their sources are */
     size_t n_kept, kept_room;
-    struct cprom__sample **seen;   /* all kept samples, hashed by identity; NULL: free */
+    struct cprom__sample **seen; /* all kept samples, hashed by identity; NULL: free */
     size_t n_seen, seen_room;
 };
 

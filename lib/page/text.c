@@ -33,6 +33,9 @@ static void put_line(struct cprom__sink *sink, const struct cprom__desc *desc, c
     cprom__put_string(sink, "\n");
 }
 
-const struct cprom__format cprom__text_format = {
-    .put_header = put_header, .put_line = put_line, .number = cprom__number_double, .states_sort = true,
-    .counts_are_floats = true, .end = ""};
+const struct cprom__format cprom__text_format = {.put_header = put_header,
+                                                 .put_line = put_line,
+                                                 .number = cprom__number_double,
+                                                 .states_sort = true,
+                                                 .counts_are_floats = true,
+                                                 .end = ""};

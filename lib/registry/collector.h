@@ -7,14 +7,14 @@
 #include "registry/families.h"
 
 struct cprom__collector {
-    _Atomic size_t refs;                /* family lists, and who runs it */
+    _Atomic size_t refs; /* family lists, and who runs it */
     const char *name;
     cprom_status (*collect)(void *ctx, cprom_scrape *out);
-    double (*value)(void *ctx);         /* of a func instrument, instead of collect */
+    double (*value)(void *ctx); /* of a func instrument, instead of collect */
     void *ctx;
     void (*free)(void *ctx);
-    bool running, gone;                 /* guarded by the registry's collect_lock */
-    struct cprom__arena memory;         /* holds this struct, too */
+    bool running, gone;         /* guarded by the registry's collect_lock */
+    struct cprom__arena memory; /* holds this struct, too */
     size_t n_families;
     struct cprom__family *families;
     struct cprom__desc **descs;

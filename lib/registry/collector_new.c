@@ -39,8 +39,9 @@ static cprom_status add_family(struct cprom_registry *registry, struct cprom__co
         bool same = strcmp(collector->descs[i]->name, desc->name) == 0;
         if (same || cprom__desc_collides(collector->descs[i], desc)) {
             status = same ? CPROM_EEXIST : CPROM_ECONFLICT;
-            refusal = (struct cprom__refusal){"descs", collector->descs[i]->name,
-                                              same ? "is declared twice" : "is a family whose sample names would collide"};
+            refusal =
+                (struct cprom__refusal){"descs", collector->descs[i]->name,
+                                        same ? "is declared twice" : "is a family whose sample names would collide"};
             cprom__log_refusal(registry, desc->name, &refusal);
         }
     }
@@ -72,7 +73,8 @@ cprom_status cprom_collector_new(cprom_registry *registry, const cprom_collector
 {
     if (!registry || !opts) return CPROM_EINVAL;
     cprom_collector_opts o;
-    if (!cprom__opts_read(&o, sizeof o, opts)) return refuse(registry, NULL, "size", "is not one that this library knows");
+    if (!cprom__opts_read(&o, sizeof o, opts))
+        return refuse(registry, NULL, "size", "is not one that this library knows");
     /* The self-metrics have it as a label value. */
     if (!o.name || !*o.name || strlen(o.name) > CPROM_VALUE_MAX || !cprom__is_utf8(o.name, strlen(o.name))) {
         return refuse(registry, NULL, "name", "of a collector is missing, too long or not UTF-8");
@@ -91,8 +93,8 @@ cprom_status cprom_collector_new(cprom_registry *registry, const cprom_collector
             status = refuse(registry, o.name, "descs", "have a size that this library does not know");
             break;
         }
-        struct cprom__family_spec spec = {.name = d.name, .help = d.help, .unit = d.unit, .type = d.type,
-                                          .labels = d.labels};
+        struct cprom__family_spec spec = {
+            .name = d.name, .help = d.help, .unit = d.unit, .type = d.type, .labels = d.labels};
         status = add_family(registry, collector, &spec);
         at += o.descs->size;
     }
@@ -106,14 +108,20 @@ static cprom_status func_new(cprom_registry *registry, const cprom_opts *opts, c
 {
     if (!registry || !opts) return CPROM_EINVAL;
     cprom_opts o;
-    if (!cprom__opts_read(&o, sizeof o, opts)) return refuse(registry, NULL, "size", "is not one that this library knows");
+    if (!cprom__opts_read(&o, sizeof o, opts))
+        return refuse(registry, NULL, "size", "is not one that this library knows");
     if (!value) return refuse(registry, o.name, "value", "is missing");
     if (o.labels[0]) {
         refuse(registry, o.name, "labels", "need a vector or a collector");
         return CPROM_ELABELS;
     }
-    struct cprom__family_spec spec = {.name = o.name, .help = o.help, .unit = o.unit, .type = type,
-                                      .bounds = o.bounds, .n_bounds = o.n_bounds, .states = o.states,
+    struct cprom__family_spec spec = {.name = o.name,
+                                      .help = o.help,
+                                      .unit = o.unit,
+                                      .type = type,
+                                      .bounds = o.bounds,
+                                      .n_bounds = o.n_bounds,
+                                      .states = o.states,
                                       .instrument = true};
     struct cprom__collector *collector = collector_make(registry, o.name ? o.name : "", 1);
     if (!collector) return CPROM_ENOMEM;
@@ -130,7 +138,8 @@ cprom_status cprom_counter_func_new(cprom_registry *registry, const cprom_opts *
     return func_new(registry, opts, CPROM_COUNTER, value, ctx);
 }
 
-cprom_status cprom_gauge_func_new(cprom_registry *registry, const cprom_opts *opts, double (*value)(void *ctx), void *ctx)
+cprom_status cprom_gauge_func_new(cprom_registry *registry, const cprom_opts *opts, double (*value)(void *ctx),
+                                  void *ctx)
 {
     return func_new(registry, opts, CPROM_GAUGE, value, ctx);
 }

@@ -62,8 +62,12 @@ static cprom_status bring(cprom_scrape *out, const cprom_desc *asked, cprom_strs
         out->current = brought->desc;
         return CPROM_OK;
     }
-    struct cprom__family_spec spec = {.name = asked->name, .help = asked->help, .unit = asked->unit,
-                                      .type = asked->type, .labels = asked->labels, .internal = !out->collector};
+    struct cprom__family_spec spec = {.name = asked->name,
+                                      .help = asked->help,
+                                      .unit = asked->unit,
+                                      .type = asked->type,
+                                      .labels = asked->labels,
+                                      .internal = !out->collector};
     struct cprom__refusal refusal = {NULL, NULL, NULL};
     struct cprom__brought *brought = cprom__arena_alloc(out->memory, sizeof *brought);
     if (!brought) return refuse(out, CPROM_ENOMEM, asked->name, values, "out of memory");
@@ -100,7 +104,8 @@ static cprom_status resolve(cprom_scrape *out, const cprom_desc *desc, cprom_str
     if (!declared) return bring(out, &asked, values);
     out->current = resolve_checked(out, &asked);
     if (out->current) return CPROM_OK;
-    return refuse(out, CPROM_ENOENT, asked.name, values, "the collector did not declare it with this type and these labels");
+    return refuse(out, CPROM_ENOENT, asked.name, values,
+                  "the collector did not declare it with this type and these labels");
 }
 
 static uint64_t pair_hash(const struct cprom__hash_key *key, const char *name, const char *value, size_t len)
@@ -147,7 +152,10 @@ static cprom_status stage(cprom_scrape *out, cprom_strs strs, struct cprom__samp
     char *text = sample ? cprom__arena_alloc(out->memory, text_len + 1) : NULL;
     if (!text) return refuse(out, CPROM_ENOMEM, desc->name, strs, "out of memory");
     cprom__desc_text(desc, &values, text);
-    *sample = (struct cprom__sample){.desc = desc, .text = text, .len = text_len, .timestamp_ms = -1,
+    *sample = (struct cprom__sample){.desc = desc,
+                                     .text = text,
+                                     .len = text_len,
+                                     .timestamp_ms = -1,
                                      .identity = identity_of(desc, &values, out->key)};
     *staged = sample;
     return CPROM_OK;
@@ -178,7 +186,8 @@ cprom_status cprom__emit_plain(cprom_scrape *out, const struct cprom__desc *desc
     return emit_value(out, (cprom_strs){NULL, 0}, value, -1);
 }
 
-static cprom_status emit(cprom_scrape *out, const cprom_desc *desc, cprom_strs values, double value, int64_t timestamp_ms)
+static cprom_status emit(cprom_scrape *out, const cprom_desc *desc, cprom_strs values, double value,
+                         int64_t timestamp_ms)
 {
     cprom_status status = resolve(out, desc, values);
     if (status) return status;
@@ -239,12 +248,14 @@ cprom_status cprom_emit_histogram(cprom_scrape *out, const cprom_desc *desc, cpr
     if (status) return status;
     const char *name = out->current->name;
     cprom_const_histogram h;
-    if (out->current->type != CPROM_HISTOGRAM) return refuse(out, CPROM_EINVAL, name, values, "its type is not histogram");
+    if (out->current->type != CPROM_HISTOGRAM)
+        return refuse(out, CPROM_EINVAL, name, values, "its type is not histogram");
     if (!histogram || !cprom__opts_read(&h, sizeof h, histogram)) {
         return refuse(out, CPROM_EINVAL, name, values, "no histogram, or its size is not one that this library knows");
     }
     if (h.timestamp_ms < 0) return refuse(out, CPROM_EINVAL, name, values, "the timestamp is negative");
-    if (h.n_bounds && (!h.bounds || !h.buckets)) return refuse(out, CPROM_EINVAL, name, values, "bounds or buckets are missing");
+    if (h.n_bounds && (!h.bounds || !h.buckets))
+        return refuse(out, CPROM_EINVAL, name, values, "bounds or buckets are missing");
     for (size_t i = 0; i < h.n_bounds; i++) {
         if (isnan(h.bounds[i]) || h.bounds[i] == -INFINITY || (i && !(h.bounds[i] > h.bounds[i - 1]))) {
             return refuse(out, CPROM_EINVAL, name, values, "the bounds are not strictly ascending numbers");
@@ -274,13 +285,15 @@ cprom_status cprom_emit_summary(cprom_scrape *out, const cprom_desc *desc, cprom
         return refuse(out, CPROM_EINVAL, name, values, "no summary, or its size is not one that this library knows");
     }
     if (s.timestamp_ms < 0) return refuse(out, CPROM_EINVAL, name, values, "the timestamp is negative");
-    if (s.n_quantiles && (!s.quantiles || !s.values)) return refuse(out, CPROM_EINVAL, name, values, "quantiles or values are missing");
+    if (s.n_quantiles && (!s.quantiles || !s.values))
+        return refuse(out, CPROM_EINVAL, name, values, "quantiles or values are missing");
     for (size_t i = 0; i < s.n_quantiles; i++) {
         if (!(s.quantiles[i] >= 0 && s.quantiles[i] <= 1) || (i && !(s.quantiles[i] > s.quantiles[i - 1]))) {
             return refuse(out, CPROM_EINVAL, name, values, "the quantiles are not strictly ascending from 0 to 1");
         }
     }
-    struct cprom__distribution given = {.n = s.n_quantiles, .at = s.quantiles, .values = s.values, .count = s.count, .sum = s.sum};
+    struct cprom__distribution given = {
+        .n = s.n_quantiles, .at = s.quantiles, .values = s.values, .count = s.count, .sum = s.sum};
     return emit_distribution(out, values, &given, s.timestamp_ms);
 }
 

@@ -46,13 +46,13 @@ struct cprom_scrape {
     struct cprom__arena *memory;        /* the page's */
     const struct cprom__hash_key *key;  /* of the registry whose page it is */
     int64_t deadline;
-    cprom_status status;                /* the first refusal, or what the callback returned */
-    bool out_of_memory;                 /* the page's, not the callback's: the page cannot be opened */
-    struct cprom__line why;             /* what it was about: family, labels, reason */
+    cprom_status status;    /* the first refusal, or what the callback returned */
+    bool out_of_memory;     /* the page's, not the callback's: the page cannot be opened */
+    struct cprom__line why; /* what it was about: family, labels, reason */
     struct cprom__sample *first, *last;
     size_t n_samples;
     struct cprom__brought *brought;
-    const struct cprom__desc *current;  /* what the last emission was resolved to */
+    const struct cprom__desc *current; /* what the last emission was resolved to */
 };
 
 /* Emits the one value of a family without labels. */

@@ -235,12 +235,12 @@ cprom_status cprom__families_remove(struct cprom_registry *registry, const char 
         /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what goes was found in the old list */
         new = families_new(&registry->allocator, old->n, old->n_collectors);
         status = new ? CPROM_OK : CPROM_ENOMEM;
-        for (size_t i = 0; new && i < old->n; i++) {
+        for (size_t i = 0; new &&i < old->n; i++) {
             bool goes = (removed->vec && old->v[i].vec == removed->vec) ||
                         (removed->collector && old->v[i].collector == removed->collector);
             if (!goes) new->v[n++] = old->v[i];
         }
-        for (size_t i = 0; new && i < old->n_collectors; i++) {
+        for (size_t i = 0; new &&i < old->n_collectors; i++) {
             if (old->collectors[i] != removed->collector) new->collectors[n_collectors++] = old->collectors[i];
         }
         if (new) {

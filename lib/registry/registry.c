@@ -76,7 +76,8 @@ static cprom_status add_const_label(struct cprom_registry *registry, const cprom
 {
     struct cprom__family_rules *rules = &registry->rules;
     if (!cprom__is_label_name(label->name) || strlen(label->name) > CPROM_VALUE_MAX) {
-        return refuse(registry, CPROM_ELABELS, "const_labels", label->name, "is not a label name, reserved or too long");
+        return refuse(registry, CPROM_ELABELS, "const_labels", label->name,
+                      "is not a label name, reserved or too long");
     }
     if (!label->value) return refuse(registry, CPROM_ELABELS, "const_labels", label->name, "has no value");
     if (!cprom__is_utf8(label->value, strlen(label->value)) || strlen(label->value) > CPROM_VALUE_MAX) {

@@ -26,7 +26,8 @@ static cprom_status check_opts(const cprom_opts *o, cprom_type type, bool plain,
         *refusal = (struct cprom__refusal){"labels", o->labels[0], "need a vector"};
         status = CPROM_ELABELS;
     } else if (plain && (o->owner || o->max_series || o->overflow || o->ttl_seconds != 0 || o->linger_seconds != 0)) {
-        *refusal = (struct cprom__refusal){"owner, max_series, overflow, ttl_seconds or linger_seconds", "", "need a vector"};
+        *refusal =
+            (struct cprom__refusal){"owner, max_series, overflow, ttl_seconds or linger_seconds", "", "need a vector"};
     } else if (o->overflow != CPROM_REFUSE && (o->overflow != CPROM_FOLD || !adds_up(type) || !o->max_series)) {
         *refusal = (struct cprom__refusal){"overflow", "", "folds only what adds up, and only with max_series"};
     } else if (o->exemplars && type != CPROM_COUNTER && type != CPROM_HISTOGRAM) {
@@ -121,9 +122,15 @@ static cprom_status vec_new(struct cprom_registry *registry, const cprom_opts *o
         cprom__log_refusal(registry, NULL, &refusal);
         return CPROM_EINVAL;
     }
-    struct cprom__family_spec spec = {.name = o.name, .help = o.help, .unit = o.unit, .type = type,
-                                      .labels = plain ? names : o.labels, .bounds = o.bounds, .n_bounds = o.n_bounds,
-                                      .states = o.states, .instrument = true};
+    struct cprom__family_spec spec = {.name = o.name,
+                                      .help = o.help,
+                                      .unit = o.unit,
+                                      .type = type,
+                                      .labels = plain ? names : o.labels,
+                                      .bounds = o.bounds,
+                                      .n_bounds = o.n_bounds,
+                                      .states = o.states,
+                                      .instrument = true};
     struct cprom__refusal refusal;
     struct cprom__desc *desc = NULL;
     cprom_status status = check_opts(&o, type, plain, &refusal);

@@ -61,16 +61,16 @@ struct cprom_registry {
     struct cprom__live_updates updates; /* not yet committed or abandoned, oldest first */
     uint64_t update_count;              /* numbers updates and events, in one order */
 
-    struct cprom_registry *root;        /* whose families_lock is the lock of the tree: tree.h. Immutable; a reference,
+    struct cprom_registry *root;      /* whose families_lock is the lock of the tree: tree.h. Immutable; a reference,
                                            unless it is the registry itself */
-    pthread_mutex_t families_lock;      /* guards the next two lines in the whole tree; held for a bounded time */
-    struct cprom__families *families;   /* never NULL but after cprom_registry_free() */
-    _Atomic uint64_t registrations;     /* how often something was added to the families */
+    pthread_mutex_t families_lock;    /* guards the next two lines in the whole tree; held for a bounded time */
+    struct cprom__families *families; /* never NULL but after cprom_registry_free() */
+    _Atomic uint64_t registrations;   /* how often something was added to the families */
     struct cprom_registry *parent, *first_child, *last_child, *next, *previous; /* borrowed; NULL: none */
-    _Atomic bool gone;                  /* freed; set before anything of it dies, with release for the gather's acquire */
+    _Atomic bool gone; /* freed; set before anything of it dies, with release for the gather's acquire */
 
-    pthread_mutex_t collect_lock;       /* guards the running and gone flags of the collectors */
-    pthread_cond_t collect_cond;        /* one of them ceased to run or is gone */
+    pthread_mutex_t collect_lock; /* guards the running and gone flags of the collectors */
+    pthread_cond_t collect_cond;  /* one of them ceased to run or is gone */
 
     _Atomic size_t holders; /* who may still gather or read: the user, gathers, open pages */
     _Atomic size_t refs;    /* who needs the memory: the holders as one, vectors */

@@ -44,7 +44,8 @@ static cprom_status check_name(const struct cprom__family_spec *spec, const char
     if (spec->unit) {
         size_t base = spec->type == CPROM_COUNTER && total ? len - strlen("_total") : len;
         size_t unit = strlen(spec->unit);
-        if (!*spec->unit || !cprom__has_suffix(full, base, spec->unit) || base <= unit + 1 || full[base - unit - 1] != '_') {
+        if (!*spec->unit || !cprom__has_suffix(full, base, spec->unit) || base <= unit + 1 ||
+            full[base - unit - 1] != '_') {
             return refuse(refusal, CPROM_ENAME, "unit", spec->unit, "is not the suffix of the name");
         }
     }
@@ -84,7 +85,8 @@ static cprom_status check_labels(const struct cprom__family_rules *rules, const 
             return refuse(refusal, CPROM_ELABELS, "labels", label, "is reserved on this type");
         }
         for (size_t k = 0; k < i; k++) {
-            if (strcmp(label, spec->labels[k]) == 0) return refuse(refusal, CPROM_ELABELS, "labels", label, "stands twice");
+            if (strcmp(label, spec->labels[k]) == 0)
+                return refuse(refusal, CPROM_ELABELS, "labels", label, "stands twice");
         }
         for (size_t k = 0; k < rules->n_const_labels; k++) {
             if (strcmp(label, rules->const_labels[k].name) == 0) {
@@ -105,7 +107,8 @@ static cprom_status check_bounds(const struct cprom__family_spec *spec, struct c
 {
     if (!spec->bounds && !spec->n_bounds) return CPROM_OK;
     if (spec->type != CPROM_HISTOGRAM) return refuse(refusal, CPROM_EINVAL, "bounds", "", "are for histograms only");
-    if (!spec->bounds || !spec->n_bounds) return refuse(refusal, CPROM_EINVAL, "bounds", "", "come without their number");
+    if (!spec->bounds || !spec->n_bounds)
+        return refuse(refusal, CPROM_EINVAL, "bounds", "", "come without their number");
     if (spec->n_bounds > CPROM_BOUNDS_MAX) return refuse(refusal, CPROM_EINVAL, "bounds", "", "are too many");
     for (size_t i = 0; i < spec->n_bounds; i++) {
         if (isnan(spec->bounds[i])) return refuse(refusal, CPROM_EINVAL, "bounds", "NaN", "is no bound");
@@ -168,8 +171,7 @@ static bool make_pieces(struct cprom__desc *desc, const struct cprom__family_rul
         const char *name = i < desc->n_labels ? desc->labels[desc->sorted[i]] : NULL;
         char *piece = out;
         if (i) *out++ = '"';
-        for (; next_const < rules->n_const_labels &&
-               (!name || strcmp(rules->const_labels[next_const].name, name) < 0);
+        for (; next_const < rules->n_const_labels && (!name || strcmp(rules->const_labels[next_const].name, name) < 0);
              next_const++) {
             const cprom_label *label = &rules->const_labels[next_const];
             if (out != start) *out++ = ',';
@@ -514,8 +516,8 @@ static bool same_name(const char *a, size_t a_len, const char *a_suffix, const c
 {
     if (a_len > b_len) return same_name(b, b_len, b_suffix, a, a_len, a_suffix);
     size_t common = b_len - a_len; /* bytes of a's suffix that stand against b itself */
-    return strlen(a_suffix) >= common && memcmp(a, b, a_len) == 0 &&
-           memcmp(a_suffix, b + a_len, common) == 0 && strcmp(a_suffix + common, b_suffix) == 0;
+    return strlen(a_suffix) >= common && memcmp(a, b, a_len) == 0 && memcmp(a_suffix, b + a_len, common) == 0 &&
+           strcmp(a_suffix + common, b_suffix) == 0;
 }
 
 static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }

@@ -13,8 +13,8 @@ struct cprom__values {
     const char *v[CPROM_LABELS_MAX];
     uint32_t len[CPROM_LABELS_MAX];
     size_t n;
-    size_t bytes;  /* the sum of the lengths */
-    bool plain;    /* known to be ASCII, with nothing to escape */
+    size_t bytes; /* the sum of the lengths */
+    bool plain;   /* known to be ASCII, with nothing to escape */
     uint32_t hash;
 };
 
@@ -70,7 +70,7 @@ struct cprom__desc {
     size_t name_len;
     size_t base_len; /* of the OpenMetrics name: a counter's without _total, an info's without _info */
     size_t n_labels;
-    const char **labels; /* as declared */
+    const char **labels;       /* as declared */
     cprom_label *const_labels; /* sorted by name */
     size_t n_const_labels;
 

@@ -52,8 +52,8 @@ static void drop(struct cprom_vec *vec, const char *why)
     unsigned bit = 1u << CPROM__DROPS;
     if (atomic_fetch_or_explicit(&vec->logged, bit, memory_order_relaxed) & bit) return;
     struct cprom__line line;
-    cprom__line_join(&line, "metric \"", vec->desc->name, "\": exemplar dropped: ", why, " (more of these are only counted)",
-                     (char *)NULL);
+    cprom__line_join(&line, "metric \"", vec->desc->name, "\": exemplar dropped: ", why,
+                     " (more of these are only counted)", (char *)NULL);
     cprom__log(registry, &line);
 }
 

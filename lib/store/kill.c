@@ -34,8 +34,8 @@ void cprom__vec_removed(struct cprom_vec *vec, enum cprom__removal reason, size_
 {
     if (!n) return;
     cprom__count_locked(&vec->live, 0 - n);
-    atomic_store_explicit(&vec->removed[reason],
-                          atomic_load_explicit(&vec->removed[reason], memory_order_relaxed) + n, memory_order_relaxed);
+    atomic_store_explicit(&vec->removed[reason], atomic_load_explicit(&vec->removed[reason], memory_order_relaxed) + n,
+                          memory_order_relaxed);
     /* release: the creations come first; pairs with the acquire in cprom_registry_stats(). */
     atomic_fetch_add_explicit(&vec->registry->removed, n, memory_order_release);
 }
@@ -65,9 +65,9 @@ bool cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_
         }
         if (removing->touched_since && life >> CPROM__LIFE_SHIFT >= removing->touched_since) return false;
         /* release: until when it lingers, and `gone` if that is why, come first; pairs with the acquires of gathers. */
-    } while (!atomic_compare_exchange_weak_explicit(
-        &series->life, &life, life | CPROM__LIFE_DEAD | (linger ? CPROM__LIFE_LINGER : 0), memory_order_release,
-        memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&series->life, &life,
+                                                    life | CPROM__LIFE_DEAD | (linger ? CPROM__LIFE_LINGER : 0),
+                                                    memory_order_release, memory_order_relaxed));
     if (atomic_load_explicit(&vec->other, memory_order_relaxed) == series) {
         atomic_store_explicit(&vec->other, NULL, memory_order_relaxed);
     }

@@ -20,11 +20,11 @@ struct cprom__match {
 
 /* Which of the matching series go, and how. */
 struct cprom__removing {
-    const struct cprom__match *match;     /* empty: all */
+    const struct cprom__match *match; /* empty: all */
     enum cprom__removal reason;
-    const struct cprom__staged *staged;   /* these stay; NULL: none */
-    uint64_t touched_since;               /* those touched in this epoch or later stay; 0: none */
-    bool linger;                          /* where the vector says so */
+    const struct cprom__staged *staged; /* these stay; NULL: none */
+    uint64_t touched_since;             /* those touched in this epoch or later stay; 0: none */
+    bool linger;                        /* where the vector says so */
     /*
      * The caller walks over an owner's list: see cprom__series_unlink(). It is set where the series was unlinked, which
      * then cannot be asked any more: it may be reclaimed at any time. NULL: one by one.

@@ -80,7 +80,8 @@ static void end_linger_of(struct cprom_vec *vec, const struct cprom_series *agai
     struct cprom__probe probe = cprom__map_probe(&vec->map, again->hash);
     for (uint32_t ref; (ref = cprom__probe_next(&probe)) != 0;) {
         struct cprom_series *series = cprom__slab_at(&vec->registry->slab, ref);
-        if (series == again || series->len != again->len || memcmp(series->text, again->text, again->len) != 0) continue;
+        if (series == again || series->len != again->len || memcmp(series->text, again->text, again->len) != 0)
+            continue;
         cprom__series_end_linger(vec, series, ref, true);
         return;
     }
@@ -235,7 +236,8 @@ static inline bool touch(struct cprom_vec *vec, struct cprom_series *series)
 }
 
 /* For a series that is there, in a thread with a slot: nearly always. */
-static CPROM__INLINE bool acquire_reading(struct cprom_vec *vec, const struct cprom__values *values, struct cprom__use *use)
+static CPROM__INLINE bool acquire_reading(struct cprom_vec *vec, const struct cprom__values *values,
+                                          struct cprom__use *use)
 {
     if (CPROM__UNLIKELY(!cprom__read_enter())) return false;
     struct cprom_series *series = find(vec, values);
@@ -325,8 +327,7 @@ struct cprom_series *cprom__series_plain(struct cprom_vec *vec, const char *cons
 
 /* ---- what updates reserve ---- */
 
-cprom_status cprom__series_reserve(struct cprom_vec *vec, struct cprom__values *values,
-                                   struct cprom_series **series)
+cprom_status cprom__series_reserve(struct cprom_vec *vec, struct cprom__values *values, struct cprom_series **series)
 {
     pthread_mutex_lock(&vec->map_lock);
     *series = find_locked(vec, values);

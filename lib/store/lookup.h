@@ -36,8 +36,7 @@ void cprom__series_born(struct cprom_vec *vec);
 /*
  * Reserves a series for an update: finds it, or makes one that is hidden. With a reference. ENOMEM.
  */
-cprom_status cprom__series_reserve(struct cprom_vec *vec, struct cprom__values *values,
-                                   struct cprom_series **series);
+cprom_status cprom__series_reserve(struct cprom_vec *vec, struct cprom__values *values, struct cprom_series **series);
 
 /* Lets a hidden one be born, unless it is alive already. ELIMIT: the vector is full, and it not exempt; it stays hidden. */
 cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *series, bool exempt, bool *born);

@@ -28,8 +28,8 @@
 
 struct cprom__segment {
     struct cprom__block block;
-    uint32_t mask;  /* capacity - 1 */
-    uint32_t depth; /* how many first bits of the hash all entries share */
+    uint32_t mask;       /* capacity - 1 */
+    uint32_t depth;      /* how many first bits of the hash all entries share */
     uint32_t live, dead; /* guarded by the owner's lock, as is everything but reading `entries` */
     _Atomic uint64_t entries[];
 };

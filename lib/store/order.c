@@ -65,8 +65,8 @@ static void insertion_sort(struct cprom__order_item *items, size_t n)
     for (size_t i = 1; i < n; i++) {
         struct cprom__order_item moved = items[i];
         size_t at = i;
-        for (; at && (moved.key < items[at - 1].key ||
-                      (moved.key == items[at - 1].key && cprom__series_compare(moved.series, items[at - 1].series) < 0));
+        for (; at && (moved.key < items[at - 1].key || (moved.key == items[at - 1].key &&
+                                                        cprom__series_compare(moved.series, items[at - 1].series) < 0));
              at--) {
             items[at] = items[at - 1];
         }

@@ -30,13 +30,13 @@ struct cprom__order_chunk {
 };
 
 struct cprom__order {
-    _Atomic uint32_t intake;             /* first series, linked by `next` */
-    uint32_t pending;                    /* taken off the intake, not yet in a chunk */
+    _Atomic uint32_t intake;                       /* first series, linked by `next` */
+    uint32_t pending;                              /* taken off the intake, not yet in a chunk */
     struct cprom__order_chunk *young, *young_last; /* the first is the one that is filled */
-    struct cprom__order_chunk **sorted;  /* none of them empty, between calls */
+    struct cprom__order_chunk **sorted;            /* none of them empty, between calls */
     size_t n_sorted, sorted_room;
     size_t n_young_series, n_sorted_series;
-    size_t step_at;                      /* the sorted chunk that cprom__order_step() looks at next */
+    size_t step_at; /* the sorted chunk that cprom__order_step() looks at next */
 };
 
 /* Puts a new series on the intake. Lock-free. */

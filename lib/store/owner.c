@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-
 static void *at(struct cprom_vec *vec, uint32_t ref) { return cprom__slab_at(&vec->registry->slab, ref); }
 
 static uint32_t hash_of(struct cprom_vec *vec, const char *value, size_t len)

@@ -3,10 +3,10 @@
 
 #include "store/series.h"
 
-#define SOME_EVERY 16u   /* calls of cprom__reclaim_some() for one that works */
-#define SOME_SERIES 64u  /* series that it looks at */
-#define SOME_BLOCKS 4u   /* retired blocks that are worth its while */
-#define PORTION 256u     /* series that cprom__reclaim_many() looks at under one hold of the lock */
+#define SOME_EVERY 16u  /* calls of cprom__reclaim_some() for one that works */
+#define SOME_SERIES 64u /* series that it looks at */
+#define SOME_BLOCKS 4u  /* retired blocks that are worth its while */
+#define PORTION 256u    /* series that cprom__reclaim_many() looks at under one hold of the lock */
 
 static bool reachable(const struct cprom__reclaimer *reclaimer, const struct cprom_series *series)
 {

@@ -32,19 +32,19 @@ struct cprom__pin {
 };
 
 struct cprom__bag {
-    uint64_t epoch;                /* in which all of it was unlinked */
+    uint64_t epoch; /* in which all of it was unlinked */
     struct cprom__block *blocks;
-    uint32_t first, last;          /* series, linked by reference */
+    uint32_t first, last; /* series, linked by reference */
 };
 
 struct cprom__reclaimer {
     struct cprom__allocator *allocator;
     struct cprom__slab *slab;
-    _Atomic uint64_t snapshot;     /* the newest; written under the lock */
-    _Atomic uint64_t waiting;      /* series here; written under the lock */
-    _Atomic size_t blocks;         /* retired and not yet freed; relaxed */
-    _Atomic uint32_t calls;        /* of cprom__reclaim_some() */
-    pthread_mutex_t lock;          /* guards the rest; held for a bounded time */
+    _Atomic uint64_t snapshot; /* the newest; written under the lock */
+    _Atomic uint64_t waiting;  /* series here; written under the lock */
+    _Atomic size_t blocks;     /* retired and not yet freed; relaxed */
+    _Atomic uint32_t calls;    /* of cprom__reclaim_some() */
+    pthread_mutex_t lock;      /* guards the rest; held for a bounded time */
     struct cprom__bag bags[3];
     uint32_t ready_first, ready_last; /* series whose read sections are over, oldest first */
     struct cprom__pin pins;           /* ring of open pages */

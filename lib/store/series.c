@@ -31,7 +31,10 @@ static size_t align(size_t size) { return (size + 7) & ~(size_t)7; }
 
 static size_t created_size(const struct cprom_vec *vec) { return vec->accumulates ? sizeof(int64_t) : 0; }
 
-static size_t exemplars_size(const struct cprom_vec *vec) { return align(vec->n_exemplars * sizeof(cprom__exemplar_slot)); }
+static size_t exemplars_size(const struct cprom_vec *vec)
+{
+    return align(vec->n_exemplars * sizeof(cprom__exemplar_slot));
+}
 
 static size_t tail_size(const struct cprom_vec *vec, bool own_cells)
 {
@@ -66,7 +69,8 @@ void cprom__series_keep_exemplar(struct cprom_series *series, size_t slot, doubl
     struct cprom__exemplar *exemplar = cprom__exemplar_new(series->vec, value, labels, timestamp_ms);
     if (!exemplar) return;
     /* acq_rel: release, pairs with the acquire of who takes it out; acquire, for what is taken out here. */
-    cprom__exemplar_unref(atomic_exchange_explicit(&cprom__series_exemplars(series)[slot], exemplar, memory_order_acq_rel));
+    cprom__exemplar_unref(
+        atomic_exchange_explicit(&cprom__series_exemplars(series)[slot], exemplar, memory_order_acq_rel));
 }
 
 struct cprom_series *cprom__series_make(struct cprom_vec *vec, const struct cprom__values *values, uint32_t *ref)

@@ -46,16 +46,16 @@ struct cprom_series {
     union {
         /* Aligned by hand: on i386, compilers align atomics of 64 bits in structs, and forget it in unions. */
         _Alignas(8) cprom__cell value; /* a double (gauge, counter without stripes; info: 1), or a stateset's bits */
-        cprom__cell *cells; /* striped, or a histogram's or summary's own behind the text */
+        cprom__cell *cells;            /* striped, or a histogram's or summary's own behind the text */
     };
-    uint64_t birth;         /* the newest snapshot when it entered the order */
+    uint64_t birth; /* the newest snapshot when it entered the order */
     _Atomic uint32_t refs;
-    uint32_t next;          /* in the one list that it is in: intake, pending, retired; its own reference once orphan */
+    uint32_t next; /* in the one list that it is in: intake, pending, retired; its own reference once orphan */
     uint32_t hash;
-    unsigned len : 24;      /* of text */
-    unsigned escaped : 1;   /* the text has escapes */
+    unsigned len : 24;    /* of text */
+    unsigned escaped : 1; /* the text has escapes */
     unsigned striped : 1;
-    char text[];            /* what stands between the braces on the page; no NUL */
+    char text[]; /* what stands between the braces on the page; no NUL */
 };
 _Static_assert(offsetof(struct cprom_series, value) % 8 == 0, "an atomic across two cache lines is none");
 
@@ -88,36 +88,36 @@ struct cprom_vec {
     struct cprom_registry *registry;
     const _Atomic uint64_t *epoch; /* the registry's */
     struct cprom__desc *desc;
-    unsigned n_cells;              /* a series has; 0: its value stands in it */
-    unsigned n_striped;            /* the same of a striped one: a counter has one more then, for steps of 1 */
-    unsigned n_exemplars;          /* slots a series has */
-    bool accumulates;              /* a series knows when it began */
+    unsigned n_cells;     /* a series has; 0: its value stands in it */
+    unsigned n_striped;   /* the same of a striped one: a counter has one more then, for steps of 1 */
+    unsigned n_exemplars; /* slots a series has */
+    bool accumulates;     /* a series knows when it began */
     bool is_plain;
-    struct cprom_series *plain;    /* the one series of a plain instrument */
+    struct cprom_series *plain; /* the one series of a plain instrument */
     bool has_owner, has_extra;
     size_t owner_label;
-    size_t max_series;             /* 0: no limit */
+    size_t max_series; /* 0: no limit */
     bool folds;
-    int64_t ttl, linger;           /* ns; 0: none */
+    int64_t ttl, linger; /* ns; 0: none */
 
-    pthread_mutex_t map_lock;      /* guards the map; series die under it */
+    pthread_mutex_t map_lock; /* guards the map; series die under it */
     struct cprom__map map;
-    struct cprom__map owners;      /* likewise: owner.h */
-    uint64_t expiry_at;            /* likewise: where the search for expired series goes on */
-    struct cprom__event *events;   /* guarded by the gate: stale.h */
-    struct cprom__order order;     /* guarded by the registry's order lock, but for the intake */
+    struct cprom__map owners;    /* likewise: owner.h */
+    uint64_t expiry_at;          /* likewise: where the search for expired series goes on */
+    struct cprom__event *events; /* guarded by the gate: stale.h */
+    struct cprom__order order;   /* guarded by the registry's order lock, but for the intake */
 
-    _Atomic bool gone;             /* unregistered, before its series die; release, pairs with the gather's acquires */
-    _Atomic size_t listed;         /* family lists that it is in */
-    _Atomic size_t refs;           /* being listed, and each series */
-    _Atomic size_t live;           /* series that are alive; changed under the map's lock */
-    _Atomic size_t lingering;      /* likewise */
-    _Atomic(struct cprom_series *) other; /* likewise: what others are folded into, while it lives */
-    _Atomic unsigned work;         /* calls of cprom__vec_work() */
-    _Atomic size_t dead;           /* series that are dead and still in the order */
-    _Atomic size_t striped_cells;  /* of all its series */
+    _Atomic bool gone;        /* unregistered, before its series die; release, pairs with the gather's acquires */
+    _Atomic size_t listed;    /* family lists that it is in */
+    _Atomic size_t refs;      /* being listed, and each series */
+    _Atomic size_t live;      /* series that are alive; changed under the map's lock */
+    _Atomic size_t lingering; /* likewise */
+    _Atomic(struct cprom_series *) other;      /* likewise: what others are folded into, while it lives */
+    _Atomic unsigned work;                     /* calls of cprom__vec_work() */
+    _Atomic size_t dead;                       /* series that are dead and still in the order */
+    _Atomic size_t striped_cells;              /* of all its series */
     _Atomic uint64_t removed[CPROM__REMOVALS]; /* likewise changed under the map's lock */
-    _Atomic unsigned logged;       /* bit per cprom__drop: has been logged; one more for exemplars */
+    _Atomic unsigned logged;                   /* bit per cprom__drop: has been logged; one more for exemplars */
 };
 
 /* Adds to a number that is changed under a lock only, and read at any time. */

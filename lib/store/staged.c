@@ -5,7 +5,8 @@
 
 static bool has_same_labels(const struct cprom_series *a, const struct cprom_series *b)
 {
-    return a == b || (a->hash == b->hash && a->vec == b->vec && a->len == b->len && memcmp(a->text, b->text, a->len) == 0);
+    return a == b ||
+           (a->hash == b->hash && a->vec == b->vec && a->len == b->len && memcmp(a->text, b->text, a->len) == 0);
 }
 
 static size_t place_of(const struct cprom__staged *staged, const struct cprom_series *series)

@@ -11,15 +11,14 @@
  */
 
 #define EXPIRE_EVERY 64u /* calls of cprom__vec_work() for one that looks for expired series */
-#define DEAD_MIN 256u /* dead series that a vector's order may hold before anybody looks for them */
-#define SEGMENTS 2u /* of the map that cprom__vec_expire_some() looks at */
+#define DEAD_MIN 256u    /* dead series that a vector's order may hold before anybody looks for them */
+#define SEGMENTS 2u      /* of the map that cprom__vec_expire_some() looks at */
 
 static bool is_idle(const struct cprom_series *series, int64_t now)
 {
     /* seq_cst, both: see cprom__series_touch(). */
     int64_t touched = atomic_load_explicit(&cprom__series_extra(series)->touched, memory_order_seq_cst);
-    return now - touched > series->vec->ttl &&
-           atomic_load_explicit(&series->refs, memory_order_seq_cst) < CPROM__REF;
+    return now - touched > series->vec->ttl && atomic_load_explicit(&series->refs, memory_order_seq_cst) < CPROM__REF;
 }
 
 bool cprom__series_shown(const struct cprom_series *series, int64_t now, bool *over)

@@ -5,7 +5,7 @@
 #include "store/stale.h"
 
 const char *const cprom__removal_names[CPROM__REMOVALS] = {"delete",  "delete_matching", "clear",
-                                                                "replace", "sweep",           "ttl"};
+                                                           "replace", "sweep",           "ttl"};
 
 /* The map and the order, with every series in it. Nobody uses the vector any more. */
 static void free_content(struct cprom_vec *vec)
@@ -39,7 +39,4 @@ void cprom__vec_unlist(struct cprom_vec *vec)
     cprom__vec_unref(vec, 1);
 }
 
-size_t cprom_vec_size(const cprom_vec *vec)
-{
-    return vec ? atomic_load_explicit(&vec->live, memory_order_relaxed) : 0;
-}
+size_t cprom_vec_size(const cprom_vec *vec) { return vec ? atomic_load_explicit(&vec->live, memory_order_relaxed) : 0; }

@@ -45,7 +45,8 @@ static cprom_status reserve_entry(struct cprom__entry *entry)
 static cprom_status prepare(struct cprom_update *update, struct cprom__staged *staged)
 {
     cprom_status status = CPROM_OK;
-    for (struct cprom__entry *entry = update->first; entry && !status; entry = entry->next) status = reserve_entry(entry);
+    for (struct cprom__entry *entry = update->first; entry && !status; entry = entry->next)
+        status = reserve_entry(entry);
     for (struct cprom__scope *scope = update->scopes; scope && !status; scope = scope->next) {
         if (!scope->event) scope->event = cprom__event_new(scope->vec, &scope->match);
         if (!scope->event) status = CPROM_ENOMEM;
@@ -58,7 +59,8 @@ static cprom_status prepare(struct cprom_update *update, struct cprom__staged *s
     staged->mask = room - 1;
     memset(staged->slots, 0, room * sizeof *staged->slots);
     for (struct cprom__entry *entry = update->first; entry; entry = entry->next) {
-        if (entry->by_handle && cprom__series_is_dead(entry->series)) continue; /* its update is dropped, and stages no labels */
+        if (entry->by_handle && cprom__series_is_dead(entry->series))
+            continue; /* its update is dropped, and stages no labels */
         cprom__staged_put(staged, entry->series);
     }
     for (struct cprom__member *member = update->members; member; member = member->next) {
@@ -106,10 +108,12 @@ static void write_value(const struct cprom__entry *entry, struct cprom_series *s
     switch (entry->vec->desc->type) {
     case CPROM_COUNTER: cprom__counter_add(series, entry->value); break;
     case CPROM_HISTOGRAM:
-        for (const struct cprom__observation *o = entry->first; o; o = o->next) cprom__histogram_observe(series, o->value);
+        for (const struct cprom__observation *o = entry->first; o; o = o->next)
+            cprom__histogram_observe(series, o->value);
         break;
     case CPROM_SUMMARY:
-        for (const struct cprom__observation *o = entry->first; o; o = o->next) cprom__summary_observe(series, o->value);
+        for (const struct cprom__observation *o = entry->first; o; o = o->next)
+            cprom__summary_observe(series, o->value);
         break;
     case CPROM_STATESET: cprom__stateset_change(series, entry->off, entry->on); break;
     default:

@@ -233,7 +233,14 @@ static cprom_status stage(struct cprom_update *update, struct cprom_vec *vec, co
 }
 
 /* What is staged: a value that is set or added, one that is observed, or a state. */
-enum operation { SET, ADD, OBSERVE, ENTER, STATE_ON, STATE_OFF };
+enum operation {
+    SET,
+    ADD,
+    OBSERVE,
+    ENTER,
+    STATE_ON,
+    STATE_OFF
+};
 
 static void put_state(struct cprom__entry *entry, enum operation operation, unsigned state)
 {
@@ -308,7 +315,8 @@ cprom_status cprom_update_gauge_vec_add(cprom_update *update, cprom_gauge_vec *v
     return by_values(update, vec, values, ADD, amount);
 }
 
-cprom_status cprom_update_counter_vec_add(cprom_update *update, cprom_counter_vec *vec, cprom_strs values, double amount)
+cprom_status cprom_update_counter_vec_add(cprom_update *update, cprom_counter_vec *vec, cprom_strs values,
+                                          double amount)
 {
     return by_values(update, vec, values, ADD, amount);
 }

@@ -15,17 +15,17 @@ struct cprom__observation {
 };
 
 struct cprom__entry {
-    struct cprom__entry *next;       /* in the order of staging */
+    struct cprom__entry *next; /* in the order of staging */
     struct cprom__entry *same_hash;
     struct cprom_vec *vec;
-    struct cprom__member *member;    /* of that vector */
-    struct cprom__values values;     /* n is 0 and v NULL for an entry by handle */
+    struct cprom__member *member; /* of that vector */
+    struct cprom__values values;  /* n is 0 and v NULL for an entry by handle */
     bool by_handle;
-    bool sets;                       /* gauge: value overwrites; otherwise it is added */
+    bool sets; /* gauge: value overwrites; otherwise it is added */
     double value;
-    uint64_t off, on;                /* stateset: bits that are cleared, and then set */
+    uint64_t off, on; /* stateset: bits that are cleared, and then set */
     struct cprom__observation *first, *last;
-    struct cprom_series *series;     /* with a reference, once reserved */
+    struct cprom_series *series;       /* with a reference, once reserved */
     const struct cprom_series *target; /* that the value went to */
 };
 
@@ -48,8 +48,8 @@ struct cprom_update {
     struct cprom__live_updates live; /* guarded by the registry's updates_lock */
     struct cprom_registry *registry;
     struct cprom__arena memory;
-    bool lasting;                    /* it can be overtaken; the one-call forms cannot */
-    cprom_status status;             /* ENOMEM, ESTALE or ENOENT once that is final; EINVAL once committed */
+    bool lasting;        /* it can be overtaken; the one-call forms cannot */
+    cprom_status status; /* ENOMEM, ESTALE or ENOENT once that is final; EINVAL once committed */
     size_t refused;
     struct cprom__entry *first, *last;
     size_t n_entries;
