@@ -19,8 +19,7 @@ if(CPROM_TOP_LEVEL)
         add_custom_command(
             OUTPUT "${CPROM_SINGLE_FILE}/cprom.c" "${CPROM_SINGLE_FILE}/cprom.h"
             COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/pkgconfig/single_file.py"
-                --version "${PROJECT_VERSION}" --license "${CMAKE_CURRENT_SOURCE_DIR}/LICENSE"
-                --include "${CMAKE_CURRENT_SOURCE_DIR}/include" ${CPROM_SINGLE_FILE_WITHOUT}
+                --version "${PROJECT_VERSION}" --source "${CMAKE_CURRENT_SOURCE_DIR}" ${CPROM_SINGLE_FILE_WITHOUT}
                 --out "${CPROM_SINGLE_FILE}" ${CPROM_SOURCES}
             DEPENDS ${CPROM_SOURCES} ${CPROM_HEADERS} "${CMAKE_CURRENT_SOURCE_DIR}/LICENSE"
                 "${CMAKE_CURRENT_SOURCE_DIR}/pkgconfig/single_file.py"

@@ -451,7 +451,7 @@ static void test_eight_digits_around_every_quotient_is_exact(void **state)
         uint32_t values[] = {fours * 10000, fours * 10000 + 9999, fours * 10000 + 99, fours * 10000 + fours, fours};
 
         for (i = 0; i < COUNT(values); i++) {
-            uint64_t digits = eight_digits(values[i]);
+            uint64_t digits = number_eight_digits(values[i]);
             uint32_t value = 0;
             unsigned shift;
 
@@ -469,7 +469,7 @@ static void check_product(uint64_t a, uint64_t b, uint64_t high, uint64_t low)
 {
     uint64_t actual_low;
 
-    assert_true(multiply(a, b, &actual_low) == high);
+    assert_true(number_multiply(a, b, &actual_low) == high);
     assert_true(actual_low == low);
 }
 
@@ -502,7 +502,7 @@ static void test_multiply_without_wide_type_is_exact(void **state)
 
 static void check_exact_agrees(uint64_t c, int q)
 {
-    struct decimal quick = shortest(c, q), exact = shortest_exact(c, q, 0);
+    struct number_decimal quick = number_shortest(c, q), exact = number_shortest_exact(c, q, 0);
 
     assert_true(quick.digits == exact.digits);
     assert_int_equal(quick.exponent, exact.exponent);
@@ -521,7 +521,7 @@ static void test_shortest_exact_agrees_with_quick_decision(void **state)
         check_exact_agrees((uint64_t)c, exponent - 53);
     }
     for (i = 0; i < 200000; i++) {
-        uint64_t c = HIDDEN_BIT | next_random(&seed) >> 12;
+        uint64_t c = NUMBER_HIDDEN_BIT | next_random(&seed) >> 12;
 
         check_exact_agrees(c, (int)(next_random(&seed) % 2046) - 1074);
     }

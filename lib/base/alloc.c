@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *default_allocate(void *ctx, size_t size)
+static void *alloc_default_allocate(void *ctx, size_t size)
 {
     (void)ctx;
     return malloc(size);
 }
 
-static void default_release(void *ctx, void *ptr, size_t size)
+static void alloc_default_release(void *ctx, void *ptr, size_t size)
 {
     (void)ctx;
     (void)size;
@@ -20,8 +20,8 @@ static void default_release(void *ctx, void *ptr, size_t size)
 void cprom__allocator_init(struct cprom__allocator *allocator, void *(*allocate)(void *, size_t),
                            void (*release)(void *, void *, size_t), void *ctx)
 {
-    allocator->allocate = allocate ? allocate : default_allocate;
-    allocator->release = release ? release : default_release;
+    allocator->allocate = allocate ? allocate : alloc_default_allocate;
+    allocator->release = release ? release : alloc_default_release;
     allocator->ctx = ctx;
     atomic_init(&allocator->bytes, 0);
 }
@@ -47,14 +47,14 @@ void cprom__release(struct cprom__allocator *allocator, void *ptr, size_t size)
     allocator->release(allocator->ctx, ptr, size);
 }
 
-#define ARENA_ALIGN 16u
-#define ARENA_BLOCK_MAX ((size_t)256 * 1024)
+#define ALLOC_ARENA_ALIGN 16u
+#define ALLOC_ARENA_BLOCK_MAX ((size_t)256 * 1024)
 
 struct cprom__arena_block {
     struct cprom__arena_block *older;
     size_t size; /* of `bytes` */
     size_t used;
-    _Alignas(ARENA_ALIGN) char bytes[];
+    _Alignas(ALLOC_ARENA_ALIGN) char bytes[];
 };
 
 void cprom__arena_init(struct cprom__arena *arena, struct cprom__allocator *allocator, size_t first_size)
@@ -66,7 +66,7 @@ void cprom__arena_init(struct cprom__arena *arena, struct cprom__allocator *allo
 
 void *cprom__arena_alloc(struct cprom__arena *arena, size_t size)
 {
-    size = (size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+    size = (size + ALLOC_ARENA_ALIGN - 1) & ~(size_t)(ALLOC_ARENA_ALIGN - 1);
     struct cprom__arena_block *block = arena->blocks;
     if (!block || block->size - block->used < size) {
         size_t block_size = size > arena->next_size ? size : arena->next_size;
@@ -76,7 +76,7 @@ void *cprom__arena_alloc(struct cprom__arena *arena, size_t size)
         block->size = block_size;
         block->used = 0;
         arena->blocks = block;
-        if (arena->next_size < ARENA_BLOCK_MAX) arena->next_size *= 2;
+        if (arena->next_size < ALLOC_ARENA_BLOCK_MAX) arena->next_size *= 2;
     }
     void *ptr = block->bytes + block->used;
     block->used += size;
@@ -93,7 +93,7 @@ char *cprom__arena_copy(struct cprom__arena *arena, const char *bytes, size_t le
 }
 
 /* Frees the blocks that are newer than `last`. */
-static void free_newer(struct cprom__arena *arena, const struct cprom__arena_block *last)
+static void alloc_free_newer(struct cprom__arena *arena, const struct cprom__arena_block *last)
 {
     while (arena->blocks != last) {
         struct cprom__arena_block *block = arena->blocks;
@@ -102,7 +102,7 @@ static void free_newer(struct cprom__arena *arena, const struct cprom__arena_blo
     }
 }
 
-void cprom__arena_free(struct cprom__arena *arena) { free_newer(arena, NULL); }
+void cprom__arena_free(struct cprom__arena *arena) { alloc_free_newer(arena, NULL); }
 
 struct cprom__arena_mark cprom__arena_mark(const struct cprom__arena *arena)
 {
@@ -111,7 +111,7 @@ struct cprom__arena_mark cprom__arena_mark(const struct cprom__arena *arena)
 
 void cprom__arena_rewind(struct cprom__arena *arena, const struct cprom__arena_mark *mark)
 {
-    free_newer(arena, mark->block);
+    alloc_free_newer(arena, mark->block);
     if (arena->blocks) arena->blocks->used = mark->used;
     arena->next_size = mark->next_size;
 }

@@ -5,20 +5,20 @@
 
 #include "base/hash.h"
 
-static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+static bool names_is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+static bool names_is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool cprom__is_metric_name(const char *name)
 {
-    if (!is_letter(*name) && *name != ':') return false;
-    while (is_letter(*name) || is_digit(*name) || *name == ':') name++;
+    if (!names_is_letter(*name) && *name != ':') return false;
+    while (names_is_letter(*name) || names_is_digit(*name) || *name == ':') name++;
     return !*name;
 }
 
 bool cprom__is_label_name(const char *name)
 {
-    if (!is_letter(*name) || (name[0] == '_' && name[1] == '_')) return false;
-    while (is_letter(*name) || is_digit(*name)) name++;
+    if (!names_is_letter(*name) || (name[0] == '_' && name[1] == '_')) return false;
+    while (names_is_letter(*name) || names_is_digit(*name)) name++;
     return !*name;
 }
 
@@ -68,7 +68,7 @@ bool cprom__has_suffix(const char *name, size_t name_len, const char *suffix)
  * of x is 0 (Warren, Hacker's Delight, 6-1). Beyond ASCII it is set too, but for one byte in each of the three. A borrow
  * comes only from where something was found.
  */
-static inline uint64_t special_bytes(uint64_t bytes)
+static inline uint64_t names_special_bytes(uint64_t bytes)
 {
     const uint64_t each = UINT64_C(0x0101010101010101);
     return (((bytes ^ each * '"') - each) | ((bytes ^ each * '\\') - each) | ((bytes ^ each * '\n') - each)) & each
@@ -79,15 +79,15 @@ bool cprom__is_plain(const char *value, size_t len)
 {
     if (len >= 8) {
         /* The last eight overlap with those before. */
-        uint64_t special = special_bytes(cprom__read64(value + len - 8));
-        for (size_t i = 0; i < len - 8; i += 8) special |= special_bytes(cprom__read64(value + i));
+        uint64_t special = names_special_bytes(cprom__read64(value + len - 8));
+        for (size_t i = 0; i < len - 8; i += 8) special |= names_special_bytes(cprom__read64(value + i));
         return !special;
     }
     uint64_t bytes = 0;
     if (len >= 4) bytes = cprom__read32(value) << 32 | cprom__read32(value + len - 4);
     else
         for (size_t i = 0; i < len; i++) bytes = bytes << 8 | (unsigned char)value[i];
-    return !special_bytes(bytes);
+    return !names_special_bytes(bytes);
 }
 
 size_t cprom__escaped_len(const char *value, size_t len)

@@ -20,29 +20,30 @@
 
 _Static_assert(sizeof(double) == 8 && DBL_MANT_DIG == 53 && DBL_MAX_EXP == 1024, "double is IEEE 754 binary64");
 
-#define FRACTION_BITS 52
-#define EXPONENT_SPECIAL 0x7FF
-#define EXPONENT_ONE 1023
-#define EXPONENT_BIAS (EXPONENT_ONE + FRACTION_BITS)
-#define HIDDEN_BIT (UINT64_C(1) << FRACTION_BITS)
-#define DIGITS 17
+#define NUMBER_FRACTION_BITS 52
+#define NUMBER_EXPONENT_SPECIAL 0x7FF
+#define NUMBER_EXPONENT_ONE 1023
+#define NUMBER_EXPONENT_BIAS (NUMBER_EXPONENT_ONE + NUMBER_FRACTION_BITS)
+#define NUMBER_HIDDEN_BIT (UINT64_C(1) << NUMBER_FRACTION_BITS)
+#define NUMBER_DIGITS 17
 
-#define TEN_TO_8 UINT64_C(100000000)
-#define TEN_TO_16 UINT64_C(10000000000000000)
-#define ASCII_ZEROS UINT64_C(0x3030303030303030)
+#define NUMBER_TEN_TO_8 UINT64_C(100000000)
+#define NUMBER_TEN_TO_16 UINT64_C(10000000000000000)
+#define NUMBER_ASCII_ZEROS UINT64_C(0x3030303030303030)
 
-static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
-                                  "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
-                                  "8081828384858687888990919293949596979899";
+static const char number_digit_pairs[] =
+    "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+    "8081828384858687888990919293949596979899";
 
 /* A positive decimal of 17 digits, d.dddddddddddddddd * 10^exponent. */
-struct decimal {
+struct number_decimal {
     uint64_t digits;
     int exponent;
 };
 
 /* The high half of a product; the low half goes to *low. */
-static inline uint64_t multiply(uint64_t a, uint64_t b, uint64_t *low)
+static inline uint64_t number_multiply(uint64_t a, uint64_t b, uint64_t *low)
 {
 #ifdef CPROM__NUMBER_INT128
     __extension__ typedef unsigned __int128 wide;
@@ -62,7 +63,7 @@ static inline uint64_t multiply(uint64_t a, uint64_t b, uint64_t *low)
 }
 
 /* How many bytes of a word are zero at its low end (the first characters); word is not 0. */
-static unsigned zero_bytes_first(uint64_t word)
+static unsigned number_zero_bytes_first(uint64_t word)
 {
 #ifdef CPROM__NUMBER_BUILTINS
     return (unsigned)__builtin_ctzll(word) / 8;
@@ -75,7 +76,7 @@ static unsigned zero_bytes_first(uint64_t word)
 }
 
 /* The same at its high end (the last characters). */
-static unsigned zero_bytes_last(uint64_t word)
+static unsigned number_zero_bytes_last(uint64_t word)
 {
 #ifdef CPROM__NUMBER_BUILTINS
     return (unsigned)__builtin_clzll(word) / 8;
@@ -88,7 +89,7 @@ static unsigned zero_bytes_last(uint64_t word)
 }
 
 /* Compilers make one store of this where the machine is little endian. */
-static void store(char *out, uint64_t word)
+static void number_store(char *out, uint64_t word)
 {
     unsigned char bytes[8];
 
@@ -106,7 +107,7 @@ static void store(char *out, uint64_t word)
 /* The eight digits of a number below 10^8, one per byte, leading zeros included. Each step splits all parts at once:
  * the quotients are products that are exact for parts of this size, and (part << n) - quotient * ((divisor << n) - 1)
  * puts the quotient where the part was and the remainder n bits above. */
-static inline uint64_t eight_digits(uint64_t value)
+static inline uint64_t number_eight_digits(uint64_t value)
 {
     uint64_t quotients = value * 109951163 >> 40;
     uint64_t parts = (value << 32) - quotients * ((UINT64_C(10000) << 32) - 1);
@@ -118,21 +119,21 @@ static inline uint64_t eight_digits(uint64_t value)
 }
 
 /* A number below 10^8 without leading zeros. */
-static size_t write_short(char *out, uint64_t value)
+static size_t number_write_short(char *out, uint64_t value)
 {
-    uint64_t digits = eight_digits(value);
-    unsigned zeros = zero_bytes_first(digits | UINT64_C(1) << 56);
+    uint64_t digits = number_eight_digits(value);
+    unsigned zeros = number_zero_bytes_first(digits | UINT64_C(1) << 56);
 
-    store(out, (digits | ASCII_ZEROS) >> zeros * 8);
+    number_store(out, (digits | NUMBER_ASCII_ZEROS) >> zeros * 8);
     return 8 - zeros;
 }
 
 /* The integer part of c * power / 2^128 and the first 64 bits of its fraction. */
-static inline uint64_t scale(const uint64_t power[2], uint64_t c, uint64_t *fraction)
+static inline uint64_t number_scale(const uint64_t power[2], uint64_t c, uint64_t *fraction)
 {
     uint64_t middle, unused;
-    uint64_t high = multiply(power[0], c, &middle);
-    uint64_t carry = multiply(power[1], c, &unused);
+    uint64_t high = number_multiply(power[0], c, &middle);
+    uint64_t carry = number_multiply(power[1], c, &unused);
 
     *fraction = middle + carry;
     return high + (*fraction < carry);
@@ -140,16 +141,16 @@ static inline uint64_t scale(const uint64_t power[2], uint64_t c, uint64_t *frac
 
 /* The same rounded to odd: comparing it with an even integer has the outcome that the exact value would have, as the
  * entry's error never reaches the bits looked at here (number_table.py proves that). */
-static uint64_t round_to_odd(const uint64_t power[2], uint64_t c)
+static uint64_t number_round_to_odd(const uint64_t power[2], uint64_t c)
 {
     uint64_t fraction;
-    uint64_t integer = scale(power, c, &fraction);
+    uint64_t integer = number_scale(power, c, &fraction);
 
     return integer | (fraction != 0);
 }
 
 /* floor(value / 2^shift) without shifting a negative number. */
-static inline int floor_shift(int32_t value, int shift)
+static inline int number_floor_shift(int32_t value, int shift)
 {
     uint32_t offset = UINT32_C(1) << 31;
 
@@ -157,30 +158,33 @@ static inline int floor_shift(int32_t value, int shift)
 }
 
 /* floor(log10(2^q)), or of 3/4 * 2^q */
-static inline int floor_log10(int q, int irregular)
+static inline int number_floor_log10(int q, int irregular)
 {
-    return floor_shift(q * CPROM__NUMBER_LOG10_2 - (irregular ? CPROM__NUMBER_LOG10_4_3 : 0),
-                       CPROM__NUMBER_LOG10_SHIFT);
+    return number_floor_shift(q * CPROM__NUMBER_LOG10_2 - (irregular ? CPROM__NUMBER_LOG10_4_3 : 0),
+                              CPROM__NUMBER_LOG10_SHIFT);
 }
 
 /* floor(log2(10^e)) */
-static inline int floor_log2(int e) { return floor_shift(e * CPROM__NUMBER_LOG2_10, CPROM__NUMBER_LOG2_SHIFT); }
+static inline int number_floor_log2(int e)
+{
+    return number_floor_shift(e * CPROM__NUMBER_LOG2_10, CPROM__NUMBER_LOG2_SHIFT);
+}
 
 /* 10^e for 0 <= e <= 19, where the table's high halves lose nothing */
-static inline uint64_t power_of_ten(int e)
+static inline uint64_t number_power_of_ten(int e)
 {
-    return cprom__number_powers[e - CPROM__NUMBER_POWER_MIN][0] >> (63 - floor_log2(e));
+    return cprom__number_powers[e - CPROM__NUMBER_POWER_MIN][0] >> (63 - number_floor_log2(e));
 }
 
 /* value * 10^exponent, where value is not 0 and has 17 digits at most; fewer than 16 only if it was subnormal. */
-static inline struct decimal widen(uint64_t value, int exponent)
+static inline struct number_decimal number_widen(uint64_t value, int exponent)
 {
-    uint64_t short_by_one = value < TEN_TO_16;
-    struct decimal result;
+    uint64_t short_by_one = value < NUMBER_TEN_TO_16;
+    struct number_decimal result;
 
     result.digits = value * (1 + 9 * short_by_one);
-    result.exponent = exponent + DIGITS - 1 - (int)short_by_one;
-    while (result.digits < TEN_TO_16) {
+    result.exponent = exponent + NUMBER_DIGITS - 1 - (int)short_by_one;
+    while (result.digits < NUMBER_TEN_TO_16) {
         result.digits *= 10;
         result.exponent--;
     }
@@ -192,16 +196,16 @@ static inline struct decimal widen(uint64_t value, int exponent)
  * latter is the answer, less its trailing zeros; without one it is a neighbour s or s + 1 of the double in units of
  * 10^k. The paper wants two digits of every number and therefore tries fewer multiples of ten than we do. An interval
  * is irregular if it reaches half as far down as up, that is, if the double is a power of two. */
-static struct decimal shortest_exact(uint64_t c, int q, int irregular)
+static struct number_decimal number_shortest_exact(uint64_t c, int q, int irregular)
 {
-    int k = floor_log10(q, irregular);
+    int k = number_floor_log10(q, irregular);
     const uint64_t *power = cprom__number_powers[-k - CPROM__NUMBER_POWER_MIN];
-    int h = q + floor_log2(-k) + 1;
+    int h = q + number_floor_log2(-k) + 1;
 
     /* Everything below counts quarters of 10^k. */
-    uint64_t lower = round_to_odd(power, (4 * c - 2 + (uint64_t)irregular) << h);
-    uint64_t value = round_to_odd(power, 4 * c << h);
-    uint64_t upper = round_to_odd(power, (4 * c + 2) << h);
+    uint64_t lower = number_round_to_odd(power, (4 * c - 2 + (uint64_t)irregular) << h);
+    uint64_t value = number_round_to_odd(power, 4 * c << h);
+    uint64_t upper = number_round_to_odd(power, (4 * c + 2) << h);
     uint64_t odd = c & 1; /* the bounds read back as the even one of two doubles */
     uint64_t s = value / 4;
     uint64_t tens = s / 10;
@@ -211,20 +215,20 @@ static struct decimal shortest_exact(uint64_t c, int q, int irregular)
     int next_in = 4 * s + 4 + odd <= upper;
     int next_closer = value + (s & 1) > 4 * s + 2; /* a tie goes to the even digit */
 
-    if (ten_in || next_ten_in) return widen(10 * (tens + (uint64_t)next_ten_in), k);
-    return widen(s + (uint64_t)(s_in && next_in ? next_closer : next_in), k);
+    if (ten_in || next_ten_in) return number_widen(10 * (tens + (uint64_t)next_ten_in), k);
+    return number_widen(s + (uint64_t)(s_in && next_in ? next_closer : next_in), k);
 }
 
 /* The same for regular intervals, from one product with 60 bits after its point. A difference of a few units in the
  * last place decides nothing and goes to the exact function, as do ties. The nearer one of s, s + 1 is at most half of
  * 10^k away and thus in the interval. Masks choose because random digits defeat branch prediction. */
-static inline struct decimal shortest(uint64_t c, int q)
+static inline struct number_decimal number_shortest(uint64_t c, int q)
 {
-    int k = floor_log10(q, 0);
+    int k = number_floor_log10(q, 0);
     const uint64_t *power = cprom__number_powers[-k - CPROM__NUMBER_POWER_MIN];
-    int h = q + floor_log2(-k) + 1;
+    int h = q + number_floor_log2(-k) + 1;
     uint64_t fraction;
-    uint64_t s = scale(power, c << h, &fraction);
+    uint64_t s = number_scale(power, c << h, &fraction);
     uint64_t tens = s / 10;
     uint64_t half = power[0] >> (5 - h);                       /* of the interval */
     uint64_t down = ((s - 10 * tens) << 60) + (fraction >> 4); /* to the multiple of ten below */
@@ -235,11 +239,11 @@ static inline struct decimal shortest(uint64_t c, int q)
     uint64_t ten_in = (uint64_t)(down < half) | next_ten_in;
 
     if ((down - half + 2 <= 4) | (up - half + 2 <= 4) | (fraction - (UINT64_C(1) << 63) + 2 <= 4))
-        return shortest_exact(c, q, 0);
-    return widen(closest + ((closest_ten - closest) & (0 - ten_in)), k);
+        return number_shortest_exact(c, q, 0);
+    return number_widen(closest + ((closest_ten - closest) & (0 - ten_in)), k);
 }
 
-static inline size_t write_exponent(char *out, int exponent)
+static inline size_t number_write_exponent(char *out, int exponent)
 {
     unsigned negative = exponent < 0;
     unsigned magnitude = ((unsigned)exponent ^ (0 - negative)) + negative;
@@ -249,34 +253,34 @@ static inline size_t write_exponent(char *out, int exponent)
     out[0] = 'e';
     out[1] = (char)('+' + 2 * negative);
     out[2] = (char)('0' + hundreds);
-    memcpy(out + 2 + longer, &digit_pairs[(size_t)(magnitude % 100) * 2], 2);
+    memcpy(out + 2 + longer, &number_digit_pairs[(size_t)(magnitude % 100) * 2], 2);
     return 4 + longer;
 }
 
 /* The text of a decimal that is no integer below 10^6. */
-static size_t write_decimal(char *out, struct decimal decimal)
+static size_t number_write_decimal(char *out, struct number_decimal decimal)
 {
-    uint32_t nine = (uint32_t)(decimal.digits / TEN_TO_8);
-    uint64_t first = nine / (uint32_t)TEN_TO_8;
-    uint64_t head = eight_digits(nine % (uint32_t)TEN_TO_8);
-    uint64_t tail = eight_digits(decimal.digits % TEN_TO_8);
+    uint32_t nine = (uint32_t)(decimal.digits / NUMBER_TEN_TO_8);
+    uint64_t first = nine / (uint32_t)NUMBER_TEN_TO_8;
+    uint64_t head = number_eight_digits(nine % (uint32_t)NUMBER_TEN_TO_8);
+    uint64_t tail = number_eight_digits(decimal.digits % NUMBER_TEN_TO_8);
     char *text = out + 1;
     size_t fraction = 0;
 
-    if (tail != 0) fraction = 16 - zero_bytes_last(tail);
-    else if (head != 0) fraction = 8 - zero_bytes_last(head);
+    if (tail != 0) fraction = 16 - number_zero_bytes_last(tail);
+    else if (head != 0) fraction = 8 - number_zero_bytes_last(head);
 
     first |= '0';
-    head |= ASCII_ZEROS;
-    tail |= ASCII_ZEROS;
+    head |= NUMBER_ASCII_ZEROS;
+    tail |= NUMBER_ASCII_ZEROS;
     if (decimal.exponent < -4 || decimal.exponent > 5) {
         size_t length = fraction + 1 + (fraction != 0);
 
         out[0] = (char)first;
         out[1] = '.';
-        store(out + 2, head);
-        store(out + 10, tail);
-        return length + write_exponent(out + length, decimal.exponent);
+        number_store(out + 2, head);
+        number_store(out + 10, tail);
+        return length + number_write_exponent(out + length, decimal.exponent);
     }
     if (decimal.exponent < 0) {
         memset(out, '0', 8);
@@ -284,38 +288,38 @@ static size_t write_decimal(char *out, struct decimal decimal)
         text -= decimal.exponent;
     }
     text[0] = (char)first;
-    store(text + 1, head);
-    store(text + 9, tail);
+    number_store(text + 1, head);
+    number_store(text + 9, tail);
     if (decimal.exponent >= 0) {
         /* The digits are one character too far right; the first word moves those before the point back. */
         unsigned point = 8 * ((unsigned)decimal.exponent + 1);
         uint64_t word = first | head << 8;
         uint64_t after = ~UINT64_C(0) << point;
 
-        store(out, (word & ~after) | (uint64_t)'.' << point | (word & after) << 8);
+        number_store(out, (word & ~after) | (uint64_t)'.' << point | (word & after) << 8);
     }
     return (size_t)(text - out) + 1 + fraction;
 }
 
 /* Zero or an integer of a double's precision, where its own digits are the shortest; bits is its width less 1. */
-static inline size_t write_whole(char *out, uint64_t value, unsigned bits, size_t point)
+static inline size_t number_write_whole(char *out, uint64_t value, unsigned bits, size_t point)
 {
-    struct decimal decimal;
+    struct number_decimal decimal;
     size_t length;
 
     if (value < 1000000) {
-        length = write_short(out, value);
+        length = number_write_short(out, value);
         out[length] = '.';
         out[length + 1] = '0';
         return length + point;
     }
-    decimal.exponent = floor_log10((int)bits + 1, 0); /* or one less */
-    decimal.exponent -= value < power_of_ten(decimal.exponent);
-    decimal.digits = value * power_of_ten(DIGITS - 1 - decimal.exponent);
-    return write_decimal(out, decimal);
+    decimal.exponent = number_floor_log10((int)bits + 1, 0); /* or one less */
+    decimal.exponent -= value < number_power_of_ten(decimal.exponent);
+    decimal.digits = value * number_power_of_ten(NUMBER_DIGITS - 1 - decimal.exponent);
+    return number_write_decimal(out, decimal);
 }
 
-static size_t write_special(char *out, size_t negative, uint64_t fraction)
+static size_t number_write_special(char *out, size_t negative, uint64_t fraction)
 {
     const char *text = fraction != 0 ? "NaN" : negative ? "-Inf" : "+Inf";
     size_t length = fraction != 0 ? 3 : 4;
@@ -325,9 +329,9 @@ static size_t write_special(char *out, size_t negative, uint64_t fraction)
 }
 
 /* point is 2 where whole numbers end in .0, and 0 elsewhere. */
-static size_t write_double(char *out, double value, size_t point)
+static size_t number_write_double(char *out, double value, size_t point)
 {
-    struct decimal decimal;
+    struct number_decimal decimal;
     uint64_t bits, fraction, c;
     unsigned exponent, magnitude;
     int q;
@@ -335,33 +339,35 @@ static size_t write_double(char *out, double value, size_t point)
 
     memcpy(&bits, &value, sizeof(bits));
     sign = (size_t)(bits >> 63);
-    exponent = (unsigned)(bits >> FRACTION_BITS & EXPONENT_SPECIAL);
-    fraction = bits & (HIDDEN_BIT - 1);
+    exponent = (unsigned)(bits >> NUMBER_FRACTION_BITS & NUMBER_EXPONENT_SPECIAL);
+    fraction = bits & (NUMBER_HIDDEN_BIT - 1);
     *out = '-';
 
-    magnitude = exponent - EXPONENT_ONE; /* wraps around to a large number below 1 */
-    if (magnitude <= FRACTION_BITS && (fraction << 12) << magnitude == 0)
-        return sign + write_whole(out + sign, (fraction | HIDDEN_BIT) >> (FRACTION_BITS - magnitude), magnitude, point);
-    if (exponent == EXPONENT_SPECIAL) return write_special(out, sign, fraction);
-    if (bits << 1 == 0) return write_whole(out, 0, 0, point);
-    c = exponent == 0 ? fraction : fraction | HIDDEN_BIT;
-    q = (int)(exponent == 0 ? 1 : exponent) - EXPONENT_BIAS;
-    decimal = fraction == 0 && exponent > 1 ? shortest_exact(c, q, 1) : shortest(c, q);
-    return sign + write_decimal(out + sign, decimal);
+    magnitude = exponent - NUMBER_EXPONENT_ONE; /* wraps around to a large number below 1 */
+    if (magnitude <= NUMBER_FRACTION_BITS && (fraction << 12) << magnitude == 0)
+        return sign + number_write_whole(out + sign,
+                                         (fraction | NUMBER_HIDDEN_BIT) >> (NUMBER_FRACTION_BITS - magnitude),
+                                         magnitude, point);
+    if (exponent == NUMBER_EXPONENT_SPECIAL) return number_write_special(out, sign, fraction);
+    if (bits << 1 == 0) return number_write_whole(out, 0, 0, point);
+    c = exponent == 0 ? fraction : fraction | NUMBER_HIDDEN_BIT;
+    q = (int)(exponent == 0 ? 1 : exponent) - NUMBER_EXPONENT_BIAS;
+    decimal = fraction == 0 && exponent > 1 ? number_shortest_exact(c, q, 1) : number_shortest(c, q);
+    return sign + number_write_decimal(out + sign, decimal);
 }
 
-size_t cprom__number_double(char *out, double value) { return write_double(out, value, 0); }
+size_t cprom__number_double(char *out, double value) { return number_write_double(out, value, 0); }
 
-size_t cprom__number_openmetrics(char *out, double value) { return write_double(out, value, 2); }
+size_t cprom__number_openmetrics(char *out, double value) { return number_write_double(out, value, 2); }
 
 size_t cprom__number_uint(char *out, uint64_t value)
 {
-    uint64_t high = value / TEN_TO_8;
+    uint64_t high = value / NUMBER_TEN_TO_8;
     size_t length;
 
-    if (high == 0) return write_short(out, value);
-    length = high < TEN_TO_8 ? write_short(out, high) : cprom__number_uint(out, high);
-    store(out + length, eight_digits(value % TEN_TO_8) | ASCII_ZEROS);
+    if (high == 0) return number_write_short(out, value);
+    length = high < NUMBER_TEN_TO_8 ? number_write_short(out, high) : cprom__number_uint(out, high);
+    number_store(out + length, number_eight_digits(value % NUMBER_TEN_TO_8) | NUMBER_ASCII_ZEROS);
     return length + 8;
 }
 

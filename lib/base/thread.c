@@ -11,9 +11,9 @@ _Thread_local unsigned cprom__thread_known CPROM__TLS;
 _Thread_local unsigned cprom__thread_callbacks CPROM__TLS;
 _Thread_local const _Atomic bool *cprom__thread_cancelled CPROM__TLS;
 
-static pthread_once_t key_once = PTHREAD_ONCE_INIT;
-static pthread_key_t key;
-static bool key_made;
+static pthread_once_t thread_key_once = PTHREAD_ONCE_INIT;
+static pthread_key_t thread_key;
+static bool thread_key_made;
 
 static void thread_ends(void *arg)
 {
@@ -24,13 +24,13 @@ static void thread_ends(void *arg)
     atomic_store_explicit(&thread->taken, false, memory_order_release);
 }
 
-static void make_key(void) { key_made = pthread_key_create(&key, thread_ends) == 0; }
+static void thread_make_key(void) { thread_key_made = pthread_key_create(&thread_key, thread_ends) == 0; }
 
 CPROM__NOINLINE unsigned cprom__thread_claim(void)
 {
     cprom__thread_known = CPROM__THREADS + 1;
-    pthread_once(&key_once, make_key);
-    for (unsigned i = 0; key_made && i < CPROM__THREADS; i++) {
+    pthread_once(&thread_key_once, thread_make_key);
+    for (unsigned i = 0; thread_key_made && i < CPROM__THREADS; i++) {
         struct cprom__thread *thread = &cprom__threads[i];
         if (atomic_load_explicit(&thread->taken, memory_order_relaxed)) continue;
         bool expected = false;
@@ -40,7 +40,7 @@ CPROM__NOINLINE unsigned cprom__thread_claim(void)
             continue;
         }
         /* Without a destructor the slot would never come back. */
-        if (pthread_setspecific(key, thread) != 0) {
+        if (pthread_setspecific(thread_key, thread) != 0) {
             atomic_store_explicit(&thread->taken, false, memory_order_release);
             break;
         }

@@ -24,7 +24,7 @@ union address {
 
 /* ---- the text ---- */
 
-static bool parse_port(const char *text, in_port_t *port)
+static bool address_parse_port(const char *text, in_port_t *port)
 {
     unsigned value = 0;
     if (!*text || strlen(text) > 5) return false;
@@ -36,7 +36,7 @@ static bool parse_port(const char *text, in_port_t *port)
     return value <= 65535;
 }
 
-static bool parse_unix(const char *path, union address *address, socklen_t *len)
+static bool address_parse_unix(const char *path, union address *address, socklen_t *len)
 {
     size_t n = strlen(path);
     if (!n || n >= sizeof address->un.sun_path) return false;
@@ -47,7 +47,7 @@ static bool parse_unix(const char *path, union address *address, socklen_t *len)
 }
 
 /* `host` may be empty: every address, by IPv6 and IPv4. */
-static bool parse_host(const char *host, in_port_t port, union address *address, socklen_t *len)
+static bool address_parse_host(const char *host, in_port_t port, union address *address, socklen_t *len)
 {
     size_t n = strlen(host);
     char inner[INET6_ADDRSTRLEN];
@@ -65,20 +65,20 @@ static bool parse_host(const char *host, in_port_t port, union address *address,
     return inet_pton(AF_INET, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, &address->v4.sin_addr) == 1;
 }
 
-static bool parse(const char *text, union address *address, socklen_t *len)
+static bool address_parse(const char *text, union address *address, socklen_t *len)
 {
     memset(address, 0, sizeof *address);
-    if (strncmp(text, "unix:", 5) == 0) return parse_unix(text + 5, address, len);
+    if (strncmp(text, "unix:", 5) == 0) return address_parse_unix(text + 5, address, len);
     char host[CPROM__ADDRESS_MAX];
     in_port_t port;
     const char *colon = strrchr(text, ':');
-    if (!colon || (size_t)(colon - text) >= sizeof host || !parse_port(colon + 1, &port)) return false;
+    if (!colon || (size_t)(colon - text) >= sizeof host || !address_parse_port(colon + 1, &port)) return false;
     memcpy(host, text, (size_t)(colon - text));
     host[colon - text] = '\0';
-    return parse_host(host, port, address, len);
+    return address_parse_host(host, port, address, len);
 }
 
-static void add(char *text, const char *more)
+static void address_add(char *text, const char *more)
 {
     size_t n = strlen(text), room = CPROM__ADDRESS_MAX - 1 - n, len = strlen(more);
     if (len > room) len = room;
@@ -86,18 +86,18 @@ static void add(char *text, const char *more)
     text[n + len] = '\0';
 }
 
-static void add_port(char *text, in_port_t port)
+static void address_add_port(char *text, in_port_t port)
 {
     char digits[8] = "", *at = digits + sizeof digits - 1;
     unsigned value = ntohs(port);
     do *--at = (char)('0' + value % 10);
     while ((value /= 10) > 0);
-    add(text, ":");
-    add(text, at);
+    address_add(text, ":");
+    address_add(text, at);
 }
 
 /* The text of what the descriptor is bound to. */
-static bool describe(struct cprom__listener *listener)
+static bool address_describe(struct cprom__listener *listener)
 {
     union address address;
     socklen_t len = sizeof address;
@@ -108,20 +108,20 @@ static bool describe(struct cprom__listener *listener)
     switch (address.any.sa_family) {
     case AF_INET:
         inet_ntop(AF_INET, &address.v4.sin_addr, number, sizeof number);
-        add(text, number);
-        add_port(text, address.v4.sin_port);
+        address_add(text, number);
+        address_add_port(text, address.v4.sin_port);
         return true;
     case AF_INET6:
         inet_ntop(AF_INET6, &address.v6.sin6_addr, number, sizeof number);
-        add(text, "[");
-        add(text, number);
-        add(text, "]");
-        add_port(text, address.v6.sin6_port);
+        address_add(text, "[");
+        address_add(text, number);
+        address_add(text, "]");
+        address_add_port(text, address.v6.sin6_port);
         return true;
     case AF_UNIX:
-        add(text, "unix:");
+        address_add(text, "unix:");
         address.un.sun_path[sizeof address.un.sun_path - 1] = '\0';
-        add(text, address.un.sun_path);
+        address_add(text, address.un.sun_path);
         return true;
     default: errno = EAFNOSUPPORT; return false;
     }
@@ -129,7 +129,7 @@ static bool describe(struct cprom__listener *listener)
 
 /* ---- the descriptor ---- */
 
-static int open_socket(int family)
+static int address_open_socket(int family)
 {
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1, off = 0;
     if (fd < 0) return -1;
@@ -142,22 +142,22 @@ static int open_socket(int family)
 }
 
 /* A socket that a program left when it ended: nobody answers there. */
-static bool is_stale(const union address *address, socklen_t len)
+static bool address_is_stale(const union address *address, socklen_t len)
 {
     struct stat status;
     if (lstat(address->un.sun_path, &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
-    int fd = open_socket(AF_UNIX);
+    int fd = address_open_socket(AF_UNIX);
     if (fd < 0) return false;
     bool refused = connect(fd, &address->any, len) != 0 && errno == ECONNREFUSED;
     close(fd);
     return refused;
 }
 
-static bool bind_to(int fd, const union address *address, socklen_t len)
+static bool address_bind_to(int fd, const union address *address, socklen_t len)
 {
     if (bind(fd, &address->any, len) == 0) return true;
     if (errno != EADDRINUSE || address->any.sa_family != AF_UNIX) return false;
-    if (is_stale(address, len) && unlink(address->un.sun_path) == 0) return bind(fd, &address->any, len) == 0;
+    if (address_is_stale(address, len) && unlink(address->un.sun_path) == 0) return bind(fd, &address->any, len) == 0;
     errno = EADDRINUSE;
     return false;
 }
@@ -168,16 +168,16 @@ cprom_status cprom__listener_open(struct cprom__listener *listener, const char *
     socklen_t len = 0;
     memset(listener, 0, sizeof *listener);
     listener->fd = -1;
-    if (!parse(text, &address, &len)) return CPROM_EINVAL;
-    add(listener->address, text); /* whose path must go, should what follows fail */
-    listener->fd = open_socket(address.any.sa_family);
+    if (!address_parse(text, &address, &len)) return CPROM_EINVAL;
+    address_add(listener->address, text); /* whose path must go, should what follows fail */
+    listener->fd = address_open_socket(address.any.sa_family);
     if (listener->fd < 0 && errno == EAFNOSUPPORT && text[0] == ':') { /* a machine without IPv6 */
         in_port_t port = address.v6.sin6_port;
-        parse_host("0.0.0.0", port, &address, &len);
-        listener->fd = open_socket(AF_INET);
+        address_parse_host("0.0.0.0", port, &address, &len);
+        listener->fd = address_open_socket(AF_INET);
     }
     if (listener->fd < 0) return CPROM_ESYS;
-    bool bound = bind_to(listener->fd, &address, len);
+    bool bound = address_bind_to(listener->fd, &address, len);
     if (bound && address.any.sa_family == AF_UNIX) {
         struct stat status;
         if (lstat(address.un.sun_path, &status) == 0) {
@@ -186,7 +186,7 @@ cprom_status cprom__listener_open(struct cprom__listener *listener, const char *
             listener->inode = status.st_ino;
         }
     }
-    if (bound && describe(listener) && listen(listener->fd, SOMAXCONN) == 0) return CPROM_OK;
+    if (bound && address_describe(listener) && listen(listener->fd, SOMAXCONN) == 0) return CPROM_OK;
     cprom__listener_close(listener);
     return CPROM_ESYS;
 }
@@ -201,7 +201,7 @@ cprom_status cprom__listener_adopt(struct cprom__listener *listener, int fd)
     listener->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (listener->fd < 0) return CPROM_ESYS;
     int flags = fcntl(listener->fd, F_GETFL);
-    if (flags >= 0 && fcntl(listener->fd, F_SETFL, flags | O_NONBLOCK) == 0 && describe(listener)) {
+    if (flags >= 0 && fcntl(listener->fd, F_SETFL, flags | O_NONBLOCK) == 0 && address_describe(listener)) {
         setsockopt(listener->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         return CPROM_OK;
     }

@@ -9,11 +9,11 @@
 #include "http/handler.h"
 #include "http/sys.h"
 
-#define SECOND INT64_C(1000000000)
-#define LINGER_NS SECOND
-#define FRESH_NS SECOND     /* a response that is younger is not thought slow */
-#define TURN_BYTES 1000000u /* at most about so many are sent in one run … */
-#define TURN_REQUESTS 16    /* … and so many pipelined requests answered */
+#define CONN_SECOND INT64_C(1000000000)
+#define CONN_LINGER_NS CONN_SECOND
+#define CONN_FRESH_NS CONN_SECOND /* a response that is younger is not thought slow */
+#define CONN_TURN_BYTES 1000000u  /* at most about so many are sent in one run … */
+#define CONN_TURN_REQUESTS 16     /* … and so many pipelined requests answered */
 
 struct cprom__conn *cprom__conn_new(const struct cprom__conn_rules *rules, int fd)
 {
@@ -31,7 +31,7 @@ void cprom__conn_free(const struct cprom__conn_rules *rules, struct cprom__conn 
     cprom__release(&rules->registry->allocator, conn, sizeof *conn + rules->head_max);
 }
 
-static void enter(struct cprom__conn *conn, enum cprom__conn_state state, int64_t now)
+static void conn_enter(struct cprom__conn *conn, enum cprom__conn_state state, int64_t now)
 {
     conn->state = state;
     conn->since = conn->progress = now;
@@ -40,7 +40,7 @@ static void enter(struct cprom__conn *conn, enum cprom__conn_state state, int64_
 }
 
 /* Bytes of `in` that are done with. */
-static void drop(struct cprom__conn *conn, size_t n)
+static void conn_drop(struct cprom__conn *conn, size_t n)
 {
     conn->len -= n;
     if (conn->len) memmove(conn->in, conn->in + n, conn->len);
@@ -49,15 +49,15 @@ static void drop(struct cprom__conn *conn, size_t n)
 /* ---- in ---- */
 
 /* The response to what can be read no further: nothing is taken from this connection any more. */
-static void refuse(const struct cprom__conn_rules *rules, struct cprom__conn *conn, const cprom_http_request *request,
-                   int status)
+static void conn_refuse(const struct cprom__conn_rules *rules, struct cprom__conn *conn,
+                        const cprom_http_request *request, int status)
 {
     conn->len = conn->skip = 0;
     if (cprom__http_refuse(rules->handler, request, status, &conn->response)) conn->wait = CPROM__CONN_OVER;
 }
 
-static void answer(const struct cprom__conn_rules *rules, struct cprom__conn *conn, const struct cprom__http_head *head,
-                   int status)
+static void conn_answer(const struct cprom__conn_rules *rules, struct cprom__conn *conn,
+                        const struct cprom__http_head *head, int status)
 {
     cprom_http_request request = CPROM_INIT(cprom_http_request);
     request.method = head->method;
@@ -69,7 +69,7 @@ static void answer(const struct cprom__conn_rules *rules, struct cprom__conn *co
     request.scrape_timeout = head->scrape_timeout;
     request.authorization = head->authorization;
     if (status) {
-        refuse(rules, conn, head->method ? &request : NULL, status);
+        conn_refuse(rules, conn, head->method ? &request : NULL, status);
         return;
     }
     conn->skip = head->body;
@@ -83,37 +83,37 @@ static void answer(const struct cprom__conn_rules *rules, struct cprom__conn *co
 }
 
 /* Makes a response if the bytes that are there are a request, or none. */
-static void take_request(const struct cprom__conn_rules *rules, struct cprom__conn *conn, char *room)
+static void conn_take_request(const struct cprom__conn_rules *rules, struct cprom__conn *conn, char *room)
 {
     size_t skip = conn->skip < conn->len ? conn->skip : conn->len;
-    drop(conn, skip);
+    conn_drop(conn, skip);
     conn->skip -= skip;
     conn->unread = false;
     switch (cprom__http_scan(&conn->scan, conn->in, conn->len, rules->head_max)) {
     case CPROM__HTTP_MORE:
         conn->wait = CPROM__CONN_TO_READ;
         if (conn->state == CPROM__CONN_IDLE && (conn->len || conn->skip)) {
-            enter(conn, CPROM__CONN_READING, cprom__monotonic_now(rules->registry));
+            conn_enter(conn, CPROM__CONN_READING, cprom__monotonic_now(rules->registry));
         }
         return;
-    case CPROM__HTTP_BAD: refuse(rules, conn, NULL, 400); break;
-    case CPROM__HTTP_LONG_LINE: refuse(rules, conn, NULL, 414); break;
-    case CPROM__HTTP_LONG_HEAD: refuse(rules, conn, NULL, 431); break;
+    case CPROM__HTTP_BAD: conn_refuse(rules, conn, NULL, 400); break;
+    case CPROM__HTTP_LONG_LINE: conn_refuse(rules, conn, NULL, 414); break;
+    case CPROM__HTTP_LONG_HEAD: conn_refuse(rules, conn, NULL, 431); break;
     case CPROM__HTTP_HEAD: {
         struct cprom__http_head head;
         size_t begin = conn->scan.begin, end = conn->scan.done;
         int status = cprom__http_parse(conn->in + begin, end - begin, room, &head);
-        drop(conn, end);
-        answer(rules, conn, &head, status);
+        conn_drop(conn, end);
+        conn_answer(rules, conn, &head, status);
         break;
     }
     }
     memset(&conn->scan, 0, sizeof conn->scan);
-    if (conn->response) enter(conn, CPROM__CONN_WRITING, cprom__monotonic_now(rules->registry));
+    if (conn->response) conn_enter(conn, CPROM__CONN_WRITING, cprom__monotonic_now(rules->registry));
 }
 
 /* One recv() into `in`, or into nowhere. false: there is nothing to do now. */
-static bool receive(struct cprom__conn *conn, char *to, size_t room, size_t *n)
+static bool conn_receive(struct cprom__conn *conn, char *to, size_t room, size_t *n)
 {
     ssize_t got = CPROM__SYS(recv)(conn->fd, to, room, 0);
     *n = got > 0 ? (size_t)got : 0;
@@ -124,30 +124,30 @@ static bool receive(struct cprom__conn *conn, char *to, size_t room, size_t *n)
 
 /* ---- out ---- */
 
-static void finish(struct cprom__conn *conn, int64_t now)
+static void conn_finish(struct cprom__conn *conn, int64_t now)
 {
     bool close_it = cprom_http_response_must_close(conn->response);
     cprom_http_response_free(conn->response);
     conn->response = NULL;
     if (!close_it) {
-        enter(conn, conn->len || conn->skip ? CPROM__CONN_READING : CPROM__CONN_IDLE, now);
+        conn_enter(conn, conn->len || conn->skip ? CPROM__CONN_READING : CPROM__CONN_IDLE, now);
         conn->unread = conn->len > 0;
         return;
     }
     conn->len = conn->skip = 0;
-    enter(conn, CPROM__CONN_LINGERS, now);
+    conn_enter(conn, CPROM__CONN_LINGERS, now);
     if (shutdown(conn->fd, SHUT_WR) != 0) conn->wait = CPROM__CONN_OVER;
 }
 
 /* Sends what the peer takes. `now` is when this began: near enough for what comes next, since nothing here waits. */
-static void send_some(const struct cprom__conn_rules *rules, struct cprom__conn *conn, int64_t now, size_t *turn)
+static void conn_send_some(const struct cprom__conn_rules *rules, struct cprom__conn *conn, int64_t now, size_t *turn)
 {
     const char *bytes;
     size_t n;
     bool moved = false;
-    while (*turn < TURN_BYTES) {
+    while (*turn < CONN_TURN_BYTES) {
         if (!cprom_http_response_next(conn->response, &bytes, &n)) {
-            finish(conn, now);
+            conn_finish(conn, now);
             return;
         }
         ssize_t sent = CPROM__SYS(send)(conn->fd, bytes, n, MSG_NOSIGNAL);
@@ -169,25 +169,25 @@ void cprom__conn_run(const struct cprom__conn_rules *rules, struct cprom__conn *
 {
     size_t turn = 0, n;
     if (conn->state == CPROM__CONN_LINGERS) {
-        receive(conn, room, rules->head_max, &n);
+        conn_receive(conn, room, rules->head_max, &n);
         return;
     }
     if (conn->late && !conn->response) {
-        refuse(rules, conn, NULL, 408);
+        conn_refuse(rules, conn, NULL, 408);
         if (!conn->response) return;
-        enter(conn, CPROM__CONN_WRITING, cprom__monotonic_now(rules->registry));
+        conn_enter(conn, CPROM__CONN_WRITING, cprom__monotonic_now(rules->registry));
     } else if (!conn->response && !conn->unread) {
-        if (!receive(conn, conn->in + conn->len, rules->head_max - conn->len, &n)) return;
+        if (!conn_receive(conn, conn->in + conn->len, rules->head_max - conn->len, &n)) return;
         conn->len += n;
     }
     int64_t now = conn->response ? cprom__monotonic_now(rules->registry) : 0;
-    for (int i = 0; i < TURN_REQUESTS && turn < TURN_BYTES; i++) {
+    for (int i = 0; i < CONN_TURN_REQUESTS && turn < CONN_TURN_BYTES; i++) {
         if (!conn->response) {
-            take_request(rules, conn, room);
+            conn_take_request(rules, conn, room);
             if (!conn->response) return;
             now = conn->since;
         }
-        send_some(rules, conn, now, &turn);
+        conn_send_some(rules, conn, now, &turn);
         if (conn->response || conn->wait == CPROM__CONN_OVER || !conn->unread) return;
     }
     /* Others have their turn, and then this one goes on: there is room to write, or else it waits for that first. */
@@ -201,7 +201,7 @@ int64_t cprom__conn_deadline(const struct cprom__conn_rules *rules, const struct
     switch (conn->state) {
     case CPROM__CONN_READING: return conn->since + rules->head_ns;
     case CPROM__CONN_IDLE: return conn->since + rules->idle_ns;
-    case CPROM__CONN_LINGERS: return conn->since + LINGER_NS;
+    case CPROM__CONN_LINGERS: return conn->since + CONN_LINGER_NS;
     case CPROM__CONN_WRITING: break;
     }
     int64_t stalled = conn->progress + rules->stall_ns, whole = conn->since + rules->response_ns;
@@ -214,30 +214,30 @@ bool cprom__conn_is_late(struct cprom__conn *conn)
     return conn->late;
 }
 
-static int rank(const struct cprom__conn *conn, int64_t now)
+static int conn_rank(const struct cprom__conn *conn, int64_t now)
 {
     switch (conn->state) {
     case CPROM__CONN_LINGERS: return 0;
     case CPROM__CONN_READING: return 1;
-    case CPROM__CONN_WRITING: return now - conn->since < FRESH_NS ? 4 : 2;
+    case CPROM__CONN_WRITING: return now - conn->since < CONN_FRESH_NS ? 4 : 2;
     case CPROM__CONN_IDLE: break;
     }
     return 3;
 }
 
 /* Bytes per second. */
-static double speed(const struct cprom__conn *conn, int64_t now)
+static double conn_speed(const struct cprom__conn *conn, int64_t now)
 {
-    if (now - conn->progress >= FRESH_NS || now <= conn->since) return 0;
+    if (now - conn->progress >= CONN_FRESH_NS || now <= conn->since) return 0;
     return (double)conn->sent * 1e9 / (double)(now - conn->since);
 }
 
 bool cprom__conn_goes_before(const struct cprom__conn *a, const struct cprom__conn *b, int64_t now)
 {
-    int x = rank(a, now), y = rank(b, now);
+    int x = conn_rank(a, now), y = conn_rank(b, now);
     if (x != y) return x < y;
     if (x == 2) {
-        double v = speed(a, now), w = speed(b, now);
+        double v = conn_speed(a, now), w = conn_speed(b, now);
         if (v != w) return v < w;
         return a->progress < b->progress;
     }

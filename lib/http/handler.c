@@ -14,12 +14,12 @@
 #include "page/page.h"
 #include "registry/hold.h"
 
-#define HEALTHY "/-/healthy"
-#define MARGIN_MAX 0.5 /* seconds of a client's timeout that are kept for sending */
+#define HANDLER_HEALTHY "/-/healthy"
+#define HANDLER_MARGIN_MAX 0.5 /* seconds of a client's timeout that are kept for sending */
 
 /* What the embedder offers; in the order of adding. */
-struct offer {
-    struct offer *next;
+struct handler_offer {
+    struct handler_offer *next;
     cprom_http_coding coding;
 };
 
@@ -31,7 +31,7 @@ struct cprom_http_handler {
     double timeout_seconds;
     size_t max_scrapes;
     bool self_metrics;
-    struct offer *offers;
+    struct handler_offer *offers;
 
     _Atomic size_t refs; /* the user's, and each response */
     struct cprom__http_self self;
@@ -39,15 +39,15 @@ struct cprom_http_handler {
 
 /* ---- life ---- */
 
-static cprom_status refuse(struct cprom_registry *registry, cprom_status status, const char *why)
+static cprom_status handler_refuse(struct cprom_registry *registry, cprom_status status, const char *why)
 {
-    struct cprom__line line;
-    cprom__line_join(&line, "http handler refused: ", why, (char *)NULL);
-    cprom__log(registry, &line);
+    struct cprom__line handler_line;
+    cprom__line_join(&handler_line, "http handler refused: ", why, (char *)NULL);
+    cprom__log(registry, &handler_line);
     return status;
 }
 
-static const char *own_name(void)
+static const char *handler_own_name(void)
 {
 #ifdef __GLIBC__
     const char *name = program_invocation_short_name;
@@ -57,9 +57,9 @@ static const char *own_name(void)
 }
 
 /* In a target and in an HTML attribute the path stands as it is. */
-static bool is_path(const char *path)
+static bool handler_is_path(const char *path)
 {
-    if (*path != '/' || !path[1] || strcmp(path, HEALTHY) == 0) return false;
+    if (*path != '/' || !path[1] || strcmp(path, HANDLER_HEALTHY) == 0) return false;
     for (; *path; path++) {
         if (*path <= ' ' || *path > '~' || strchr("?#%", *path)) return false;
     }
@@ -73,13 +73,14 @@ cprom_status cprom_http_handler_new(cprom_registry *registry, const cprom_http_h
     if (out) *out = NULL;
     if (!registry || !out) return CPROM_EINVAL;
     if (opts && !cprom__opts_read(&o, sizeof o, opts)) {
-        return refuse(registry, CPROM_EINVAL, "size is not one that this library knows");
+        return handler_refuse(registry, CPROM_EINVAL, "size is not one that this library knows");
     }
-    if (!o.program) o.program = own_name();
+    if (!o.program) o.program = handler_own_name();
     if (!o.path) o.path = "/metrics";
-    if (!cprom__is_utf8(o.program, strlen(o.program))) return refuse(registry, CPROM_EUTF8, "program is not UTF-8");
-    if (!is_path(o.path)) return refuse(registry, CPROM_EINVAL, "path is not one for a page");
-    if (!(o.timeout_seconds >= 0)) return refuse(registry, CPROM_EINVAL, "timeout_seconds is negative or NaN");
+    if (!cprom__is_utf8(o.program, strlen(o.program)))
+        return handler_refuse(registry, CPROM_EUTF8, "program is not UTF-8");
+    if (!handler_is_path(o.path)) return handler_refuse(registry, CPROM_EINVAL, "path is not one for a page");
+    if (!(o.timeout_seconds >= 0)) return handler_refuse(registry, CPROM_EINVAL, "timeout_seconds is negative or NaN");
 
     struct cprom__arena memory;
     cprom__arena_init(&memory, &registry->allocator, 1024);
@@ -125,22 +126,23 @@ cprom_status cprom_http_handler_add_coding(cprom_http_handler *handler, const cp
     if (!handler) return CPROM_EINVAL;
     struct cprom_registry *registry = handler->registry;
     if (!coding || !cprom__opts_read(&c, sizeof c, coding)) {
-        return refuse(registry, CPROM_EINVAL, "no coding, or its size is not one that this library knows");
+        return handler_refuse(registry, CPROM_EINVAL, "no coding, or its size is not one that this library knows");
     }
     if (!c.name || !cprom__http_is_token(c.name) || strlen(c.name) > CPROM__HTTP_CODING_MAX ||
         cprom__http_weight("identity", c.name)) {
-        return refuse(registry, CPROM_EINVAL, "the coding's name is not one of a coding");
+        return handler_refuse(registry, CPROM_EINVAL, "the coding's name is not one of a coding");
     }
-    if (!c.begin || !c.feed || !c.end) return refuse(registry, CPROM_EINVAL, "a function of the coding is missing");
-    struct offer **last = &handler->offers;
+    if (!c.begin || !c.feed || !c.end)
+        return handler_refuse(registry, CPROM_EINVAL, "a function of the coding is missing");
+    struct handler_offer **last = &handler->offers;
     for (; *last; last = &(*last)->next) {
         if (!cprom__http_weight((*last)->coding.name, c.name)) continue;
-        return refuse(registry, CPROM_EEXIST, "the coding is there already");
+        return handler_refuse(registry, CPROM_EEXIST, "the coding is there already");
     }
-    struct offer *offer = cprom__arena_alloc(&handler->memory, sizeof *offer);
+    struct handler_offer *offer = cprom__arena_alloc(&handler->memory, sizeof *offer);
     c.name = offer ? cprom__arena_copy(&handler->memory, c.name, strlen(c.name)) : NULL;
     if (!c.name) return CPROM_ENOMEM;
-    *offer = (struct offer){NULL, c};
+    *offer = (struct handler_offer){NULL, c};
     *last = offer;
     return CPROM_OK;
 }
@@ -148,7 +150,7 @@ cprom_status cprom_http_handler_add_coding(cprom_http_handler *handler, const cp
 /* ---- answers ---- */
 
 /* Hands a response out that is finished but for this. */
-static void give(struct cprom_http_handler *handler, struct cprom_http_response *response)
+static void handler_give(struct cprom_http_handler *handler, struct cprom_http_response *response)
 {
     response->handler = handler;
     atomic_fetch_add_explicit(&handler->refs, 1, memory_order_relaxed);
@@ -156,8 +158,8 @@ static void give(struct cprom_http_handler *handler, struct cprom_http_response 
 }
 
 /* A line: the status, its name, and why. NULL: out of memory. */
-static struct cprom_http_response *line(struct cprom_http_handler *handler, const cprom_http_request *request,
-                                        int status, const char *why, const char *more)
+static struct cprom_http_response *handler_line(struct cprom_http_handler *handler, const cprom_http_request *request,
+                                                int status, const char *why, const char *more)
 {
     const char *reason = cprom__http_reason(status);
     const char *const parts[] = {reason, *why ? ": " : "", why, more, "\n"};
@@ -176,23 +178,24 @@ static struct cprom_http_response *line(struct cprom_http_handler *handler, cons
     return response;
 }
 
-static bool is_gone(const struct cprom_http_handler *handler)
+static bool handler_is_gone(const struct cprom_http_handler *handler)
 {
     /* acquire: pairs with the release in cprom_registry_free(), which comes before anything dies. */
     return atomic_load_explicit(&handler->registry->gone, memory_order_acquire);
 }
 
-static struct cprom_http_response *gone(struct cprom_http_handler *handler, const cprom_http_request *request)
+static struct cprom_http_response *handler_gone(struct cprom_http_handler *handler, const cprom_http_request *request)
 {
-    return line(handler, request, 503, "the registry was freed", "");
+    return handler_line(handler, request, 503, "the registry was freed", "");
 }
 
-static struct cprom_http_response *index_page(struct cprom_http_handler *handler, const cprom_http_request *request)
+static struct cprom_http_response *handler_index_page(struct cprom_http_handler *handler,
+                                                      const cprom_http_request *request)
 {
     struct cprom__http_index index = {.program = handler->program, .path = handler->path};
     cprom_status status = cprom__http_index_open(&index, handler->registry);
-    if (status == CPROM_ENOENT) return gone(handler, request);
-    if (status) return line(handler, request, 503, "out of memory", "");
+    if (status == CPROM_ENOENT) return handler_gone(handler, request);
+    if (status) return handler_line(handler, request, 503, "out of memory", "");
     size_t len = cprom__http_index(&index, NULL);
     struct cprom_http_response *response = cprom__http_response_new(handler->registry, request, 200, len, false);
     if (response) {
@@ -204,7 +207,7 @@ static struct cprom_http_response *index_page(struct cprom_http_handler *handler
 }
 
 /* What was asked for, decoded. */
-struct wanted {
+struct handler_wanted {
     cprom_format format;
     const cprom_http_coding *coding;
     double timeout_seconds;
@@ -213,11 +216,12 @@ struct wanted {
     size_t bytes; /* of that memory */
 };
 
-static const cprom_http_coding *choose_coding(const struct cprom_http_handler *handler, const char *accept_encoding)
+static const cprom_http_coding *handler_choose_coding(const struct cprom_http_handler *handler,
+                                                      const char *accept_encoding)
 {
     const cprom_http_coding *best = NULL;
     uint32_t least = cprom__http_weight(accept_encoding, "identity");
-    for (const struct offer *offer = handler->offers; offer; offer = offer->next) {
+    for (const struct handler_offer *offer = handler->offers; offer; offer = offer->next) {
         uint32_t weight = cprom__http_weight(accept_encoding, offer->coding.name);
         if (weight <= least) continue;
         best = &offer->coding;
@@ -227,21 +231,21 @@ static const cprom_http_coding *choose_coding(const struct cprom_http_handler *h
 }
 
 /* The client gives up when its timeout is over: what collectors may use is less by a tenth, half a second at most. */
-static double choose_timeout(const struct cprom_http_handler *handler, const char *scrape_timeout)
+static double handler_choose_timeout(const struct cprom_http_handler *handler, const char *scrape_timeout)
 {
     double seconds = cprom__http_seconds(scrape_timeout), most = handler->timeout_seconds;
     if (!(seconds > 0)) return most;
-    seconds -= seconds / 10 < MARGIN_MAX ? seconds / 10 : MARGIN_MAX;
+    seconds -= seconds / 10 < HANDLER_MARGIN_MAX ? seconds / 10 : HANDLER_MARGIN_MAX;
     return most > 0 && most < seconds ? most : seconds;
 }
 
 /* false: out of memory. */
-static bool read_wanted(struct cprom_http_handler *handler, const cprom_http_request *request, const char *query,
-                        struct wanted *wanted)
+static bool handler_read_wanted(struct cprom_http_handler *handler, const cprom_http_request *request,
+                                const char *query, struct handler_wanted *wanted)
 {
-    *wanted = (struct wanted){.format = cprom__http_format(request->accept),
-                              .coding = choose_coding(handler, request->accept_encoding),
-                              .timeout_seconds = choose_timeout(handler, request->scrape_timeout)};
+    *wanted = (struct handler_wanted){.format = cprom__http_format(request->accept),
+                                      .coding = handler_choose_coding(handler, request->accept_encoding),
+                                      .timeout_seconds = handler_choose_timeout(handler, request->scrape_timeout)};
     if (!*query) return true;
     size_t max = cprom__http_names_max(query);
     wanted->bytes = max * sizeof *wanted->names + strlen(query) + 1;
@@ -251,7 +255,7 @@ static bool read_wanted(struct cprom_http_handler *handler, const cprom_http_req
     return true;
 }
 
-static void add_page_headers(struct cprom_http_response *response, const struct wanted *wanted)
+static void handler_add_page_headers(struct cprom_http_response *response, const struct handler_wanted *wanted)
 {
     cprom__http_response_add(response, "Content-Type", cprom_content_type(wanted->format));
     cprom__http_response_add(response, "Vary", "Accept, Accept-Encoding");
@@ -259,12 +263,13 @@ static void add_page_headers(struct cprom_http_response *response, const struct 
 }
 
 /* Opens the page; where that cannot be, a 503 says why. NULL: not even that. */
-static struct cprom_http_response *open_page(struct cprom_http_handler *handler, const cprom_http_request *request,
-                                             const struct wanted *wanted)
+static struct cprom_http_response *handler_open_page(struct cprom_http_handler *handler,
+                                                     const cprom_http_request *request,
+                                                     const struct handler_wanted *wanted)
 {
     struct cprom_http_response *response =
         cprom__http_response_new(handler->registry, request, 200, CPROM__HTTP_BODY_MAX, wanted->coding != NULL);
-    if (!response) return line(handler, request, 503, "out of memory", "");
+    if (!response) return handler_line(handler, request, 503, "out of memory", "");
     cprom_page_opts opts = CPROM_INIT(cprom_page_opts);
     opts.format = wanted->format;
     opts.names = wanted->names;
@@ -274,31 +279,32 @@ static struct cprom_http_response *open_page(struct cprom_http_handler *handler,
     struct cprom__self self = {cprom__http_self_emit, &handler->self};
     cprom_page *page;
     cprom_status status = cprom__page_open(handler->registry, &opts, &self, &page);
-    if (!status && is_gone(handler)) { /* freed meanwhile: the page may lack what was detached before it was copied */
+    if (!status &&
+        handler_is_gone(handler)) { /* freed meanwhile: the page may lack what was detached before it was copied */
         cprom_page_close(page);
         status = CPROM_ENOENT;
     }
     if (!status) {
         cprom__http_response_page(response, page, wanted->coding);
-        add_page_headers(response, wanted);
+        handler_add_page_headers(response, wanted);
         return response;
     }
     cprom__http_response_destroy(response);
-    if (status == CPROM_ENOENT) return gone(handler, request);
-    if (status == CPROM_ENOMEM) return line(handler, request, 503, "out of memory", "");
-    return line(handler, request, 503, cprom_status_string(status), "");
+    if (status == CPROM_ENOENT) return handler_gone(handler, request);
+    if (status == CPROM_ENOMEM) return handler_line(handler, request, 503, "out of memory", "");
+    return handler_line(handler, request, 503, cprom_status_string(status), "");
 }
 
-static struct cprom_http_response *scrape(struct cprom_http_handler *handler, const cprom_http_request *request,
-                                          const struct wanted *wanted)
+static struct cprom_http_response *handler_scrape(struct cprom_http_handler *handler, const cprom_http_request *request,
+                                                  const struct handler_wanted *wanted)
 {
     int64_t began = handler->self_metrics ? cprom__monotonic_now(handler->registry) : 0;
     size_t others = atomic_fetch_add_explicit(&handler->self.in_flight, 1, memory_order_relaxed);
     struct cprom_http_response *response;
     if (handler->max_scrapes && others >= handler->max_scrapes) {
-        response = line(handler, request, 503, "too many scrapes at a time", "");
+        response = handler_line(handler, request, 503, "too many scrapes at a time", "");
     } else {
-        response = open_page(handler, request, wanted);
+        response = handler_open_page(handler, request, wanted);
     }
     if (response && response->page) {
         response->is_scrape = true;
@@ -310,47 +316,49 @@ static struct cprom_http_response *scrape(struct cprom_http_handler *handler, co
 }
 
 /* What HEAD gets: the headers, and nothing is gathered. */
-static struct cprom_http_response *page_head(struct cprom_http_handler *handler, const cprom_http_request *request,
-                                             const struct wanted *wanted)
+static struct cprom_http_response *handler_page_head(struct cprom_http_handler *handler,
+                                                     const cprom_http_request *request,
+                                                     const struct handler_wanted *wanted)
 {
-    if (is_gone(handler)) return gone(handler, request);
+    if (handler_is_gone(handler)) return handler_gone(handler, request);
     struct cprom_http_response *response = cprom__http_response_new(handler->registry, request, 200, 0, false);
     if (!response) return NULL;
     response->coding = wanted->coding;
-    add_page_headers(response, wanted);
+    handler_add_page_headers(response, wanted);
     return response;
 }
 
-static struct cprom_http_response *answer_page(struct cprom_http_handler *handler, const cprom_http_request *request,
-                                               const char *query)
+static struct cprom_http_response *handler_answer_page(struct cprom_http_handler *handler,
+                                                       const cprom_http_request *request, const char *query)
 {
-    struct wanted wanted;
-    if (!read_wanted(handler, request, query, &wanted)) return line(handler, request, 503, "out of memory", "");
+    struct handler_wanted wanted;
+    if (!handler_read_wanted(handler, request, query, &wanted))
+        return handler_line(handler, request, 503, "out of memory", "");
     bool is_head = strcmp(request->method, "HEAD") == 0;
     struct cprom_http_response *response =
-        is_head ? page_head(handler, request, &wanted) : scrape(handler, request, &wanted);
+        is_head ? handler_page_head(handler, request, &wanted) : handler_scrape(handler, request, &wanted);
     cprom__release(&handler->registry->allocator, wanted.names, wanted.bytes);
     return response;
 }
 
-static struct cprom_http_response *answer(struct cprom_http_handler *handler, const cprom_http_request *request)
+static struct cprom_http_response *handler_answer(struct cprom_http_handler *handler, const cprom_http_request *request)
 {
     struct cprom__http_target target;
     if (!request->method || !request->target || !cprom__http_target_read(request->target, &target)) {
-        return line(handler, request, 400, "the method or the target is malformed", "");
+        return handler_line(handler, request, 400, "the method or the target is malformed", "");
     }
     bool is_page = cprom__http_path_is(&target, handler->path), is_index = cprom__http_path_is(&target, "/");
-    if (!is_page && !is_index && !cprom__http_path_is(&target, HEALTHY)) {
-        return line(handler, request, 404, "the metrics are at ", handler->path);
+    if (!is_page && !is_index && !cprom__http_path_is(&target, HANDLER_HEALTHY)) {
+        return handler_line(handler, request, 404, "the metrics are at ", handler->path);
     }
     if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0) {
-        struct cprom_http_response *response = line(handler, request, 405, "only GET and HEAD", "");
+        struct cprom_http_response *response = handler_line(handler, request, 405, "only GET and HEAD", "");
         if (response) cprom__http_response_add(response, "Allow", "GET, HEAD");
         return response;
     }
-    if (is_page) return answer_page(handler, request, target.query);
-    if (is_index) return index_page(handler, request);
-    return line(handler, request, 200, "", "");
+    if (is_page) return handler_answer_page(handler, request, target.query);
+    if (is_index) return handler_index_page(handler, request);
+    return handler_line(handler, request, 200, "", "");
 }
 
 cprom_status cprom_http_handler_handle(cprom_http_handler *handler, const cprom_http_request *request,
@@ -359,9 +367,9 @@ cprom_status cprom_http_handler_handle(cprom_http_handler *handler, const cprom_
     cprom_http_request r;
     if (out) *out = NULL;
     if (!handler || !request || !out || !cprom__opts_read(&r, sizeof r, request)) return CPROM_EINVAL;
-    struct cprom_http_response *response = answer(handler, &r);
+    struct cprom_http_response *response = handler_answer(handler, &r);
     if (!response) return CPROM_ENOMEM;
-    give(handler, response);
+    handler_give(handler, response);
     *out = response;
     return CPROM_OK;
 }
@@ -369,10 +377,10 @@ cprom_status cprom_http_handler_handle(cprom_http_handler *handler, const cprom_
 cprom_status cprom__http_refuse(cprom_http_handler *handler, const cprom_http_request *request, int status,
                                 cprom_http_response **out)
 {
-    *out = line(handler, request, status, "", "");
+    *out = handler_line(handler, request, status, "", "");
     if (!*out) return CPROM_ENOMEM;
     if (status == 401) cprom__http_response_add(*out, "WWW-Authenticate", "Basic realm=\"metrics\"");
-    give(handler, *out);
+    handler_give(handler, *out);
     return CPROM_OK;
 }
 

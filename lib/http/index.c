@@ -8,7 +8,7 @@
 
 /* The page for people. Names of families need no escapes, since they are letters, digits, _ and :. */
 
-static const char style[] =
+static const char index_style[] =
     "body{margin:1em auto;max-width:70em;padding:0 1em;font:16px/1.4 sans-serif;color:#222;background:#fff}"
     "h1{font-size:1.4em;overflow-wrap:anywhere}"
     "table{border-collapse:collapse;width:100%}"
@@ -20,44 +20,44 @@ static const char style[] =
     "td:first-child,td:last-child{display:block}"
     "td:nth-child(3):not(:empty)::after{content:' series'}}";
 
-struct sink {
+struct index_sink {
     char *out; /* NULL: only the length counts */
     size_t len;
 };
 
-static void put_bytes(struct sink *sink, const char *bytes, size_t len)
+static void index_put_bytes(struct index_sink *sink, const char *bytes, size_t len)
 {
     if (sink->out) memcpy(sink->out + sink->len, bytes, len);
     sink->len += len;
 }
 
-static void put(struct sink *sink, const char *text) { put_bytes(sink, text, strlen(text)); }
+static void index_put(struct index_sink *sink, const char *text) { index_put_bytes(sink, text, strlen(text)); }
 
-static void put_escaped(struct sink *sink, const char *text)
+static void index_put_escaped(struct index_sink *sink, const char *text)
 {
     while (*text) {
         size_t plain = strcspn(text, "&<>\"'");
-        put_bytes(sink, text, plain);
+        index_put_bytes(sink, text, plain);
         text += plain;
         switch (*text) {
-        case '&': put(sink, "&amp;"); break;
-        case '<': put(sink, "&lt;"); break;
-        case '>': put(sink, "&gt;"); break;
-        case '"': put(sink, "&quot;"); break;
-        case '\'': put(sink, "&#39;"); break;
+        case '&': index_put(sink, "&amp;"); break;
+        case '<': index_put(sink, "&lt;"); break;
+        case '>': index_put(sink, "&gt;"); break;
+        case '"': index_put(sink, "&quot;"); break;
+        case '\'': index_put(sink, "&#39;"); break;
         default: return;
         }
         text++;
     }
 }
 
-static void put_number(struct sink *sink, size_t number)
+static void index_put_number(struct index_sink *sink, size_t number)
 {
     char text[CPROM__NUMBER_MAX];
-    put_bytes(sink, text, cprom__number_uint(text, number));
+    index_put_bytes(sink, text, cprom__number_uint(text, number));
 }
 
-static const char *type_name(cprom_type type)
+static const char *index_type_name(cprom_type type)
 {
     switch (type) {
     case CPROM_COUNTER: return "counter";
@@ -80,24 +80,24 @@ struct cprom__http_row {
 };
 
 /* What is left of one registry's list. */
-struct rest {
+struct index_rest {
     const struct cprom__family *next;
     size_t n;
 };
 
 /* Restores the heap, whose first is the one with the least name, after `at` changed. */
-static void sink_down(struct rest *heap, size_t n, size_t at)
+static void index_sink_down(struct index_rest *heap, size_t n, size_t at)
 {
     for (size_t child; (child = 2 * at + 1) < n; at = child) {
         if (child + 1 < n && strcmp(heap[child + 1].next->desc->name, heap[child].next->desc->name) < 0) child++;
         if (strcmp(heap[at].next->desc->name, heap[child].next->desc->name) <= 0) return;
-        struct rest moved = heap[at];
+        struct index_rest moved = heap[at];
         heap[at] = heap[child];
         heap[child] = moved;
     }
 }
 
-static void add_row(struct cprom__http_index *index, const struct cprom__family *family)
+static void index_add_row(struct cprom__http_index *index, const struct cprom__family *family)
 {
     struct cprom__http_row *row = index->n ? &index->rows[index->n - 1] : NULL;
     if (!row || strcmp(row->desc->name, family->desc->name) != 0) {
@@ -117,7 +117,7 @@ cprom_status cprom__http_index_open(struct cprom__http_index *index, struct cpro
         n_families += source->families->n;
         n_sources++;
     }
-    struct rest *heap = cprom__arena_alloc(&index->tree.memory, n_sources * sizeof *heap);
+    struct index_rest *heap = cprom__arena_alloc(&index->tree.memory, n_sources * sizeof *heap);
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it was written to above */
     index->rows = cprom__arena_alloc(&index->tree.memory, n_families * sizeof *index->rows);
     index->n = 0;
@@ -126,13 +126,13 @@ cprom_status cprom__http_index_open(struct cprom__http_index *index, struct cpro
         return CPROM_ENOMEM;
     }
     for (const struct cprom__source *source = &index->tree.own; source; source = source->next) {
-        if (source->families->n) heap[n++] = (struct rest){source->families->v, source->families->n};
+        if (source->families->n) heap[n++] = (struct index_rest){source->families->v, source->families->n};
     }
-    for (size_t i = n / 2; i--;) sink_down(heap, n, i);
+    for (size_t i = n / 2; i--;) index_sink_down(heap, n, i);
     while (n) {
-        add_row(index, heap->next++);
+        index_add_row(index, heap->next++);
         if (!--heap->n) *heap = heap[--n];
-        sink_down(heap, n, 0);
+        index_sink_down(heap, n, 0);
     }
     return CPROM_OK;
 }
@@ -141,26 +141,27 @@ void cprom__http_index_close(struct cprom__http_index *index) { cprom__snapshot_
 
 /* ---- the page ---- */
 
-static void put_row(struct sink *sink, const struct cprom__http_index *index, const struct cprom__http_row *row)
+static void index_put_row(struct index_sink *sink, const struct cprom__http_index *index,
+                          const struct cprom__http_row *row)
 {
     const struct cprom__desc *desc = row->desc;
-    put(sink, "<tr><td><a href=\"");
-    put_escaped(sink, index->path);
-    put(sink, "?name%5B%5D=");
-    put(sink, desc->name);
-    put(sink, "\">");
-    put(sink, desc->name);
-    put(sink, "</a></td><td>");
-    put(sink, type_name(desc->type));
-    put(sink, "</td><td>");
-    if (row->counted) put_number(sink, row->series);
-    put(sink, "</td><td>");
-    if (desc->help) put_escaped(sink, desc->help);
-    put(sink, "</td></tr>\n");
+    index_put(sink, "<tr><td><a href=\"");
+    index_put_escaped(sink, index->path);
+    index_put(sink, "?name%5B%5D=");
+    index_put(sink, desc->name);
+    index_put(sink, "\">");
+    index_put(sink, desc->name);
+    index_put(sink, "</a></td><td>");
+    index_put(sink, index_type_name(desc->type));
+    index_put(sink, "</td><td>");
+    if (row->counted) index_put_number(sink, row->series);
+    index_put(sink, "</td><td>");
+    if (desc->help) index_put_escaped(sink, desc->help);
+    index_put(sink, "</td></tr>\n");
 }
 
 /* Whether a collector before this one has its name and is named already. */
-static bool was_named(const struct cprom__source *first, const struct cprom__collector *collector)
+static bool index_was_named(const struct cprom__source *first, const struct cprom__collector *collector)
 {
     for (const struct cprom__source *source = first; source; source = source->next) {
         for (size_t i = 0; i < source->families->n_collectors; i++) {
@@ -175,7 +176,7 @@ static bool was_named(const struct cprom__source *first, const struct cprom__col
 }
 
 /* Those that say what they have only when they run. */
-static void put_unchecked(struct sink *sink, const struct cprom__source *first)
+static void index_put_unchecked(struct index_sink *sink, const struct cprom__source *first)
 {
     bool any = false;
     for (const struct cprom__source *source = first; source; source = source->next) {
@@ -183,32 +184,32 @@ static void put_unchecked(struct sink *sink, const struct cprom__source *first)
             const struct cprom__collector *collector = source->families->collectors[i];
             size_t n;
             cprom__collector_families(collector, &n);
-            if (n || was_named(first, collector)) continue;
-            put(sink, any ? ", " : "<p>Also what these collectors emit: ");
-            put_escaped(sink, cprom__collector_name(collector));
+            if (n || index_was_named(first, collector)) continue;
+            index_put(sink, any ? ", " : "<p>Also what these collectors emit: ");
+            index_put_escaped(sink, cprom__collector_name(collector));
             any = true;
         }
     }
-    if (any) put(sink, "</p>\n");
+    if (any) index_put(sink, "</p>\n");
 }
 
 size_t cprom__http_index(const struct cprom__http_index *index, char *out)
 {
-    struct sink sink = {out, 0};
-    put(&sink, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-               "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>");
-    put_escaped(&sink, index->program);
-    put(&sink, ": metrics</title>\n<style>");
-    put(&sink, style);
-    put(&sink, "</style>\n</head>\n<body>\n<h1>");
-    put_escaped(&sink, index->program);
-    put(&sink, "</h1>\n<p><a href=\"");
-    put_escaped(&sink, index->path);
-    put(&sink, "\">Metrics</a></p>\n<table>\n"
-               "<thead><tr><th>Family</th><th>Type</th><th>Series</th><th>Help</th></tr></thead>\n<tbody>\n");
-    for (size_t i = 0; i < index->n; i++) put_row(&sink, index, &index->rows[i]);
-    put(&sink, "</tbody>\n</table>\n");
-    put_unchecked(&sink, &index->tree.own);
-    put(&sink, "</body>\n</html>\n");
+    struct index_sink sink = {out, 0};
+    index_put(&sink, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                     "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>");
+    index_put_escaped(&sink, index->program);
+    index_put(&sink, ": metrics</title>\n<style>");
+    index_put(&sink, index_style);
+    index_put(&sink, "</style>\n</head>\n<body>\n<h1>");
+    index_put_escaped(&sink, index->program);
+    index_put(&sink, "</h1>\n<p><a href=\"");
+    index_put_escaped(&sink, index->path);
+    index_put(&sink, "\">Metrics</a></p>\n<table>\n"
+                     "<thead><tr><th>Family</th><th>Type</th><th>Series</th><th>Help</th></tr></thead>\n<tbody>\n");
+    for (size_t i = 0; i < index->n; i++) index_put_row(&sink, index, &index->rows[i]);
+    index_put(&sink, "</tbody>\n</table>\n");
+    index_put_unchecked(&sink, &index->tree.own);
+    index_put(&sink, "</body>\n</html>\n");
     return sink.len;
 }

@@ -9,15 +9,18 @@
 
 #include "http/sys.h"
 
-#define ACCEPTS_MAX 16              /* in one turn, so that the others have theirs */
-#define PAUSE_NS INT64_C(100000000) /* after accept() failed, or poll() */
-#define POLL_MAX_NS INT64_C(60000000000)
+#define LOOP_ACCEPTS_MAX 16              /* in one turn, so that the others have theirs */
+#define LOOP_PAUSE_NS INT64_C(100000000) /* after accept() failed, or poll() */
+#define LOOP_POLL_MAX_NS INT64_C(60000000000)
 
 #ifdef CPROM_SEAMS
 struct cprom__http_sys cprom__http_sys = {accept4, recv, send, poll, pthread_create};
 #endif
 
-static int64_t now_of(const struct cprom_http_server *server) { return cprom__monotonic_now(server->rules.registry); }
+static int64_t loop_now_of(const struct cprom_http_server *server)
+{
+    return cprom__monotonic_now(server->rules.registry);
+}
 
 void cprom__http_server_wake(struct cprom_http_server *server)
 {
@@ -30,7 +33,7 @@ void cprom__http_server_wake(struct cprom_http_server *server)
 
 /* ---- connections; under the lock ---- */
 
-static void enqueue(struct cprom_http_server *server, struct cprom__conn *conn)
+static void loop_enqueue(struct cprom_http_server *server, struct cprom__conn *conn)
 {
     conn->queued = true;
     conn->next = NULL;
@@ -39,7 +42,7 @@ static void enqueue(struct cprom_http_server *server, struct cprom__conn *conn)
     server->last = conn;
 }
 
-static struct cprom__conn *dequeue(struct cprom_http_server *server)
+static struct cprom__conn *loop_dequeue(struct cprom_http_server *server)
 {
     struct cprom__conn *conn = server->first;
     if (conn && !(server->first = conn->next)) server->last = NULL;
@@ -67,7 +70,7 @@ void cprom__http_server_dispose(struct cprom_http_server *server, struct cprom__
 }
 
 /* The one that must go when another comes; NULL: threads have them all. */
-static struct cprom__conn *victim(struct cprom_http_server *server, int64_t now)
+static struct cprom__conn *loop_victim(struct cprom_http_server *server, int64_t now)
 {
     struct cprom__conn *worst = NULL;
     for (size_t i = 0; i < server->n_slots; i++) {
@@ -77,7 +80,7 @@ static struct cprom__conn *victim(struct cprom_http_server *server, int64_t now)
     return worst;
 }
 
-static void add(struct cprom_http_server *server, int fd)
+static void loop_add(struct cprom_http_server *server, int fd)
 {
     size_t slot = 0;
     while (server->slots[slot]) slot++;
@@ -92,27 +95,27 @@ static void add(struct cprom_http_server *server, int fd)
     server->slots[slot] = conn;
     server->n_conns++;
     if (slot >= server->n_slots) server->n_slots = slot + 1;
-    enqueue(server, conn); /* mostly its request is there already */
+    loop_enqueue(server, conn); /* mostly its request is there already */
 }
 
-static void accept_some(struct cprom_http_server *server, int64_t now)
+static void loop_accept_some(struct cprom_http_server *server, int64_t now)
 {
     int listener = atomic_load_explicit(&server->fds[CPROM__FD_LISTENER], memory_order_relaxed);
-    for (int i = 0; i < ACCEPTS_MAX; i++) {
+    for (int i = 0; i < LOOP_ACCEPTS_MAX; i++) {
         bool full = server->n_conns >= server->conns_max;
-        struct cprom__conn *goes = full ? victim(server, now) : NULL;
+        struct cprom__conn *goes = full ? loop_victim(server, now) : NULL;
         if (full && !goes) return;
         int fd = CPROM__SYS(accept4)(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             if (goes) cprom__http_server_drop(server, goes);
-            add(server, fd);
+            loop_add(server, fd);
             continue;
         }
         switch (errno) {
         case EAGAIN: return;
         case EINTR:
         case ECONNABORTED: continue;
-        default: server->accept_from = now + PAUSE_NS; return; /* no descriptors, no memory: it would spin */
+        default: server->accept_from = now + LOOP_PAUSE_NS; return; /* no descriptors, no memory: it would spin */
         }
     }
 }
@@ -120,10 +123,10 @@ static void accept_some(struct cprom_http_server *server, int64_t now)
 /* ---- polling ---- */
 
 /* Fills `polled` with what waits; returns how many, and until when at most. Under the lock. */
-static size_t prepare(struct cprom_http_server *server, int64_t now, int64_t *until)
+static size_t loop_prepare(struct cprom_http_server *server, int64_t now, int64_t *until)
 {
     size_t n = 2, idle = 0;
-    *until = now + POLL_MAX_NS;
+    *until = now + LOOP_POLL_MAX_NS;
     for (size_t i = 0; i < server->n_slots; i++) {
         struct cprom__conn *conn = server->slots[i];
         if (!conn || conn->queued) continue;
@@ -148,34 +151,34 @@ static size_t prepare(struct cprom_http_server *server, int64_t now, int64_t *un
 }
 
 /* In milliseconds, rounded up. */
-static int timeout_of(int64_t now, int64_t until)
+static int loop_timeout_of(int64_t now, int64_t until)
 {
     int64_t left = until - now;
     if (left <= 0) return 0;
-    return (int)((left < POLL_MAX_NS ? left : POLL_MAX_NS) / 1000000 + 1);
+    return (int)((left < LOOP_POLL_MAX_NS ? left : LOOP_POLL_MAX_NS) / 1000000 + 1);
 }
 
 /* Ends those that took too long. Under the lock. */
-static void expire(struct cprom_http_server *server, int64_t now)
+static void loop_expire(struct cprom_http_server *server, int64_t now)
 {
     for (size_t i = server->n_slots; i-- > 0;) {
         struct cprom__conn *conn = i < server->n_slots ? server->slots[i] : NULL;
         if (!conn || conn->queued || now < cprom__conn_deadline(&server->rules, conn)) continue;
-        if (cprom__conn_is_late(conn)) enqueue(server, conn);
+        if (cprom__conn_is_late(conn)) loop_enqueue(server, conn);
         else cprom__http_server_drop(server, conn);
     }
 }
 
-static void poll_once(struct cprom_http_server *server)
+static void loop_poll_once(struct cprom_http_server *server)
 {
-    int64_t now = now_of(server), until;
-    size_t n = prepare(server, now, &until);
+    int64_t now = loop_now_of(server), until;
+    size_t n = loop_prepare(server, now, &until);
     server->polling = true;
     pthread_mutex_unlock(&server->lock);
 
-    int ready = CPROM__SYS(poll)(server->polled, (nfds_t)n, timeout_of(now, until));
+    int ready = CPROM__SYS(poll)(server->polled, (nfds_t)n, loop_timeout_of(now, until));
     if (ready < 0 && errno != EINTR) {
-        struct timespec pause = {0, PAUSE_NS / 10};
+        struct timespec pause = {0, LOOP_PAUSE_NS / 10};
         nanosleep(&pause, NULL);
     }
     if (ready > 0 && server->polled[0].revents) {
@@ -187,16 +190,16 @@ static void poll_once(struct cprom_http_server *server)
     pthread_mutex_lock(&server->lock);
     server->polling = false;
     for (size_t i = 2; i < n && ready > 0; i++) {
-        if (server->polled[i].revents) enqueue(server, server->slots[server->slots_polled[i]]);
+        if (server->polled[i].revents) loop_enqueue(server, server->slots[server->slots_polled[i]]);
     }
-    now = now_of(server);
-    if (ready > 0 && server->polled[1].revents) accept_some(server, now);
-    if (now >= until) expire(server, now);
+    now = loop_now_of(server);
+    if (ready > 0 && server->polled[1].revents) loop_accept_some(server, now);
+    if (now >= until) loop_expire(server, now);
 }
 
 /* ---- a thread ---- */
 
-static void work(struct cprom_http_server *server, struct cprom__conn *conn, char *room)
+static void loop_work(struct cprom_http_server *server, struct cprom__conn *conn, char *room)
 {
     pthread_mutex_unlock(&server->lock);
     cprom__conn_run(&server->rules, conn, room);
@@ -213,9 +216,9 @@ void *cprom__http_server_run(void *arg)
     char *room = server->rooms + server->rules.head_max * server->rooms_taken++;
     cprom__thread_cancelled = &server->stopping;
     while (!atomic_load_explicit(&server->stopping, memory_order_relaxed)) {
-        struct cprom__conn *closed = server->closed, *conn = closed ? NULL : dequeue(server);
+        struct cprom__conn *closed = server->closed, *conn = closed ? NULL : loop_dequeue(server);
         if (!closed && !conn && !server->polling) {
-            poll_once(server);
+            loop_poll_once(server);
             continue;
         }
         if (!closed && !conn) {
@@ -227,7 +230,7 @@ void *cprom__http_server_run(void *arg)
         /* Whoever waits takes over the rest of the queue, or the polling. */
         if (server->waiting && (server->first || !server->polling)) pthread_cond_signal(&server->turn);
         if (conn) {
-            work(server, conn, room);
+            loop_work(server, conn, room);
             continue;
         }
         server->closed = NULL;

@@ -5,34 +5,34 @@
 
 /* ---- lists: clauses between commas, each with parameters behind semicolons ---- */
 
-struct part {
+struct negotiate_part {
     const char *text;
     size_t len;
 };
 
-static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+static bool negotiate_is_blank(char c) { return c == ' ' || c == '\t'; }
 
-static struct part trim(const char *begin, const char *end)
+static struct negotiate_part negotiate_trim(const char *begin, const char *end)
 {
-    while (begin < end && is_blank(*begin)) begin++;
-    while (end > begin && is_blank(end[-1])) end--;
-    return (struct part){begin, (size_t)(end - begin)};
+    while (begin < end && negotiate_is_blank(*begin)) begin++;
+    while (end > begin && negotiate_is_blank(end[-1])) end--;
+    return (struct negotiate_part){begin, (size_t)(end - begin)};
 }
 
 /* ASCII only, whatever the locale is. */
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c; }
+static char negotiate_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c; }
 
-static bool is(struct part part, const char *name)
+static bool negotiate_is(struct negotiate_part part, const char *name)
 {
     size_t i = 0;
     for (; i < part.len && name[i]; i++) {
-        if (lower(part.text[i]) != lower(name[i])) return false;
+        if (negotiate_lower(part.text[i]) != negotiate_lower(name[i])) return false;
     }
     return i == part.len && !name[i];
 }
 
 /* Up to the next `stop` or `other` that is in no quoted string, or the end. Moves behind it. */
-static struct part take(const char **at, char stop, char other)
+static struct negotiate_part negotiate_take(const char **at, char stop, char other)
 {
     const char *begin = *at, *p = begin;
     bool quoted = false;
@@ -41,17 +41,17 @@ static struct part take(const char **at, char stop, char other)
         else if (quoted && *p == '\\' && p[1]) p++;
     }
     *at = p;
-    return trim(begin, p);
+    return negotiate_trim(begin, p);
 }
 
-struct clause {
-    struct part name;
-    struct part version; /* the parameter of that name; text NULL: there is none */
+struct negotiate_clause {
+    struct negotiate_part name;
+    struct negotiate_part version; /* the parameter of that name; text NULL: there is none */
     uint32_t weight;
 };
 
 /* 0 to 1, as decimal digits; anything else weighs nothing. */
-static uint32_t weight_of(struct part value)
+static uint32_t negotiate_weight_of(struct negotiate_part value)
 {
     uint32_t unit = CPROM__HTTP_WEIGHT_ONE, weight = 0;
     bool point = false, digits = false;
@@ -72,51 +72,52 @@ static uint32_t weight_of(struct part value)
 }
 
 /* The next clause that is not empty; false: there is none. */
-static bool next_clause(const char **at, struct clause *clause)
+static bool negotiate_next_clause(const char **at, struct negotiate_clause *clause)
 {
     do {
         while (*(*at) == ',') ++*at;
         if (!**at) return false;
-        clause->name = take(at, ',', ';');
-        clause->version = (struct part){NULL, 0};
+        clause->name = negotiate_take(at, ',', ';');
+        clause->version = (struct negotiate_part){NULL, 0};
         clause->weight = CPROM__HTTP_WEIGHT_ONE;
         while (**at == ';') {
             ++*at;
-            struct part param = take(at, ',', ';');
+            struct negotiate_part param = negotiate_take(at, ',', ';');
             const char *equals = memchr(param.text, '=', param.len);
             if (!equals) continue;
-            struct part name = trim(param.text, equals), value = trim(equals + 1, param.text + param.len);
-            if (value.len >= 2 && *value.text == '"') value = (struct part){value.text + 1, value.len - 2};
-            if (is(name, "q")) clause->weight = weight_of(value);
-            else if (is(name, "version")) clause->version = value;
+            struct negotiate_part name = negotiate_trim(param.text, equals),
+                                  value = negotiate_trim(equals + 1, param.text + param.len);
+            if (value.len >= 2 && *value.text == '"') value = (struct negotiate_part){value.text + 1, value.len - 2};
+            if (negotiate_is(name, "q")) clause->weight = negotiate_weight_of(value);
+            else if (negotiate_is(name, "version")) clause->version = value;
         }
     } while (!clause->name.len);
     return true;
 }
 
 /* Whether the clause names a page that can be made. */
-static bool format_of(const struct clause *clause, cprom_format *format)
+static bool negotiate_format_of(const struct negotiate_clause *clause, cprom_format *format)
 {
-    const struct part *version = &clause->version;
-    if (is(clause->name, "application/openmetrics-text")) {
+    const struct negotiate_part *version = &clause->version;
+    if (negotiate_is(clause->name, "application/openmetrics-text")) {
         *format = CPROM_OPENMETRICS_0_0_1;
-        if (!version->text || is(*version, "0.0.1")) return true;
+        if (!version->text || negotiate_is(*version, "0.0.1")) return true;
         *format = CPROM_OPENMETRICS_1_0;
-        return is(*version, "1.0.0");
+        return negotiate_is(*version, "1.0.0");
     }
     *format = CPROM_TEXT_0_0_4;
-    if (is(clause->name, "text/plain")) return !version->text || is(*version, "0.0.4");
-    return is(clause->name, "*/*") || is(clause->name, "text/*");
+    if (negotiate_is(clause->name, "text/plain")) return !version->text || negotiate_is(*version, "0.0.4");
+    return negotiate_is(clause->name, "*/*") || negotiate_is(clause->name, "text/*");
 }
 
 cprom_format cprom__http_format(const char *accept)
 {
     cprom_format best = CPROM_TEXT_0_0_4, format;
     uint32_t best_weight = 0;
-    struct clause clause;
-    while (accept && next_clause(&accept, &clause)) {
+    struct negotiate_clause clause;
+    while (accept && negotiate_next_clause(&accept, &clause)) {
         /* The first of those that weigh the same. */
-        if (clause.weight <= best_weight || !format_of(&clause, &format)) continue;
+        if (clause.weight <= best_weight || !negotiate_format_of(&clause, &format)) continue;
         best = format;
         best_weight = clause.weight;
     }
@@ -126,9 +127,9 @@ cprom_format cprom__http_format(const char *accept)
 uint32_t cprom__http_weight(const char *list, const char *name)
 {
     uint32_t weight = 0;
-    struct clause clause;
-    while (list && next_clause(&list, &clause)) {
-        if (is(clause.name, name) && clause.weight > weight) weight = clause.weight;
+    struct negotiate_clause clause;
+    while (list && negotiate_next_clause(&list, &clause)) {
+        if (negotiate_is(clause.name, name) && clause.weight > weight) weight = clause.weight;
     }
     return weight;
 }
@@ -138,7 +139,7 @@ double cprom__http_seconds(const char *text)
     double value = 0, unit = 1;
     bool point = false;
     if (!text) return 0;
-    struct part part = trim(text, text + strlen(text));
+    struct negotiate_part part = negotiate_trim(text, text + strlen(text));
     for (size_t i = 0; i < part.len; i++) {
         char c = part.text[i];
         if (c == '.' && !point) {
@@ -156,7 +157,7 @@ bool cprom__http_is_token(const char *text)
 {
     const char *p = text;
     for (; *p; p++) {
-        bool alnum = (*p >= '0' && *p <= '9') || (lower(*p) >= 'a' && lower(*p) <= 'z');
+        bool alnum = (*p >= '0' && *p <= '9') || (negotiate_lower(*p) >= 'a' && negotiate_lower(*p) <= 'z');
         if (!alnum && !strchr("!#$%&'*+-.^_`|~", *p)) return false;
     }
     return p != text;
@@ -164,22 +165,22 @@ bool cprom__http_is_token(const char *text)
 
 /* ---- target ---- */
 
-static int hex(char c)
+static int negotiate_hex(char c)
 {
     if (c >= '0' && c <= '9') return c - '0';
-    c = lower(c);
+    c = negotiate_lower(c);
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* One byte at `*at`, decoded, and `*at` moves behind it; -1: malformed, or NUL. In a form, a plus is a blank. */
-static int decode(const char **at, bool form)
+static int negotiate_decode(const char **at, bool form)
 {
     const char *p = *at;
     if (*p != '%') {
         *at = p + 1;
         return form && *p == '+' ? ' ' : (unsigned char)*p;
     }
-    int high = hex(p[1]), low = high < 0 ? -1 : hex(p[2]);
+    int high = negotiate_hex(p[1]), low = high < 0 ? -1 : negotiate_hex(p[2]);
     *at = p + 3;
     return low < 0 || (high | low) == 0 ? -1 : high << 4 | low;
 }
@@ -188,8 +189,10 @@ bool cprom__http_target_read(const char *text, struct cprom__http_target *target
 {
     const char *path = text;
     if (*path != '/') {
-        struct part scheme = {path, strcspn(path, ":")};
-        if ((!is(scheme, "http") && !is(scheme, "https")) || strncmp(path + scheme.len, "://", 3) != 0) return false;
+        struct negotiate_part scheme = {path, strcspn(path, ":")};
+        if ((!negotiate_is(scheme, "http") && !negotiate_is(scheme, "https")) ||
+            strncmp(path + scheme.len, "://", 3) != 0)
+            return false;
         path += scheme.len + 3;
         size_t authority = strcspn(path, "/?#");
         if (!authority) return false;
@@ -202,7 +205,7 @@ bool cprom__http_target_read(const char *text, struct cprom__http_target *target
         if ((unsigned char)*p <= ' ' || *p == 0x7f) return false;
     }
     for (const char *p = path; *p;) {
-        if (decode(&p, false) < 0) return false;
+        if (negotiate_decode(&p, false) < 0) return false;
     }
     if (!target->path_len) { /* http://host */
         target->path = "/";
@@ -215,7 +218,7 @@ bool cprom__http_path_is(const struct cprom__http_target *target, const char *pa
 {
     const char *p = target->path, *end = p + target->path_len;
     while (p < end && *path) {
-        if (decode(&p, false) != (unsigned char)*path++) return false;
+        if (negotiate_decode(&p, false) != (unsigned char)*path++) return false;
     }
     return p == end && !*path;
 }
@@ -234,10 +237,10 @@ size_t cprom__http_names(const char *query, const char **names, char *text)
     for (const char *p = query, *end; *p; p = *end ? end + 1 : end) {
         size_t len = strcspn(p, "&"), matched = 0;
         end = p + len;
-        while (p < end && *p != '=' && key[matched] && decode(&p, true) == key[matched]) matched++;
+        while (p < end && *p != '=' && key[matched] && negotiate_decode(&p, true) == key[matched]) matched++;
         if (key[matched] || p >= end || *p != '=') continue;
         names[n++] = text;
-        for (p++; p < end;) *text++ = (char)decode(&p, true);
+        for (p++; p < end;) *text++ = (char)negotiate_decode(&p, true);
         *text++ = '\0';
     }
     return n;

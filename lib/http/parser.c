@@ -31,21 +31,21 @@ enum cprom__http_found cprom__http_scan(struct cprom__http_scan *scan, const cha
 
 /* ---- bytes ---- */
 
-struct span {
+struct parser_span {
     const char *at;
     size_t len;
 };
 
 /* What a byte may stand in. */
 enum {
-    IN_TOKEN = 1, /* letters, digits, !#$%&'*+-.^_`|~ */
-    IN_HOST = 2,  /* letters, digits, -._~!$&'()*+,;=%:[] */
-    IN_VALUE = 4, /* visible, blank, tab, 128 and more */
-    IN_TARGET = 8 /* visible */
+    PARSER_IN_TOKEN = 1, /* letters, digits, !#$%&'*+-.^_`|~ */
+    PARSER_IN_HOST = 2,  /* letters, digits, -._~!$&'()*+,;=%:[] */
+    PARSER_IN_VALUE = 4, /* visible, blank, tab, 128 and more */
+    PARSER_IN_TARGET = 8 /* visible */
 };
 
 /* clang-format off */
-static const unsigned char places[256] = {
+static const unsigned char parser_places[256] = {
      0,  0,  0,  0,  0,  0,  0,  0,  0,  4,  0,  0,  0,  0,  0,  0,
      0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
      4, 15, 12, 13, 15, 15, 15, 15, 14, 14, 15, 15, 14, 15, 15, 12,
@@ -65,36 +65,36 @@ static const unsigned char places[256] = {
 };
 /* clang-format on */
 
-static bool all_are(struct span span, unsigned place)
+static bool parser_all_are(struct parser_span span, unsigned place)
 {
     unsigned all = place;
-    for (size_t i = 0; i < span.len; i++) all &= places[(unsigned char)span.at[i]];
+    for (size_t i = 0; i < span.len; i++) all &= parser_places[(unsigned char)span.at[i]];
     return all != 0;
 }
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+static bool parser_is_digit(char c) { return c >= '0' && c <= '9'; }
 
-static bool all_digits(struct span span)
+static bool parser_all_digits(struct parser_span span)
 {
     for (size_t i = 0; i < span.len; i++) {
-        if (!is_digit(span.at[i])) return false;
+        if (!parser_is_digit(span.at[i])) return false;
     }
     return true;
 }
 
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
+static char parser_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
 
 /* `text` is in lower case. */
-static bool is_text(struct span span, const char *text)
+static bool parser_is_text(struct parser_span span, const char *text)
 {
     if (span.len != strlen(text)) return false;
     for (size_t i = 0; i < span.len; i++) {
-        if (lower(span.at[i]) != text[i]) return false;
+        if (parser_lower(span.at[i]) != text[i]) return false;
     }
     return true;
 }
 
-static struct span trim(struct span span)
+static struct parser_span parser_trim(struct parser_span span)
 {
     while (span.len && (span.at[0] == ' ' || span.at[0] == '\t')) span.at++, span.len--;
     while (span.len && (span.at[span.len - 1] == ' ' || span.at[span.len - 1] == '\t')) span.len--;
@@ -102,10 +102,10 @@ static struct span trim(struct span span)
 }
 
 /* Cuts off what stands before the first `c`, and `c` itself; without one, all. */
-static struct span cut(struct span *rest, char c)
+static struct parser_span parser_cut(struct parser_span *rest, char c)
 {
     const char *found = rest->len ? memchr(rest->at, c, rest->len) : NULL;
-    struct span part = {rest->at, found ? (size_t)(found - rest->at) : rest->len};
+    struct parser_span part = {rest->at, found ? (size_t)(found - rest->at) : rest->len};
     size_t used = part.len + (found ? 1 : 0);
     rest->at += used;
     rest->len -= used;
@@ -113,16 +113,16 @@ static struct span cut(struct span *rest, char c)
 }
 
 /* The next element of a comma list; empty ones are passed over. false: the list is over. */
-static bool next_element(struct span *list, struct span *element)
+static bool parser_next_element(struct parser_span *list, struct parser_span *element)
 {
     do {
         if (!list->len) return false;
-        *element = trim(cut(list, ','));
+        *element = parser_trim(parser_cut(list, ','));
     } while (!element->len);
     return true;
 }
 
-static char *put(char **room, struct span span)
+static char *parser_put(char **room, struct parser_span span)
 {
     char *text = *room;
     memcpy(text, span.at, span.len);
@@ -133,16 +133,18 @@ static char *put(char **room, struct span span)
 
 /* ---- the request line ---- */
 
-static int parse_request_line(struct span line, char **room, struct cprom__http_head *head)
+static int parser_parse_request_line(struct parser_span line, char **room, struct cprom__http_head *head)
 {
-    struct span method = cut(&line, ' '), target = cut(&line, ' '), version = line;
-    if (!method.len || !all_are(method, IN_TOKEN) || !target.len || !all_are(target, IN_TARGET)) return 400;
-    if (version.len != 8 || memcmp(version.at, "HTTP/", 5) != 0 || !is_digit(version.at[5]) || version.at[6] != '.' ||
-        !is_digit(version.at[7])) {
+    struct parser_span method = parser_cut(&line, ' '), target = parser_cut(&line, ' '), version = line;
+    if (!method.len || !parser_all_are(method, PARSER_IN_TOKEN) || !target.len ||
+        !parser_all_are(target, PARSER_IN_TARGET))
+        return 400;
+    if (version.len != 8 || memcmp(version.at, "HTTP/", 5) != 0 || !parser_is_digit(version.at[5]) ||
+        version.at[6] != '.' || !parser_is_digit(version.at[7])) {
         return 400;
     }
-    head->method = put(room, method);
-    head->target = put(room, target);
+    head->method = parser_put(room, method);
+    head->target = parser_put(room, target);
     head->http_1_0 = version.at[7] == '0';
     head->close = head->http_1_0;
     return version.at[5] == '1' ? 0 : 505;
@@ -150,50 +152,50 @@ static int parse_request_line(struct span line, char **room, struct cprom__http_
 
 /* ---- fields ---- */
 
-enum field {
-    HOST,
-    CONNECTION,
-    CONTENT_LENGTH,
-    TRANSFER_ENCODING,
-    EXPECT,
-    ACCEPT, /* this and the next are kept as text */
-    ACCEPT_ENCODING,
-    AUTHORIZATION,
-    SCRAPE_TIMEOUT,
-    FIELDS
+enum parser_field {
+    PARSER_HOST,
+    PARSER_CONNECTION,
+    PARSER_CONTENT_LENGTH,
+    PARSER_TRANSFER_ENCODING,
+    PARSER_EXPECT,
+    PARSER_ACCEPT, /* this and the next are kept as text */
+    PARSER_ACCEPT_ENCODING,
+    PARSER_AUTHORIZATION,
+    PARSER_SCRAPE_TIMEOUT,
+    PARSER_FIELDS
 };
 
-static const char *const names[FIELDS] = {"host",
-                                          "connection",
-                                          "content-length",
-                                          "transfer-encoding",
-                                          "expect",
-                                          "accept",
-                                          "accept-encoding",
-                                          "authorization",
-                                          "x-prometheus-scrape-timeout-seconds"};
+static const char *const parser_names[PARSER_FIELDS] = {"host",
+                                                        "connection",
+                                                        "content-length",
+                                                        "transfer-encoding",
+                                                        "expect",
+                                                        "accept",
+                                                        "accept-encoding",
+                                                        "authorization",
+                                                        "x-prometheus-scrape-timeout-seconds"};
 
-static enum field field_of(struct span name)
+static enum parser_field parser_field_of(struct parser_span name)
 {
-    enum field field = 0;
-    while (field < FIELDS && !is_text(name, names[field])) field++;
+    enum parser_field field = 0;
+    while (field < PARSER_FIELDS && !parser_is_text(name, parser_names[field])) field++;
     return field;
 }
 
 /* What the fields that are not kept add up to. */
-struct framing {
-    size_t times[FIELDS];
-    struct span first[FIELDS]; /* the value, where it was there */
-    bool close, keep_alive;    /* Connection */
-    bool huge;                 /* Content-Length */
+struct parser_framing {
+    size_t times[PARSER_FIELDS];
+    struct parser_span first[PARSER_FIELDS]; /* the value, where it was there */
+    bool close, keep_alive;                  /* Connection */
+    bool huge;                               /* Content-Length */
     size_t length;
     size_t codings, chunked; /* Transfer-Encoding: how many, and how many of them are this */
     bool chunked_last;
 };
 
-static bool add_length(struct framing *framing, struct span value)
+static bool parser_add_length(struct parser_framing *framing, struct parser_span value)
 {
-    if (framing->times[CONTENT_LENGTH] > 1 || !value.len || !all_digits(value)) return false;
+    if (framing->times[PARSER_CONTENT_LENGTH] > 1 || !value.len || !parser_all_digits(value)) return false;
     for (size_t i = 0; i < value.len; i++) {
         framing->length = framing->length * 10 + (size_t)(value.at[i] - '0');
         if (framing->length > CPROM__HTTP_SKIP_MAX) {
@@ -205,22 +207,22 @@ static bool add_length(struct framing *framing, struct span value)
 }
 
 /* false: malformed. */
-static bool add_field(struct framing *framing, enum field field, struct span value)
+static bool parser_add_field(struct parser_framing *framing, enum parser_field field, struct parser_span value)
 {
-    struct span element;
+    struct parser_span element;
     if (framing->times[field]++ == 0) framing->first[field] = value;
     switch (field) {
-    case HOST: return framing->times[HOST] == 1 && all_are(value, IN_HOST);
-    case CONTENT_LENGTH: return add_length(framing, value);
-    case CONNECTION:
-        while (next_element(&value, &element)) {
-            framing->close |= is_text(element, "close");
-            framing->keep_alive |= is_text(element, "keep-alive");
+    case PARSER_HOST: return framing->times[PARSER_HOST] == 1 && parser_all_are(value, PARSER_IN_HOST);
+    case PARSER_CONTENT_LENGTH: return parser_add_length(framing, value);
+    case PARSER_CONNECTION:
+        while (parser_next_element(&value, &element)) {
+            framing->close |= parser_is_text(element, "close");
+            framing->keep_alive |= parser_is_text(element, "keep-alive");
         }
         return true;
-    case TRANSFER_ENCODING:
-        while (next_element(&value, &element)) {
-            framing->chunked_last = is_text(element, "chunked");
+    case PARSER_TRANSFER_ENCODING:
+        while (parser_next_element(&value, &element)) {
+            framing->chunked_last = parser_is_text(element, "chunked");
             framing->chunked += framing->chunked_last;
             framing->codings++;
         }
@@ -230,40 +232,40 @@ static bool add_field(struct framing *framing, enum field field, struct span val
 }
 
 /* Cuts the next field line off; false at the empty line, or with *bad where it is malformed. */
-static bool next_field(struct span *rest, struct span *name, struct span *value, bool *bad)
+static bool parser_next_field(struct parser_span *rest, struct parser_span *name, struct parser_span *value, bool *bad)
 {
-    struct span line = cut(rest, '\n');
+    struct parser_span line = parser_cut(rest, '\n');
     line.len--; /* CR */
     if (!line.len) return false;
-    *name = cut(&line, ':');
+    *name = parser_cut(&line, ':');
     /* Without a colon `line` is at its end now; a folded line begins with a blank, which no name has. */
     bool colon = name->at + name->len != line.at;
-    *bad = !colon || !name->len || !all_are(*name, IN_TOKEN) || !all_are(line, IN_VALUE);
-    *value = trim(line);
+    *bad = !colon || !name->len || !parser_all_are(*name, PARSER_IN_TOKEN) || !parser_all_are(line, PARSER_IN_VALUE);
+    *value = parser_trim(line);
     return !*bad;
 }
 
-static int refusal_of(const struct framing *framing, const struct cprom__http_head *head)
+static int parser_refusal_of(const struct parser_framing *framing, const struct cprom__http_head *head)
 {
-    if (!framing->times[HOST] && !head->http_1_0) return 400;
-    if (framing->times[TRANSFER_ENCODING]) {
-        if (framing->times[CONTENT_LENGTH] || head->http_1_0) return 400;
+    if (!framing->times[PARSER_HOST] && !head->http_1_0) return 400;
+    if (framing->times[PARSER_TRANSFER_ENCODING]) {
+        if (framing->times[PARSER_CONTENT_LENGTH] || head->http_1_0) return 400;
         if (!framing->chunked_last || framing->chunked != 1) return 400;
         return framing->codings == 1 ? 411 : 501;
     }
     if (framing->huge) return 413;
-    if (framing->length && framing->times[EXPECT] && !head->http_1_0) return 417;
+    if (framing->length && framing->times[PARSER_EXPECT] && !head->http_1_0) return 417;
     return 0;
 }
 
 /* All values of a field that came several times. */
-static const char *join(struct span rest, enum field field, char **room)
+static const char *parser_join(struct parser_span rest, enum parser_field field, char **room)
 {
     char *text = *room, *end = text;
-    struct span name, value;
+    struct parser_span name, value;
     bool bad = false, any = false;
-    while (next_field(&rest, &name, &value, &bad)) {
-        if (field_of(name) != field) continue;
+    while (parser_next_field(&rest, &name, &value, &bad)) {
+        if (parser_field_of(name) != field) continue;
         if (any) {
             memcpy(end, ", ", 2);
             end += 2;
@@ -279,32 +281,32 @@ static const char *join(struct span rest, enum field field, char **room)
 
 int cprom__http_parse(const char *bytes, size_t len, char *room, struct cprom__http_head *head)
 {
-    struct span rest = {bytes, len}, line = cut(&rest, '\n'), name, value;
+    struct parser_span rest = {bytes, len}, line = parser_cut(&rest, '\n'), name, value;
     memset(head, 0, sizeof *head);
     line.len--; /* CR */
-    int status = parse_request_line(line, &room, head);
+    int status = parser_parse_request_line(line, &room, head);
     if (status) return status;
 
-    struct framing framing;
+    struct parser_framing framing;
     memset(&framing, 0, sizeof framing);
-    struct span fields = rest;
+    struct parser_span fields = rest;
     bool bad = false;
-    while (next_field(&rest, &name, &value, &bad)) {
-        enum field field = field_of(name);
-        if (field != FIELDS && !add_field(&framing, field, value)) return 400;
+    while (parser_next_field(&rest, &name, &value, &bad)) {
+        enum parser_field field = parser_field_of(name);
+        if (field != PARSER_FIELDS && !parser_add_field(&framing, field, value)) return 400;
     }
     if (bad) return 400;
     if (framing.close) head->close = true;
     else if (framing.keep_alive) head->close = false;
-    status = refusal_of(&framing, head);
+    status = parser_refusal_of(&framing, head);
     if (status) return status;
 
     head->body = framing.length;
     const char **const texts[] = {&head->accept, &head->accept_encoding, &head->authorization, &head->scrape_timeout};
-    for (enum field field = ACCEPT; field < FIELDS; field++) {
-        const char **text = texts[field - ACCEPT];
-        if (framing.times[field] == 1) *text = put(&room, framing.first[field]);
-        else if (framing.times[field]) *text = join(fields, field, &room);
+    for (enum parser_field field = PARSER_ACCEPT; field < PARSER_FIELDS; field++) {
+        const char **text = texts[field - PARSER_ACCEPT];
+        if (framing.times[field] == 1) *text = parser_put(&room, framing.first[field]);
+        else if (framing.times[field]) *text = parser_join(fields, field, &room);
     }
     return 0;
 }

@@ -6,7 +6,7 @@
 #include "base/number.h"
 #include "page/page.h"
 
-#define TAIL_MAX 8 /* "\r\n0\r\n\r\n" */
+#define RESPONSE_TAIL_MAX 8 /* "\r\n0\r\n\r\n" */
 
 const char *cprom__http_reason(int status)
 {
@@ -33,7 +33,7 @@ const char *cprom__http_reason(int status)
 
 /* ---- the body ---- */
 
-static void begin_page(struct cprom_http_response *response)
+static void response_begin_page(struct cprom_http_response *response)
 {
     const cprom_http_coding *coding = response->coding;
     response->coder = coding ? coding->begin(coding->ctx) : NULL;
@@ -41,14 +41,14 @@ static void begin_page(struct cprom_http_response *response)
     response->made = 0;
 }
 
-static void end_coding(struct cprom_http_response *response)
+static void response_end_coding(struct cprom_http_response *response)
 {
     if (response->coder) response->coding->end(response->coder);
     response->coder = NULL;
 }
 
 /* One call of the coding; false: it failed. */
-static bool feed(struct cprom_http_response *response, char *out, size_t room, size_t *made)
+static bool response_feed(struct cprom_http_response *response, char *out, size_t room, size_t *made)
 {
     size_t used = 0;
     *made = 0;
@@ -67,13 +67,13 @@ static bool feed(struct cprom_http_response *response, char *out, size_t room, s
 }
 
 /* Makes the next bytes of the body at `body`; fewer than the room only where it ends. Returns how many. */
-static size_t fill(struct cprom_http_response *response)
+static size_t response_fill(struct cprom_http_response *response)
 {
     size_t n = 0;
     while (n < CPROM__HTTP_BODY_MAX && !response->ended) {
         size_t room = CPROM__HTTP_BODY_MAX - n, made;
         if (response->coder) {
-            if (!feed(response, response->body + n, room, &made)) response->ended = response->failed = true;
+            if (!response_feed(response, response->body + n, room, &made)) response->ended = response->failed = true;
         } else {
             made = cprom_page_read(response->page, response->body + n, room);
             response->ended = made == 0;
@@ -85,10 +85,10 @@ static size_t fill(struct cprom_http_response *response)
 }
 
 /* Fills the buffer once more. A body whose length was announced has that length, or is known to have failed. */
-static size_t refill(struct cprom_http_response *response)
+static size_t response_refill(struct cprom_http_response *response)
 {
     uint64_t before = response->made;
-    size_t n = fill(response);
+    size_t n = response_fill(response);
     if (!response->has_length) return n;
     if (response->made > response->length) {
         response->ended = response->failed = true;
@@ -99,25 +99,25 @@ static size_t refill(struct cprom_http_response *response)
     return n;
 }
 
-static void restart_page(struct cprom_http_response *response)
+static void response_restart_page(struct cprom_http_response *response)
 {
-    end_coding(response);
+    response_end_coding(response);
     cprom__page_rewind(response->page);
-    begin_page(response);
+    response_begin_page(response);
 }
 
 /* The beginning of the body, and its length where it is to be known; false: the coding failed. */
-static bool start_page(struct cprom_http_response *response)
+static bool response_start_page(struct cprom_http_response *response)
 {
-    size_t n = fill(response);
+    size_t n = response_fill(response);
     if (!response->ended && response->http_1_0) {
-        while (!response->ended) fill(response);
+        while (!response->ended) response_fill(response);
         response->length = response->made;
         response->has_length = true;
         if (response->failed) return false;
-        restart_page(response);
+        response_restart_page(response);
         if (response->coding && !response->coder) return false;
-        n = refill(response);
+        n = response_refill(response);
     } else if (response->ended) {
         response->length = n;
         response->has_length = true;
@@ -131,27 +131,27 @@ void cprom__http_response_page(struct cprom_http_response *response, cprom_page 
 {
     response->page = page;
     response->coding = coding;
-    begin_page(response);
+    response_begin_page(response);
     if (!response->coder) response->coding = NULL;
-    if (!start_page(response)) { /* nothing of it has left: without the coding, then */
-        end_coding(response);
+    if (!response_start_page(response)) { /* nothing of it has left: without the coding, then */
+        response_end_coding(response);
         response->coding = NULL;
         response->has_length = false;
-        restart_page(response);
-        start_page(response);
+        response_restart_page(response);
+        response_start_page(response);
     }
 }
 
 /* ---- the head ---- */
 
-static char *put(char *out, const char *text)
+static char *response_put(char *out, const char *text)
 {
     size_t len = strlen(text);
     memcpy(out, text, len);
     return out + len;
 }
 
-static char *put_two(char *out, int64_t n)
+static char *response_put_two(char *out, int64_t n)
 {
     out[0] = (char)('0' + n / 10 % 10);
     out[1] = (char)('0' + n % 10);
@@ -159,7 +159,7 @@ static char *put_two(char *out, int64_t n)
 }
 
 /* Date: Sun, 06 Nov 1994 08:49:37 GMT */
-static char *put_date(char *out, int64_t nanoseconds)
+static char *response_put_date(char *out, int64_t nanoseconds)
 {
     static const char days[] = "ThuFriSatSunMonTueWed", months[] = "MarAprMayJunJulAugSepOctNovDecJanFeb";
     int64_t seconds = nanoseconds / 1000000000;
@@ -171,55 +171,55 @@ static char *put_date(char *out, int64_t nanoseconds)
     int64_t year_day = era_day - (365 * era_year + era_year / 4 - era_year / 100);
     int64_t month = (5 * year_day + 2) / 153; /* 0: March */
     int64_t year = (day + 719468) / 146097 * 400 + era_year + (month >= 10);
-    out = put(out, "Date: ");
+    out = response_put(out, "Date: ");
     memcpy(out, days + day % 7 * 3, 3);
-    out = put(out + 3, ", ");
-    out = put_two(out, year_day - (153 * month + 2) / 5 + 1);
+    out = response_put(out + 3, ", ");
+    out = response_put_two(out, year_day - (153 * month + 2) / 5 + 1);
     *out++ = ' ';
     memcpy(out, months + month * 3, 3);
     out[3] = ' ';
-    out = put_two(put_two(out + 4, year / 100), year % 100);
+    out = response_put_two(response_put_two(out + 4, year / 100), year % 100);
     *out++ = ' ';
-    out = put_two(out, time / 3600);
+    out = response_put_two(out, time / 3600);
     *out++ = ':';
-    out = put_two(out, time / 60 % 60);
+    out = response_put_two(out, time / 60 % 60);
     *out++ = ':';
-    out = put_two(out, time % 60);
-    return put(out, " GMT\r\n");
+    out = response_put_two(out, time % 60);
+    return response_put(out, " GMT\r\n");
 }
 
-static size_t make_head(const struct cprom_http_response *response, char *head)
+static size_t response_make_head(const struct cprom_http_response *response, char *head)
 {
-    char *out = put(head, "HTTP/1.1 "); /* what the server speaks, whatever the client does */
-    out = put_two(out, response->status / 10);
+    char *out = response_put(head, "HTTP/1.1 "); /* what the server speaks, whatever the client does */
+    out = response_put_two(out, response->status / 10);
     *out++ = (char)('0' + response->status % 10);
     *out++ = ' ';
-    out = put(out, cprom__http_reason(response->status));
-    out = put(out, "\r\n");
-    out = put_date(out, cprom__wall_now(response->registry));
+    out = response_put(out, cprom__http_reason(response->status));
+    out = response_put(out, "\r\n");
+    out = response_put_date(out, cprom__wall_now(response->registry));
     for (size_t i = 0; i < response->n_headers; i++) {
-        out = put(out, response->headers[i].name);
-        out = put(out, ": ");
-        out = put(out, response->headers[i].value);
-        out = put(out, "\r\n");
+        out = response_put(out, response->headers[i].name);
+        out = response_put(out, ": ");
+        out = response_put(out, response->headers[i].value);
+        out = response_put(out, "\r\n");
     }
     if (response->has_length) {
-        out = put(out, "Content-Length: ");
+        out = response_put(out, "Content-Length: ");
         out += cprom__number_uint(out, response->length);
-        out = put(out, "\r\n");
+        out = response_put(out, "\r\n");
     } else if (!response->is_head) {
-        out = put(out, "Transfer-Encoding: chunked\r\n");
+        out = response_put(out, "Transfer-Encoding: chunked\r\n");
     }
-    if (response->close) out = put(out, "Connection: close\r\n");
-    else if (response->http_1_0) out = put(out, "Connection: keep-alive\r\n");
-    out = put(out, "\r\n");
+    if (response->close) out = response_put(out, "Connection: close\r\n");
+    else if (response->http_1_0) out = response_put(out, "Connection: keep-alive\r\n");
+    out = response_put(out, "\r\n");
     return (size_t)(out - head);
 }
 
 /* ---- taking it ---- */
 
 /* Puts the framing around what lies between `at` and `end`: a chunk, and the last one as well where the body ends. */
-static void frame(struct cprom_http_response *response)
+static void response_frame(struct cprom_http_response *response)
 {
     static const char digits[] = "0123456789abcdef";
     if (response->has_length || response->is_head) return;
@@ -229,22 +229,22 @@ static void frame(struct cprom_http_response *response)
         *--response->at = '\r';
         do *--response->at = digits[n % 16];
         while (n /= 16);
-        response->end = put(response->end, "\r\n");
+        response->end = response_put(response->end, "\r\n");
     }
-    if (response->ended && !response->failed) response->end = put(response->end, "0\r\n\r\n");
+    if (response->ended && !response->failed) response->end = response_put(response->end, "0\r\n\r\n");
 }
 
-static void put_head(struct cprom_http_response *response)
+static void response_put_head(struct cprom_http_response *response)
 {
     char head[CPROM__HTTP_HEAD_MAX];
-    size_t len = make_head(response, head);
+    size_t len = response_make_head(response, head);
     if (response->is_head) response->at = response->end = response->body;
-    frame(response);
+    response_frame(response);
     response->at -= len;
     memcpy(response->at, head, len);
 }
 
-static bool can_refill(const struct cprom_http_response *response)
+static bool response_can_refill(const struct cprom_http_response *response)
 {
     return !response->ended && response->page && !response->is_head;
 }
@@ -256,11 +256,11 @@ bool cprom_http_response_next(cprom_http_response *response, const char **bytes,
     if (!response || !bytes || !n || response->taken == CPROM__HTTP_AS_PARTS) return false;
     if (response->taken == CPROM__HTTP_UNTAKEN) {
         response->taken = CPROM__HTTP_AS_BYTES;
-        put_head(response);
-    } else if (response->at == response->end && can_refill(response)) {
+        response_put_head(response);
+    } else if (response->at == response->end && response_can_refill(response)) {
         response->at = response->body;
-        response->end = response->body + refill(response);
-        frame(response);
+        response->end = response->body + response_refill(response);
+        response_frame(response);
     }
     if (response->at == response->end) return false;
     *bytes = response->at;
@@ -282,9 +282,9 @@ size_t cprom_http_response_body(cprom_http_response *response, char *buf, size_t
     size_t copied = 0;
     while (copied < cap) {
         if (response->at == response->end) {
-            if (!can_refill(response)) break;
+            if (!response_can_refill(response)) break;
             response->at = response->body;
-            response->end = response->body + refill(response);
+            response->end = response->body + response_refill(response);
             continue;
         }
         size_t left = (size_t)(response->end - response->at);
@@ -323,7 +323,7 @@ bool cprom_http_response_length(const cprom_http_response *response, uint64_t *l
 struct cprom_http_response *cprom__http_response_new(struct cprom_registry *registry, const cprom_http_request *request,
                                                      int status, size_t body, bool raw)
 {
-    size_t room = CPROM__HTTP_HEAD_MAX + body + TAIL_MAX;
+    size_t room = CPROM__HTTP_HEAD_MAX + body + RESPONSE_TAIL_MAX;
     size_t bytes = sizeof(struct cprom_http_response) + room + (raw ? CPROM__HTTP_RAW_MAX : 0);
     struct cprom_http_response *response = cprom__alloc(&registry->allocator, bytes);
     if (!response) return NULL;
@@ -355,7 +355,7 @@ void cprom__http_response_whole(struct cprom_http_response *response, size_t len
 
 void cprom__http_response_destroy(struct cprom_http_response *response)
 {
-    end_coding(response);
+    response_end_coding(response);
     cprom_page_close(response->page);
     cprom__release(&response->registry->allocator, response, response->bytes);
 }

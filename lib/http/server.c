@@ -13,12 +13,13 @@
 #include "http/loop.h"
 #include "http/sys.h"
 
-#define THREADS_MAX 64u
-#define CONNECTIONS_MAX 65536u
-#define HEAD_MAX ((size_t)1 << 20)
-#define SECONDS_MAX 1e9
+#define SERVER_THREADS_MAX 64u
+#define SERVER_CONNECTIONS_MAX 65536u
+#define SERVER_HEAD_MAX ((size_t)1 << 20)
+#define SERVER_SECONDS_MAX 1e9
 
-static cprom_status refuse(struct cprom_registry *registry, cprom_status status, const char *what, const char *why)
+static cprom_status server_refuse(struct cprom_registry *registry, cprom_status status, const char *what,
+                                  const char *why)
 {
     struct cprom__line line;
     int error = errno;
@@ -30,33 +31,36 @@ static cprom_status refuse(struct cprom_registry *registry, cprom_status status,
 
 /* ---- options ---- */
 
-static bool read_size(size_t value, size_t standard, size_t max, size_t *out)
+static bool server_read_size(size_t value, size_t standard, size_t max, size_t *out)
 {
     *out = value ? value : standard;
     return value <= max;
 }
 
-static bool read_seconds(double value, double standard, int64_t *nanoseconds)
+static bool server_read_seconds(double value, double standard, int64_t *nanoseconds)
 {
     double seconds = value > 0 ? value : standard;
-    *nanoseconds = (int64_t)((seconds < SECONDS_MAX ? seconds : SECONDS_MAX) * 1e9);
+    *nanoseconds = (int64_t)((seconds < SERVER_SECONDS_MAX ? seconds : SERVER_SECONDS_MAX) * 1e9);
     return value >= 0;
 }
 
 /* Returns what is wrong; NULL: nothing. */
-static const char *read_opts(struct cprom_http_server *server, const cprom_http_server_opts *o)
+static const char *server_read_opts(struct cprom_http_server *server, const cprom_http_server_opts *o)
 {
     struct cprom__conn_rules *rules = &server->rules;
     rules->handler = o->handler;
     rules->authorize = o->authorize;
     rules->authorize_ctx = o->authorize_ctx;
-    if (!read_size(o->threads, 1, THREADS_MAX, &server->n_threads)) return "more than 64 threads";
-    if (!read_size(o->max_connections, 64, CONNECTIONS_MAX, &server->conns_max)) return "max_connections is over 65536";
-    if (!read_size(o->max_header_bytes, 8192, HEAD_MAX, &rules->head_max)) return "max_header_bytes is over 1 MiB";
-    if (!read_seconds(o->header_seconds, 5, &rules->head_ns)) return "header_seconds is negative or NaN";
-    if (!read_seconds(o->idle_seconds, 60, &rules->idle_ns)) return "idle_seconds is negative or NaN";
-    if (!read_seconds(o->stall_seconds, 30, &rules->stall_ns)) return "stall_seconds is negative or NaN";
-    if (!read_seconds(o->response_seconds, 120, &rules->response_ns)) return "response_seconds is negative or NaN";
+    if (!server_read_size(o->threads, 1, SERVER_THREADS_MAX, &server->n_threads)) return "more than 64 threads";
+    if (!server_read_size(o->max_connections, 64, SERVER_CONNECTIONS_MAX, &server->conns_max))
+        return "max_connections is over 65536";
+    if (!server_read_size(o->max_header_bytes, 8192, SERVER_HEAD_MAX, &rules->head_max))
+        return "max_header_bytes is over 1 MiB";
+    if (!server_read_seconds(o->header_seconds, 5, &rules->head_ns)) return "header_seconds is negative or NaN";
+    if (!server_read_seconds(o->idle_seconds, 60, &rules->idle_ns)) return "idle_seconds is negative or NaN";
+    if (!server_read_seconds(o->stall_seconds, 30, &rules->stall_ns)) return "stall_seconds is negative or NaN";
+    if (!server_read_seconds(o->response_seconds, 120, &rules->response_ns))
+        return "response_seconds is negative or NaN";
     if (o->listen_fd < 0) return "listen_fd is negative";
     if (o->listen_fd && o->address) return "listen_fd and address";
     return NULL;
@@ -65,43 +69,44 @@ static const char *read_opts(struct cprom_http_server *server, const cprom_http_
 /* ---- making and freeing ---- */
 
 /* One block of memory for all arrays; they die together. */
-struct memory {
+struct server_memory {
     size_t fds, threads, slots, polled, slots_polled, rooms, all;
 };
 
-static size_t aligned(size_t bytes) { return (bytes + 15) & ~(size_t)15; }
+static size_t server_aligned(size_t bytes) { return (bytes + 15) & ~(size_t)15; }
 
-static struct memory memory_of(const struct cprom_http_server *server)
+static struct server_memory server_memory_of(const struct cprom_http_server *server)
 {
     size_t conns = server->conns_max;
-    struct memory m;
-    m.fds = aligned(sizeof *server);
-    m.threads = m.fds + aligned((CPROM__FD_CONNS + conns) * sizeof *server->fds);
-    m.slots = m.threads + aligned(server->n_threads * sizeof *server->threads);
-    m.polled = m.slots + aligned((conns + 1) * sizeof(struct cprom__conn *)); /* one more: the last is always free */
-    m.slots_polled = m.polled + aligned((conns + 2) * sizeof *server->polled);
-    m.rooms = m.slots_polled + aligned((conns + 2) * sizeof *server->slots_polled);
+    struct server_memory m;
+    m.fds = server_aligned(sizeof *server);
+    m.threads = m.fds + server_aligned((CPROM__FD_CONNS + conns) * sizeof *server->fds);
+    m.slots = m.threads + server_aligned(server->n_threads * sizeof *server->threads);
+    m.polled =
+        m.slots + server_aligned((conns + 1) * sizeof(struct cprom__conn *)); /* one more: the last is always free */
+    m.slots_polled = m.polled + server_aligned((conns + 2) * sizeof *server->polled);
+    m.rooms = m.slots_polled + server_aligned((conns + 2) * sizeof *server->slots_polled);
     m.all = m.rooms + server->n_threads * server->rules.head_max;
     return m;
 }
 
-static void *at(struct cprom_http_server *server, size_t offset) { return (char *)server + offset; }
+static void *server_at(struct cprom_http_server *server, size_t offset) { return (char *)server + offset; }
 
 static struct cprom_http_server *server_new(struct cprom_registry *registry, const struct cprom_http_server *read)
 {
-    struct memory m = memory_of(read);
+    struct server_memory m = server_memory_of(read);
     struct cprom_http_server *server = cprom__alloc_zeroed(&registry->allocator, m.all);
     if (!server) return NULL;
     server->rules = read->rules;
     server->rules.registry = registry;
     server->conns_max = read->conns_max;
     server->n_threads = read->n_threads;
-    server->fds = at(server, m.fds);
-    server->threads = at(server, m.threads);
-    server->slots = at(server, m.slots);
-    server->polled = at(server, m.polled);
-    server->slots_polled = at(server, m.slots_polled);
-    server->rooms = at(server, m.rooms);
+    server->fds = server_at(server, m.fds);
+    server->threads = server_at(server, m.threads);
+    server->slots = server_at(server, m.slots);
+    server->polled = server_at(server, m.polled);
+    server->slots_polled = server_at(server, m.slots_polled);
+    server->rooms = server_at(server, m.rooms);
     server->process = getpid();
     for (size_t i = 0; i < CPROM__FD_CONNS + server->conns_max; i++) atomic_init(&server->fds[i], -1);
     server->listener.fd = -1;
@@ -111,7 +116,7 @@ static struct cprom_http_server *server_new(struct cprom_registry *registry, con
     return server;
 }
 
-static void close_fd(_Atomic int *fd)
+static void server_close_fd(_Atomic int *fd)
 {
     int old = atomic_exchange_explicit(fd, -1, memory_order_relaxed);
     if (old >= 0) close(old);
@@ -128,19 +133,19 @@ static void server_free(struct cprom_http_server *server)
     cprom__http_server_dispose(server, server->closed);
     atomic_store_explicit(&server->fds[CPROM__FD_LISTENER], -1, memory_order_relaxed);
     cprom__listener_close(&server->listener);
-    close_fd(&server->fds[CPROM__FD_WAKE_READ]);
-    close_fd(&server->fds[CPROM__FD_WAKE_WRITE]);
+    server_close_fd(&server->fds[CPROM__FD_WAKE_READ]);
+    server_close_fd(&server->fds[CPROM__FD_WAKE_WRITE]);
     cprom_http_handler_free(server->own_handler);
     pthread_cond_destroy(&server->turn);
     pthread_mutex_destroy(&server->lock);
-    cprom__release(&registry->allocator, server, memory_of(server).all);
+    cprom__release(&registry->allocator, server, server_memory_of(server).all);
     cprom__registry_unref(registry);
     errno = error;
 }
 
 /* ---- starting ---- */
 
-static cprom_status open_fds(struct cprom_http_server *server, const cprom_http_server_opts *o)
+static cprom_status server_open_fds(struct cprom_http_server *server, const cprom_http_server_opts *o)
 {
     int pipes[2];
     if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK) != 0) return CPROM_ESYS;
@@ -153,7 +158,7 @@ static cprom_status open_fds(struct cprom_http_server *server, const cprom_http_
     return status;
 }
 
-static void join_threads(struct cprom_http_server *server, size_t n)
+static void server_join_threads(struct cprom_http_server *server, size_t n)
 {
     pthread_mutex_lock(&server->lock);
     atomic_store_explicit(&server->stopping, true, memory_order_relaxed);
@@ -163,7 +168,7 @@ static void join_threads(struct cprom_http_server *server, size_t n)
     for (size_t i = 0; i < n; i++) pthread_join(server->threads[i], NULL);
 }
 
-static cprom_status start_threads(struct cprom_http_server *server)
+static cprom_status server_start_threads(struct cprom_http_server *server)
 {
     sigset_t all, old;
     sigfillset(&all);
@@ -175,7 +180,7 @@ static cprom_status start_threads(struct cprom_http_server *server)
     }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (!error) return CPROM_OK;
-    join_threads(server, n);
+    server_join_threads(server, n);
     errno = error;
     return CPROM_ESYS;
 }
@@ -188,11 +193,11 @@ cprom_status cprom_http_server_start(cprom_registry *registry, const cprom_http_
     if (out) *out = NULL;
     if (!registry || !out) return CPROM_EINVAL;
     if (opts && !cprom__opts_read(&o, sizeof o, opts)) {
-        return refuse(registry, CPROM_EINVAL, "size is not one that this library knows", "");
+        return server_refuse(registry, CPROM_EINVAL, "size is not one that this library knows", "");
     }
     memset(&read, 0, sizeof read);
-    const char *wrong = read_opts(&read, &o);
-    if (wrong) return refuse(registry, CPROM_EINVAL, wrong, "");
+    const char *wrong = server_read_opts(&read, &o);
+    if (wrong) return server_refuse(registry, CPROM_EINVAL, wrong, "");
 
     struct cprom_http_server *server = server_new(registry, &read);
     if (!server) return CPROM_ENOMEM;
@@ -203,11 +208,11 @@ cprom_status cprom_http_server_start(cprom_registry *registry, const cprom_http_
     }
     if (!status) {
         const char *where = o.listen_fd ? "listen_fd" : o.address ? o.address : "127.0.0.1:9464";
-        status = open_fds(server, &o);
-        if (status == CPROM_EINVAL) refuse(registry, status, "nothing to listen at: ", where);
-        else if (status) refuse(registry, status, "cannot listen at ", where);
+        status = server_open_fds(server, &o);
+        if (status == CPROM_EINVAL) server_refuse(registry, status, "nothing to listen at: ", where);
+        else if (status) server_refuse(registry, status, "cannot listen at ", where);
     }
-    if (!status) status = start_threads(server);
+    if (!status) status = server_start_threads(server);
     if (status) server_free(server);
     else *out = server;
     return status;
@@ -230,7 +235,7 @@ cprom_status cprom_http_server_stop(cprom_http_server *server)
     for (size_t i = 0; i < server->n_threads; i++) {
         if (pthread_equal(pthread_self(), server->threads[i])) return CPROM_EBUSY;
     }
-    join_threads(server, server->n_threads);
+    server_join_threads(server, server->n_threads);
     server_free(server);
     return CPROM_OK;
 }
@@ -239,6 +244,6 @@ void cprom_http_server_after_fork(cprom_http_server *server)
 {
     if (!server || server->process == getpid()) return;
     int error = errno;
-    for (size_t i = 0; i < CPROM__FD_CONNS + server->conns_max; i++) close_fd(&server->fds[i]);
+    for (size_t i = 0; i < CPROM__FD_CONNS + server->conns_max; i++) server_close_fd(&server->fds[i]);
     errno = error;
 }

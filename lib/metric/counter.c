@@ -10,51 +10,51 @@
  * Cells of a striped counter: the sum of what was added as a double, and how often 1 was, as an integer: that is
  * faster, and also exact beyond 2^53. A counter that is not striped has its value as a double.
  */
-#define SUM 0
-#define STEPS 1
+#define COUNTER_SUM 0
+#define COUNTER_STEPS 1
 
-static struct cprom_series *series_of(const cprom_counter *counter) { return (struct cprom_series *)counter; }
+static struct cprom_series *counter_series_of(const cprom_counter *counter) { return (struct cprom_series *)counter; }
 
-static CPROM__NOINLINE void add_slowly(struct cprom_series *series, double amount)
+static CPROM__NOINLINE void counter_add_slowly(struct cprom_series *series, double amount)
 {
     unsigned stripe;
     if (!series->striped) cprom__cell_add_shared(&series->value, amount);
-    else if (cprom__stripe(&stripe)) cprom__cell_add_owned(cprom__cell_in(series->cells, stripe) + SUM, amount);
-    else cprom__cell_add_shared(cprom__cell_in(series->cells, stripe) + SUM, amount);
+    else if (cprom__stripe(&stripe)) cprom__cell_add_owned(cprom__cell_in(series->cells, stripe) + COUNTER_SUM, amount);
+    else cprom__cell_add_shared(cprom__cell_in(series->cells, stripe) + COUNTER_SUM, amount);
 }
 
-static CPROM__NOINLINE void step_slowly(struct cprom_series *series)
+static CPROM__NOINLINE void counter_step_slowly(struct cprom_series *series)
 {
     unsigned stripe;
     if (!series->striped) cprom__cell_add_shared(&series->value, 1);
-    else if (cprom__stripe(&stripe)) cprom__cell_count_owned(cprom__cell_in(series->cells, stripe) + STEPS);
-    else cprom__cell_count_shared(cprom__cell_in(series->cells, stripe) + STEPS);
+    else if (cprom__stripe(&stripe)) cprom__cell_count_owned(cprom__cell_in(series->cells, stripe) + COUNTER_STEPS);
+    else cprom__cell_count_shared(cprom__cell_in(series->cells, stripe) + COUNTER_STEPS);
 }
 
-static inline void add_to(struct cprom_series *series, double amount)
+static inline void counter_add_to(struct cprom_series *series, double amount)
 {
     unsigned stripe;
     if (CPROM__LIKELY(series->striped && cprom__stripe_known(&stripe))) {
-        cprom__cell_add_owned(cprom__cell_in(series->cells, stripe) + SUM, amount);
+        cprom__cell_add_owned(cprom__cell_in(series->cells, stripe) + COUNTER_SUM, amount);
     } else {
-        add_slowly(series, amount);
+        counter_add_slowly(series, amount);
     }
 }
 
-static inline void step(struct cprom_series *series)
+static inline void counter_step(struct cprom_series *series)
 {
     unsigned stripe;
     if (CPROM__LIKELY(series->striped && cprom__stripe_known(&stripe))) {
-        cprom__cell_count_owned(cprom__cell_in(series->cells, stripe) + STEPS);
+        cprom__cell_count_owned(cprom__cell_in(series->cells, stripe) + COUNTER_STEPS);
     } else {
-        step_slowly(series);
+        counter_step_slowly(series);
     }
 }
 
-void cprom__counter_add(struct cprom_series *series, double amount) { add_to(series, amount); }
+void cprom__counter_add(struct cprom_series *series, double amount) { counter_add_to(series, amount); }
 
 /* Neither NaN, infinite nor negative. */
-static bool is_increment(double amount) { return amount >= 0 && amount < INFINITY; }
+static bool counter_is_increment(double amount) { return amount >= 0 && amount < INFINITY; }
 
 double cprom__counter_read(const struct cprom_series *series)
 {
@@ -64,8 +64,8 @@ double cprom__counter_read(const struct cprom_series *series)
     uint64_t steps = 0;
     for (unsigned stripe = 0; stripe < CPROM_STRIPES; stripe++) {
         const cprom__cell *cells = cprom__cell_in(series->cells, stripe);
-        sum += cprom__cell_double(&cells[SUM]);
-        steps += atomic_load_explicit(&cells[STEPS], memory_order_relaxed);
+        sum += cprom__cell_double(&cells[COUNTER_SUM]);
+        steps += atomic_load_explicit(&cells[COUNTER_STEPS], memory_order_relaxed);
     }
     return sum + (double)steps;
 }
@@ -86,52 +86,53 @@ cprom_status cprom_counter_vec_new(cprom_registry *registry, const cprom_opts *o
 
 void cprom_counter_inc(cprom_counter *counter)
 {
-    struct cprom_series *series = series_of(counter);
-    if (CPROM__LIKELY(series && cprom__series_live(series))) step(series);
+    struct cprom_series *series = counter_series_of(counter);
+    if (CPROM__LIKELY(series && cprom__series_live(series))) counter_step(series);
 }
 
 /* Whether the update took effect. */
-static inline bool add(struct cprom_series *series, double amount)
+static inline bool counter_add(struct cprom_series *series, double amount)
 {
     if (!series) return false;
-    if (CPROM__UNLIKELY(!is_increment(amount))) {
+    if (CPROM__UNLIKELY(!counter_is_increment(amount))) {
         cprom__vec_drop(series->vec, CPROM__DROP_INVALID);
         return false;
     }
     if (!cprom__series_live(series)) return false;
-    add_to(series, amount);
+    counter_add_to(series, amount);
     return true;
 }
 
-void cprom_counter_add(cprom_counter *counter, double amount) { add(series_of(counter), amount); }
+void cprom_counter_add(cprom_counter *counter, double amount) { counter_add(counter_series_of(counter), amount); }
 
 void cprom_counter_add_with_exemplar(cprom_counter *counter, double amount, cprom_labels labels, int64_t timestamp_ms)
 {
-    struct cprom_series *series = series_of(counter);
-    if (add(series, amount)) cprom__series_keep_exemplar(series, 0, amount, labels, timestamp_ms);
+    struct cprom_series *series = counter_series_of(counter);
+    if (counter_add(series, amount)) cprom__series_keep_exemplar(series, 0, amount, labels, timestamp_ms);
 }
 
 double cprom_counter_value(const cprom_counter *counter)
 {
-    return counter ? cprom__counter_read(series_of(counter)) : 0;
+    return counter ? cprom__counter_read(counter_series_of(counter)) : 0;
 }
 
-static inline cprom_status vec_add(struct cprom_vec *vec, cprom_strs values, double amount, struct cprom__use *use)
+static inline cprom_status counter_vec_add(struct cprom_vec *vec, cprom_strs values, double amount,
+                                           struct cprom__use *use)
 {
     if (!vec) return CPROM_EINVAL;
-    if (!is_increment(amount)) {
+    if (!counter_is_increment(amount)) {
         cprom__vec_drop(vec, CPROM__DROP_INVALID);
         return CPROM_EINVAL;
     }
     cprom_status status = cprom__series_acquire(vec, values, use);
-    if (!status) add_to(use->series, amount);
+    if (!status) counter_add_to(use->series, amount);
     return status;
 }
 
 cprom_status cprom_counter_vec_add(cprom_counter_vec *vec, cprom_strs values, double amount)
 {
     struct cprom__use use;
-    cprom_status status = vec_add((struct cprom_vec *)vec, values, amount, &use);
+    cprom_status status = counter_vec_add((struct cprom_vec *)vec, values, amount, &use);
     if (!status) cprom__series_release(&use);
     return status;
 }
@@ -140,7 +141,7 @@ cprom_status cprom_counter_vec_add_with_exemplar(cprom_counter_vec *vec, cprom_s
                                                  cprom_labels labels, int64_t timestamp_ms)
 {
     struct cprom__use use;
-    cprom_status status = vec_add((struct cprom_vec *)vec, values, amount, &use);
+    cprom_status status = counter_vec_add((struct cprom_vec *)vec, values, amount, &use);
     if (status) return status;
     cprom__series_keep_exemplar(use.series, 0, amount, labels, timestamp_ms);
     cprom__series_release(&use);
@@ -153,7 +154,7 @@ cprom_status cprom_counter_vec_inc(cprom_counter_vec *vec, cprom_strs values)
     if (!vec) return CPROM_EINVAL;
     cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
     if (status) return status;
-    step(use.series);
+    counter_step(use.series);
     cprom__series_release(&use);
     return CPROM_OK;
 }

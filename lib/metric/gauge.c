@@ -4,14 +4,14 @@
 
 /* A gauge has one cell, in its series: whoever sets it has the last word, so that there is nothing to sum. */
 
-static struct cprom_series *series_of(const cprom_gauge *gauge) { return (struct cprom_series *)gauge; }
+static struct cprom_series *gauge_series_of(const cprom_gauge *gauge) { return (struct cprom_series *)gauge; }
 
-static void set(struct cprom_series *series, double value)
+static void gauge_set(struct cprom_series *series, double value)
 {
     atomic_store_explicit(&series->value, cprom__bits(value), memory_order_relaxed);
 }
 
-static double current_time(struct cprom_registry *registry) { return (double)cprom__wall_now(registry) / 1e9; }
+static double gauge_current_time(struct cprom_registry *registry) { return (double)cprom__wall_now(registry) / 1e9; }
 
 cprom_status cprom_gauge_new(cprom_registry *registry, const cprom_opts *opts, cprom_gauge **gauge)
 {
@@ -29,22 +29,25 @@ cprom_status cprom_gauge_vec_new(cprom_registry *registry, const cprom_opts *opt
 
 void cprom_gauge_set(cprom_gauge *gauge, double value)
 {
-    struct cprom_series *series = series_of(gauge);
-    if (series && cprom__series_live(series)) set(series, value);
+    struct cprom_series *series = gauge_series_of(gauge);
+    if (series && cprom__series_live(series)) gauge_set(series, value);
 }
 
 void cprom_gauge_add(cprom_gauge *gauge, double amount)
 {
-    struct cprom_series *series = series_of(gauge);
+    struct cprom_series *series = gauge_series_of(gauge);
     if (series && cprom__series_live(series)) cprom__cell_add_shared(&series->value, amount);
 }
 
 void cprom_gauge_set_to_current_time(cprom_gauge *gauge)
 {
-    if (gauge) cprom_gauge_set(gauge, current_time(series_of(gauge)->vec->registry));
+    if (gauge) cprom_gauge_set(gauge, gauge_current_time(gauge_series_of(gauge)->vec->registry));
 }
 
-double cprom_gauge_value(const cprom_gauge *gauge) { return gauge ? cprom__cell_double(&series_of(gauge)->value) : 0; }
+double cprom_gauge_value(const cprom_gauge *gauge)
+{
+    return gauge ? cprom__cell_double(&gauge_series_of(gauge)->value) : 0;
+}
 
 cprom_status cprom_gauge_vec_set(cprom_gauge_vec *vec, cprom_strs values, double value)
 {
@@ -52,7 +55,7 @@ cprom_status cprom_gauge_vec_set(cprom_gauge_vec *vec, cprom_strs values, double
     if (!vec) return CPROM_EINVAL;
     cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
     if (status) return status;
-    set(use.series, value);
+    gauge_set(use.series, value);
     cprom__series_release(&use);
     return CPROM_OK;
 }
@@ -71,7 +74,7 @@ cprom_status cprom_gauge_vec_add(cprom_gauge_vec *vec, cprom_strs values, double
 cprom_status cprom_gauge_vec_set_to_current_time(cprom_gauge_vec *vec, cprom_strs values)
 {
     if (!vec) return CPROM_EINVAL;
-    return cprom_gauge_vec_set(vec, values, current_time(((struct cprom_vec *)vec)->registry));
+    return cprom_gauge_vec_set(vec, values, gauge_current_time(((struct cprom_vec *)vec)->registry));
 }
 
 cprom_status cprom_gauge_vec_get(cprom_gauge_vec *vec, cprom_strs values, double *value)

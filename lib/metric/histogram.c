@@ -9,9 +9,13 @@
 
 /* Cells of a histogram: one count per bucket, +Inf last, then the sum as a double. */
 
-static struct cprom_series *series_of(const cprom_histogram *histogram) { return (struct cprom_series *)histogram; }
+static struct cprom_series *histogram_series_of(const cprom_histogram *histogram)
+{
+    return (struct cprom_series *)histogram;
+}
 
-static CPROM__NOINLINE void observe_slowly(struct cprom_series *series, size_t bucket, size_t sum, double value)
+static CPROM__NOINLINE void histogram_observe_slowly(struct cprom_series *series, size_t bucket, size_t sum,
+                                                     double value)
 {
     cprom__cell *cells = series->cells;
     unsigned stripe = 0;
@@ -29,7 +33,7 @@ static CPROM__NOINLINE void observe_slowly(struct cprom_series *series, size_t b
 }
 
 /* Returns the bucket that it counts in. */
-static inline size_t observe(struct cprom_series *series, double value)
+static inline size_t histogram_observe(struct cprom_series *series, double value)
 {
     const struct cprom__desc *desc = series->vec->desc;
     size_t bucket = cprom__bucket(desc->bounds, desc->n_bounds, value), sum = desc->n_bounds + 1;
@@ -39,12 +43,12 @@ static inline size_t observe(struct cprom_series *series, double value)
         cprom__cell_count_owned(&cells[bucket]);
         cprom__cell_add_owned(&cells[sum], value);
     } else {
-        observe_slowly(series, bucket, sum, value);
+        histogram_observe_slowly(series, bucket, sum, value);
     }
     return bucket;
 }
 
-void cprom__histogram_observe(struct cprom_series *series, double value) { observe(series, value); }
+void cprom__histogram_observe(struct cprom_series *series, double value) { histogram_observe(series, value); }
 
 double cprom__histogram_read(const struct cprom_series *series, uint64_t *buckets)
 {
@@ -59,7 +63,7 @@ double cprom__histogram_read(const struct cprom_series *series, uint64_t *bucket
     return sum;
 }
 
-static uint64_t count_up_to(const struct cprom_series *series, size_t last)
+static uint64_t histogram_count_up_to(const struct cprom_series *series, size_t last)
 {
     uint64_t count = 0;
     for (unsigned stripe = 0; stripe < (series->striped ? CPROM_STRIPES : 1); stripe++) {
@@ -69,7 +73,7 @@ static uint64_t count_up_to(const struct cprom_series *series, size_t last)
     return count;
 }
 
-static double read_sum(const struct cprom_series *series)
+static double histogram_read_sum(const struct cprom_series *series)
 {
     double sum = 0;
     for (unsigned stripe = 0; stripe < (series->striped ? CPROM_STRIPES : 1); stripe++) {
@@ -79,7 +83,7 @@ static double read_sum(const struct cprom_series *series)
 }
 
 /* They do not where the steps are too small for a double, or lead out of its range. */
-static cprom_status check_ascending(const double *bounds, size_t n)
+static cprom_status histogram_check_ascending(const double *bounds, size_t n)
 {
     for (size_t i = 1; i < n; i++) {
         if (!(bounds[i] > bounds[i - 1])) return CPROM_EINVAL;
@@ -91,7 +95,7 @@ cprom_status cprom_bounds_linear(double start, double width, size_t n, double *b
 {
     if (!n || !bounds || !isfinite(start) || !isfinite(width) || !(width > 0)) return CPROM_EINVAL;
     for (size_t i = 0; i < n; i++) bounds[i] = start + (double)i * width;
-    return check_ascending(bounds, n);
+    return histogram_check_ascending(bounds, n);
 }
 
 cprom_status cprom_bounds_exponential(double start, double factor, size_t n, double *bounds)
@@ -99,7 +103,7 @@ cprom_status cprom_bounds_exponential(double start, double factor, size_t n, dou
     if (!n || !bounds || !isfinite(start) || !isfinite(factor) || !(start > 0) || !(factor > 1)) return CPROM_EINVAL;
     /* NOLINTNEXTLINE(cert-flp30-c): it is i that ends the loop */
     for (size_t i = 0; i < n; i++, start *= factor) bounds[i] = start;
-    return check_ascending(bounds, n);
+    return histogram_check_ascending(bounds, n);
 }
 
 cprom_status cprom_histogram_new(cprom_registry *registry, const cprom_opts *opts, cprom_histogram **histogram)
@@ -118,29 +122,32 @@ cprom_status cprom_histogram_vec_new(cprom_registry *registry, const cprom_opts 
 
 void cprom_histogram_observe(cprom_histogram *histogram, double value)
 {
-    struct cprom_series *series = series_of(histogram);
-    if (CPROM__LIKELY(series && cprom__series_live(series))) observe(series, value);
+    struct cprom_series *series = histogram_series_of(histogram);
+    if (CPROM__LIKELY(series && cprom__series_live(series))) histogram_observe(series, value);
 }
 
 void cprom_histogram_observe_with_exemplar(cprom_histogram *histogram, double value, cprom_labels labels,
                                            int64_t timestamp_ms)
 {
-    struct cprom_series *series = series_of(histogram);
+    struct cprom_series *series = histogram_series_of(histogram);
     if (!series || !cprom__series_live(series)) return;
-    cprom__series_keep_exemplar(series, observe(series, value), value, labels, timestamp_ms);
+    cprom__series_keep_exemplar(series, histogram_observe(series, value), value, labels, timestamp_ms);
 }
 
 uint64_t cprom_histogram_bucket(const cprom_histogram *histogram, size_t index)
 {
     if (!histogram) return 0;
-    const struct cprom_series *series = series_of(histogram);
+    const struct cprom_series *series = histogram_series_of(histogram);
     size_t last = series->vec->desc->n_bounds;
-    return count_up_to(series, index < last ? index : last);
+    return histogram_count_up_to(series, index < last ? index : last);
 }
 
 uint64_t cprom_histogram_count(const cprom_histogram *histogram) { return cprom_histogram_bucket(histogram, SIZE_MAX); }
 
-double cprom_histogram_sum(const cprom_histogram *histogram) { return histogram ? read_sum(series_of(histogram)) : 0; }
+double cprom_histogram_sum(const cprom_histogram *histogram)
+{
+    return histogram ? histogram_read_sum(histogram_series_of(histogram)) : 0;
+}
 
 cprom_status cprom_histogram_vec_observe(cprom_histogram_vec *vec, cprom_strs values, double value)
 {
@@ -148,7 +155,7 @@ cprom_status cprom_histogram_vec_observe(cprom_histogram_vec *vec, cprom_strs va
     if (!vec) return CPROM_EINVAL;
     cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
     if (status) return status;
-    observe(use.series, value);
+    histogram_observe(use.series, value);
     cprom__series_release(&use);
     return CPROM_OK;
 }
@@ -160,7 +167,7 @@ cprom_status cprom_histogram_vec_observe_with_exemplar(cprom_histogram_vec *vec,
     if (!vec) return CPROM_EINVAL;
     cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
     if (status) return status;
-    cprom__series_keep_exemplar(use.series, observe(use.series, value), value, labels, timestamp_ms);
+    cprom__series_keep_exemplar(use.series, histogram_observe(use.series, value), value, labels, timestamp_ms);
     cprom__series_release(&use);
     return CPROM_OK;
 }
@@ -173,8 +180,8 @@ cprom_status cprom_histogram_vec_get(cprom_histogram_vec *vec, cprom_strs values
     if (!vec) return CPROM_EINVAL;
     cprom_status status = cprom__series_look((struct cprom_vec *)vec, values, &use);
     if (status) return status;
-    if (count) *count = count_up_to(use.series, use.series->vec->desc->n_bounds);
-    if (sum) *sum = read_sum(use.series);
+    if (count) *count = histogram_count_up_to(use.series, use.series->vec->desc->n_bounds);
+    if (sum) *sum = histogram_read_sum(use.series);
     cprom__series_release(&use);
     return CPROM_OK;
 }

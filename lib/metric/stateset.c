@@ -6,7 +6,10 @@
 
 /* A stateset has one cell, in its series: a bit for each state, so that all of them are read and changed at once. */
 
-static struct cprom_series *series_of(const cprom_stateset *stateset) { return (struct cprom_series *)stateset; }
+static struct cprom_series *stateset_series_of(const cprom_stateset *stateset)
+{
+    return (struct cprom_series *)stateset;
+}
 
 void cprom__stateset_change(struct cprom_series *series, uint64_t off, uint64_t on)
 {
@@ -16,19 +19,19 @@ void cprom__stateset_change(struct cprom_series *series, uint64_t off, uint64_t 
     }
 }
 
-static void set(struct cprom_series *series, unsigned state, bool on)
+static void stateset_set(struct cprom_series *series, unsigned state, bool on)
 {
     uint64_t bit = (uint64_t)1 << state;
     if (on) atomic_fetch_or_explicit(&series->value, bit, memory_order_relaxed);
     else atomic_fetch_and_explicit(&series->value, ~bit, memory_order_relaxed);
 }
 
-static void enter(struct cprom_series *series, unsigned state)
+static void stateset_enter(struct cprom_series *series, unsigned state)
 {
     atomic_store_explicit(&series->value, (uint64_t)1 << state, memory_order_relaxed);
 }
 
-static bool is_state(struct cprom_vec *vec, unsigned state)
+static bool stateset_is_state(struct cprom_vec *vec, unsigned state)
 {
     if (CPROM__LIKELY(state < vec->desc->n_states)) return true;
     cprom__vec_drop(vec, CPROM__DROP_INVALID);
@@ -51,28 +54,28 @@ cprom_status cprom_stateset_vec_new(cprom_registry *registry, const cprom_opts *
 
 void cprom_stateset_set(cprom_stateset *stateset, unsigned state, bool on)
 {
-    struct cprom_series *series = series_of(stateset);
-    if (series && is_state(series->vec, state) && cprom__series_live(series)) set(series, state, on);
+    struct cprom_series *series = stateset_series_of(stateset);
+    if (series && stateset_is_state(series->vec, state) && cprom__series_live(series)) stateset_set(series, state, on);
 }
 
 void cprom_stateset_enter(cprom_stateset *stateset, unsigned state)
 {
-    struct cprom_series *series = series_of(stateset);
-    if (series && is_state(series->vec, state) && cprom__series_live(series)) enter(series, state);
+    struct cprom_series *series = stateset_series_of(stateset);
+    if (series && stateset_is_state(series->vec, state) && cprom__series_live(series)) stateset_enter(series, state);
 }
 
 uint64_t cprom_stateset_value(const cprom_stateset *stateset)
 {
-    return stateset ? atomic_load_explicit(&series_of(stateset)->value, memory_order_relaxed) : 0;
+    return stateset ? atomic_load_explicit(&stateset_series_of(stateset)->value, memory_order_relaxed) : 0;
 }
 
 cprom_status cprom_stateset_vec_set(cprom_stateset_vec *vec, cprom_strs values, unsigned state, bool on)
 {
     struct cprom__use use;
-    if (!vec || !is_state((struct cprom_vec *)vec, state)) return CPROM_EINVAL;
+    if (!vec || !stateset_is_state((struct cprom_vec *)vec, state)) return CPROM_EINVAL;
     cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
     if (status) return status;
-    set(use.series, state, on);
+    stateset_set(use.series, state, on);
     cprom__series_release(&use);
     return CPROM_OK;
 }
@@ -80,10 +83,10 @@ cprom_status cprom_stateset_vec_set(cprom_stateset_vec *vec, cprom_strs values, 
 cprom_status cprom_stateset_vec_enter(cprom_stateset_vec *vec, cprom_strs values, unsigned state)
 {
     struct cprom__use use;
-    if (!vec || !is_state((struct cprom_vec *)vec, state)) return CPROM_EINVAL;
+    if (!vec || !stateset_is_state((struct cprom_vec *)vec, state)) return CPROM_EINVAL;
     cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
     if (status) return status;
-    enter(use.series, state);
+    stateset_enter(use.series, state);
     cprom__series_release(&use);
     return CPROM_OK;
 }

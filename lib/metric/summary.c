@@ -6,7 +6,7 @@
 
 /* Cells of a summary: the count, then the sum as a double. */
 
-static struct cprom_series *series_of(const cprom_summary *summary) { return (struct cprom_series *)summary; }
+static struct cprom_series *summary_series_of(const cprom_summary *summary) { return (struct cprom_series *)summary; }
 
 void cprom__summary_observe(struct cprom_series *series, double value)
 {
@@ -53,21 +53,21 @@ cprom_status cprom_summary_vec_new(cprom_registry *registry, const cprom_opts *o
 
 void cprom_summary_observe(cprom_summary *summary, double value)
 {
-    struct cprom_series *series = series_of(summary);
+    struct cprom_series *series = summary_series_of(summary);
     if (series && cprom__series_live(series)) cprom__summary_observe(series, value);
 }
 
 uint64_t cprom_summary_count(const cprom_summary *summary)
 {
     uint64_t count = 0;
-    if (summary) cprom__summary_read(series_of(summary), &count);
+    if (summary) cprom__summary_read(summary_series_of(summary), &count);
     return count;
 }
 
 double cprom_summary_sum(const cprom_summary *summary)
 {
     uint64_t count;
-    return summary ? cprom__summary_read(series_of(summary), &count) : 0;
+    return summary ? cprom__summary_read(summary_series_of(summary), &count) : 0;
 }
 
 cprom_status cprom_summary_vec_observe(cprom_summary_vec *vec, cprom_strs values, double value)

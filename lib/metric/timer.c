@@ -1,16 +1,16 @@
 /* Timers: from a start to seconds. */
 #include "metric/histogram.h"
 
-static cprom_timer start(void *handle)
+static cprom_timer timer_start(void *handle)
 {
     struct cprom_series *series = handle;
     cprom_timer timer = {series, series ? cprom__monotonic_now(series->vec->registry) : 0};
     return timer;
 }
 
-cprom_timer cprom_histogram_timer(cprom_histogram *histogram) { return start(histogram); }
-cprom_timer cprom_summary_timer(cprom_summary *summary) { return start(summary); }
-cprom_timer cprom_gauge_timer(cprom_gauge *gauge) { return start(gauge); }
+cprom_timer cprom_histogram_timer(cprom_histogram *histogram) { return timer_start(histogram); }
+cprom_timer cprom_summary_timer(cprom_summary *summary) { return timer_start(summary); }
+cprom_timer cprom_gauge_timer(cprom_gauge *gauge) { return timer_start(gauge); }
 
 double cprom_timer_stop(cprom_timer *timer)
 {

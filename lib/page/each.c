@@ -2,7 +2,8 @@
 #include "page/gather.h"
 
 /* Unescapes the values of a series into `out`; there is room for as many bytes as the text has, and one more each. */
-static void read_values(const struct cprom_vec *vec, const struct cprom_series *series, char *out, const char **values)
+static void each_read_values(const struct cprom_vec *vec, const struct cprom_series *series, char *out,
+                             const char **values)
 {
     for (size_t i = 0; i < vec->desc->n_labels; i++) {
         size_t len;
@@ -20,12 +21,12 @@ static void read_values(const struct cprom_vec *vec, const struct cprom_series *
     }
 }
 
-static bool show(const struct cprom_vec *vec, const struct cprom__row *row, char *text, uint64_t *buckets,
-                 bool (*each)(void *ctx, const cprom_view *view), void *ctx)
+static bool each_show(const struct cprom_vec *vec, const struct cprom__row *row, char *text, uint64_t *buckets,
+                      bool (*each)(void *ctx, const cprom_view *view), void *ctx)
 {
     const char *values[CPROM_LABELS_MAX];
     cprom_view view = {.values = {values, vec->desc->n_labels}};
-    read_values(vec, row->series, text, values);
+    each_read_values(vec, row->series, text, values);
     switch (vec->desc->type) {
     case CPROM_HISTOGRAM:
         view.n_buckets = vec->desc->n_bounds + 1;
@@ -61,7 +62,7 @@ cprom_status cprom_vec_each(cprom_vec *vec, bool (*each)(void *ctx, const cprom_
         for (size_t i = 0; !status && i < group->n_rows; i++) {
             /* A page shows lingering series; they are none of the vector's any more. */
             if (atomic_load_explicit(&group->rows[i].series->life, memory_order_relaxed) & CPROM__LIFE_LINGER) continue;
-            if (!show(vec, &group->rows[i], text, buckets, each, ctx)) break;
+            if (!each_show(vec, &group->rows[i], text, buckets, each, ctx)) break;
         }
     }
     cprom__snapshot_free(&snapshot);

@@ -6,8 +6,8 @@
 
 #include "base/number.h"
 
-#define AHEAD 12       /* rows before its turn that a text is fetched into the cache */
-#define NAME_COPIED 48 /* bytes of a name that are copied for each row, if it has no more */
+#define ENCODE_AHEAD 12       /* rows before its turn that a text is fetched into the cache */
+#define ENCODE_NAME_COPIED 48 /* bytes of a name that are copied for each row, if it has no more */
 
 void cprom__put(struct cprom__sink *sink, const char *bytes, size_t len)
 {
@@ -68,7 +68,7 @@ void cprom__put_series(struct cprom__sink *sink, const struct cprom__desc *desc,
 }
 
 /* Lines `n` and `n + 1`, if `number` is one of them. */
-static void describe_sums(struct cprom__sample_line *line, size_t n, size_t number, double sum, uint64_t count)
+static void encode_describe_sums(struct cprom__sample_line *line, size_t n, size_t number, double sum, uint64_t count)
 {
     if (number != n && number != n + 1) return;
     line->suffix = number == n ? "_sum" : "_count";
@@ -77,14 +77,14 @@ static void describe_sums(struct cprom__sample_line *line, size_t n, size_t numb
     line->value = sum;
 }
 
-static bool has_sums(const struct cprom__format *format, size_t n_bounds, const double *bounds)
+static bool encode_has_sums(const struct cprom__format *format, size_t n_bounds, const double *bounds)
 {
     return !(format->sums_ascend && n_bounds && bounds[0] < 0);
 }
 
 /* What stands on one line of a row. Returns how many lines the row has. */
-static size_t describe_row(const struct cprom__page_form *form, const struct cprom__row *row,
-                           const struct cprom__cursor *cursor, struct cprom__sample_line *line)
+static size_t encode_describe_row(const struct cprom__page_form *form, const struct cprom__row *row,
+                                  const struct cprom__cursor *cursor, struct cprom__sample_line *line)
 {
     const struct cprom_vec *vec = row->series->vec;
     const struct cprom__desc *desc = vec->desc;
@@ -101,13 +101,13 @@ static size_t describe_row(const struct cprom__page_form *form, const struct cpr
             line->count = cursor->total + row->words[cursor->line];
             line->exemplar = cprom__row_exemplar(row, cursor->line);
         }
-        if (has_sums(form->format, desc->n_bounds, desc->bounds)) {
+        if (encode_has_sums(form->format, desc->n_bounds, desc->bounds)) {
             lines += 2;
-            describe_sums(line, buckets, cursor->line, cprom__double(row->words[buckets]), cursor->total);
+            encode_describe_sums(line, buckets, cursor->line, cprom__double(row->words[buckets]), cursor->total);
         }
     } else if (desc->type == CPROM_SUMMARY) {
         lines = 2;
-        describe_sums(line, 0, cursor->line, cprom__double(row->words[1]), row->words[0]);
+        encode_describe_sums(line, 0, cursor->line, cprom__double(row->words[1]), row->words[0]);
     } else if (desc->type == CPROM_STATESET) {
         const struct cprom__state *state = &desc->states[cursor->line];
         lines = desc->n_states;
@@ -135,8 +135,8 @@ static size_t describe_row(const struct cprom__page_form *form, const struct cpr
 }
 
 /* The same for a sample of a collector. */
-static size_t describe_sample(const struct cprom__page_form *form, const struct cprom__sample *sample, size_t number,
-                              struct cprom__sample_line *line)
+static size_t encode_describe_sample(const struct cprom__page_form *form, const struct cprom__sample *sample,
+                                     size_t number, struct cprom__sample_line *line)
 {
     const struct cprom__distribution *dist = sample->distribution;
     line->pairs = sample->text;
@@ -158,26 +158,26 @@ static size_t describe_sample(const struct cprom__page_form *form, const struct 
         if (histogram) line->count = number < dist->n ? dist->buckets[number] : dist->count;
         else line->value = dist->values[number];
     }
-    if (histogram && !has_sums(form->format, dist->n, dist->at)) return lines;
-    describe_sums(line, lines, number, dist->sum, dist->count);
+    if (histogram && !encode_has_sums(form->format, dist->n, dist->at)) return lines;
+    encode_describe_sums(line, lines, number, dist->sum, dist->count);
     return lines + 2;
 }
 
 /* What stands on the line at the cursor, and whose name it has. Returns how many lines the row has. */
-static size_t describe(const struct cprom__page_form *form, const struct cprom__group *group,
-                       const struct cprom__cursor *cursor, struct cprom__sample_line *line,
-                       const struct cprom__desc **desc)
+static size_t encode_describe(const struct cprom__page_form *form, const struct cprom__group *group,
+                              const struct cprom__cursor *cursor, struct cprom__sample_line *line,
+                              const struct cprom__desc **desc)
 {
     const struct cprom__sample *sample = group->n_rows ? NULL : group->samples[cursor->row - 1];
     *desc = sample ? sample->desc : group->desc;
     *line = (struct cprom__sample_line){.name_len = (*desc)->name_len, .suffix = "", .timestamp_ms = -1};
-    if (sample) return describe_sample(form, sample, cursor->line, line);
-    return describe_row(form, &group->rows[cursor->row - 1], cursor, line);
+    if (sample) return encode_describe_sample(form, sample, cursor->line, line);
+    return encode_describe_row(form, &group->rows[cursor->row - 1], cursor, line);
 }
 
 /* The unit at the cursor. Returns how many units like this one the row has. */
-static size_t put_unit(struct cprom__sink *sink, const struct cprom__page_form *form, const struct cprom__group *group,
-                       const struct cprom__cursor *cursor)
+static size_t encode_put_unit(struct cprom__sink *sink, const struct cprom__page_form *form,
+                              const struct cprom__group *group, const struct cprom__cursor *cursor)
 {
     if (!cursor->row) {
         form->format->put_header(sink, group->desc);
@@ -185,7 +185,7 @@ static size_t put_unit(struct cprom__sink *sink, const struct cprom__page_form *
     }
     struct cprom__sample_line line;
     const struct cprom__desc *desc;
-    size_t lines = describe(form, group, cursor, &line, &desc);
+    size_t lines = encode_describe(form, group, cursor, &line, &desc);
     form->format->put_line(sink, desc, &line);
     return lines;
 }
@@ -194,21 +194,21 @@ static size_t put_unit(struct cprom__sink *sink, const struct cprom__page_form *
  * Rows of counters, gauges and infos that fit whole, which is nearly all of a large page: straight into the buffer. Returns
  * the byte behind.
  */
-static char *put_plain_rows(const struct cprom__format *format, const struct cprom__group *group,
-                            struct cprom__cursor *cursor, char *out, const char *end)
+static char *encode_put_plain_rows(const struct cprom__format *format, const struct cprom__group *group,
+                                   struct cprom__cursor *cursor, char *out, const char *end)
 {
     const struct cprom__row *row = &group->rows[cursor->row - 1], *behind = &group->rows[group->n_rows];
     size_t (*number)(char *, double) = format->number;
     const char *name = group->desc->name;
     size_t name_len = group->desc->name_len;
     /* A copy of a fixed size needs no call; what is too much of it is written over. */
-    char start[NAME_COPIED] = {0};
+    char start[ENCODE_NAME_COPIED] = {0};
     bool is_short = name_len <= sizeof start;
     size_t room = (is_short ? sizeof start : name_len) + CPROM__NUMBER_MAX + 4;
     if (is_short) memcpy(start, name, name_len);
     for (; row < behind; row++) {
-        if (behind - row > AHEAD) {
-            const char *text = row[AHEAD].series->text;
+        if (behind - row > ENCODE_AHEAD) {
+            const char *text = row[ENCODE_AHEAD].series->text;
             CPROM__PREFETCH(text - 16);
             CPROM__PREFETCH(text + 48);
         }
@@ -232,7 +232,7 @@ static char *put_plain_rows(const struct cprom__format *format, const struct cpr
     return out;
 }
 
-static void next_row(const struct cprom__group *group, struct cprom__cursor *cursor)
+static void encode_next_row(const struct cprom__group *group, struct cprom__cursor *cursor)
 {
     cursor->line = 0;
     cursor->total = 0;
@@ -244,7 +244,7 @@ static void next_row(const struct cprom__group *group, struct cprom__cursor *cur
 }
 
 /* Whether the next row has the same values in all labels that sort before the state. */
-static bool next_is_alike(const struct cprom__group *group, const struct cprom__cursor *cursor)
+static bool encode_next_is_alike(const struct cprom__group *group, const struct cprom__cursor *cursor)
 {
     if (cursor->row >= group->n_rows) return false;
     const struct cprom_series *series = group->rows[cursor->row - 1].series, *next = group->rows[cursor->row].series;
@@ -256,34 +256,34 @@ static bool next_is_alike(const struct cprom__group *group, const struct cprom__
  * The first state of all rows that are alike up to the state's label, then the next state of all of them. So the lines
  * are in the order of all labels: the rows already are in that of those behind.
  */
-static void advance_by_state(const struct cprom__group *group, struct cprom__cursor *cursor)
+static void encode_advance_by_state(const struct cprom__group *group, struct cprom__cursor *cursor)
 {
-    if (next_is_alike(group, cursor)) {
+    if (encode_next_is_alike(group, cursor)) {
         cursor->row++;
     } else if (++cursor->line < group->desc->n_states) {
         cursor->row = cursor->first;
     } else {
-        next_row(group, cursor);
+        encode_next_row(group, cursor);
     }
 }
 
 /* Moves behind the unit that was just put. */
-static void advance(const struct cprom__format *format, const struct cprom__group *group, struct cprom__cursor *cursor,
-                    size_t lines)
+static void encode_advance(const struct cprom__format *format, const struct cprom__group *group,
+                           struct cprom__cursor *cursor, size_t lines)
 {
     if (format->states_sort && cursor->row && group->n_rows && group->desc->type == CPROM_STATESET) {
-        advance_by_state(group, cursor);
+        encode_advance_by_state(group, cursor);
         return;
     }
     if (cursor->row && group->n_rows && group->desc->type == CPROM_HISTOGRAM) {
         const struct cprom__row *row = &group->rows[cursor->row - 1];
         if (cursor->line <= row->series->vec->desc->n_bounds) cursor->total += row->words[cursor->line];
     }
-    if (++cursor->line >= lines) next_row(group, cursor);
+    if (++cursor->line >= lines) encode_next_row(group, cursor);
 }
 
 /* Whether each row is one line with the value that stands in it. An info is a float as a gauge only. */
-static bool is_plain(const struct cprom__page_form *form, const struct cprom__group *group)
+static bool encode_is_plain(const struct cprom__page_form *form, const struct cprom__group *group)
 {
     if (!group->n_rows || group->has_exemplars) return false;
     return group->desc->type == CPROM_GAUGE || (group->desc->type == CPROM_INFO && form->format->counts_are_floats) ||
@@ -298,11 +298,11 @@ size_t cprom__encode(const struct cprom__snapshot *snapshot, const struct cprom_
         bool at_end = cursor->group == snapshot->n_groups;
         const struct cprom__group *group = at_end ? NULL : &snapshot->groups[cursor->group];
         if (!at_end && group->continues && !cursor->row) cursor->row = 1;
-        if (!at_end && cursor->row && !cursor->done && is_plain(form, group)) {
-            sink.out = put_plain_rows(form->format, group, cursor, sink.out, sink.end);
+        if (!at_end && cursor->row && !cursor->done && encode_is_plain(form, group)) {
+            sink.out = encode_put_plain_rows(form->format, group, cursor, sink.out, sink.end);
             if (cursor->row > group->n_rows) {
                 cursor->row--;
-                next_row(group, cursor);
+                encode_next_row(group, cursor);
                 continue;
             }
         }
@@ -311,12 +311,12 @@ size_t cprom__encode(const struct cprom__snapshot *snapshot, const struct cprom_
         sink.skip = cursor->done;
         sink.made = 0;
         if (at_end) cprom__put_string(&sink, form->format->end);
-        else lines = put_unit(&sink, form, group, cursor);
+        else lines = encode_put_unit(&sink, form, group, cursor);
         cursor->done += (size_t)(sink.out - start);
         if (cursor->done < sink.made) break; /* the rest is for the next read */
         cursor->done = 0;
         if (at_end) cursor->group++;
-        else advance(form->format, group, cursor, lines);
+        else encode_advance(form->format, group, cursor, lines);
     }
     return (size_t)(sink.out - buf);
 }
@@ -327,6 +327,6 @@ bool cprom__next_line(const struct cprom__snapshot *snapshot, const struct cprom
     if (cursor->group == snapshot->n_groups) return false;
     if (!cursor->row) cursor->row = cursor->first = 1;
     const struct cprom__group *group = &snapshot->groups[cursor->group];
-    advance(form->format, group, cursor, describe(form, group, cursor, line, desc));
+    encode_advance(form->format, group, cursor, encode_describe(form, group, cursor, line, desc));
     return true;
 }

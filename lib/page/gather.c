@@ -13,13 +13,13 @@
 #include "store/reclaim.h"
 #include "store/upkeep.h"
 
-#define AHEAD 24u           /* how many series before its turn one is fetched into the cache */
-#define RECLAIMED_MAX 4096u /* series that closing a page reclaims at the most */
-#define UNLISTED UINT64_MAX /* the parts do not come from a list of families */
-#define TAIL_ROOM 64u       /* rows kept free for what is created between the sort and the copying */
+#define GATHER_AHEAD 24u           /* how many series before its turn one is fetched into the cache */
+#define GATHER_RECLAIMED_MAX 4096u /* series that closing a page reclaims at the most */
+#define GATHER_UNLISTED UINT64_MAX /* the parts do not come from a list of families */
+#define GATHER_TAIL_ROOM 64u       /* rows kept free for what is created between the sort and the copying */
 
 /* One vector of a snapshot while it is taken. */
-struct part {
+struct gather_part {
     struct cprom_vec *vec;
     struct cprom__group group;
     size_t room;             /* for rows */
@@ -32,11 +32,11 @@ struct part {
 };
 
 /* What one registry gives, while it is taken. */
-struct taking {
+struct gather_taking {
     struct cprom__snapshot *snapshot;
     struct cprom__source *source;
     int64_t now; /* read before the gate, where a vector is timed */
-    struct part *parts;
+    struct gather_part *parts;
     size_t n;
     uint64_t registrations; /* of the registry when the parts were listed */
 };
@@ -44,12 +44,12 @@ struct taking {
 /* ---- copying ---- */
 
 /* 64-bit words that a row of this vector has beside itself. */
-static size_t words_of(const struct cprom_vec *vec)
+static size_t gather_words_of(const struct cprom_vec *vec)
 {
     return vec->n_cells > 1 || vec->n_exemplars ? cprom__row_exemplars_at(vec) + vec->n_exemplars : 0;
 }
 
-static void copy_row(struct cprom__row *row, const struct cprom_series *series, uint64_t *words)
+static void gather_copy_row(struct cprom__row *row, const struct cprom_series *series, uint64_t *words)
 {
     const struct cprom_vec *vec = series->vec;
     row->series = series;
@@ -74,7 +74,7 @@ static void copy_row(struct cprom__row *row, const struct cprom_series *series, 
 }
 
 /* Gives back what the rows hold. */
-static void release_rows(const struct cprom__group *group)
+static void gather_release_rows(const struct cprom__group *group)
 {
     for (size_t i = 0; group->has_exemplars && i < group->n_rows; i++) {
         const struct cprom__row *row = &group->rows[i];
@@ -85,7 +85,8 @@ static void release_rows(const struct cprom__group *group)
 }
 
 /* Whether the page shows the series, whose life was just read. What is over is put aside, where there is room. */
-static inline bool is_shown(struct part *part, const struct cprom_series *series, uint64_t life, int64_t now)
+static inline bool gather_is_shown(struct gather_part *part, const struct cprom_series *series, uint64_t life,
+                                   int64_t now)
 {
     if (CPROM__LIKELY(!part->timed)) return !(life & (CPROM__LIFE_DEAD | CPROM__LIFE_HIDDEN));
     bool over, shown = cprom__series_shown(series, now, &over);
@@ -95,7 +96,7 @@ static inline bool is_shown(struct part *part, const struct cprom_series *series
 }
 
 /* Copies the sorted series; those that are dead drop out of the order. Cannot fail: the rows are there. */
-static void copy_sorted(struct part *part, uint64_t death, int64_t now)
+static void gather_copy_sorted(struct gather_part *part, uint64_t death, int64_t now)
 {
     struct cprom_vec *vec = part->vec;
     struct cprom__reclaimer *reclaimer = &vec->registry->reclaimer;
@@ -103,7 +104,7 @@ static void copy_sorted(struct part *part, uint64_t death, int64_t now)
     struct cprom__order *order = &vec->order;
     struct cprom__chain dead = {0, 0, 0};
     struct cprom__row *rows = part->group.rows;
-    size_t words_each = words_of(vec), n_rows = 0;
+    size_t words_each = gather_words_of(vec), n_rows = 0;
     bool sparse = false;
     for (size_t c = 0; c < order->n_sorted; c++) {
         struct cprom__order_chunk *chunk = order->sorted[c];
@@ -111,25 +112,26 @@ static void copy_sorted(struct part *part, uint64_t death, int64_t now)
         /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the order has a chunk in every place below n_sorted */
         uint32_t n = chunk->n, kept = 0;
         for (uint32_t i = 0; i < n; i++) {
-            if (i + AHEAD < n) CPROM__PREFETCH(cprom__slab_in(dir, chunk->refs[i + AHEAD]));
-            else if (next && i + AHEAD - n < next->n) CPROM__PREFETCH(cprom__slab_in(dir, next->refs[i + AHEAD - n]));
+            if (i + GATHER_AHEAD < n) CPROM__PREFETCH(cprom__slab_in(dir, chunk->refs[i + GATHER_AHEAD]));
+            else if (next && i + GATHER_AHEAD - n < next->n)
+                CPROM__PREFETCH(cprom__slab_in(dir, next->refs[i + GATHER_AHEAD - n]));
             uint32_t ref = chunk->refs[i];
             struct cprom_series *series = cprom__slab_in(dir, ref);
-            /* acquire: pairs with the release in cprom__vec_kill(); see the second look at `gone` in copy_all(). */
+            /* acquire: pairs with the release in cprom__vec_kill(); see the second look at `gone` in gather_copy_all(). */
             uint64_t life = atomic_load_explicit(&series->life, memory_order_acquire);
             if (CPROM__UNLIKELY(life & CPROM__LIFE_UNLINKED)) {
                 cprom__chain_add(reclaimer, &dead, ref, death);
                 continue;
             }
             chunk->refs[kept++] = ref;
-            if (CPROM__UNLIKELY(!is_shown(part, series, life, now))) continue;
+            if (CPROM__UNLIKELY(!gather_is_shown(part, series, life, now))) continue;
             struct cprom__row *row = &rows[n_rows++];
             if (CPROM__LIKELY(!words_each && !series->striped)) { /* the row's word is the series', whatever it means */
                 row->series = series;
                 row->states = atomic_load_explicit(&series->value, memory_order_relaxed);
                 continue;
             }
-            copy_row(row, series, part->words);
+            gather_copy_row(row, series, part->words);
             part->words += words_each;
         }
         order->n_sorted_series -= n - kept;
@@ -143,11 +145,11 @@ static void copy_sorted(struct part *part, uint64_t death, int64_t now)
 }
 
 /* Copies what was created since the sort, in no order; false: out of memory. */
-static bool copy_tail(struct part *part, struct cprom__arena *memory, int64_t now)
+static bool gather_copy_tail(struct gather_part *part, struct cprom__arena *memory, int64_t now)
 {
     struct cprom__slab *slab = &part->vec->registry->slab;
     struct cprom__group *group = &part->group;
-    size_t n = 0, words_each = words_of(part->vec);
+    size_t n = 0, words_each = gather_words_of(part->vec);
     for (uint32_t ref = part->tail; ref; n++) ref = ((struct cprom_series *)cprom__slab_at(slab, ref))->next;
     if (group->n_rows + part->n_over + n > part->room) {
         part->room = group->n_rows + n; /* what is over stays in the old rows */
@@ -163,14 +165,14 @@ static bool copy_tail(struct part *part, struct cprom__arena *memory, int64_t no
         bool over;
         ref = series->next;
         if (!cprom__series_shown(series, now, &over)) continue; /* if over, the next gather sees to it */
-        copy_row(&group->rows[group->n_rows++], series, words);
+        gather_copy_row(&group->rows[group->n_rows++], series, words);
         words += words_each;
     }
     return true;
 }
 
 /* Sorts the tail and merges it into the rows before; false: out of memory. */
-static bool sort_tail(struct part *part, struct cprom__arena *memory)
+static bool gather_sort_tail(struct gather_part *part, struct cprom__arena *memory)
 {
     struct cprom__row *rows = part->group.rows;
     size_t sorted = part->sorted, n = part->group.n_rows - sorted;
@@ -198,19 +200,19 @@ static bool sort_tail(struct part *part, struct cprom__arena *memory)
 
 /* ---- taking ---- */
 
-static bool reserve_rows(struct part *part, struct cprom__arena *memory)
+static bool gather_reserve_rows(struct gather_part *part, struct cprom__arena *memory)
 {
     size_t n = part->vec->order.n_sorted_series;
-    part->room = n + TAIL_ROOM;
+    part->room = n + GATHER_TAIL_ROOM;
     part->group.rows = cprom__arena_alloc(memory, part->room * sizeof *part->group.rows);
     if (!part->group.rows) return false;
     part->over = part->group.rows + part->room;
-    part->words = cprom__arena_alloc(memory, n * words_of(part->vec) * sizeof *part->words);
+    part->words = cprom__arena_alloc(memory, n * gather_words_of(part->vec) * sizeof *part->words);
     return part->words != NULL;
 }
 
 /* Under the order lock: what can be done before the gate. */
-static bool prepare(struct taking *taking)
+static bool gather_prepare(struct gather_taking *taking)
 {
     for (size_t i = 0; i < taking->n; i++) {
         struct cprom_vec *vec = taking->parts[i].vec;
@@ -220,7 +222,7 @@ static bool prepare(struct taking *taking)
         atomic_fetch_sub_explicit(&vec->dead, dead.n, memory_order_relaxed);
         cprom__retire_chain(reclaimer, &dead);
         if (!done || !cprom__order_sort(&vec->order, reclaimer)) return false;
-        if (!reserve_rows(&taking->parts[i], &taking->snapshot->memory)) return false;
+        if (!gather_reserve_rows(&taking->parts[i], &taking->snapshot->memory)) return false;
     }
     return true;
 }
@@ -229,7 +231,7 @@ static bool prepare(struct taking *taking)
  * In the gate. All tails are cut before anything is copied: a series that dies and is made again meanwhile is then
  * either the old one or the new one on this page, never both. Model: tests/models/snapshot.pml.
  */
-static bool copy_all(struct taking *taking)
+static bool gather_copy_all(struct gather_taking *taking)
 {
     struct cprom__source *source = taking->source;
     struct cprom__reclaimer *reclaimer = &source->registry->reclaimer;
@@ -243,15 +245,15 @@ static bool copy_all(struct taking *taking)
     cprom__pin_complete(reclaimer);
     CPROM__SEAM(CPROM__SEAM_GATHER_CUT);
     for (size_t i = 0; i < taking->n; i++) {
-        struct part *part = &taking->parts[i];
+        struct gather_part *part = &taking->parts[i];
         /* acquire: pairs with the release in cprom__vec_detach(). */
         if (atomic_load_explicit(&part->vec->gone, memory_order_acquire)) continue;
         CPROM__SEAM(CPROM__SEAM_GATHER_VECTOR);
-        copy_sorted(part, source->pin.snapshot - 1, taking->now);
-        if (part->tail && !copy_tail(part, &taking->snapshot->memory, taking->now)) return false;
+        gather_copy_sorted(part, source->pin.snapshot - 1, taking->now);
+        if (part->tail && !gather_copy_tail(part, &taking->snapshot->memory, taking->now)) return false;
         /* Unregistering does not wait for the gate. If it killed a series under this copying, the flag is seen here. */
         if (atomic_load_explicit(&part->vec->gone, memory_order_acquire)) {
-            release_rows(&part->group);
+            gather_release_rows(&part->group);
             part->group.n_rows = part->sorted = 0;
         }
     }
@@ -262,7 +264,7 @@ static bool copy_all(struct taking *taking)
 }
 
 /* Room for `n` more; after the copying, since mostly they are all. */
-static bool reserve_groups(struct cprom__snapshot *snapshot, size_t n)
+static bool gather_reserve_groups(struct cprom__snapshot *snapshot, size_t n)
 {
     size_t room = snapshot->groups_room * 2;
     if (snapshot->groups && snapshot->n_groups + n <= snapshot->groups_room) return true;
@@ -275,7 +277,7 @@ static bool reserve_groups(struct cprom__snapshot *snapshot, size_t n)
     return true;
 }
 
-static uint64_t registrations_of(const struct cprom_registry *registry)
+static uint64_t gather_registrations_of(const struct cprom_registry *registry)
 {
     return atomic_load_explicit(&registry->registrations, memory_order_relaxed);
 }
@@ -284,12 +286,12 @@ static uint64_t registrations_of(const struct cprom_registry *registry)
  * Appends to the snapshot's groups. EBUSY: something was registered meanwhile, and what changed it together with what is
  * listed would be shown by half; nothing happened.
  */
-static cprom_status take(struct taking *taking)
+static cprom_status gather_take(struct gather_taking *taking)
 {
     struct cprom__snapshot *snapshot = taking->snapshot;
     struct cprom_registry *registry = taking->source->registry;
     pthread_mutex_lock(&registry->order_lock);
-    bool done = prepare(taking);
+    bool done = gather_prepare(taking);
     for (size_t i = 0; i < taking->n && !taking->now; i++) {
         if (taking->parts[i].timed) taking->now = cprom__monotonic_now(registry);
     }
@@ -297,21 +299,21 @@ static cprom_status take(struct taking *taking)
     if (done) {
         CPROM__SEAM(CPROM__SEAM_GATHER_READY);
         cprom__gate_enter(&registry->gate);
-        late = taking->registrations != UNLISTED && taking->registrations != registrations_of(registry);
-        done = !late && copy_all(taking);
+        late = taking->registrations != GATHER_UNLISTED && taking->registrations != gather_registrations_of(registry);
+        done = !late && gather_copy_all(taking);
         cprom__gate_leave(&registry->gate);
     }
     pthread_mutex_unlock(&registry->order_lock);
     if (late) return CPROM_EBUSY;
-    done = done && reserve_groups(snapshot, taking->n);
+    done = done && gather_reserve_groups(snapshot, taking->n);
     for (size_t i = 0; i < taking->n && done; i++) {
-        struct part *part = &taking->parts[i];
+        struct gather_part *part = &taking->parts[i];
         for (size_t k = 1; k <= part->n_over; k++) cprom__vec_expire(part->vec, (part->over - k)->series, taking->now);
-        done = sort_tail(part, &snapshot->memory);
+        done = gather_sort_tail(part, &snapshot->memory);
     }
     for (size_t i = 0; i < taking->n; i++) {
-        const struct part *part = &taking->parts[i];
-        if (!done || taking->source->gone) release_rows(&part->group);
+        const struct gather_part *part = &taking->parts[i];
+        if (!done || taking->source->gone) gather_release_rows(&part->group);
         else if (part->group.n_rows) snapshot->groups[snapshot->n_groups++] = part->group;
     }
     if (!done) return CPROM_ENOMEM;
@@ -319,37 +321,40 @@ static cprom_status take(struct taking *taking)
     return CPROM_OK;
 }
 
-static bool taking_init(struct taking *taking, struct cprom__snapshot *snapshot, struct cprom__source *source, size_t n)
+static bool gather_taking_init(struct gather_taking *taking, struct cprom__snapshot *snapshot,
+                               struct cprom__source *source, size_t n)
 {
-    *taking = (struct taking){.snapshot = snapshot, .source = source, .registrations = UNLISTED};
+    *taking = (struct gather_taking){.snapshot = snapshot, .source = source, .registrations = GATHER_UNLISTED};
     taking->parts = cprom__arena_alloc(&snapshot->memory, n * sizeof *taking->parts);
     return taking->parts != NULL;
 }
 
-static void taking_add(struct taking *taking, struct cprom_vec *vec)
+static void gather_taking_add(struct gather_taking *taking, struct cprom_vec *vec)
 {
-    taking->parts[taking->n++] = (struct part){.vec = vec,
-                                               .group = {.desc = vec->desc, .has_exemplars = vec->n_exemplars > 0},
-                                               .timed = vec->ttl || vec->linger};
+    taking->parts[taking->n++] =
+        (struct gather_part){.vec = vec,
+                             .group = {.desc = vec->desc, .has_exemplars = vec->n_exemplars > 0},
+                             .timed = vec->ttl || vec->linger};
 }
 
 /* ---- sources ---- */
 
 /* The caller sees to it that the registry is not freed meanwhile. */
-static void source_init(struct cprom__source *source, struct cprom_registry *registry, struct cprom__families *families)
+static void gather_source_init(struct cprom__source *source, struct cprom_registry *registry,
+                               struct cprom__families *families)
 {
     *source = (struct cprom__source){.registry = registry, .families = families};
     cprom__registry_hold(registry);
 }
 
-static void source_unpin(struct cprom__source *source)
+static void gather_source_unpin(struct cprom__source *source)
 {
     if (!source->pinned) return;
     cprom__unpin(&source->registry->reclaimer, &source->pin);
-    cprom__reclaim_many(&source->registry->reclaimer, RECLAIMED_MAX);
+    cprom__reclaim_many(&source->registry->reclaimer, GATHER_RECLAIMED_MAX);
 }
 
-static void snapshot_begin(struct cprom__snapshot *snapshot, struct cprom_registry *registry)
+static void gather_snapshot_begin(struct cprom__snapshot *snapshot, struct cprom_registry *registry)
 {
     memset(snapshot, 0, sizeof *snapshot);
     snapshot->registry = registry;
@@ -357,24 +362,24 @@ static void snapshot_begin(struct cprom__snapshot *snapshot, struct cprom_regist
 }
 
 /* The registry alone. */
-static cprom_status hold_one(struct cprom__snapshot *snapshot, struct cprom_registry *registry)
+static cprom_status gather_hold_one(struct cprom__snapshot *snapshot, struct cprom_registry *registry)
 {
-    snapshot_begin(snapshot, registry);
+    gather_snapshot_begin(snapshot, registry);
     struct cprom__families *families = cprom__registry_families(registry);
     if (!families) return CPROM_ENOENT;
-    source_init(&snapshot->own, registry, families);
+    gather_source_init(&snapshot->own, registry, families);
     return CPROM_OK;
 }
 
 cprom_status cprom__snapshot_list(struct cprom__snapshot *snapshot, struct cprom_registry *registry)
 {
     struct cprom__source *source = &snapshot->own;
-    snapshot_begin(snapshot, registry);
+    gather_snapshot_begin(snapshot, registry);
     cprom__tree_lock(registry);
     cprom_status status = registry->families ? CPROM_OK : CPROM_ENOENT;
     for (struct cprom_registry *at = registry; at && !status;) {
         cprom__families_ref(at->families);
-        source_init(source, at, at->families);
+        gather_source_init(source, at, at->families);
         at = cprom__tree_next(registry, at);
         if (at) source = source->next = cprom__arena_alloc(&snapshot->memory, sizeof *source);
         if (!source) status = CPROM_ENOMEM;
@@ -387,8 +392,8 @@ cprom_status cprom__snapshot_list(struct cprom__snapshot *snapshot, struct cprom
 /* ---- the whole ---- */
 
 /* Whether a family of one registry and a newer one of another cannot be on one page. */
-static bool bars(const struct cprom__desc *old, const struct cprom_registry *its, const struct cprom__desc *new,
-                 const struct cprom_registry *registry)
+static bool gather_bars(const struct cprom__desc *old, const struct cprom_registry *its, const struct cprom__desc *new,
+                        const struct cprom_registry *registry)
 {
     if (strcmp(old->name, new->name) != 0) return cprom__desc_collides(old, new);
     return !cprom__registry_apart(its, registry) || !cprom__desc_agrees(old, new);
@@ -398,35 +403,38 @@ static bool bars(const struct cprom__desc *old, const struct cprom_registry *its
  * Whether a family that was registered during the gather can be on its page: it was not checked against what callbacks
  * emitted, nor against what other registries had when they were looked at.
  */
-static bool fits(const struct cprom__stage *stage, const struct cprom__source *source, const struct cprom__desc *desc)
+static bool gather_fits(const struct cprom__stage *stage, const struct cprom__source *source,
+                        const struct cprom__desc *desc)
 {
     const struct cprom__snapshot *snapshot = stage->snapshot;
     const struct cprom_registry *registry = source->registry;
     for (size_t i = 0; i < stage->n_kept; i++) {
-        if (bars(stage->kept[i].desc, stage->kept[i].source->registry, desc, registry)) return false;
+        if (gather_bars(stage->kept[i].desc, stage->kept[i].source->registry, desc, registry)) return false;
     }
     for (size_t i = 0; i < snapshot->n_groups; i++) {
         const struct cprom__group *group = &snapshot->groups[i];
-        if (bars(group->desc, group->rows->series->vec->registry, desc, registry)) return false;
+        if (gather_bars(group->desc, group->rows->series->vec->registry, desc, registry)) return false;
     }
     for (const struct cprom__source *other = &snapshot->own; other; other = other->next) {
         for (size_t i = 0; other != source && i < other->families->n; i++) {
-            if (bars(other->families->v[i].desc, other->registry, desc, registry)) return false;
+            if (gather_bars(other->families->v[i].desc, other->registry, desc, registry)) return false;
         }
     }
     return true;
 }
 
-static bool is_new(const struct cprom__source *source, const struct cprom_vec *vec)
+static bool gather_is_new(const struct cprom__source *source, const struct cprom_vec *vec)
 {
     const struct cprom__family *family = cprom__families_find(source->families, vec->desc->name);
     return !family || family->vec != vec;
 }
 
 /* Lists the vectors as they are now; what was registered since the gather began may have been changed with others. */
-static bool list_vectors(struct taking *taking, struct cprom__source *source, const struct cprom__stage *stage)
+static bool gather_list_vectors(struct gather_taking *taking, struct cprom__source *source,
+                                const struct cprom__stage *stage)
 {
-    uint64_t registrations = registrations_of(source->registry); /* before the list: one that comes between is seen */
+    uint64_t registrations =
+        gather_registrations_of(source->registry); /* before the list: one that comes between is seen */
     struct cprom__families *families = cprom__registry_families(source->registry);
     if (!families) { /* freed meanwhile */
         families = source->families;
@@ -434,35 +442,35 @@ static bool list_vectors(struct taking *taking, struct cprom__source *source, co
     }
     if (source->copied) cprom__families_unref(source->copied);
     source->copied = families;
-    if (!taking_init(taking, stage->snapshot, source, families->n)) return false;
+    if (!gather_taking_init(taking, stage->snapshot, source, families->n)) return false;
     taking->registrations = registrations;
     for (size_t i = 0; i < families->n; i++) {
         struct cprom_vec *vec = families->v[i].vec;
         if (!vec || !cprom__filter_lets(stage->filter, vec->desc)) continue;
-        if (families == source->families || !is_new(source, vec) || fits(stage, source, vec->desc))
-            taking_add(taking, vec);
+        if (families == source->families || !gather_is_new(source, vec) || gather_fits(stage, source, vec->desc))
+            gather_taking_add(taking, vec);
     }
     return true;
 }
 
-static cprom_status take_source(struct cprom__source *source, const struct cprom__stage *stage)
+static cprom_status gather_take_source(struct cprom__source *source, const struct cprom__stage *stage)
 {
     struct cprom__arena *memory = &stage->snapshot->memory;
     struct cprom__arena_mark mark = cprom__arena_mark(memory);
-    struct taking taking;
+    struct gather_taking taking;
     for (;;) {
-        cprom_status status = list_vectors(&taking, source, stage) ? take(&taking) : CPROM_ENOMEM;
+        cprom_status status = gather_list_vectors(&taking, source, stage) ? gather_take(&taking) : CPROM_ENOMEM;
         if (status != CPROM_EBUSY) return status;
         cprom__arena_rewind(memory, &mark); /* who registers all the time makes the page wait, but not grow */
     }
 }
 
-static cprom_status take_all(struct cprom__stage *stage)
+static cprom_status gather_take_all(struct cprom__stage *stage)
 {
     struct cprom__snapshot *snapshot = stage->snapshot;
     cprom_status status = CPROM_OK;
     for (struct cprom__source *source = &snapshot->own; source && !status; source = source->next) {
-        status = take_source(source, stage);
+        status = gather_take_source(source, stage);
     }
     return status ? status : cprom__stage_groups(stage);
 }
@@ -476,7 +484,7 @@ cprom_status cprom__snapshot_take(struct cprom__snapshot *snapshot, struct cprom
     struct cprom__stage stage = {.snapshot = snapshot, .filter = filter, .deadline = deadline};
     status = cprom__stage_collect(&stage);
     if (!status && self) status = cprom__stage_self_metrics(&stage, self);
-    if (!status) status = take_all(&stage);
+    if (!status) status = gather_take_all(&stage);
     if (status) cprom__snapshot_free(snapshot);
     else atomic_fetch_add_explicit(&registry->gathers, 1, memory_order_relaxed);
     return status;
@@ -484,19 +492,19 @@ cprom_status cprom__snapshot_take(struct cprom__snapshot *snapshot, struct cprom
 
 cprom_status cprom__snapshot_take_vec(struct cprom__snapshot *snapshot, struct cprom_vec *vec)
 {
-    struct taking taking;
-    cprom_status status = hold_one(snapshot, vec->registry);
+    struct gather_taking taking;
+    cprom_status status = gather_hold_one(snapshot, vec->registry);
     if (status) return status;
-    status = taking_init(&taking, snapshot, &snapshot->own, 1) ? CPROM_OK : CPROM_ENOMEM;
+    status = gather_taking_init(&taking, snapshot, &snapshot->own, 1) ? CPROM_OK : CPROM_ENOMEM;
     if (!status) {
-        taking_add(&taking, vec);
-        status = take(&taking);
+        gather_taking_add(&taking, vec);
+        status = gather_take(&taking);
     }
     if (status) cprom__snapshot_free(snapshot);
     return status;
 }
 
-static void unref_lists(struct cprom__families *families, struct cprom__families *copied)
+static void gather_unref_lists(struct cprom__families *families, struct cprom__families *copied)
 {
     if (copied) cprom__families_unref(copied);
     cprom__families_unref(families);
@@ -506,17 +514,17 @@ void cprom__snapshot_free(struct cprom__snapshot *snapshot)
 {
     struct cprom_registry *registry = snapshot->registry;
     struct cprom__families *families = snapshot->own.families, *copied = snapshot->own.copied;
-    for (size_t i = 0; i < snapshot->n_groups; i++) release_rows(&snapshot->groups[i]);
-    source_unpin(&snapshot->own);
+    for (size_t i = 0; i < snapshot->n_groups; i++) gather_release_rows(&snapshot->groups[i]);
+    gather_source_unpin(&snapshot->own);
     for (struct cprom__brought *brought = snapshot->brought; brought; brought = brought->next) {
         cprom__desc_free(brought->desc); /* memory of the registry whose collector it is */
     }
     for (struct cprom__source *source = snapshot->own.next; source; source = source->next) {
-        source_unpin(source);
-        unref_lists(source->families, source->copied);
+        gather_source_unpin(source);
+        gather_unref_lists(source->families, source->copied);
         cprom__registry_let_go(source->registry);
     }
     cprom__arena_free(&snapshot->memory);
-    unref_lists(families, copied);
+    gather_unref_lists(families, copied);
     cprom__registry_let_go(registry);
 }

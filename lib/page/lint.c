@@ -14,23 +14,23 @@
 
 /* In the order of their texts, which is the order in which they are told. */
 enum {
-    COUNTER_WITHOUT_TOTAL,
-    CAMEL_CASE_LABEL,
-    TYPE_IN_NAME, /* one for each of type_words */
-    CAMEL_CASE_NAME = TYPE_IN_NAME + 5,
-    COLON,
-    ABBREVIATED_UNIT,
-    NO_HELP,
-    TOTAL,
-    COUNT,
-    SUM,
-    BUCKET,
-    LE,
-    QUANTILE,
-    FINDINGS
+    LINT_COUNTER_WITHOUT_TOTAL,
+    LINT_CAMEL_CASE_LABEL,
+    LINT_TYPE_IN_NAME, /* one for each of type_words */
+    LINT_CAMEL_CASE_NAME = LINT_TYPE_IN_NAME + 5,
+    LINT_COLON,
+    LINT_ABBREVIATED_UNIT,
+    LINT_NO_HELP,
+    LINT_TOTAL,
+    LINT_COUNT,
+    LINT_SUM,
+    LINT_BUCKET,
+    LINT_LE,
+    LINT_QUANTILE,
+    LINT_FINDINGS
 };
 
-static const char *const texts[FINDINGS] = {
+static const char *const lint_texts[LINT_FINDINGS] = {
     "counter metrics should have \"_total\" suffix",
     "label names should be written in 'snake_case' not 'camelCase'",
     "metric name should not include type 'counter'",
@@ -50,19 +50,19 @@ static const char *const texts[FINDINGS] = {
     "non-summary metrics should not have \"quantile\" label",
 };
 
-static const char *const type_words[] = {"counter", "gauge", "gauge_histogram", "histogram", "summary", NULL};
+static const char *const lint_type_words[] = {"counter", "gauge", "gauge_histogram", "histogram", "summary", NULL};
 
-static const char *const abbreviations[] = {"s",  "ms", "us", "ns", "sec", "b", "kb", "mb",
-                                            "gb", "tb", "pb", "m",  "h",   "d", NULL};
+static const char *const lint_abbreviations[] = {"s",  "ms", "us", "ns", "sec", "b", "kb", "mb",
+                                                 "gb", "tb", "pb", "m",  "h",   "d", NULL};
 
 /* What stands before a unit's name is part of it, and makes it no base unit. */
-static const char *const prefixes[] = {"pico",  "nano", "micro", "milli", "centi", "deci", "deca",
-                                       "hecto", "kilo", "kibi",  "mega",  "mibi",  "giga", "gibi",
-                                       "tera",  "tebi", "peta",  "pebi",  NULL};
+static const char *const lint_prefixes[] = {"pico",  "nano", "micro", "milli", "centi", "deci", "deca",
+                                            "hecto", "kilo", "kibi",  "mega",  "mibi",  "giga", "gibi",
+                                            "tera",  "tebi", "peta",  "pebi",  NULL};
 
 static const struct {
     const char *name, *base;
-} units[] = {
+} lint_units[] = {
     {"amperes", "amperes"}, {"bytes", "bytes"},     {"celsius", "celsius"}, {"grams", "grams"},
     {"joules", "joules"},   {"kelvin", "kelvin"},   {"meters", "meters"},   {"metres", "metres"},
     {"seconds", "seconds"}, {"volts", "volts"},     {"minutes", "seconds"}, {"hours", "seconds"},
@@ -75,28 +75,28 @@ static const struct {
  * Names
  *============================================================================*/
 
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+static char lint_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 
 /* Whether `word`, in lower case, stands in the name behind a _ and before another or the end. */
-static bool has_word(const char *name, const char *word)
+static bool lint_has_word(const char *name, const char *word)
 {
     for (const char *at = strchr(name, '_'); at; at = strchr(at + 1, '_')) {
         const char *p = at + 1, *q = word;
-        while (*q && lower(*p) == *q) p++, q++;
+        while (*q && lint_lower(*p) == *q) p++, q++;
         if (!*q && (!*p || *p == '_')) return true;
     }
     return false;
 }
 
-static bool has_any_word(const char *name, const char *const *words)
+static bool lint_has_any_word(const char *name, const char *const *words)
 {
     for (; *words; words++) {
-        if (has_word(name, *words)) return true;
+        if (lint_has_word(name, *words)) return true;
     }
     return false;
 }
 
-static bool is_camel_case(const char *name)
+static bool lint_is_camel_case(const char *name)
 {
     for (; *name; name++) {
         if (name[0] >= 'a' && name[0] <= 'z' && name[1] >= 'A' && name[1] <= 'Z') return true;
@@ -105,30 +105,30 @@ static bool is_camel_case(const char *name)
 }
 
 /* The base unit of what is exactly a unit's name; NULL: it is none. */
-static const char *base_of(const char *word, size_t len)
+static const char *lint_base_of(const char *word, size_t len)
 {
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        if (strlen(units[i].name) == len && memcmp(units[i].name, word, len) == 0) return units[i].base;
+    for (size_t i = 0; i < sizeof lint_units / sizeof *lint_units; i++) {
+        if (strlen(lint_units[i].name) == len && memcmp(lint_units[i].name, word, len) == 0) return lint_units[i].base;
     }
     return NULL;
 }
 
-static const char *base_of_prefixed(const char *word, size_t len)
+static const char *lint_base_of_prefixed(const char *word, size_t len)
 {
-    const char *base = base_of(word, len);
-    for (const char *const *prefix = prefixes; !base && *prefix; prefix++) {
+    const char *base = lint_base_of(word, len);
+    for (const char *const *prefix = lint_prefixes; !base && *prefix; prefix++) {
         size_t n = strlen(*prefix);
-        if (n < len && memcmp(*prefix, word, n) == 0) base = base_of(word + n, len - n);
+        if (n < len && memcmp(*prefix, word, n) == 0) base = lint_base_of(word + n, len - n);
     }
     return base;
 }
 
 /* The first word of the name that is a unit; true if it is none of the base units. */
-static bool has_odd_unit(const char *name, struct cprom__line *text)
+static bool lint_has_odd_unit(const char *name, struct cprom__line *text)
 {
     for (const char *word = name;; word++) {
         size_t len = strcspn(word, "_");
-        const char *base = base_of_prefixed(word, len);
+        const char *base = lint_base_of_prefixed(word, len);
         if (base) {
             cprom__line_join(text, "use base unit \"", base, "\" instead of \"", (char *)NULL);
             cprom__line_add_bytes(text, word, len);
@@ -147,10 +147,10 @@ static bool has_odd_unit(const char *name, struct cprom__line *text)
 static uint32_t lint_label(cprom_type type, const char *name)
 {
     uint32_t found = 0;
-    if (is_camel_case(name)) found |= 1u << CAMEL_CASE_LABEL;
+    if (lint_is_camel_case(name)) found |= 1u << LINT_CAMEL_CASE_LABEL;
     if (type == CPROM_UNTYPED) return found;
-    if (type != CPROM_HISTOGRAM && strcmp(name, "le") == 0) found |= 1u << LE;
-    if (type != CPROM_SUMMARY && strcmp(name, "quantile") == 0) found |= 1u << QUANTILE;
+    if (type != CPROM_HISTOGRAM && strcmp(name, "le") == 0) found |= 1u << LINT_LE;
+    if (type != CPROM_SUMMARY && strcmp(name, "quantile") == 0) found |= 1u << LINT_QUANTILE;
     return found;
 }
 
@@ -162,13 +162,13 @@ static uint32_t lint_suffix(const struct cprom__desc *desc)
     bool total = cprom__has_suffix(name, len, "_total");
     uint32_t found = 0;
     if (type == CPROM_UNTYPED) return 0;
-    if (type == CPROM_COUNTER && !total) found |= 1u << COUNTER_WITHOUT_TOTAL;
-    if (type != CPROM_COUNTER && total) found |= 1u << TOTAL;
+    if (type == CPROM_COUNTER && !total) found |= 1u << LINT_COUNTER_WITHOUT_TOTAL;
+    if (type != CPROM_COUNTER && total) found |= 1u << LINT_TOTAL;
     if (type == CPROM_HISTOGRAM) return found;
-    if (cprom__has_suffix(name, len, "_bucket")) found |= 1u << BUCKET;
+    if (cprom__has_suffix(name, len, "_bucket")) found |= 1u << LINT_BUCKET;
     if (type == CPROM_SUMMARY) return found;
-    if (cprom__has_suffix(name, len, "_count")) found |= 1u << COUNT;
-    if (cprom__has_suffix(name, len, "_sum")) found |= 1u << SUM;
+    if (cprom__has_suffix(name, len, "_count")) found |= 1u << LINT_COUNT;
+    if (cprom__has_suffix(name, len, "_sum")) found |= 1u << LINT_SUM;
     return found;
 }
 
@@ -184,82 +184,82 @@ static uint32_t lint_labels(const struct cprom__desc *desc)
 static uint32_t lint_family(const struct cprom__desc *desc)
 {
     uint32_t found = lint_suffix(desc) | lint_labels(desc);
-    if (!desc->help || !*desc->help) found |= 1u << NO_HELP;
-    if (is_camel_case(desc->name)) found |= 1u << CAMEL_CASE_NAME;
-    if (strchr(desc->name, ':')) found |= 1u << COLON;
-    if (has_any_word(desc->name, abbreviations)) found |= 1u << ABBREVIATED_UNIT;
-    for (unsigned i = 0; type_words[i]; i++) {
-        if (has_word(desc->name, type_words[i])) found |= 1u << (TYPE_IN_NAME + i);
+    if (!desc->help || !*desc->help) found |= 1u << LINT_NO_HELP;
+    if (lint_is_camel_case(desc->name)) found |= 1u << LINT_CAMEL_CASE_NAME;
+    if (strchr(desc->name, ':')) found |= 1u << LINT_COLON;
+    if (lint_has_any_word(desc->name, lint_abbreviations)) found |= 1u << LINT_ABBREVIATED_UNIT;
+    for (unsigned i = 0; lint_type_words[i]; i++) {
+        if (lint_has_word(desc->name, lint_type_words[i])) found |= 1u << (LINT_TYPE_IN_NAME + i);
     }
     return found;
 }
 
 /* What is looked at: families, as somebody registered, declared or brought them. */
-struct subjects {
+struct lint_subjects {
     const struct cprom__desc **v;
     size_t n;
 };
 
-static int by_name(const void *left, const void *right)
+static int lint_by_name(const void *left, const void *right)
 {
     const struct cprom__desc *const *a = left, *const *b = right;
     return strcmp((*a)->name, (*b)->name);
 }
 
-static void add(struct subjects *subjects, const struct cprom__desc *desc)
+static void lint_add(struct lint_subjects *subjects, const struct cprom__desc *desc)
 {
     if (!subjects->n || subjects->v[subjects->n - 1] != desc) subjects->v[subjects->n++] = desc;
 }
 
 /* All families of the registry and its descendants, and all that their collectors emitted. */
-static bool list(struct cprom__snapshot *snapshot, struct subjects *subjects)
+static bool lint_list(struct cprom__snapshot *snapshot, struct lint_subjects *subjects)
 {
     size_t room = 1;
     for (const struct cprom__source *source = &snapshot->own; source; source = source->next)
         room += source->families->n;
     for (size_t i = 0; i < snapshot->n_groups; i++) room += snapshot->groups[i].n_samples;
-    *subjects = (struct subjects){cprom__arena_alloc(&snapshot->memory, room * sizeof *subjects->v), 0};
+    *subjects = (struct lint_subjects){cprom__arena_alloc(&snapshot->memory, room * sizeof *subjects->v), 0};
     if (!subjects->v) return false;
     for (const struct cprom__source *source = &snapshot->own; source; source = source->next) {
-        for (size_t i = 0; i < source->families->n; i++) add(subjects, source->families->v[i].desc);
+        for (size_t i = 0; i < source->families->n; i++) lint_add(subjects, source->families->v[i].desc);
     }
     for (size_t i = 0; i < snapshot->n_groups; i++) {
         const struct cprom__group *group = &snapshot->groups[i];
-        for (size_t k = 0; k < group->n_samples; k++) add(subjects, group->samples[k]->desc);
+        for (size_t k = 0; k < group->n_samples; k++) lint_add(subjects, group->samples[k]->desc);
     }
-    if (subjects->n) qsort(subjects->v, subjects->n, sizeof *subjects->v, by_name);
+    if (subjects->n) qsort(subjects->v, subjects->n, sizeof *subjects->v, lint_by_name);
     return true;
 }
 
-typedef void (*teller)(void *ctx, const char *family, const char *text);
+typedef void (*lint_teller)(void *ctx, const char *family, const char *text);
 
-static size_t tell(const struct cprom__desc *desc, uint32_t found, teller finding, void *ctx)
+static size_t lint_tell(const struct cprom__desc *desc, uint32_t found, lint_teller finding, void *ctx)
 {
     size_t n = 0;
     struct cprom__line unit;
-    for (unsigned i = 0; i < FINDINGS; i++) {
+    for (unsigned i = 0; i < LINT_FINDINGS; i++) {
         if (!(found >> i & 1)) continue;
-        if (finding) finding(ctx, desc->name, texts[i]);
+        if (finding) finding(ctx, desc->name, lint_texts[i]);
         n++;
     }
-    if (has_odd_unit(desc->name, &unit)) {
+    if (lint_has_odd_unit(desc->name, &unit)) {
         if (finding) finding(ctx, desc->name, unit.text);
         n++;
     }
     return n;
 }
 
-cprom_status cprom_registry_lint(cprom_registry *registry, teller finding, void *ctx, size_t *n_findings)
+cprom_status cprom_registry_lint(cprom_registry *registry, lint_teller finding, void *ctx, size_t *n_findings)
 {
     if (n_findings) *n_findings = 0;
     if (!registry) return CPROM_EINVAL;
     struct cprom__snapshot snapshot;
     struct cprom__filter all = {.n = 0};
-    struct subjects subjects;
+    struct lint_subjects subjects;
     cprom__registry_ref(registry); /* as in cprom_page_open() */
     cprom_status status = cprom__snapshot_take(&snapshot, registry, &all, INT64_MAX, NULL);
     if (!status) {
-        if (!list(&snapshot, &subjects)) status = CPROM_ENOMEM;
+        if (!lint_list(&snapshot, &subjects)) status = CPROM_ENOMEM;
         size_t n = 0;
         for (size_t i = 0; !status && i < subjects.n;) {
             const struct cprom__desc *desc = subjects.v[i];
@@ -267,7 +267,7 @@ cprom_status cprom_registry_lint(cprom_registry *registry, teller finding, void 
             for (; i < subjects.n && strcmp(subjects.v[i]->name, desc->name) == 0; i++) {
                 found |= lint_family(subjects.v[i]);
             }
-            n += tell(desc, found, finding, ctx);
+            n += lint_tell(desc, found, finding, ctx);
         }
         if (n_findings) *n_findings = n;
         cprom__snapshot_free(&snapshot);

@@ -3,31 +3,31 @@
 
 #include <string.h>
 
-#define AHEAD 8u /* rows before its turn that a text is fetched into the cache */
+#define MERGE_AHEAD 8u /* rows before its turn that a text is fetched into the cache */
 
 /* From what registries and their collectors have given to the families of a page, in its order. */
 
 /* ---- the order of series ---- */
 
 /* One series of a page. */
-struct key {
+struct merge_key {
     const struct cprom__desc *desc;
     const char *text;
     size_t len;
 };
 
-static struct key key_of(const struct cprom__group *run, size_t index)
+static struct merge_key merge_key_of(const struct cprom__group *run, size_t index)
 {
     if (run->n_rows) {
         const struct cprom_series *series = run->rows[index].series;
-        return (struct key){run->desc, series->text, series->len};
+        return (struct merge_key){run->desc, series->text, series->len};
     }
     const struct cprom__sample *sample = run->samples[index];
-    return (struct key){sample->desc, sample->text, sample->len};
+    return (struct merge_key){sample->desc, sample->text, sample->len};
 }
 
 /* The next byte of an escaped value as it sorts: -1 at the closing quote. */
-static int sort_byte(const char **p)
+static int merge_sort_byte(const char **p)
 {
     char c = *(*p)++;
     if (c == '"') return -1;
@@ -42,7 +42,7 @@ static int sort_byte(const char **p)
  * The order of client_golang: fewer labels first, which only matters where descriptors or const labels of one family
  * differ, then values. Names decide between what is left, so that the order is one.
  */
-static int compare(const struct key *a, const struct key *b)
+static int merge_compare(const struct merge_key *a, const struct merge_key *b)
 {
     size_t n = a->desc->n_labels + a->desc->n_const_labels, m = b->desc->n_labels + b->desc->n_const_labels;
     if (n != m) return n < m ? -1 : 1;
@@ -51,7 +51,7 @@ static int compare(const struct key *a, const struct key *b)
         p = (const char *)memchr(p, '"', (size_t)(end_p - p)) + 1;
         q = (const char *)memchr(q, '"', (size_t)(end_q - q)) + 1;
         for (;;) {
-            int x = sort_byte(&p), y = sort_byte(&q);
+            int x = merge_sort_byte(&p), y = merge_sort_byte(&q);
             if (x != y) return x < y ? -1 : 1;
             if (x < 0) break;
         }
@@ -61,15 +61,15 @@ static int compare(const struct key *a, const struct key *b)
     return names ? names : a->len < b->len ? -1 : a->len > b->len;
 }
 
-static int compare_samples(const struct cprom__sample *a, const struct cprom__sample *b)
+static int merge_compare_samples(const struct cprom__sample *a, const struct cprom__sample *b)
 {
-    return compare(&(struct key){a->desc, a->text, a->len}, &(struct key){b->desc, b->text, b->len});
+    return merge_compare(&(struct merge_key){a->desc, a->text, a->len}, &(struct merge_key){b->desc, b->text, b->len});
 }
 
 /* ---- groups of samples ---- */
 
 /* Merge sort from the bottom up; stable, and the page has the memory. */
-static bool sort_samples(struct cprom__arena *memory, struct cprom__sample **samples, size_t n)
+static bool merge_sort_samples(struct cprom__arena *memory, struct cprom__sample **samples, size_t n)
 {
     struct cprom__sample **other = cprom__arena_alloc(memory, n * sizeof *other), **from = samples, **to = other;
     if (!other) return false;
@@ -78,7 +78,7 @@ static bool sort_samples(struct cprom__arena *memory, struct cprom__sample **sam
             size_t i = start, middle = start + width < n ? start + width : n;
             size_t k = middle, end = start + 2 * width < n ? start + 2 * width : n;
             for (size_t at = start; at < end; at++) {
-                bool left = i < middle && (k == end || compare_samples(from[i], from[k]) <= 0);
+                bool left = i < middle && (k == end || merge_compare_samples(from[i], from[k]) <= 0);
                 to[at] = left ? from[i++] : from[k++];
             }
         }
@@ -90,21 +90,21 @@ static bool sort_samples(struct cprom__arena *memory, struct cprom__sample **sam
     return true;
 }
 
-static bool make_group(struct cprom__arena *memory, const struct cprom__kept *kept, struct cprom__group *group)
+static bool merge_make_group(struct cprom__arena *memory, const struct cprom__kept *kept, struct cprom__group *group)
 {
     *group = (struct cprom__group){.desc = kept->desc, .n_samples = kept->n};
     group->samples = cprom__arena_alloc(memory, kept->n * sizeof *group->samples);
     if (!group->samples) return false;
     size_t i = 0;
     for (struct cprom__sample *sample = kept->first; sample; sample = sample->next) group->samples[i++] = sample;
-    return sort_samples(memory, group->samples, kept->n);
+    return merge_sort_samples(memory, group->samples, kept->n);
 }
 
 /* ---- statesets of several registries ---- */
 
 /* One line of a stateset, its state as one more label. */
-static struct cprom__sample *make_state(struct cprom__arena *memory, const struct cprom__desc *desc,
-                                        const struct cprom__row *row, const struct cprom__state *state)
+static struct cprom__sample *merge_make_state(struct cprom__arena *memory, const struct cprom__desc *desc,
+                                              const struct cprom__row *row, const struct cprom__state *state)
 {
     const char *text = row->series->text;
     size_t len = row->series->len, at = cprom__desc_state_at(desc, text);
@@ -128,7 +128,7 @@ static struct cprom__sample *make_state(struct cprom__arena *memory, const struc
 }
 
 /* Makes samples of the rows, so that the lines of all registries can be sorted; for formats where states sort. */
-static bool make_states(struct cprom__arena *memory, struct cprom__group *group)
+static bool merge_make_states(struct cprom__arena *memory, struct cprom__group *group)
 {
     const struct cprom__desc *desc = group->desc;
     size_t n = 0;
@@ -136,19 +136,19 @@ static bool make_states(struct cprom__arena *memory, struct cprom__group *group)
     if (!group->samples) return false;
     for (size_t i = 0; i < group->n_rows; i++) {
         for (size_t k = 0; k < desc->n_states; k++) {
-            group->samples[n] = make_state(memory, desc, &group->rows[i], &desc->states[k]);
+            group->samples[n] = merge_make_state(memory, desc, &group->rows[i], &desc->states[k]);
             if (!group->samples[n++]) return false;
         }
     }
     group->n_rows = 0;
     group->n_samples = n;
-    return sort_samples(memory, group->samples, n);
+    return merge_sort_samples(memory, group->samples, n);
 }
 
 /* ---- sorting by name ---- */
 
 /* Where the groups from `start` cease to be sorted by name. */
-static size_t run_end(const struct cprom__group *groups, size_t start, size_t n)
+static size_t merge_run_end(const struct cprom__group *groups, size_t start, size_t n)
 {
     size_t end = start < n ? start + 1 : n;
     while (end < n && strcmp(groups[end - 1].desc->name, groups[end].desc->name) <= 0) end++;
@@ -156,13 +156,13 @@ static size_t run_end(const struct cprom__group *groups, size_t start, size_t n)
 }
 
 /* Merges neighbouring runs until there is one; what each registry gives is sorted. Stable. */
-static struct cprom__group *sort_groups(struct cprom__arena *memory, struct cprom__group *groups, size_t n)
+static struct cprom__group *merge_sort_groups(struct cprom__arena *memory, struct cprom__group *groups, size_t n)
 {
     struct cprom__group *from = groups, *to = NULL;
-    while (run_end(from, 0, n) < n) {
+    while (merge_run_end(from, 0, n) < n) {
         if (!to && !(to = cprom__arena_alloc(memory, n * sizeof *to))) return NULL;
         for (size_t start = 0; start < n;) {
-            size_t i = start, middle = run_end(from, start, n), k = middle, end = run_end(from, middle, n);
+            size_t i = start, middle = merge_run_end(from, start, n), k = middle, end = merge_run_end(from, middle, n);
             for (size_t at = start; at < end; at++) {
                 bool left = i < middle && (k == end || strcmp(from[i].desc->name, from[k].desc->name) <= 0);
                 to[at] = left ? from[i++] : from[k++];
@@ -178,7 +178,7 @@ static struct cprom__group *sort_groups(struct cprom__arena *memory, struct cpro
 
 /* ---- families of several registries ---- */
 
-struct joining {
+struct merge_joining {
     struct cprom__arena *memory;
     struct cprom__group *groups; /* what becomes of them */
     size_t n, room;
@@ -186,7 +186,7 @@ struct joining {
     bool states_sort;
 };
 
-static bool put_group(struct joining *joining, const struct cprom__group *group)
+static bool merge_put_group(struct merge_joining *joining, const struct cprom__group *group)
 {
     if (joining->n == joining->room) {
         size_t room = joining->room * 2;
@@ -201,41 +201,41 @@ static bool put_group(struct joining *joining, const struct cprom__group *group)
 }
 
 /* How many series of the run, which has `n`, come before the key; the first does. Close ones are found soonest. */
-static size_t count_before(const struct cprom__group *run, size_t n, const struct key *key)
+static size_t merge_count_before(const struct cprom__group *run, size_t n, const struct merge_key *key)
 {
     size_t low = 1, step = 1;
     while (low + step <= n) {
-        struct key at = key_of(run, low + step - 1);
-        if (compare(&at, key) > 0) break;
+        struct merge_key at = merge_key_of(run, low + step - 1);
+        if (merge_compare(&at, key) > 0) break;
         low += step;
         step *= 2;
     }
     size_t high = low + step <= n ? low + step - 1 : n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        struct key at = key_of(run, middle);
-        if (compare(&at, key) <= 0) low = middle + 1;
+        struct merge_key at = merge_key_of(run, middle);
+        if (merge_compare(&at, key) <= 0) low = middle + 1;
         else high = middle;
     }
     return low;
 }
 
 /* Puts a run among `n` others. */
-static void place_run(struct joining *joining, size_t n, struct cprom__group *run)
+static void merge_place_run(struct merge_joining *joining, size_t n, struct cprom__group *run)
 {
-    struct key key = key_of(run, 0);
+    struct merge_key key = merge_key_of(run, 0);
     size_t low = 0, high = n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        struct key at = key_of(joining->runs[middle], 0);
-        if (compare(&at, &key) <= 0) low = middle + 1;
+        struct merge_key at = merge_key_of(joining->runs[middle], 0);
+        if (merge_compare(&at, &key) <= 0) low = middle + 1;
         else high = middle;
     }
     memmove(joining->runs + low + 1, joining->runs + low, (n - low) * sizeof *joining->runs);
     joining->runs[low] = run;
 }
 
-static void drop_first(struct cprom__group *run, size_t n)
+static void merge_drop_first(struct cprom__group *run, size_t n)
 {
     if (run->n_rows) {
         run->rows += n;
@@ -250,48 +250,49 @@ static void drop_first(struct cprom__group *run, size_t n)
  * Each registry's series of the family are a sorted run. A group is as much of one run as comes before the first series
  * of all others: few groups where the const labels decide, up to one per series where other labels do.
  */
-static bool join_family(struct joining *joining, struct cprom__group *family, size_t n)
+static bool merge_join_family(struct merge_joining *joining, struct cprom__group *family, size_t n)
 {
     bool continues = false;
     if (joining->states_sort && family->desc->type == CPROM_STATESET) {
         for (size_t i = 0; i < n; i++) {
-            if (!make_states(joining->memory, &family[i])) return false;
+            if (!merge_make_states(joining->memory, &family[i])) return false;
         }
     }
-    for (size_t i = 0; i < n; i++) place_run(joining, i, &family[i]);
+    for (size_t i = 0; i < n; i++) merge_place_run(joining, i, &family[i]);
     while (n) {
         struct cprom__group *run = joining->runs[0], group = *run;
         size_t all = run->n_rows + run->n_samples, taken = all;
         if (n > 1) {
-            struct key next = key_of(joining->runs[1], 0);
-            taken = count_before(run, all, &next);
+            struct merge_key next = merge_key_of(joining->runs[1], 0);
+            taken = merge_count_before(run, all, &next);
         }
         if (run->n_rows) group.n_rows = taken;
         else group.n_samples = taken;
         group.continues = continues;
-        if (!put_group(joining, &group)) return false;
+        if (!merge_put_group(joining, &group)) return false;
         continues = true;
         memmove(joining->runs, joining->runs + 1, --n * sizeof *joining->runs);
         if (taken == all) continue;
-        drop_first(run, taken);
-        if (run->n_rows > AHEAD) CPROM__PREFETCH(run->rows[AHEAD].series->text);
-        place_run(joining, n++, run);
+        merge_drop_first(run, taken);
+        if (run->n_rows > MERGE_AHEAD) CPROM__PREFETCH(run->rows[MERGE_AHEAD].series->text);
+        merge_place_run(joining, n++, run);
     }
     return true;
 }
 
-static bool join(struct cprom__arena *memory, bool states_sort, struct cprom__group **sorted, size_t *n_sorted)
+static bool merge_join(struct cprom__arena *memory, bool states_sort, struct cprom__group **sorted, size_t *n_sorted)
 {
     struct cprom__group *groups = *sorted;
     size_t n = *n_sorted;
-    struct joining joining = {.memory = memory, .room = n, .states_sort = states_sort};
+    struct merge_joining joining = {.memory = memory, .room = n, .states_sort = states_sort};
     joining.groups = cprom__arena_alloc(memory, n * sizeof *joining.groups);
     joining.runs = cprom__arena_alloc(memory, (n + 1) * sizeof(struct cprom__group *));
     if (!joining.groups || !joining.runs) return false;
     for (size_t start = 0, end; start < n; start = end) {
         for (end = start + 1; end < n && strcmp(groups[start].desc->name, groups[end].desc->name) == 0;) end++;
         bool single = end == start + 1;
-        if (!(single ? put_group(&joining, &groups[start]) : join_family(&joining, &groups[start], end - start))) {
+        if (!(single ? merge_put_group(&joining, &groups[start])
+                     : merge_join_family(&joining, &groups[start], end - start))) {
             return false;
         }
     }
@@ -313,10 +314,10 @@ cprom_status cprom__stage_groups(struct cprom__stage *stage)
     for (size_t i = 0; i < stage->n_kept; i++) {
         const struct cprom__kept *kept = &stage->kept[i];
         if (kept->source->gone || !cprom__filter_lets(stage->filter, kept->desc)) continue;
-        if (!make_group(memory, kept, &groups[n++])) return CPROM_ENOMEM;
+        if (!merge_make_group(memory, kept, &groups[n++])) return CPROM_ENOMEM;
     }
-    groups = sort_groups(memory, groups, n);
-    if (!groups || (!alone && !join(memory, stage->filter->states_sort, &groups, &n))) return CPROM_ENOMEM;
+    groups = merge_sort_groups(memory, groups, n);
+    if (!groups || (!alone && !merge_join(memory, stage->filter->states_sort, &groups, &n))) return CPROM_ENOMEM;
     snapshot->groups = groups; /* only now: until then, the snapshot frees what it was given */
     snapshot->n_groups = n;
     return CPROM_OK;

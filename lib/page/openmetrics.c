@@ -5,7 +5,7 @@
 
 #include "base/number.h"
 
-static const char *type_name(const struct cprom__desc *desc)
+static const char *openmetrics_type_name(const struct cprom__desc *desc)
 {
     static const char *const types[] = {"unknown", "counter", "gauge", "histogram", "summary", "info", "stateset"};
     /* A counter's samples end in _total. One whose name does not, a collector passes on as it found it. */
@@ -15,32 +15,32 @@ static const char *type_name(const struct cprom__desc *desc)
     return types[desc->type];
 }
 
-static void put_keyword(struct cprom__sink *sink, const char *keyword, const struct cprom__desc *desc)
+static void openmetrics_put_keyword(struct cprom__sink *sink, const char *keyword, const struct cprom__desc *desc)
 {
     cprom__put_string(sink, keyword);
     cprom__put(sink, desc->name, desc->base_len);
     cprom__put_string(sink, " ");
 }
 
-static void put_header(struct cprom__sink *sink, const struct cprom__desc *desc)
+static void openmetrics_put_header(struct cprom__sink *sink, const struct cprom__desc *desc)
 {
     if (desc->help && *desc->help) {
-        put_keyword(sink, "# HELP ", desc);
+        openmetrics_put_keyword(sink, "# HELP ", desc);
         cprom__put_escaped(sink, desc->help, true);
         cprom__put_string(sink, "\n");
     }
-    put_keyword(sink, "# TYPE ", desc);
-    cprom__put_string(sink, type_name(desc));
+    openmetrics_put_keyword(sink, "# TYPE ", desc);
+    cprom__put_string(sink, openmetrics_type_name(desc));
     cprom__put_string(sink, "\n");
     if (desc->unit) {
-        put_keyword(sink, "# UNIT ", desc);
+        openmetrics_put_keyword(sink, "# UNIT ", desc);
         cprom__put_string(sink, desc->unit);
         cprom__put_string(sink, "\n");
     }
 }
 
 /* Milliseconds as seconds with three decimals. */
-static void put_seconds(struct cprom__sink *sink, int64_t ms)
+static void openmetrics_put_seconds(struct cprom__sink *sink, int64_t ms)
 {
     char text[CPROM__NUMBER_MAX],
         decimals[4] = {'.', (char)('0' + ms % 1000 / 100), (char)('0' + ms % 100 / 10), (char)('0' + ms % 10)};
@@ -48,7 +48,8 @@ static void put_seconds(struct cprom__sink *sink, int64_t ms)
     cprom__put(sink, decimals, sizeof decimals);
 }
 
-static void put_line(struct cprom__sink *sink, const struct cprom__desc *desc, const struct cprom__sample_line *line)
+static void openmetrics_put_line(struct cprom__sink *sink, const struct cprom__desc *desc,
+                                 const struct cprom__sample_line *line)
 {
     char text[CPROM__NUMBER_MAX];
     if (line->bound) cprom__put_series(sink, desc, line, line->bound->text, line->bound->openmetrics_len);
@@ -57,7 +58,7 @@ static void put_line(struct cprom__sink *sink, const struct cprom__desc *desc, c
                line->is_count ? cprom__number_uint(text, line->count) : cprom__number_openmetrics(text, line->value));
     if (line->timestamp_ms >= 0) {
         cprom__put_string(sink, " ");
-        put_seconds(sink, line->timestamp_ms);
+        openmetrics_put_seconds(sink, line->timestamp_ms);
     }
     if (line->exemplar) {
         cprom__put_string(sink, " # {");
@@ -66,14 +67,14 @@ static void put_line(struct cprom__sink *sink, const struct cprom__desc *desc, c
         cprom__put(sink, text, cprom__number_openmetrics(text, line->exemplar->value));
         if (line->exemplar->timestamp_ms) {
             cprom__put_string(sink, " ");
-            put_seconds(sink, line->exemplar->timestamp_ms);
+            openmetrics_put_seconds(sink, line->exemplar->timestamp_ms);
         }
     }
     cprom__put_string(sink, "\n");
 }
 
-const struct cprom__format cprom__openmetrics_format = {.put_header = put_header,
-                                                        .put_line = put_line,
+const struct cprom__format cprom__openmetrics_format = {.put_header = openmetrics_put_header,
+                                                        .put_line = openmetrics_put_line,
                                                         .number = cprom__number_openmetrics,
                                                         .sums_ascend = true,
                                                         .end = "# EOF\n"};

@@ -18,7 +18,7 @@ struct cprom_page {
 static const struct {
     const char *content_type;
     const struct cprom__format *format;
-} formats[] = {
+} page_formats[] = {
     [CPROM_TEXT_0_0_4] = {"text/plain; version=0.0.4; charset=utf-8", &cprom__text_format},
     [CPROM_OPENMETRICS_0_0_1] = {"application/openmetrics-text; version=0.0.1; charset=utf-8",
                                  &cprom__openmetrics_format},
@@ -26,20 +26,23 @@ static const struct {
                                &cprom__openmetrics_format},
 };
 
-static bool is_format(cprom_format format) { return (unsigned)format < sizeof formats / sizeof *formats; }
+static bool page_is_format(cprom_format format)
+{
+    return (unsigned)format < sizeof page_formats / sizeof *page_formats;
+}
 
 const char *cprom_content_type(cprom_format format)
 {
-    return formats[is_format(format) ? format : CPROM_TEXT_0_0_4].content_type;
+    return page_formats[page_is_format(format) ? format : CPROM_TEXT_0_0_4].content_type;
 }
 
-static int64_t deadline_of(struct cprom_registry *registry, double timeout_seconds)
+static int64_t page_deadline_of(struct cprom_registry *registry, double timeout_seconds)
 {
     if (!(timeout_seconds > 0) || timeout_seconds > 1e9) return INT64_MAX;
     return cprom__monotonic_now(registry) + (int64_t)(timeout_seconds * 1e9);
 }
 
-static cprom_status refuse(struct cprom_registry *registry, const char *why)
+static cprom_status page_refuse(struct cprom_registry *registry, const char *why)
 {
     struct cprom__line line;
     cprom__line_join(&line, "page refused: ", why, (char *)NULL);
@@ -60,15 +63,15 @@ cprom_status cprom__page_open(cprom_registry *registry, const cprom_page_opts *o
     if (out) *out = NULL;
     if (!registry || !out) return CPROM_EINVAL;
     if (opts && !cprom__opts_read(&o, sizeof o, opts)) {
-        return refuse(registry, "size is not one that this library knows");
+        return page_refuse(registry, "size is not one that this library knows");
     }
-    if (!is_format(o.format)) return refuse(registry, "format is unknown");
-    if (o.n_names && !o.names) return refuse(registry, "names are missing");
-    if (!(o.timeout_seconds >= 0)) return refuse(registry, "timeout_seconds is negative or NaN");
+    if (!page_is_format(o.format)) return page_refuse(registry, "format is unknown");
+    if (o.n_names && !o.names) return page_refuse(registry, "names are missing");
+    if (!(o.timeout_seconds >= 0)) return page_refuse(registry, "timeout_seconds is negative or NaN");
     struct cprom_page *page = cprom__alloc(&registry->allocator, sizeof *page);
     if (!page) return CPROM_ENOMEM;
-    struct cprom__filter filter = {o.names, o.n_names, formats[o.format].format->states_sort};
-    int64_t deadline = deadline_of(registry, o.timeout_seconds);
+    struct cprom__filter filter = {o.names, o.n_names, page_formats[o.format].format->states_sort};
+    int64_t deadline = page_deadline_of(registry, o.timeout_seconds);
     /* A callback may outlive cprom_registry_free(): then a snapshot that fails is the last to hold the registry. */
     cprom__registry_ref(registry);
     cprom_status status =
@@ -76,7 +79,7 @@ cprom_status cprom__page_open(cprom_registry *registry, const cprom_page_opts *o
     if (status) cprom__release(&registry->allocator, page, sizeof *page);
     cprom__registry_unref(registry);
     if (status) return status;
-    page->form.format = formats[o.format].format;
+    page->form.format = page_formats[o.format].format;
     page->form.created = o.created && o.format != CPROM_TEXT_0_0_4;
     memset(&page->cursor, 0, sizeof page->cursor);
     *out = page;
@@ -101,15 +104,15 @@ void cprom_page_close(cprom_page *page)
 }
 
 /* What stands before the text that cprom_registry_text() gives out. */
-struct text {
+struct page_text {
     struct cprom_registry *registry;
     size_t bytes; /* of the whole */
     char text[];
 };
 
-static struct text *text_new(struct cprom_registry *registry, size_t room)
+static struct page_text *page_text_new(struct cprom_registry *registry, size_t room)
 {
-    struct text *text = cprom__alloc(&registry->allocator, sizeof *text + room);
+    struct page_text *text = cprom__alloc(&registry->allocator, sizeof *text + room);
     if (!text) return NULL;
     cprom__registry_ref(registry);
     text->registry = registry;
@@ -117,7 +120,7 @@ static struct text *text_new(struct cprom_registry *registry, size_t room)
     return text;
 }
 
-static void text_free(struct text *text)
+static void page_text_free(struct page_text *text)
 {
     struct cprom_registry *registry = text->registry;
     cprom__release(&registry->allocator, text, text->bytes);
@@ -133,14 +136,14 @@ cprom_status cprom_registry_text(cprom_registry *registry, char **out, size_t *l
     cprom_status status = cprom_page_open(registry, NULL, &page);
     if (status) return status;
     size_t room = 4096, used = 0;
-    struct text *text = text_new(registry, room);
+    struct page_text *text = page_text_new(registry, room);
     while (text) {
         size_t n = cprom_page_read(page, text->text + used, room - 1 - used);
         used += n;
         if (used < room - 1) break;
-        struct text *grown = text_new(registry, room * 2);
+        struct page_text *grown = page_text_new(registry, room * 2);
         if (grown) memcpy(grown->text, text->text, used);
-        text_free(text);
+        page_text_free(text);
         text = grown;
         room *= 2;
     }
@@ -154,5 +157,5 @@ cprom_status cprom_registry_text(cprom_registry *registry, char **out, size_t *l
 
 void cprom_text_free(char *text)
 {
-    if (text) text_free((struct text *)(void *)(text - offsetof(struct text, text)));
+    if (text) page_text_free((struct page_text *)(void *)(text - offsetof(struct page_text, text)));
 }

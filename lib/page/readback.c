@@ -8,7 +8,7 @@
 /* Values as a page shows them, for the tests of programs: a page that is searched instead of printed. */
 
 /* Whether an escaped value, up to its closing quote, is this one. Moves behind the quote. */
-static bool same_value(const char **escaped, const char *value)
+static bool readback_same_value(const char **escaped, const char *value)
 {
     bool same = true;
     const char *p = *escaped;
@@ -25,7 +25,7 @@ static bool same_value(const char **escaped, const char *value)
     return same && !*value;
 }
 
-static const char *value_of(cprom_labels labels, const char *name, size_t len)
+static const char *readback_value_of(cprom_labels labels, const char *name, size_t len)
 {
     for (size_t i = 0; i < labels.n; i++) {
         if (strncmp(labels.v[i].name, name, len) == 0 && !labels.v[i].name[len]) return labels.v[i].value;
@@ -34,7 +34,7 @@ static const char *value_of(cprom_labels labels, const char *name, size_t len)
 }
 
 /* Whether a bound or quantile is written like this, in either format. */
-static bool same_number(double number, const char *text)
+static bool readback_same_number(double number, const char *text)
 {
     char buf[CPROM__NUMBER_MAX];
     size_t len = cprom__number_double(buf, number);
@@ -43,47 +43,47 @@ static bool same_number(double number, const char *text)
     return len == strlen(text) && memcmp(buf, text, len) == 0;
 }
 
-static bool same_bound(const struct cprom__bound *bound, const char *text)
+static bool readback_same_bound(const struct cprom__bound *bound, const char *text)
 {
     size_t len = strlen(text);
     return (len == bound->len || len == bound->openmetrics_len) && memcmp(text, bound->text, len) == 0;
 }
 
 /* Whether these pairs, as text, are among the labels. Counts those that are not empty: an empty value is no label. */
-static bool same_pairs(const char *pairs, size_t len, cprom_labels labels, size_t *n)
+static bool readback_same_pairs(const char *pairs, size_t len, cprom_labels labels, size_t *n)
 {
     for (const char *p = pairs, *end = pairs + len; p < end; p += p < end) { /* over the comma */
         const char *name = p;
         p = memchr(p, '=', (size_t)(end - p));
-        const char *value = value_of(labels, name, (size_t)(p - name));
+        const char *value = readback_value_of(labels, name, (size_t)(p - name));
         p += strlen("=\"");
         *n += *p != '"';
-        if (!same_value(&p, value)) return false;
+        if (!readback_same_value(&p, value)) return false;
     }
     return true;
 }
 
 /* Whether these are all labels of the line; `n_given` of them are not empty. */
-static bool same_labels(const struct cprom__sample_line *line, cprom_labels labels, size_t n_given)
+static bool readback_same_labels(const struct cprom__sample_line *line, cprom_labels labels, size_t n_given)
 {
     size_t n = 0;
-    if (!same_pairs(line->pairs, line->pairs_len, labels, &n)) return false;
-    if (line->state && !same_pairs(line->state->text, line->state->len, labels, &n)) return false;
+    if (!readback_same_pairs(line->pairs, line->pairs_len, labels, &n)) return false;
+    if (line->state && !readback_same_pairs(line->state->text, line->state->len, labels, &n)) return false;
     if (line->extra) {
-        const char *at = value_of(labels, line->extra, strlen(line->extra));
-        if (!(line->bound ? same_bound(line->bound, at) : same_number(line->at, at))) return false;
+        const char *at = readback_value_of(labels, line->extra, strlen(line->extra));
+        if (!(line->bound ? readback_same_bound(line->bound, at) : readback_same_number(line->at, at))) return false;
         n++;
     }
     return n == n_given;
 }
 
-static bool same_name(const struct cprom__desc *desc, const struct cprom__sample_line *line, const char *name)
+static bool readback_same_name(const struct cprom__desc *desc, const struct cprom__sample_line *line, const char *name)
 {
     return strncmp(name, desc->name, line->name_len) == 0 && strcmp(name + line->name_len, line->suffix) == 0;
 }
 
 /* How many of the labels are not empty. */
-static cprom_status check_labels(cprom_labels labels, size_t *n)
+static cprom_status readback_check_labels(cprom_labels labels, size_t *n)
 {
     *n = 0;
     if (labels.n && !labels.v) return CPROM_ELABELS;
@@ -101,7 +101,7 @@ cprom_status cprom_registry_value(cprom_registry *registry, const char *name, cp
 {
     size_t n_given;
     if (!registry || !name) return CPROM_EINVAL;
-    cprom_status status = check_labels(labels, &n_given);
+    cprom_status status = readback_check_labels(labels, &n_given);
     if (status) return status;
     struct cprom__snapshot snapshot;
     struct cprom__filter filter = {.names = &name, .n = 1};
@@ -114,7 +114,7 @@ cprom_status cprom_registry_value(cprom_registry *registry, const char *name, cp
         const struct cprom__desc *desc;
         status = CPROM_ENOENT;
         while (status && cprom__next_line(&snapshot, &form, &cursor, &line, &desc)) {
-            if (!same_name(desc, &line, name) || !same_labels(&line, labels, n_given)) continue;
+            if (!readback_same_name(desc, &line, name) || !readback_same_labels(&line, labels, n_given)) continue;
             if (value) *value = line.is_count ? (double)line.count : line.value;
             status = CPROM_OK;
         }

@@ -8,34 +8,34 @@
 
 /* The metrics of the library about itself. */
 
-static const cprom_desc series_desc = {.size = sizeof series_desc,
-                                       .name = "cprom_series",
-                                       .type = CPROM_GAUGE,
-                                       .help = "Series of the family that are alive.",
-                                       .labels = {"family"}};
-static const cprom_desc removed_desc = {.size = sizeof removed_desc,
-                                        .name = "cprom_series_removed_total",
-                                        .type = CPROM_COUNTER,
-                                        .help = "Series removed from the family, by reason.",
-                                        .labels = {"family", "reason"}};
-static const cprom_desc dropped_desc = {.size = sizeof dropped_desc,
-                                        .name = "cprom_dropped_updates_total",
-                                        .type = CPROM_COUNTER,
-                                        .help = "Updates that were dropped, by reason.",
-                                        .labels = {"reason"}};
-static const cprom_desc success_desc = {.size = sizeof success_desc,
-                                        .name = "cprom_collector_success",
-                                        .type = CPROM_GAUGE,
-                                        .help = "Whether the collector's samples are on this page.",
-                                        .labels = {"collector"}};
-static const cprom_desc duration_desc = {.size = sizeof duration_desc,
-                                         .name = "cprom_collector_duration_seconds",
-                                         .type = CPROM_GAUGE,
-                                         .help = "How long the collector's callback took.",
-                                         .unit = "seconds",
-                                         .labels = {"collector"}};
+static const cprom_desc self_series_desc = {.size = sizeof self_series_desc,
+                                            .name = "cprom_series",
+                                            .type = CPROM_GAUGE,
+                                            .help = "Series of the family that are alive.",
+                                            .labels = {"family"}};
+static const cprom_desc self_removed_desc = {.size = sizeof self_removed_desc,
+                                             .name = "cprom_series_removed_total",
+                                             .type = CPROM_COUNTER,
+                                             .help = "Series removed from the family, by reason.",
+                                             .labels = {"family", "reason"}};
+static const cprom_desc self_dropped_desc = {.size = sizeof self_dropped_desc,
+                                             .name = "cprom_dropped_updates_total",
+                                             .type = CPROM_COUNTER,
+                                             .help = "Updates that were dropped, by reason.",
+                                             .labels = {"reason"}};
+static const cprom_desc self_success_desc = {.size = sizeof self_success_desc,
+                                             .name = "cprom_collector_success",
+                                             .type = CPROM_GAUGE,
+                                             .help = "Whether the collector's samples are on this page.",
+                                             .labels = {"collector"}};
+static const cprom_desc self_duration_desc = {.size = sizeof self_duration_desc,
+                                              .name = "cprom_collector_duration_seconds",
+                                              .type = CPROM_GAUGE,
+                                              .help = "How long the collector's callback took.",
+                                              .unit = "seconds",
+                                              .labels = {"collector"}};
 
-static void emit(struct cprom_scrape *out, const cprom_desc *desc, const char *a, const char *b, double value)
+static void self_emit(struct cprom_scrape *out, const cprom_desc *desc, const char *a, const char *b, double value)
 {
     const char *values[2] = {a, b};
     cprom_strs strs = {values, b ? 2 : 1};
@@ -49,29 +49,29 @@ void cprom__self_metrics(const struct cprom__source *source, struct cprom_scrape
         const struct cprom_vec *vec = families->v[i].vec;
         if (!vec) continue;
         size_t live = atomic_load_explicit(&vec->live, memory_order_relaxed);
-        emit(out, &series_desc, vec->desc->name, NULL, (double)live);
+        self_emit(out, &self_series_desc, vec->desc->name, NULL, (double)live);
     }
     for (size_t i = 0; i < families->n; i++) {
         const struct cprom_vec *vec = families->v[i].vec;
         for (int reason = 0; vec && !vec->is_plain && reason < CPROM__REMOVALS; reason++) {
             uint64_t removed = atomic_load_explicit(&vec->removed[reason], memory_order_relaxed);
-            emit(out, &removed_desc, vec->desc->name, cprom__removal_names[reason], (double)removed);
+            self_emit(out, &self_removed_desc, vec->desc->name, cprom__removal_names[reason], (double)removed);
         }
     }
     for (int reason = 0; reason < CPROM__DROPS; reason++) {
         uint64_t dropped = atomic_load_explicit(&source->registry->dropped[reason], memory_order_relaxed);
-        emit(out, &dropped_desc, cprom__drop_names[reason], NULL, (double)dropped);
+        self_emit(out, &self_dropped_desc, cprom__drop_names[reason], NULL, (double)dropped);
     }
     for (size_t i = 0; i < source->n_results; i++) {
-        emit(out, &success_desc, source->results[i].name, NULL, source->results[i].success);
+        self_emit(out, &self_success_desc, source->results[i].name, NULL, source->results[i].success);
     }
     for (size_t i = 0; i < source->n_results; i++) {
-        emit(out, &duration_desc, source->results[i].name, NULL, (double)source->results[i].duration / 1e9);
+        self_emit(out, &self_duration_desc, source->results[i].name, NULL, (double)source->results[i].duration / 1e9);
     }
 }
 
 void cprom__self_metrics_join(struct cprom__sample *sample, const struct cprom__sample *other)
 {
-    if (strcmp(sample->desc->name, success_desc.name) != 0) sample->value += other->value;
+    if (strcmp(sample->desc->name, self_success_desc.name) != 0) sample->value += other->value;
     else if (other->value < sample->value) sample->value = other->value;
 }

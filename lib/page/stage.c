@@ -9,7 +9,8 @@
 
 #include "registry/families.h"
 
-static void log_failure(struct cprom_registry *registry, const struct cprom__collector *collector, const char *why)
+static void stage_log_failure(struct cprom_registry *registry, const struct cprom__collector *collector,
+                              const char *why)
 {
     struct cprom__line line;
     if (!registry->log) return;
@@ -24,7 +25,7 @@ static void log_failure(struct cprom_registry *registry, const struct cprom__col
 /* ---- label pairs ---- */
 
 /* The next label pair that is not empty, still escaped; false: no more. */
-static bool next_pair(const char **at, const char *end, const char **pair, size_t *len)
+static bool stage_next_pair(const char **at, const char *end, const char **pair, size_t *len)
 {
     while (*at < end) {
         const char *name = *at, *value = memchr(name, '"', (size_t)(end - name)), *p = value + 1;
@@ -39,14 +40,14 @@ static bool next_pair(const char **at, const char *end, const char **pair, size_
 }
 
 /* Whether two samples are the same series, an empty label value being no label. */
-static bool same_series(const struct cprom__sample *a, const struct cprom__sample *b)
+static bool stage_same_series(const struct cprom__sample *a, const struct cprom__sample *b)
 {
     if (strcmp(a->desc->name, b->desc->name) != 0) return false;
     const char *at_a = a->text, *at_b = b->text, *pair_a, *pair_b;
     for (;;) {
         size_t len_a, len_b;
-        bool more_a = next_pair(&at_a, a->text + a->len, &pair_a, &len_a);
-        bool more_b = next_pair(&at_b, b->text + b->len, &pair_b, &len_b);
+        bool more_a = stage_next_pair(&at_a, a->text + a->len, &pair_a, &len_a);
+        bool more_b = stage_next_pair(&at_b, b->text + b->len, &pair_b, &len_b);
         if (!more_a || !more_b) return more_a == more_b;
         if (len_a != len_b || memcmp(pair_a, pair_b, len_a) != 0) return false;
     }
@@ -55,19 +56,19 @@ static bool same_series(const struct cprom__sample *a, const struct cprom__sampl
 /* ---- duplicates ---- */
 
 /* Returns the same series that is there already; NULL: it was put in. */
-static struct cprom__sample *insert_seen(struct cprom__stage *stage, struct cprom__sample *sample)
+static struct cprom__sample *stage_insert_seen(struct cprom__stage *stage, struct cprom__sample *sample)
 {
     size_t mask = stage->seen_room - 1, at = (size_t)sample->identity & mask;
     for (; stage->seen[at]; at = (at + 1) & mask) {
         struct cprom__sample *there = stage->seen[at];
-        if (there->identity == sample->identity && same_series(there, sample)) return there;
+        if (there->identity == sample->identity && stage_same_series(there, sample)) return there;
     }
     stage->seen[at] = sample;
     stage->n_seen++;
     return NULL;
 }
 
-static bool reserve_seen(struct cprom__stage *stage, size_t more)
+static bool stage_reserve_seen(struct cprom__stage *stage, size_t more)
 {
     if ((stage->n_seen + more) * 2 <= stage->seen_room) return true;
     size_t room = 64;
@@ -81,13 +82,13 @@ static bool reserve_seen(struct cprom__stage *stage, size_t more)
     stage->seen_room = room;
     stage->n_seen = 0;
     for (size_t i = 0; i < old_room; i++) {
-        if (old[i]) insert_seen(stage, old[i]);
+        if (old[i]) stage_insert_seen(stage, old[i]);
     }
     return true;
 }
 
 /* Takes samples out again, from `first` up to but not with `end`. Their run of places is closed by re-inserting. */
-static void forget(struct cprom__stage *stage, struct cprom__sample *first, const struct cprom__sample *end)
+static void stage_forget(struct cprom__stage *stage, struct cprom__sample *first, const struct cprom__sample *end)
 {
     for (struct cprom__sample *sample = first; sample != end; sample = sample->next) {
         size_t mask = stage->seen_room - 1, at = (size_t)sample->identity & mask;
@@ -98,7 +99,7 @@ static void forget(struct cprom__stage *stage, struct cprom__sample *first, cons
             struct cprom__sample *moved = stage->seen[at];
             stage->seen[at] = NULL;
             stage->n_seen--;
-            insert_seen(stage, moved);
+            stage_insert_seen(stage, moved);
         }
     }
 }
@@ -106,7 +107,7 @@ static void forget(struct cprom__stage *stage, struct cprom__sample *first, cons
 /* ---- families ---- */
 
 /* Behind the same family of registries whose callbacks ran before. */
-static size_t place(const struct cprom__stage *stage, const char *name)
+static size_t stage_place(const struct cprom__stage *stage, const char *name)
 {
     size_t low = 0, high = stage->n_kept;
     while (low < high) {
@@ -117,15 +118,15 @@ static size_t place(const struct cprom__stage *stage, const char *name)
     return low;
 }
 
-static struct cprom__kept *find_kept(const struct cprom__stage *stage, const char *name)
+static struct cprom__kept *stage_find_kept(const struct cprom__stage *stage, const char *name)
 {
-    size_t at = place(stage, name);
+    size_t at = stage_place(stage, name);
     if (!at--) return NULL;
     struct cprom__kept *kept = &stage->kept[at];
     return kept->source == stage->source && strcmp(kept->desc->name, name) == 0 ? kept : NULL;
 }
 
-static struct cprom__kept *add_kept(struct cprom__stage *stage, const struct cprom__desc *desc)
+static struct cprom__kept *stage_add_kept(struct cprom__stage *stage, const struct cprom__desc *desc)
 {
     if (stage->n_kept == stage->kept_room) {
         size_t room = stage->kept_room ? stage->kept_room * 2 : 16;
@@ -135,22 +136,22 @@ static struct cprom__kept *add_kept(struct cprom__stage *stage, const struct cpr
         stage->kept = kept;
         stage->kept_room = room;
     }
-    size_t at = place(stage, desc->name);
+    size_t at = stage_place(stage, desc->name);
     memmove(stage->kept + at + 1, stage->kept + at, (stage->n_kept - at) * sizeof *stage->kept);
     stage->n_kept++;
     stage->kept[at] = (struct cprom__kept){.desc = desc, .source = stage->source};
     return &stage->kept[at];
 }
 
-static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
+static bool stage_same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
 
-static bool same_header(const struct cprom__desc *a, const struct cprom__desc *b)
+static bool stage_same_header(const struct cprom__desc *a, const struct cprom__desc *b)
 {
-    return a->type == b->type && same_text(a->help, b->help) && same_text(a->unit, b->unit);
+    return a->type == b->type && stage_same_text(a->help, b->help) && stage_same_text(a->unit, b->unit);
 }
 
 /* Whether a family that an unchecked collector brought can stand on the page with the others of its name. */
-static const char *check_same(const struct cprom__stage *stage, const struct cprom__desc *desc, bool *known)
+static const char *stage_check_same(const struct cprom__stage *stage, const struct cprom__desc *desc, bool *known)
 {
     const struct cprom_registry *here = stage->source->registry;
     for (const struct cprom__source *source = &stage->snapshot->own; source; source = source->next) {
@@ -161,19 +162,21 @@ static const char *check_same(const struct cprom__stage *stage, const struct cpr
         if (status) return "another registry has the family with another type, help, unit or labels";
         *known |= same;
     }
-    for (size_t at = place(stage, desc->name); at && strcmp(stage->kept[at - 1].desc->name, desc->name) == 0; at--) {
+    for (size_t at = stage_place(stage, desc->name); at && strcmp(stage->kept[at - 1].desc->name, desc->name) == 0;
+         at--) {
         const struct cprom__kept *kept = &stage->kept[at - 1];
         if (!cprom__registry_apart(kept->source->registry, here)) {
             return "a collector registered earlier has the family";
         }
-        if (!same_header(kept->desc, desc)) return "another registry has the family with another type, help or unit";
+        if (!stage_same_header(kept->desc, desc))
+            return "another registry has the family with another type, help or unit";
         *known = true;
     }
     return NULL;
 }
 
 /* Likewise with all others; one whose family is on the page already was checked. */
-static const char *check_others(const struct cprom__stage *stage, const struct cprom__desc *desc)
+static const char *stage_check_others(const struct cprom__stage *stage, const struct cprom__desc *desc)
 {
     for (const struct cprom__source *source = &stage->snapshot->own; source; source = source->next) {
         if (cprom__families_collide(source->families, desc)) {
@@ -188,19 +191,20 @@ static const char *check_others(const struct cprom__stage *stage, const struct c
 }
 
 /* Whether the families that an unchecked collector brought can stand on the page; if not, why. */
-static const char *check_brought(struct cprom__stage *stage, const struct cprom_scrape *scrape, const char **family)
+static const char *stage_check_brought(struct cprom__stage *stage, const struct cprom_scrape *scrape,
+                                       const char **family)
 {
     for (struct cprom__brought *brought = scrape->brought; brought; brought = brought->next) {
         const struct cprom__desc *desc = brought->desc;
         *family = desc->name;
         bool known = false;
-        const char *reason = check_same(stage, desc, &known);
-        if (!reason && !known) reason = check_others(stage, desc);
+        const char *reason = stage_check_same(stage, desc, &known);
+        if (!reason && !known) reason = stage_check_others(stage, desc);
         if (reason) return reason;
         for (struct cprom__brought *next = brought->next; next; next = next->next) {
             if (strcmp(next->desc->name, desc->name) != 0) {
                 if (cprom__desc_collides(next->desc, desc)) return "the sample names would collide with another family";
-            } else if (!same_header(next->desc, desc)) {
+            } else if (!stage_same_header(next->desc, desc)) {
                 return "the family was emitted with another type, help or unit";
             }
         }
@@ -208,7 +212,7 @@ static const char *check_brought(struct cprom__stage *stage, const struct cprom_
     return NULL;
 }
 
-static void log_sample(struct cprom__line *why, const struct cprom__sample *sample, const char *reason)
+static void stage_log_sample(struct cprom__line *why, const struct cprom__sample *sample, const char *reason)
 {
     cprom__line_join(why, "family \"", (char *)NULL);
     cprom__line_add_cut(why, sample->desc->name, sample->desc->name_len, CPROM__WHY_FAMILY);
@@ -219,10 +223,10 @@ static void log_sample(struct cprom__line *why, const struct cprom__sample *samp
 }
 
 /* Keeps what one callback has emitted, or says in scrape->why what is wrong with it. ENOMEM: the page fails. */
-static cprom_status keep(struct cprom__stage *stage, struct cprom_scrape *scrape)
+static cprom_status stage_keep(struct cprom__stage *stage, struct cprom_scrape *scrape)
 {
     /* The library's own names are nobody else's. */
-    const char *family = NULL, *reason = scrape->collector ? check_brought(stage, scrape, &family) : NULL;
+    const char *family = NULL, *reason = scrape->collector ? stage_check_brought(stage, scrape, &family) : NULL;
     if (reason) {
         scrape->status = CPROM_ECONFLICT;
         cprom__line_join(&scrape->why, "family \"", (char *)NULL);
@@ -231,9 +235,9 @@ static cprom_status keep(struct cprom__stage *stage, struct cprom_scrape *scrape
         cprom__line_add(&scrape->why, reason);
         return CPROM_OK;
     }
-    if (!reserve_seen(stage, scrape->n_samples)) return CPROM_ENOMEM;
+    if (!stage_reserve_seen(stage, scrape->n_samples)) return CPROM_ENOMEM;
     for (struct cprom__sample **link = &scrape->first; *link;) {
-        struct cprom__sample *sample = *link, *there = insert_seen(stage, sample);
+        struct cprom__sample *sample = *link, *there = stage_insert_seen(stage, sample);
         if (!there) {
             link = &sample->next;
             continue;
@@ -244,14 +248,14 @@ static cprom_status keep(struct cprom__stage *stage, struct cprom_scrape *scrape
             continue;
         }
         scrape->status = CPROM_EEXIST;
-        log_sample(&scrape->why, sample, "the series was emitted twice");
-        forget(stage, scrape->first, sample);
+        stage_log_sample(&scrape->why, sample, "the series was emitted twice");
+        stage_forget(stage, scrape->first, sample);
         return CPROM_OK;
     }
     for (struct cprom__sample *sample = scrape->first, *next; sample; sample = next) {
         next = sample->next;
-        struct cprom__kept *kept = find_kept(stage, sample->desc->name);
-        if (!kept) kept = add_kept(stage, sample->desc);
+        struct cprom__kept *kept = stage_find_kept(stage, sample->desc->name);
+        if (!kept) kept = stage_add_kept(stage, sample->desc);
         if (!kept) return CPROM_ENOMEM;
         sample->next = NULL;
         if (kept->last) kept->last->next = sample;
@@ -265,16 +269,16 @@ static cprom_status keep(struct cprom__stage *stage, struct cprom_scrape *scrape
 /* ---- running ---- */
 
 /* How one run ended. */
-enum run {
-    RUN_DONE, /* the callback ran; scrape->status says how it went */
-    RUN_LATE, /* the deadline was over before it could begin */
-    RUN_GONE  /* unregistered meanwhile */
+enum stage_run {
+    STAGE_RUN_DONE, /* the callback ran; scrape->status says how it went */
+    STAGE_RUN_LATE, /* the deadline was over before it could begin */
+    STAGE_RUN_GONE  /* unregistered meanwhile */
 };
 
-#define WAIT_MAX (INT64_C(86400) * 1000000000)
+#define STAGE_WAIT_MAX (INT64_C(86400) * 1000000000)
 
 /* Waits until a change in some collector, or the deadline of the registry's clock; false: it is over. */
-static bool wait_until(struct cprom_registry *registry, int64_t deadline)
+static bool stage_wait_until(struct cprom_registry *registry, int64_t deadline)
 {
     if (deadline == INT64_MAX) {
         pthread_cond_wait(&registry->collect_cond, &registry->collect_lock);
@@ -283,8 +287,8 @@ static bool wait_until(struct cprom_registry *registry, int64_t deadline)
     int64_t left = deadline - cprom__monotonic_now(registry);
     if (left <= 0) return false;
     /* A day at a time: a time_t may have 32 bits. */
-    bool whole = left <= WAIT_MAX;
-    if (!whole) left = WAIT_MAX;
+    bool whole = left <= STAGE_WAIT_MAX;
+    if (!whole) left = STAGE_WAIT_MAX;
     /* The condition runs on CLOCK_MONOTONIC, the registry's clock may be another: what is left is the same on both. */
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -294,22 +298,23 @@ static bool wait_until(struct cprom_registry *registry, int64_t deadline)
     return pthread_cond_timedwait(&registry->collect_cond, &registry->collect_lock, &until) != ETIMEDOUT || !whole;
 }
 
-static enum run run_collector(struct cprom__collector *collector, struct cprom_scrape *scrape, int64_t *duration)
+static enum stage_run stage_run_collector(struct cprom__collector *collector, struct cprom_scrape *scrape,
+                                          int64_t *duration)
 {
     struct cprom_registry *registry = scrape->registry;
-    enum run run = RUN_DONE;
+    enum stage_run stage_run = STAGE_RUN_DONE;
     *duration = 0;
-    if (scrape->deadline != INT64_MAX && cprom__monotonic_now(registry) >= scrape->deadline) run = RUN_LATE;
+    if (scrape->deadline != INT64_MAX && cprom__monotonic_now(registry) >= scrape->deadline) stage_run = STAGE_RUN_LATE;
     const _Atomic bool *cancelled = cprom__thread_cancelled;
-    if (cancelled && atomic_load_explicit(cancelled, memory_order_relaxed)) run = RUN_LATE;
+    if (cancelled && atomic_load_explicit(cancelled, memory_order_relaxed)) stage_run = STAGE_RUN_LATE;
     pthread_mutex_lock(&registry->collect_lock);
-    while (collector->running && !collector->gone && run == RUN_DONE) {
-        if (!wait_until(registry, scrape->deadline)) run = RUN_LATE;
+    while (collector->running && !collector->gone && stage_run == STAGE_RUN_DONE) {
+        if (!stage_wait_until(registry, scrape->deadline)) stage_run = STAGE_RUN_LATE;
     }
-    if (collector->gone) run = RUN_GONE;
-    if (run == RUN_DONE) collector->running = true;
+    if (collector->gone) stage_run = STAGE_RUN_GONE;
+    if (stage_run == STAGE_RUN_DONE) collector->running = true;
     pthread_mutex_unlock(&registry->collect_lock);
-    if (run != RUN_DONE) return run;
+    if (stage_run != STAGE_RUN_DONE) return stage_run;
 
     int64_t start = cprom__monotonic_now(registry);
     cprom__thread_callbacks++;
@@ -332,10 +337,10 @@ static enum run run_collector(struct cprom__collector *collector, struct cprom_s
     pthread_cond_broadcast(&registry->collect_cond);
     pthread_mutex_unlock(&registry->collect_lock);
     if (gone && collector->free) collector->free(collector->ctx);
-    return RUN_DONE;
+    return STAGE_RUN_DONE;
 }
 
-static bool wanted(const struct cprom__filter *filter, const struct cprom__collector *collector)
+static bool stage_wanted(const struct cprom__filter *filter, const struct cprom__collector *collector)
 {
     size_t n;
     const struct cprom__family *families = cprom__collector_families(collector, &n);
@@ -346,7 +351,7 @@ static bool wanted(const struct cprom__filter *filter, const struct cprom__colle
 }
 
 /* What it brought goes with the page, whatever becomes of its samples. */
-static void adopt(struct cprom__stage *stage, struct cprom_scrape *scrape)
+static void stage_adopt(struct cprom__stage *stage, struct cprom_scrape *scrape)
 {
     while (scrape->brought) {
         struct cprom__brought *brought = scrape->brought;
@@ -357,7 +362,7 @@ static void adopt(struct cprom__stage *stage, struct cprom_scrape *scrape)
 }
 
 /* The page's deadline on the clock of the registry whose callbacks run. */
-static int64_t deadline_here(const struct cprom__stage *stage)
+static int64_t stage_deadline_here(const struct cprom__stage *stage)
 {
     struct cprom_registry *page = stage->snapshot->registry, *here = stage->source->registry;
     int64_t deadline = stage->deadline;
@@ -366,7 +371,8 @@ static int64_t deadline_here(const struct cprom__stage *stage)
     return cprom__monotonic_now(here) + (deadline - cprom__monotonic_now(page));
 }
 
-static struct cprom_scrape begin(const struct cprom__stage *stage, struct cprom__collector *collector, int64_t deadline)
+static struct cprom_scrape stage_begin(const struct cprom__stage *stage, struct cprom__collector *collector,
+                                       int64_t deadline)
 {
     const struct cprom__snapshot *snapshot = stage->snapshot;
     return (struct cprom_scrape){.registry = stage->source->registry,
@@ -376,42 +382,42 @@ static struct cprom_scrape begin(const struct cprom__stage *stage, struct cprom_
                                  .deadline = deadline};
 }
 
-static cprom_status run(struct cprom__stage *stage, struct cprom__collector *collector, int64_t deadline)
+static cprom_status stage_run(struct cprom__stage *stage, struct cprom__collector *collector, int64_t deadline)
 {
     struct cprom_registry *registry = stage->source->registry;
-    struct cprom_scrape scrape = begin(stage, collector, deadline);
+    struct cprom_scrape scrape = stage_begin(stage, collector, deadline);
     int64_t duration;
-    enum run how = run_collector(collector, &scrape, &duration);
-    if (how == RUN_GONE) return CPROM_OK;
+    enum stage_run how = stage_run_collector(collector, &scrape, &duration);
+    if (how == STAGE_RUN_GONE) return CPROM_OK;
     cprom_status status = scrape.out_of_memory ? CPROM_ENOMEM : CPROM_OK;
-    if (how == RUN_LATE) {
+    if (how == STAGE_RUN_LATE) {
         scrape.status = CPROM_EBUSY;
         cprom__line_join(&scrape.why, "skipped: the scrape's deadline was over before it could begin", (char *)NULL);
     } else if (!scrape.status) {
-        status = keep(stage, &scrape);
+        status = stage_keep(stage, &scrape);
     }
-    adopt(stage, &scrape);
+    stage_adopt(stage, &scrape);
     if (status) return status;
     if (scrape.status) {
         atomic_fetch_add_explicit(&registry->collector_failures, 1, memory_order_relaxed);
-        log_failure(registry, collector, scrape.why.text);
+        stage_log_failure(registry, collector, scrape.why.text);
     }
     stage->source->results[stage->source->n_results++] =
         (struct cprom__result){cprom__collector_name(collector), scrape.status == CPROM_OK, duration};
     return CPROM_OK;
 }
 
-static cprom_status collect(struct cprom__stage *stage)
+static cprom_status stage_collect(struct cprom__stage *stage)
 {
     struct cprom__source *source = stage->source;
     struct cprom__families *families = source->families;
     if (!families->n_collectors) return CPROM_OK;
-    int64_t deadline = deadline_here(stage);
+    int64_t deadline = stage_deadline_here(stage);
     source->results = cprom__arena_alloc(&stage->snapshot->memory, families->n_collectors * sizeof *source->results);
     if (!source->results) return CPROM_ENOMEM;
     for (size_t i = 0; i < families->n_collectors; i++) {
-        if (!wanted(stage->filter, families->collectors[i])) continue;
-        cprom_status status = run(stage, families->collectors[i], deadline);
+        if (!stage_wanted(stage->filter, families->collectors[i])) continue;
+        cprom_status status = stage_run(stage, families->collectors[i], deadline);
         if (status) return status;
     }
     return CPROM_OK;
@@ -421,7 +427,7 @@ cprom_status cprom__stage_collect(struct cprom__stage *stage)
 {
     cprom_status status = CPROM_OK;
     for (stage->source = &stage->snapshot->own; stage->source && !status; stage->source = stage->source->next) {
-        status = collect(stage);
+        status = stage_collect(stage);
     }
     return status;
 }
@@ -430,11 +436,11 @@ cprom_status cprom__stage_self_metrics(struct cprom__stage *stage, const struct 
 {
     cprom_status status = CPROM_OK;
     for (stage->source = &stage->snapshot->own; stage->source && !status; stage->source = stage->source->next) {
-        struct cprom_scrape scrape = begin(stage, NULL, INT64_MAX);
+        struct cprom_scrape scrape = stage_begin(stage, NULL, INT64_MAX);
         cprom__self_metrics(stage->source, &scrape);
         if (self->emit && stage->source == &stage->snapshot->own) self->emit(self->ctx, &scrape);
-        status = scrape.status ? scrape.status : keep(stage, &scrape);
-        adopt(stage, &scrape);
+        status = scrape.status ? scrape.status : stage_keep(stage, &scrape);
+        stage_adopt(stage, &scrape);
     }
     return status;
 }

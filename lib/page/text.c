@@ -3,7 +3,7 @@
 
 #include "base/number.h"
 
-static void put_header(struct cprom__sink *sink, const struct cprom__desc *desc)
+static void text_put_header(struct cprom__sink *sink, const struct cprom__desc *desc)
 {
     static const char *const types[] = {"untyped", "counter", "gauge", "histogram", "summary", "gauge", "gauge"};
     if (desc->help && *desc->help) {
@@ -20,7 +20,8 @@ static void put_header(struct cprom__sink *sink, const struct cprom__desc *desc)
     cprom__put_string(sink, "\n");
 }
 
-static void put_line(struct cprom__sink *sink, const struct cprom__desc *desc, const struct cprom__sample_line *line)
+static void text_put_line(struct cprom__sink *sink, const struct cprom__desc *desc,
+                          const struct cprom__sample_line *line)
 {
     char text[CPROM__NUMBER_MAX];
     if (line->bound) cprom__put_series(sink, desc, line, line->bound->text, line->bound->len);
@@ -33,8 +34,8 @@ static void put_line(struct cprom__sink *sink, const struct cprom__desc *desc, c
     cprom__put_string(sink, "\n");
 }
 
-const struct cprom__format cprom__text_format = {.put_header = put_header,
-                                                 .put_line = put_line,
+const struct cprom__format cprom__text_format = {.put_header = text_put_header,
+                                                 .put_line = text_put_line,
                                                  .number = cprom__number_double,
                                                  .states_sort = true,
                                                  .counts_are_floats = true,

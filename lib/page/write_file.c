@@ -13,24 +13,24 @@
 
 #include "store/context.h"
 
-#define BUFFER_BYTES 32768u
-#define NAME_TRIES 100
-#define TEMPORARY ".cprom-00000000-0000000000000000.tmp" /* process and time */
+#define WRITE_FILE_BUFFER_BYTES 32768u
+#define WRITE_FILE_NAME_TRIES 100
+#define WRITE_FILE_TEMPORARY ".cprom-00000000-0000000000000000.tmp" /* process and time */
 
 /* One writing of a page. Everything goes by the descriptor of the directory: that may be renamed meanwhile. */
-struct writing {
+struct write_file_writing {
     int directory;
     const char *name; /* of the file in its directory */
     /* Beside the file, and the same for every file, since a name that fits the directory may just fit. The leading dot
      * and the end keep node_exporter, which reads *.prom, away from it. */
-    char temporary[sizeof TEMPORARY];
+    char temporary[sizeof WRITE_FILE_TEMPORARY];
     bool made;    /* the temporary file is there */
     char *buffer; /* of BUFFER_BYTES */
 };
 
 /* ---- system calls that may be interrupted ---- */
 
-static int open_at(int directory, const char *name, int flags)
+static int write_file_open_at(int directory, const char *name, int flags)
 {
     int fd;
     do fd = openat(directory, name, flags | O_CLOEXEC, 0644);
@@ -38,7 +38,7 @@ static int open_at(int directory, const char *name, int flags)
     return fd;
 }
 
-static bool sync_to_disk(int fd)
+static bool write_file_sync_to_disk(int fd)
 {
     int result;
     do result = fsync(fd);
@@ -47,7 +47,7 @@ static bool sync_to_disk(int fd)
 }
 
 /* Like write(), all of it; but at the limit for the size of files it fails before the signal that ends the program. */
-static bool write_all(int fd, const char *bytes, size_t len, size_t *written)
+static bool write_file_write_all(int fd, const char *bytes, size_t len, size_t *written)
 {
     struct rlimit limit;
     while (len) {
@@ -71,7 +71,7 @@ static bool write_all(int fd, const char *bytes, size_t len, size_t *written)
 /* ---- the temporary file ---- */
 
 /* Who wrote it and when, in hexadecimal digits, so that one that a crash left tells. O_EXCL sees to the rest. */
-static void make_name(struct writing *writing, unsigned attempt)
+static void write_file_make_name(struct write_file_writing *writing, unsigned attempt)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -81,29 +81,29 @@ static void make_name(struct writing *writing, unsigned attempt)
     for (unsigned i = 0; i < 16; i++) digits[9 + i] = "0123456789abcdef"[time >> (60 - 4 * i) & 15];
 }
 
-static int open_temporary(struct writing *writing)
+static int write_file_open_temporary(struct write_file_writing *writing)
 {
     int fd = -1;
-    for (unsigned attempt = 0; attempt < NAME_TRIES && fd < 0; attempt++) {
-        make_name(writing, attempt);
-        fd = open_at(writing->directory, writing->temporary, O_WRONLY | O_CREAT | O_EXCL);
+    for (unsigned attempt = 0; attempt < WRITE_FILE_NAME_TRIES && fd < 0; attempt++) {
+        write_file_make_name(writing, attempt);
+        fd = write_file_open_at(writing->directory, writing->temporary, O_WRONLY | O_CREAT | O_EXCL);
         if (fd < 0 && errno != EEXIST) break;
     }
     writing->made = fd >= 0;
     return fd;
 }
 
-static bool write_temporary(struct writing *writing, cprom_page *page)
+static bool write_file_write_temporary(struct write_file_writing *writing, cprom_page *page)
 {
-    int fd = open_temporary(writing);
+    int fd = write_file_open_temporary(writing);
     if (fd < 0) return false;
     bool done = true;
     size_t written = 0;
-    for (size_t n; done && (n = cprom_page_read(page, writing->buffer, BUFFER_BYTES)) > 0;) {
-        done = write_all(fd, writing->buffer, n, &written);
+    for (size_t n; done && (n = cprom_page_read(page, writing->buffer, WRITE_FILE_BUFFER_BYTES)) > 0;) {
+        done = write_file_write_all(fd, writing->buffer, n, &written);
     }
     /* On disk before its name is: a crash then leaves the old file or the whole new one. */
-    done = done && sync_to_disk(fd);
+    done = done && write_file_sync_to_disk(fd);
     int error = errno;
     /* After EINTR the descriptor is gone on Linux, and the data was safe before. */
     if (close(fd) != 0 && errno != EINTR && done) return false;
@@ -111,12 +111,12 @@ static bool write_temporary(struct writing *writing, cprom_page *page)
     return done;
 }
 
-static bool write_page(struct writing *writing, cprom_page *page)
+static bool write_file_write_page(struct write_file_writing *writing, cprom_page *page)
 {
-    if (write_temporary(writing, page) &&
+    if (write_file_write_temporary(writing, page) &&
         renameat(writing->directory, writing->temporary, writing->directory, writing->name) == 0) {
         /* The new name, too; some file systems cannot do that for a directory, and say so. */
-        return sync_to_disk(writing->directory) || errno == EINVAL || errno == ENOTSUP;
+        return write_file_sync_to_disk(writing->directory) || errno == EINVAL || errno == ENOTSUP;
     }
     int error = errno;
     if (writing->made) unlinkat(writing->directory, writing->temporary, 0);
@@ -133,15 +133,17 @@ cprom_status cprom_registry_write_file(cprom_registry *registry, const char *pat
     if (status) return status;
 
     const char *slash = strrchr(path, '/');
-    size_t directory_len = slash ? (size_t)(slash - path) + 1 : 0, bytes = BUFFER_BYTES + directory_len + sizeof ".";
+    size_t directory_len = slash ? (size_t)(slash - path) + 1 : 0,
+           bytes = WRITE_FILE_BUFFER_BYTES + directory_len + sizeof ".";
     char *memory = cprom__alloc(&registry->allocator, bytes);
     if (memory) {
-        char *directory = memory + BUFFER_BYTES;
+        char *directory = memory + WRITE_FILE_BUFFER_BYTES;
         memcpy(directory, path, directory_len);
         memcpy(directory + directory_len, ".", sizeof ".");
-        struct writing writing = {.name = path + directory_len, .temporary = TEMPORARY, .buffer = memory};
-        writing.directory = open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
-        bool done = writing.directory >= 0 && write_page(&writing, page);
+        struct write_file_writing writing = {
+            .name = path + directory_len, .temporary = WRITE_FILE_TEMPORARY, .buffer = memory};
+        writing.directory = write_file_open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
+        bool done = writing.directory >= 0 && write_file_write_page(&writing, page);
         status = done ? CPROM_OK : CPROM_ESYS;
         int error = errno;
         if (writing.directory >= 0) close(writing.directory);

@@ -6,7 +6,8 @@
 #include "registry/collector.h"
 #include "registry/families.h"
 
-static struct cprom__collector *collector_make(struct cprom_registry *registry, const char *name, size_t n_descs)
+static struct cprom__collector *collector_new_collector_make(struct cprom_registry *registry, const char *name,
+                                                             size_t n_descs)
 {
     struct cprom__arena memory;
     cprom__arena_init(&memory, &registry->allocator, 512);
@@ -25,8 +26,8 @@ static struct cprom__collector *collector_make(struct cprom_registry *registry, 
     return collector;
 }
 
-static cprom_status add_family(struct cprom_registry *registry, struct cprom__collector *collector,
-                               const struct cprom__family_spec *spec)
+static cprom_status collector_new_add_family(struct cprom_registry *registry, struct cprom__collector *collector,
+                                             const struct cprom__family_spec *spec)
 {
     struct cprom__refusal refusal = {NULL, NULL, NULL};
     struct cprom__desc *desc;
@@ -54,7 +55,8 @@ static cprom_status add_family(struct cprom_registry *registry, struct cprom__co
     return CPROM_OK;
 }
 
-static cprom_status refuse(struct cprom_registry *registry, const char *name, const char *field, const char *reason)
+static cprom_status collector_new_refuse(struct cprom_registry *registry, const char *name, const char *field,
+                                         const char *reason)
 {
     struct cprom__refusal refusal = {field, "", reason};
     cprom__log_refusal(registry, name, &refusal);
@@ -62,7 +64,8 @@ static cprom_status refuse(struct cprom_registry *registry, const char *name, co
 }
 
 /* The reference that the maker held passes on to the family list. */
-static cprom_status enter(struct cprom_registry *registry, struct cprom__collector *collector, cprom_status status)
+static cprom_status collector_new_enter(struct cprom_registry *registry, struct cprom__collector *collector,
+                                        cprom_status status)
 {
     if (!status) status = cprom__families_add_collector(registry, collector);
     cprom__collector_unref(collector);
@@ -74,14 +77,14 @@ cprom_status cprom_collector_new(cprom_registry *registry, const cprom_collector
     if (!registry || !opts) return CPROM_EINVAL;
     cprom_collector_opts o;
     if (!cprom__opts_read(&o, sizeof o, opts))
-        return refuse(registry, NULL, "size", "is not one that this library knows");
+        return collector_new_refuse(registry, NULL, "size", "is not one that this library knows");
     /* The self-metrics have it as a label value. */
     if (!o.name || !*o.name || strlen(o.name) > CPROM_VALUE_MAX || !cprom__is_utf8(o.name, strlen(o.name))) {
-        return refuse(registry, NULL, "name", "of a collector is missing, too long or not UTF-8");
+        return collector_new_refuse(registry, NULL, "name", "of a collector is missing, too long or not UTF-8");
     }
-    if (!o.collect) return refuse(registry, o.name, "collect", "is missing");
-    if (!o.descs != !o.n_descs) return refuse(registry, o.name, "descs", "come without their number");
-    struct cprom__collector *collector = collector_make(registry, o.name, o.n_descs);
+    if (!o.collect) return collector_new_refuse(registry, o.name, "collect", "is missing");
+    if (!o.descs != !o.n_descs) return collector_new_refuse(registry, o.name, "descs", "come without their number");
+    struct cprom__collector *collector = collector_new_collector_make(registry, o.name, o.n_descs);
     if (!collector) return CPROM_ENOMEM;
     collector->collect = o.collect;
     collector->ctx = o.ctx;
@@ -90,29 +93,29 @@ cprom_status cprom_collector_new(cprom_registry *registry, const cprom_collector
     for (size_t i = 0; i < o.n_descs && !status; i++) {
         cprom_desc d;
         if (!cprom__opts_read(&d, sizeof d, at)) {
-            status = refuse(registry, o.name, "descs", "have a size that this library does not know");
+            status = collector_new_refuse(registry, o.name, "descs", "have a size that this library does not know");
             break;
         }
         struct cprom__family_spec spec = {
             .name = d.name, .help = d.help, .unit = d.unit, .type = d.type, .labels = d.labels};
-        status = add_family(registry, collector, &spec);
+        status = collector_new_add_family(registry, collector, &spec);
         at += o.descs->size;
     }
     /* Whose registration fails keeps its context. */
     if (!status) collector->free = o.free;
-    return enter(registry, collector, status);
+    return collector_new_enter(registry, collector, status);
 }
 
-static cprom_status func_new(cprom_registry *registry, const cprom_opts *opts, cprom_type type,
-                             double (*value)(void *ctx), void *ctx)
+static cprom_status collector_new_func_new(cprom_registry *registry, const cprom_opts *opts, cprom_type type,
+                                           double (*value)(void *ctx), void *ctx)
 {
     if (!registry || !opts) return CPROM_EINVAL;
     cprom_opts o;
     if (!cprom__opts_read(&o, sizeof o, opts))
-        return refuse(registry, NULL, "size", "is not one that this library knows");
-    if (!value) return refuse(registry, o.name, "value", "is missing");
+        return collector_new_refuse(registry, NULL, "size", "is not one that this library knows");
+    if (!value) return collector_new_refuse(registry, o.name, "value", "is missing");
     if (o.labels[0]) {
-        refuse(registry, o.name, "labels", "need a vector or a collector");
+        collector_new_refuse(registry, o.name, "labels", "need a vector or a collector");
         return CPROM_ELABELS;
     }
     struct cprom__family_spec spec = {.name = o.name,
@@ -123,23 +126,23 @@ static cprom_status func_new(cprom_registry *registry, const cprom_opts *opts, c
                                       .n_bounds = o.n_bounds,
                                       .states = o.states,
                                       .instrument = true};
-    struct cprom__collector *collector = collector_make(registry, o.name ? o.name : "", 1);
+    struct cprom__collector *collector = collector_new_collector_make(registry, o.name ? o.name : "", 1);
     if (!collector) return CPROM_ENOMEM;
-    cprom_status status = add_family(registry, collector, &spec);
+    cprom_status status = collector_new_add_family(registry, collector, &spec);
     if (!status) collector->name = collector->descs[0]->name;
     collector->value = value;
     collector->ctx = ctx;
-    return enter(registry, collector, status);
+    return collector_new_enter(registry, collector, status);
 }
 
 cprom_status cprom_counter_func_new(cprom_registry *registry, const cprom_opts *opts, double (*value)(void *ctx),
                                     void *ctx)
 {
-    return func_new(registry, opts, CPROM_COUNTER, value, ctx);
+    return collector_new_func_new(registry, opts, CPROM_COUNTER, value, ctx);
 }
 
 cprom_status cprom_gauge_func_new(cprom_registry *registry, const cprom_opts *opts, double (*value)(void *ctx),
                                   void *ctx)
 {
-    return func_new(registry, opts, CPROM_GAUGE, value, ctx);
+    return collector_new_func_new(registry, opts, CPROM_GAUGE, value, ctx);
 }

@@ -9,8 +9,8 @@
 
 /* Emissions are staged in the page's memory; whether they are kept is decided when the callback is done. */
 
-static cprom_status refuse(cprom_scrape *out, cprom_status status, const char *family, cprom_strs values,
-                           const char *reason)
+static cprom_status emit_refuse(cprom_scrape *out, cprom_status status, const char *family, cprom_strs values,
+                                const char *reason)
 {
     if (out->status) return status;
     out->status = status;
@@ -28,37 +28,37 @@ static cprom_status refuse(cprom_scrape *out, cprom_status status, const char *f
     return status;
 }
 
-static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
+static bool emit_same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
 
 /* Whether `desc` is what the caller's descriptor becomes in this registry; help and unit count for unchecked ones. */
-static bool is_same(const struct cprom_registry *registry, const struct cprom__desc *desc, const cprom_desc *asked,
-                    bool texts)
+static bool emit_is_same(const struct cprom_registry *registry, const struct cprom__desc *desc, const cprom_desc *asked,
+                         bool texts)
 {
     if (desc->type != asked->type) return false;
     bool bare = cprom__has_prefix(asked->name, "process_") || cprom__has_prefix(asked->name, "cprom_");
     const char *prefix = bare || !registry->rules.prefix ? "" : registry->rules.prefix;
     if (!cprom__has_prefix(desc->name, prefix) || strcmp(desc->name + strlen(prefix), asked->name) != 0) return false;
-    if (texts && (!same_text(desc->help, asked->help) || !same_text(desc->unit, asked->unit))) return false;
+    if (texts && (!emit_same_text(desc->help, asked->help) || !emit_same_text(desc->unit, asked->unit))) return false;
     for (size_t i = 0; i < desc->n_labels; i++) {
         if (!asked->labels[i] || strcmp(desc->labels[i], asked->labels[i]) != 0) return false;
     }
     return desc->n_labels == CPROM_LABELS_MAX || !asked->labels[desc->n_labels];
 }
 
-static const struct cprom__desc *resolve_checked(cprom_scrape *out, const cprom_desc *asked)
+static const struct cprom__desc *emit_resolve_checked(cprom_scrape *out, const cprom_desc *asked)
 {
     size_t n;
     const struct cprom__family *families = cprom__collector_families(out->collector, &n);
     for (size_t i = 0; i < n; i++) {
-        if (is_same(out->registry, families[i].desc, asked, false)) return families[i].desc;
+        if (emit_is_same(out->registry, families[i].desc, asked, false)) return families[i].desc;
     }
     return NULL;
 }
 
-static cprom_status bring(cprom_scrape *out, const cprom_desc *asked, cprom_strs values)
+static cprom_status emit_bring(cprom_scrape *out, const cprom_desc *asked, cprom_strs values)
 {
     for (struct cprom__brought *brought = out->brought; brought; brought = brought->next) {
-        if (!is_same(out->registry, brought->desc, asked, true)) continue;
+        if (!emit_is_same(out->registry, brought->desc, asked, true)) continue;
         out->current = brought->desc;
         return CPROM_OK;
     }
@@ -70,7 +70,7 @@ static cprom_status bring(cprom_scrape *out, const cprom_desc *asked, cprom_strs
                                       .internal = !out->collector};
     struct cprom__refusal refusal = {NULL, NULL, NULL};
     struct cprom__brought *brought = cprom__arena_alloc(out->memory, sizeof *brought);
-    if (!brought) return refuse(out, CPROM_ENOMEM, asked->name, values, "out of memory");
+    if (!brought) return emit_refuse(out, CPROM_ENOMEM, asked->name, values, "out of memory");
     cprom_status status =
         cprom__desc_new(&out->registry->allocator, &out->registry->rules, &spec, &brought->desc, &refusal);
     if (status) {
@@ -82,7 +82,7 @@ static cprom_status bring(cprom_scrape *out, const cprom_desc *asked, cprom_strs
             cprom__line_add(&reason, " ");
             cprom__line_add(&reason, refusal.reason);
         }
-        return refuse(out, status, asked->name, values, reason.text);
+        return emit_refuse(out, status, asked->name, values, reason.text);
     }
     brought->next = out->brought;
     out->brought = brought;
@@ -91,24 +91,25 @@ static cprom_status bring(cprom_scrape *out, const cprom_desc *asked, cprom_strs
 }
 
 /* Sets out->current. */
-static cprom_status resolve(cprom_scrape *out, const cprom_desc *desc, cprom_strs values)
+static cprom_status emit_resolve(cprom_scrape *out, const cprom_desc *desc, cprom_strs values)
 {
     cprom_desc asked;
     if (!desc || !cprom__opts_read(&asked, sizeof asked, desc)) {
-        return refuse(out, CPROM_EINVAL, NULL, values, "no descriptor, or its size is not one that this library knows");
+        return emit_refuse(out, CPROM_EINVAL, NULL, values,
+                           "no descriptor, or its size is not one that this library knows");
     }
-    if (!asked.name) return refuse(out, CPROM_ENAME, NULL, values, "the descriptor has no name");
+    if (!asked.name) return emit_refuse(out, CPROM_ENAME, NULL, values, "the descriptor has no name");
     size_t declared = 0;
     if (out->collector) cprom__collector_families(out->collector, &declared);
-    if (out->current && is_same(out->registry, out->current, &asked, !declared)) return CPROM_OK;
-    if (!declared) return bring(out, &asked, values);
-    out->current = resolve_checked(out, &asked);
+    if (out->current && emit_is_same(out->registry, out->current, &asked, !declared)) return CPROM_OK;
+    if (!declared) return emit_bring(out, &asked, values);
+    out->current = emit_resolve_checked(out, &asked);
     if (out->current) return CPROM_OK;
-    return refuse(out, CPROM_ENOENT, asked.name, values,
-                  "the collector did not declare it with this type and these labels");
+    return emit_refuse(out, CPROM_ENOENT, asked.name, values,
+                       "the collector did not declare it with this type and these labels");
 }
 
-static uint64_t pair_hash(const struct cprom__hash_key *key, const char *name, const char *value, size_t len)
+static uint64_t emit_pair_hash(const struct cprom__hash_key *key, const char *name, const char *value, size_t len)
 {
     if (!len) return 0; /* no label */
     uint64_t hash = cprom__hash_value(key->k[0], key, name, strlen(name));
@@ -116,33 +117,33 @@ static uint64_t pair_hash(const struct cprom__hash_key *key, const char *name, c
 }
 
 /* A sum, since which of the pairs are const labels differs between registries. */
-static uint64_t identity_of(const struct cprom__desc *desc, const struct cprom__values *values,
-                            const struct cprom__hash_key *key)
+static uint64_t emit_identity_of(const struct cprom__desc *desc, const struct cprom__values *values,
+                                 const struct cprom__hash_key *key)
 {
     uint64_t identity = cprom__hash_end(cprom__hash_value(key->k[0], key, desc->name, desc->name_len), key);
     for (size_t i = 0; i < desc->n_labels; i++) {
-        identity += pair_hash(key, desc->labels[i], values->v[i], values->len[i]);
+        identity += emit_pair_hash(key, desc->labels[i], values->v[i], values->len[i]);
     }
     for (size_t i = 0; i < desc->n_const_labels; i++) {
         const cprom_label *label = &desc->const_labels[i];
-        identity += pair_hash(key, label->name, label->value, strlen(label->value));
+        identity += emit_pair_hash(key, label->name, label->value, strlen(label->value));
     }
     return identity;
 }
 
 /* Checks and renders the labels. */
-static cprom_status stage(cprom_scrape *out, cprom_strs strs, struct cprom__sample **staged)
+static cprom_status emit_stage(cprom_scrape *out, cprom_strs strs, struct cprom__sample **staged)
 {
     const struct cprom__desc *desc = out->current;
     struct cprom__values values = {.n = strs.n};
     if (strs.n != desc->n_labels) {
-        return refuse(out, CPROM_ELABELS, desc->name, strs, "not as many label values as labels");
+        return emit_refuse(out, CPROM_ELABELS, desc->name, strs, "not as many label values as labels");
     }
     for (size_t i = 0; i < strs.n; i++) {
-        if (!strs.v || !strs.v[i]) return refuse(out, CPROM_ELABELS, desc->name, strs, "a label value is NULL");
+        if (!strs.v || !strs.v[i]) return emit_refuse(out, CPROM_ELABELS, desc->name, strs, "a label value is NULL");
         size_t len = strlen(strs.v[i]);
         if (len > CPROM_VALUE_MAX || !cprom__is_utf8(strs.v[i], len)) {
-            return refuse(out, CPROM_EUTF8, desc->name, strs, "a label value is not UTF-8 or too long");
+            return emit_refuse(out, CPROM_EUTF8, desc->name, strs, "a label value is not UTF-8 or too long");
         }
         values.v[i] = strs.v[i];
         values.len[i] = (uint32_t)len;
@@ -150,18 +151,18 @@ static cprom_status stage(cprom_scrape *out, cprom_strs strs, struct cprom__samp
     struct cprom__sample *sample = cprom__arena_alloc(out->memory, sizeof *sample);
     size_t text_len = cprom__desc_text_len(desc, &values);
     char *text = sample ? cprom__arena_alloc(out->memory, text_len + 1) : NULL;
-    if (!text) return refuse(out, CPROM_ENOMEM, desc->name, strs, "out of memory");
+    if (!text) return emit_refuse(out, CPROM_ENOMEM, desc->name, strs, "out of memory");
     cprom__desc_text(desc, &values, text);
     *sample = (struct cprom__sample){.desc = desc,
                                      .text = text,
                                      .len = text_len,
                                      .timestamp_ms = -1,
-                                     .identity = identity_of(desc, &values, out->key)};
+                                     .identity = emit_identity_of(desc, &values, out->key)};
     *staged = sample;
     return CPROM_OK;
 }
 
-static void keep(cprom_scrape *out, struct cprom__sample *sample)
+static void emit_keep(cprom_scrape *out, struct cprom__sample *sample)
 {
     if (out->last) out->last->next = sample;
     else out->first = sample;
@@ -171,12 +172,12 @@ static void keep(cprom_scrape *out, struct cprom__sample *sample)
 
 static cprom_status emit_value(cprom_scrape *out, cprom_strs values, double value, int64_t timestamp_ms)
 {
-    struct cprom__sample *sample;
-    cprom_status status = stage(out, values, &sample);
+    struct cprom__sample *sample = NULL;
+    cprom_status status = emit_stage(out, values, &sample);
     if (status) return status;
     sample->value = value;
     sample->timestamp_ms = timestamp_ms;
-    keep(out, sample);
+    emit_keep(out, sample);
     return CPROM_OK;
 }
 
@@ -189,13 +190,13 @@ cprom_status cprom__emit_plain(cprom_scrape *out, const struct cprom__desc *desc
 static cprom_status emit(cprom_scrape *out, const cprom_desc *desc, cprom_strs values, double value,
                          int64_t timestamp_ms)
 {
-    cprom_status status = resolve(out, desc, values);
+    cprom_status status = emit_resolve(out, desc, values);
     if (status) return status;
     if (out->current->type == CPROM_HISTOGRAM || out->current->type == CPROM_SUMMARY) {
-        return refuse(out, CPROM_EINVAL, out->current->name, values, "its type has no single value");
+        return emit_refuse(out, CPROM_EINVAL, out->current->name, values, "its type has no single value");
     }
     if (out->current->type == CPROM_INFO && value != 1) {
-        return refuse(out, CPROM_EINVAL, out->current->name, values, "it is an info, and its value not 1");
+        return emit_refuse(out, CPROM_EINVAL, out->current->name, values, "it is an info, and its value not 1");
     }
     return emit_value(out, values, value, timestamp_ms);
 }
@@ -210,20 +211,20 @@ cprom_status cprom_emit_at(cprom_scrape *out, const cprom_desc *desc, cprom_strs
 {
     if (!out) return CPROM_EINVAL;
     if (timestamp_ms >= 0) return emit(out, desc, values, value, timestamp_ms);
-    cprom_status status = resolve(out, desc, values);
-    return status ? status : refuse(out, CPROM_EINVAL, out->current->name, values, "the timestamp is negative");
+    cprom_status status = emit_resolve(out, desc, values);
+    return status ? status : emit_refuse(out, CPROM_EINVAL, out->current->name, values, "the timestamp is negative");
 }
 
 static cprom_status emit_distribution(cprom_scrape *out, cprom_strs values, const struct cprom__distribution *given,
                                       int64_t timestamp_ms)
 {
-    struct cprom__sample *sample;
-    cprom_status status = stage(out, values, &sample);
+    struct cprom__sample *sample = NULL;
+    cprom_status status = emit_stage(out, values, &sample);
     if (status) return status;
     struct cprom__distribution *copy = cprom__arena_alloc(out->memory, sizeof *copy);
     double *at = cprom__arena_alloc(out->memory, given->n * sizeof *at + 1);
     void *what = cprom__arena_alloc(out->memory, given->n * sizeof(uint64_t) + 1);
-    if (!copy || !at || !what) return refuse(out, CPROM_ENOMEM, out->current->name, values, "out of memory");
+    if (!copy || !at || !what) return emit_refuse(out, CPROM_ENOMEM, out->current->name, values, "out of memory");
     *copy = *given;
     if (given->n) {
         memcpy(at, given->at, given->n * sizeof *at);
@@ -236,7 +237,7 @@ static cprom_status emit_distribution(cprom_scrape *out, cprom_strs values, cons
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): set above, where the status was CPROM_OK */
     sample->distribution = copy;
     if (timestamp_ms) sample->timestamp_ms = timestamp_ms;
-    keep(out, sample);
+    emit_keep(out, sample);
     return CPROM_OK;
 }
 
@@ -244,29 +245,31 @@ cprom_status cprom_emit_histogram(cprom_scrape *out, const cprom_desc *desc, cpr
                                   const cprom_const_histogram *histogram)
 {
     if (!out) return CPROM_EINVAL;
-    cprom_status status = resolve(out, desc, values);
+    cprom_status status = emit_resolve(out, desc, values);
     if (status) return status;
     const char *name = out->current->name;
     cprom_const_histogram h;
     if (out->current->type != CPROM_HISTOGRAM)
-        return refuse(out, CPROM_EINVAL, name, values, "its type is not histogram");
+        return emit_refuse(out, CPROM_EINVAL, name, values, "its type is not histogram");
     if (!histogram || !cprom__opts_read(&h, sizeof h, histogram)) {
-        return refuse(out, CPROM_EINVAL, name, values, "no histogram, or its size is not one that this library knows");
+        return emit_refuse(out, CPROM_EINVAL, name, values,
+                           "no histogram, or its size is not one that this library knows");
     }
-    if (h.timestamp_ms < 0) return refuse(out, CPROM_EINVAL, name, values, "the timestamp is negative");
+    if (h.timestamp_ms < 0) return emit_refuse(out, CPROM_EINVAL, name, values, "the timestamp is negative");
     if (h.n_bounds && (!h.bounds || !h.buckets))
-        return refuse(out, CPROM_EINVAL, name, values, "bounds or buckets are missing");
+        return emit_refuse(out, CPROM_EINVAL, name, values, "bounds or buckets are missing");
     for (size_t i = 0; i < h.n_bounds; i++) {
         if (isnan(h.bounds[i]) || h.bounds[i] == -INFINITY || (i && !(h.bounds[i] > h.bounds[i - 1]))) {
-            return refuse(out, CPROM_EINVAL, name, values, "the bounds are not strictly ascending numbers");
+            return emit_refuse(out, CPROM_EINVAL, name, values, "the bounds are not strictly ascending numbers");
         }
         uint64_t next = i + 1 < h.n_bounds ? h.buckets[i + 1] : h.count;
-        if (h.buckets[i] > next) return refuse(out, CPROM_EINVAL, name, values, "the buckets are not cumulative");
+        if (h.buckets[i] > next) return emit_refuse(out, CPROM_EINVAL, name, values, "the buckets are not cumulative");
     }
     size_t n = h.n_bounds;
     if (n && h.bounds[n - 1] == INFINITY) {
         n--;
-        if (h.buckets[n] != h.count) return refuse(out, CPROM_EINVAL, name, values, "the +Inf bucket is not the count");
+        if (h.buckets[n] != h.count)
+            return emit_refuse(out, CPROM_EINVAL, name, values, "the +Inf bucket is not the count");
     }
     struct cprom__distribution given = {.n = n, .at = h.bounds, .buckets = h.buckets, .count = h.count, .sum = h.sum};
     return emit_distribution(out, values, &given, h.timestamp_ms);
@@ -276,20 +279,22 @@ cprom_status cprom_emit_summary(cprom_scrape *out, const cprom_desc *desc, cprom
                                 const cprom_const_summary *summary)
 {
     if (!out) return CPROM_EINVAL;
-    cprom_status status = resolve(out, desc, values);
+    cprom_status status = emit_resolve(out, desc, values);
     if (status) return status;
     const char *name = out->current->name;
     cprom_const_summary s;
-    if (out->current->type != CPROM_SUMMARY) return refuse(out, CPROM_EINVAL, name, values, "its type is not summary");
+    if (out->current->type != CPROM_SUMMARY)
+        return emit_refuse(out, CPROM_EINVAL, name, values, "its type is not summary");
     if (!summary || !cprom__opts_read(&s, sizeof s, summary)) {
-        return refuse(out, CPROM_EINVAL, name, values, "no summary, or its size is not one that this library knows");
+        return emit_refuse(out, CPROM_EINVAL, name, values,
+                           "no summary, or its size is not one that this library knows");
     }
-    if (s.timestamp_ms < 0) return refuse(out, CPROM_EINVAL, name, values, "the timestamp is negative");
+    if (s.timestamp_ms < 0) return emit_refuse(out, CPROM_EINVAL, name, values, "the timestamp is negative");
     if (s.n_quantiles && (!s.quantiles || !s.values))
-        return refuse(out, CPROM_EINVAL, name, values, "quantiles or values are missing");
+        return emit_refuse(out, CPROM_EINVAL, name, values, "quantiles or values are missing");
     for (size_t i = 0; i < s.n_quantiles; i++) {
         if (!(s.quantiles[i] >= 0 && s.quantiles[i] <= 1) || (i && !(s.quantiles[i] > s.quantiles[i - 1]))) {
-            return refuse(out, CPROM_EINVAL, name, values, "the quantiles are not strictly ascending from 0 to 1");
+            return emit_refuse(out, CPROM_EINVAL, name, values, "the quantiles are not strictly ascending from 0 to 1");
         }
     }
     struct cprom__distribution given = {

@@ -44,7 +44,7 @@ void cprom__families_unref(struct cprom__families *families)
 }
 
 /* Takes the references that a finished list holds. */
-static void list_all(struct cprom__families *families)
+static void families_list_all(struct cprom__families *families)
 {
     for (size_t i = 0; i < families->n; i++) {
         if (families->v[i].vec) cprom__vec_list(families->v[i].vec);
@@ -53,7 +53,7 @@ static void list_all(struct cprom__families *families)
 }
 
 /* Where `name` is, or would be. */
-static size_t place(const struct cprom__families *families, const char *name)
+static size_t families_place(const struct cprom__families *families, const char *name)
 {
     size_t low = 0, high = families->n;
     while (low < high) {
@@ -66,7 +66,7 @@ static size_t place(const struct cprom__families *families, const char *name)
 
 const struct cprom__family *cprom__families_find(const struct cprom__families *families, const char *name)
 {
-    size_t at = place(families, name);
+    size_t at = families_place(families, name);
     return at < families->n && strcmp(families->v[at].desc->name, name) == 0 ? &families->v[at] : NULL;
 }
 
@@ -88,7 +88,7 @@ const char *cprom__families_collide(const struct cprom__families *families, cons
     return NULL;
 }
 
-static void insert(struct cprom__families *families, size_t n, const struct cprom__family *family)
+static void families_insert(struct cprom__families *families, size_t n, const struct cprom__family *family)
 {
     size_t at = n;
     for (; at && strcmp(families->v[at - 1].desc->name, family->desc->name) > 0; at--) {
@@ -112,14 +112,14 @@ bool cprom__registry_apart(const struct cprom_registry *a, const struct cprom_re
     }
 }
 
-static void publish(struct cprom_registry *registry, struct cprom__families *families)
+static void families_publish(struct cprom_registry *registry, struct cprom__families *families)
 {
-    list_all(families);
+    families_list_all(families);
     registry->families = families;
 }
 
-static void log_conflict(struct cprom_registry *registry, const char *metric, cprom_status status, const char *other,
-                         bool elsewhere)
+static void families_log_conflict(struct cprom_registry *registry, const char *metric, cprom_status status,
+                                  const char *other, bool elsewhere)
 {
     const char *reason = "is a family whose sample names would collide";
     if (status == CPROM_EEXIST) {
@@ -134,8 +134,8 @@ static void log_conflict(struct cprom_registry *registry, const char *metric, cp
 }
 
 /* Under the tree's lock: whether `desc` can stand on one page with all families of the tree; if not, which it is. */
-static cprom_status check(struct cprom_registry *registry, const struct cprom__desc *desc, const char **other,
-                          bool *elsewhere)
+static cprom_status families_check(struct cprom_registry *registry, const struct cprom__desc *desc, const char **other,
+                                   bool *elsewhere)
 {
     struct cprom_registry *top = cprom__tree_top(registry), *at;
     bool known = false;
@@ -156,8 +156,8 @@ static cprom_status check(struct cprom_registry *registry, const struct cprom__d
     return CPROM_OK;
 }
 
-static cprom_status add(struct cprom_registry *registry, const struct cprom__family *added, size_t n,
-                        struct cprom__collector *collector)
+static cprom_status families_add(struct cprom_registry *registry, const struct cprom__family *added, size_t n,
+                                 struct cprom__collector *collector)
 {
     struct cprom__families *new = NULL;
     const char *metric = NULL, *other = NULL;
@@ -172,7 +172,7 @@ static cprom_status add(struct cprom_registry *registry, const struct cprom__fam
     }
     for (size_t i = 0; i < n && !status; i++) {
         metric = added[i].desc->name;
-        status = check(registry, added[i].desc, &other, &elsewhere);
+        status = families_check(registry, added[i].desc, &other, &elsewhere);
     }
     for (size_t i = 0; collector && i < old->n_collectors && !status; i++) {
         elsewhere = false;
@@ -191,32 +191,32 @@ static cprom_status add(struct cprom_registry *registry, const struct cprom__fam
     }
     if (new) {
         memcpy(new->v, old->v, old->n * sizeof *old->v);
-        for (size_t i = 0; i < n; i++) insert(new, old->n + i, &added[i]);
+        for (size_t i = 0; i < n; i++) families_insert(new, old->n + i, &added[i]);
         if (old->n_collectors) {
             memcpy(new->collectors, old->collectors, old->n_collectors * sizeof *old->collectors);
         }
         if (collector) new->collectors[old->n_collectors] = collector;
-        publish(registry, new);
+        families_publish(registry, new);
         /* relaxed: who commits to the new vector comes behind this, and hands the gate to the gather that looks. */
         atomic_fetch_add_explicit(&registry->registrations, 1, memory_order_relaxed);
     }
     cprom__tree_unlock(registry);
     if (new) cprom__families_unref(old);
-    else if (status != CPROM_ENOMEM) log_conflict(registry, metric, status, other_name, elsewhere);
+    else if (status != CPROM_ENOMEM) families_log_conflict(registry, metric, status, other_name, elsewhere);
     return status;
 }
 
 cprom_status cprom__families_add_vec(struct cprom_registry *registry, struct cprom_vec *vec)
 {
     struct cprom__family family = {vec->desc, vec, NULL};
-    return add(registry, &family, 1, NULL);
+    return families_add(registry, &family, 1, NULL);
 }
 
 cprom_status cprom__families_add_collector(struct cprom_registry *registry, struct cprom__collector *collector)
 {
     size_t n;
     const struct cprom__family *families = cprom__collector_families(collector, &n);
-    return add(registry, families, n, collector);
+    return families_add(registry, families, n, collector);
 }
 
 cprom_status cprom__families_remove(struct cprom_registry *registry, const char *name, struct cprom__family *removed)
@@ -246,7 +246,7 @@ cprom_status cprom__families_remove(struct cprom_registry *registry, const char 
         if (new) {
             new->n = n;
             new->n_collectors = n_collectors;
-            publish(registry, new);
+            families_publish(registry, new);
         }
     }
     /* What goes stays in memory until the caller is done with it: it is still listed in `old`. */

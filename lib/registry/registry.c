@@ -17,31 +17,31 @@
 #include "store/reclaim.h"
 #include "store/upkeep.h"
 
-#define EPOCH_FIRST ((uint64_t)1 << CPROM__LIFE_SHIFT)
+#define REGISTRY_EPOCH_FIRST ((uint64_t)1 << CPROM__LIFE_SHIFT)
 
 /* ---- defaults ---- */
 
-static int64_t read_clock(clockid_t id)
+static int64_t registry_read_clock(clockid_t id)
 {
     struct timespec now;
     clock_gettime(id, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static int64_t default_monotonic(void *ctx)
+static int64_t registry_default_monotonic(void *ctx)
 {
     (void)ctx;
-    return read_clock(CLOCK_MONOTONIC);
+    return registry_read_clock(CLOCK_MONOTONIC);
 }
 
-static int64_t default_wall(void *ctx)
+static int64_t registry_default_wall(void *ctx)
 {
     (void)ctx;
-    return read_clock(CLOCK_REALTIME);
+    return registry_read_clock(CLOCK_REALTIME);
 }
 
 /* Random where the system gives it; otherwise what differs from run to run. */
-static void make_key(struct cprom__hash_key *key)
+static void registry_make_key(struct cprom__hash_key *key)
 {
     ssize_t got = 0;
     int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
@@ -50,8 +50,9 @@ static void make_key(struct cprom__hash_key *key)
         close(fd);
     }
     if (got != (ssize_t)sizeof *key) {
-        key->k[0] = (uint64_t)read_clock(CLOCK_REALTIME) * UINT64_C(0x9e3779b97f4a7c15);
-        key->k[1] = (uint64_t)(uintptr_t)key ^ (uint64_t)read_clock(CLOCK_MONOTONIC) ^ (uint64_t)getpid() << 32;
+        key->k[0] = (uint64_t)registry_read_clock(CLOCK_REALTIME) * UINT64_C(0x9e3779b97f4a7c15);
+        key->k[1] =
+            (uint64_t)(uintptr_t)key ^ (uint64_t)registry_read_clock(CLOCK_MONOTONIC) ^ (uint64_t)getpid() << 32;
     }
     /* A factor of 0 would hash everything to one value. */
     key->k[0] |= 1;
@@ -60,8 +61,8 @@ static void make_key(struct cprom__hash_key *key)
 
 /* ---- making ---- */
 
-static cprom_status refuse(struct cprom_registry *registry, cprom_status status, const char *field, const char *text,
-                           const char *reason)
+static cprom_status registry_refuse(struct cprom_registry *registry, cprom_status status, const char *field,
+                                    const char *text, const char *reason)
 {
     struct cprom__line line;
     cprom__line_join(&line, "registry refused: ", field, " \"", (char *)NULL);
@@ -72,21 +73,22 @@ static cprom_status refuse(struct cprom_registry *registry, cprom_status status,
     return status;
 }
 
-static cprom_status add_const_label(struct cprom_registry *registry, const cprom_label *label)
+static cprom_status registry_add_const_label(struct cprom_registry *registry, const cprom_label *label)
 {
     struct cprom__family_rules *rules = &registry->rules;
     if (!cprom__is_label_name(label->name) || strlen(label->name) > CPROM_VALUE_MAX) {
-        return refuse(registry, CPROM_ELABELS, "const_labels", label->name,
-                      "is not a label name, reserved or too long");
+        return registry_refuse(registry, CPROM_ELABELS, "const_labels", label->name,
+                               "is not a label name, reserved or too long");
     }
-    if (!label->value) return refuse(registry, CPROM_ELABELS, "const_labels", label->name, "has no value");
+    if (!label->value) return registry_refuse(registry, CPROM_ELABELS, "const_labels", label->name, "has no value");
     if (!cprom__is_utf8(label->value, strlen(label->value)) || strlen(label->value) > CPROM_VALUE_MAX) {
-        return refuse(registry, CPROM_EUTF8, "const_labels", label->name, "has a value that is not UTF-8 or too long");
+        return registry_refuse(registry, CPROM_EUTF8, "const_labels", label->name,
+                               "has a value that is not UTF-8 or too long");
     }
     size_t at = rules->n_const_labels;
     for (; at; at--) {
         int order = strcmp(rules->const_labels[at - 1].name, label->name);
-        if (order == 0) return refuse(registry, CPROM_ELABELS, "const_labels", label->name, "stands twice");
+        if (order == 0) return registry_refuse(registry, CPROM_ELABELS, "const_labels", label->name, "stands twice");
         if (order < 0) break;
         rules->const_labels[at] = rules->const_labels[at - 1];
     }
@@ -97,37 +99,37 @@ static cprom_status add_const_label(struct cprom_registry *registry, const cprom
     return name && value ? CPROM_OK : CPROM_ENOMEM;
 }
 
-static cprom_status make_rules(struct cprom_registry *registry, const cprom_registry_opts *o)
+static cprom_status registry_make_rules(struct cprom_registry *registry, const cprom_registry_opts *o)
 {
     if (o->prefix) {
         if (*o->prefix && !cprom__is_metric_name(o->prefix)) {
-            return refuse(registry, CPROM_ENAME, "prefix", o->prefix, "cannot begin a metric name");
+            return registry_refuse(registry, CPROM_ENAME, "prefix", o->prefix, "cannot begin a metric name");
         }
         registry->rules.prefix = cprom__arena_copy(&registry->memory, o->prefix, strlen(o->prefix));
         if (!registry->rules.prefix) return CPROM_ENOMEM;
     }
     cprom_status status = CPROM_OK;
     for (size_t i = 0; !status && i < CPROM_CONST_LABELS_MAX && o->const_labels[i].name; i++) {
-        status = add_const_label(registry, &o->const_labels[i]);
+        status = registry_add_const_label(registry, &o->const_labels[i]);
     }
     return status;
 }
 
-static void init(struct cprom_registry *registry, const cprom_registry_opts *o)
+static void registry_init(struct cprom_registry *registry, const cprom_registry_opts *o)
 {
     cprom__allocator_init(&registry->allocator, o->allocate, o->release, o->allocator_ctx);
     cprom__arena_init(&registry->memory, &registry->allocator, 256);
     registry->log = o->log;
     registry->log_ctx = o->log_ctx;
-    registry->monotonic_clock = o->monotonic_clock ? o->monotonic_clock : default_monotonic;
-    registry->wall_clock = o->wall_clock ? o->wall_clock : default_wall;
+    registry->monotonic_clock = o->monotonic_clock ? o->monotonic_clock : registry_default_monotonic;
+    registry->wall_clock = o->wall_clock ? o->wall_clock : registry_default_wall;
     registry->clock_ctx = o->clock_ctx;
-    make_key(&registry->key);
+    registry_make_key(&registry->key);
     cprom__slab_init(&registry->slab, &registry->allocator);
     cprom__cell_pool_init(&registry->cells, &registry->allocator);
     cprom__reclaimer_init(&registry->reclaimer, &registry->allocator, &registry->slab);
     cprom__gate_init(&registry->gate);
-    atomic_init(&registry->epoch, EPOCH_FIRST);
+    atomic_init(&registry->epoch, REGISTRY_EPOCH_FIRST);
     pthread_mutex_init(&registry->order_lock, NULL);
     pthread_mutex_init(&registry->updates_lock, NULL);
     registry->updates.next = registry->updates.prev = &registry->updates;
@@ -144,7 +146,7 @@ static void init(struct cprom_registry *registry, const cprom_registry_opts *o)
 }
 
 /* There is no registry yet, but the options can be read. */
-static cprom_status refuse_opts(const cprom_registry_opts *opts, const char *line)
+static cprom_status registry_refuse_opts(const cprom_registry_opts *opts, const char *line)
 {
     if (opts->log) opts->log(opts->log_ctx, line);
     return CPROM_EINVAL;
@@ -157,23 +159,24 @@ cprom_status cprom_registry_new(const cprom_registry_opts *opts, cprom_registry 
     if (!out) return CPROM_EINVAL;
     if (opts && !cprom__opts_read(&o, sizeof o, opts)) {
         if (opts->size <= sizeof o) return CPROM_EINVAL;
-        return refuse_opts(opts, "registry refused: size is not one that this library knows");
+        return registry_refuse_opts(opts, "registry refused: size is not one that this library knows");
     }
-    if (!o.allocate != !o.release) return refuse_opts(&o, "registry refused: one of allocate and release is missing");
+    if (!o.allocate != !o.release)
+        return registry_refuse_opts(&o, "registry refused: one of allocate and release is missing");
     struct cprom__allocator allocator;
     cprom__allocator_init(&allocator, o.allocate, o.release, o.allocator_ctx);
     struct cprom_registry *registry = cprom__alloc_zeroed(&allocator, sizeof *registry);
     if (!registry) return CPROM_ENOMEM;
-    init(registry, &o);
+    registry_init(registry, &o);
     atomic_fetch_add_explicit(&registry->allocator.bytes, sizeof *registry, memory_order_relaxed);
-    cprom_status status = make_rules(registry, &o);
+    cprom_status status = registry_make_rules(registry, &o);
     if (!status) {
         registry->families = cprom__families_empty(&registry->allocator);
         if (!registry->families) status = CPROM_ENOMEM;
     }
     if (!status && o.parent) {
         status = cprom__tree_join(registry, o.parent);
-        if (status) refuse(registry, status, "parent", "", "was freed");
+        if (status) registry_refuse(registry, status, "parent", "", "was freed");
     }
     if (status) {
         if (registry->families) cprom__families_unref(registry->families);
@@ -185,58 +188,58 @@ cprom_status cprom_registry_new(const cprom_registry_opts *opts, cprom_registry 
 }
 
 /* In static memory, so that it can be had without any; the process metrics, too. */
-static struct cprom_registry the_default;
-static struct cprom__families default_families;
+static struct cprom_registry registry_the_default;
+static struct cprom__families registry_default_families;
 static struct {
     bool done; /* the registry is made: from now on, memory comes from malloc */
     size_t used;
     /* The families with the slack of their arenas, and as much as one more for the rest; a test sees that it does. */
     _Alignas(max_align_t) char bytes[(CPROM__PROCESS_FAMILIES + 1) * (sizeof(struct cprom__desc) + 1024)];
-} default_memory;
+} registry_default_memory;
 
-static void *allocate_default(void *ctx, size_t size)
+static void *registry_allocate_default(void *ctx, size_t size)
 {
     (void)ctx;
-    if (default_memory.done) return malloc(size);
+    if (registry_default_memory.done) return malloc(size);
     size = (size + _Alignof(max_align_t) - 1) / _Alignof(max_align_t) * _Alignof(max_align_t);
-    if (size > sizeof default_memory.bytes - default_memory.used) return NULL;
-    default_memory.used += size;
-    return default_memory.bytes + default_memory.used - size;
+    if (size > sizeof registry_default_memory.bytes - registry_default_memory.used) return NULL;
+    registry_default_memory.used += size;
+    return registry_default_memory.bytes + registry_default_memory.used - size;
 }
 
 /* What was cut from the static memory is not used again. */
-static void release_default(void *ctx, void *ptr, size_t size)
+static void registry_release_default(void *ctx, void *ptr, size_t size)
 {
     (void)ctx;
     (void)size;
-    uintptr_t at = (uintptr_t)ptr, bytes = (uintptr_t)default_memory.bytes;
-    if (at < bytes || at >= bytes + sizeof default_memory.bytes) free(ptr);
+    uintptr_t at = (uintptr_t)ptr, bytes = (uintptr_t)registry_default_memory.bytes;
+    if (at < bytes || at >= bytes + sizeof registry_default_memory.bytes) free(ptr);
 }
 
-static void make_default(void)
+static void registry_make_default(void)
 {
     cprom_registry_opts o = CPROM_INIT(cprom_registry_opts);
-    o.allocate = allocate_default;
-    o.release = release_default;
-    init(&the_default, &o);
+    o.allocate = registry_allocate_default;
+    o.release = registry_release_default;
+    registry_init(&registry_the_default, &o);
     /* One reference is never given back: this list is not the allocator's. */
-    atomic_init(&default_families.refs, 2);
-    default_families.allocator = &the_default.allocator;
-    the_default.families = &default_families;
-    cprom_process_collector_new(&the_default);
-    default_memory.done = true;
+    atomic_init(&registry_default_families.refs, 2);
+    registry_default_families.allocator = &registry_the_default.allocator;
+    registry_the_default.families = &registry_default_families;
+    cprom_process_collector_new(&registry_the_default);
+    registry_default_memory.done = true;
 }
 
 cprom_registry *cprom_registry_default(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, make_default);
-    return &the_default;
+    pthread_once(&once, registry_make_default);
+    return &registry_the_default;
 }
 
 /* ---- ending ---- */
 
-static void detach_all(struct cprom_registry *registry, struct cprom__families *families)
+static void registry_detach_all(struct cprom_registry *registry, struct cprom__families *families)
 {
     for (size_t i = 0; i < families->n; i++) {
         if (families->v[i].vec) cprom__vec_detach(families->v[i].vec);
@@ -246,14 +249,14 @@ static void detach_all(struct cprom_registry *registry, struct cprom__families *
 
 void cprom_registry_free(cprom_registry *registry)
 {
-    if (!registry || registry == &the_default) return;
+    if (!registry || registry == &registry_the_default) return;
     cprom__tree_lock(registry);
     struct cprom__families *families = registry->families;
     registry->families = NULL;
     cprom__tree_leave(registry);
     atomic_store_explicit(&registry->gone, true, memory_order_release);
     cprom__tree_unlock(registry);
-    detach_all(registry, families);
+    registry_detach_all(registry, families);
     cprom__families_unref(families);
     cprom__registry_let_go(registry);
 }

@@ -15,7 +15,7 @@ cprom_mark cprom_registry_mark(cprom_registry *registry)
     return mark;
 }
 
-static bool has_all(const struct cprom_vec *vec, cprom_labels labels)
+static bool remove_all_has_all(const struct cprom_vec *vec, cprom_labels labels)
 {
     for (size_t i = 0; i < labels.n; i++) {
         if (cprom__desc_label(vec->desc, labels.v[i].name) == vec->desc->n_labels) return false;
@@ -23,7 +23,7 @@ static bool has_all(const struct cprom_vec *vec, cprom_labels labels)
     return true;
 }
 
-static cprom_status check_labels(cprom_labels labels)
+static cprom_status remove_all_check_labels(cprom_labels labels)
 {
     for (size_t i = 0; i < labels.n; i++) {
         if (!labels.v || !labels.v[i].name || !labels.v[i].value) return CPROM_ELABELS;
@@ -35,21 +35,21 @@ static cprom_status check_labels(cprom_labels labels)
 }
 
 /* One vector that takes part. */
-struct target {
-    struct target *next;
+struct remove_all_target {
+    struct remove_all_target *next;
     struct cprom_vec *vec;
     struct cprom__match match;
     struct cprom__event *event;
 };
 
 /* Resolves everything before anything is removed: out of memory leaves all as it was. ENOENT: no vector takes part. */
-static cprom_status find_targets(const struct cprom__families *families, cprom_labels labels, bool stales,
-                                 struct cprom__arena *memory, struct target **targets)
+static cprom_status remove_all_find_targets(const struct cprom__families *families, cprom_labels labels, bool stales,
+                                            struct cprom__arena *memory, struct remove_all_target **targets)
 {
     for (size_t i = 0; i < families->n; i++) {
         struct cprom_vec *vec = families->v[i].vec;
-        if (!vec || vec->is_plain || !has_all(vec, labels)) continue;
-        struct target *target = cprom__arena_alloc(memory, sizeof *target);
+        if (!vec || vec->is_plain || !remove_all_has_all(vec, labels)) continue;
+        struct remove_all_target *target = cprom__arena_alloc(memory, sizeof *target);
         cprom_status status = target ? cprom__match_resolve(vec, labels, &target->match) : CPROM_ENOMEM;
         if (status) return status;
         target->vec = vec;
@@ -61,18 +61,18 @@ static cprom_status find_targets(const struct cprom__families *families, cprom_l
     return *targets ? CPROM_OK : CPROM_ENOENT;
 }
 
-static cprom_status remove_everywhere(struct cprom_registry *registry, cprom_labels labels,
-                                      struct cprom__removing *removing, bool stales, size_t *removed)
+static cprom_status remove_all_remove_everywhere(struct cprom_registry *registry, cprom_labels labels,
+                                                 struct cprom__removing *removing, bool stales, size_t *removed)
 {
     struct cprom__families *families = cprom__registry_families(registry);
     if (!families) return CPROM_ENOENT;
     struct cprom__arena memory;
     cprom__arena_init(&memory, &registry->allocator, 2048);
-    struct target *targets = NULL;
-    cprom_status status = find_targets(families, labels, stales, &memory, &targets);
+    struct remove_all_target *targets = NULL;
+    cprom_status status = remove_all_find_targets(families, labels, stales, &memory, &targets);
     if (!status) {
         cprom__gate_enter(&registry->gate);
-        for (struct target *target = targets; target; target = target->next) {
+        for (struct remove_all_target *target = targets; target; target = target->next) {
             if (target->event) cprom__event_record(target->vec, target->event, NULL);
             removing->match = &target->match;
             *removed += cprom__vec_remove(target->vec, removing);
@@ -82,7 +82,7 @@ static cprom_status remove_everywhere(struct cprom_registry *registry, cprom_lab
         }
         cprom__gate_leave(&registry->gate);
     }
-    for (struct target *target = targets; target; target = target->next) {
+    for (struct remove_all_target *target = targets; target; target = target->next) {
         cprom__match_free(&target->match);
         if (status) cprom__event_free(target->vec, target->event);
         else cprom__vec_work(target->vec);
@@ -98,8 +98,8 @@ cprom_status cprom_registry_delete_matching(cprom_registry *registry, cprom_labe
     if (removed) *removed = 0;
     if (!registry || !labels.n) return CPROM_EINVAL;
     struct cprom__removing removing = {.reason = CPROM__REMOVED_MATCH};
-    cprom_status status = check_labels(labels);
-    if (!status) status = remove_everywhere(registry, labels, &removing, true, &n);
+    cprom_status status = remove_all_check_labels(labels);
+    if (!status) status = remove_all_remove_everywhere(registry, labels, &removing, true, &n);
     if (removed) *removed = n;
     return status;
 }
@@ -110,8 +110,8 @@ cprom_status cprom_registry_sweep(cprom_registry *registry, cprom_labels labels,
     if (removed) *removed = 0;
     if (!registry || !labels.n || !since.epoch || since.registry != registry) return CPROM_EINVAL;
     struct cprom__removing removing = {.reason = CPROM__REMOVED_SWEEP, .touched_since = since.epoch, .linger = true};
-    cprom_status status = check_labels(labels);
-    if (!status) status = remove_everywhere(registry, labels, &removing, false, &n);
+    cprom_status status = remove_all_check_labels(labels);
+    if (!status) status = remove_all_remove_everywhere(registry, labels, &removing, false, &n);
     if (removed) *removed = n;
     return status;
 }

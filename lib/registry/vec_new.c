@@ -9,16 +9,16 @@
 #include "store/lookup.h"
 #include "store/remove.h"
 
-static bool is_time(double seconds) { return seconds >= 0 && seconds <= 1e9; }
+static bool vec_new_is_time(double seconds) { return seconds >= 0 && seconds <= 1e9; }
 
 /* Whether one series can stand for several. */
-static bool adds_up(cprom_type type)
+static bool vec_new_adds_up(cprom_type type)
 {
     return type == CPROM_COUNTER || type == CPROM_HISTOGRAM || type == CPROM_SUMMARY;
 }
 
 /* The options that only vectors have. */
-static cprom_status check_opts(const cprom_opts *o, cprom_type type, bool plain, struct cprom__refusal *refusal)
+static cprom_status vec_new_check_opts(const cprom_opts *o, cprom_type type, bool plain, struct cprom__refusal *refusal)
 {
     cprom_status status = CPROM_EINVAL;
     *refusal = (struct cprom__refusal){NULL, "", NULL};
@@ -28,19 +28,19 @@ static cprom_status check_opts(const cprom_opts *o, cprom_type type, bool plain,
     } else if (plain && (o->owner || o->max_series || o->overflow || o->ttl_seconds != 0 || o->linger_seconds != 0)) {
         *refusal =
             (struct cprom__refusal){"owner, max_series, overflow, ttl_seconds or linger_seconds", "", "need a vector"};
-    } else if (o->overflow != CPROM_REFUSE && (o->overflow != CPROM_FOLD || !adds_up(type) || !o->max_series)) {
+    } else if (o->overflow != CPROM_REFUSE && (o->overflow != CPROM_FOLD || !vec_new_adds_up(type) || !o->max_series)) {
         *refusal = (struct cprom__refusal){"overflow", "", "folds only what adds up, and only with max_series"};
     } else if (o->exemplars && type != CPROM_COUNTER && type != CPROM_HISTOGRAM) {
         *refusal = (struct cprom__refusal){"exemplars", "", "are for counters and histograms"};
-    } else if (!is_time(o->ttl_seconds)) {
+    } else if (!vec_new_is_time(o->ttl_seconds)) {
         *refusal = (struct cprom__refusal){"ttl_seconds", "", "is not a time"};
-    } else if (!is_time(o->linger_seconds)) {
+    } else if (!vec_new_is_time(o->linger_seconds)) {
         *refusal = (struct cprom__refusal){"linger_seconds", "", "is not a time"};
     }
     return refusal->field ? status : CPROM_OK;
 }
 
-static unsigned cells_of(const struct cprom__desc *desc)
+static unsigned vec_new_cells_of(const struct cprom__desc *desc)
 {
     switch (desc->type) {
     case CPROM_COUNTER: return 1;
@@ -50,7 +50,7 @@ static unsigned cells_of(const struct cprom__desc *desc)
     }
 }
 
-static void take_opts(struct cprom_vec *vec, const cprom_opts *o)
+static void vec_new_take_opts(struct cprom_vec *vec, const cprom_opts *o)
 {
     vec->has_owner = o->owner != NULL;
     if (vec->has_owner) vec->owner_label = cprom__desc_label(vec->desc, o->owner);
@@ -62,8 +62,8 @@ static void take_opts(struct cprom_vec *vec, const cprom_opts *o)
 }
 
 /* `plain`: the label values of a plain one; NULL: a vector. */
-static cprom_status vec_make(struct cprom_registry *registry, struct cprom__desc *desc, const char *const *plain,
-                             const cprom_opts *opts, struct cprom_vec **out)
+static cprom_status vec_new_vec_make(struct cprom_registry *registry, struct cprom__desc *desc,
+                                     const char *const *plain, const cprom_opts *opts, struct cprom_vec **out)
 {
     struct cprom_vec *vec = cprom__alloc_zeroed(&registry->allocator, sizeof *vec);
     if (!vec) {
@@ -74,11 +74,11 @@ static cprom_status vec_make(struct cprom_registry *registry, struct cprom__desc
     vec->registry = registry;
     vec->epoch = &registry->epoch;
     vec->desc = desc;
-    vec->n_cells = cells_of(desc);
+    vec->n_cells = vec_new_cells_of(desc);
     vec->n_striped = vec->n_cells + (desc->type == CPROM_COUNTER);
     vec->accumulates = vec->n_cells > 0;
     vec->n_exemplars = opts->exemplars ? cprom__exemplar_slots(desc) : 0;
-    take_opts(vec, opts);
+    vec_new_take_opts(vec, opts);
     vec->is_plain = plain != NULL;
     pthread_mutex_init(&vec->map_lock, NULL);
     atomic_init(&vec->refs, 1);
@@ -91,8 +91,8 @@ static cprom_status vec_make(struct cprom_registry *registry, struct cprom__desc
 }
 
 /* Names and values of a plain instrument's labels; there is room for CPROM_LABELS_MAX. */
-static cprom_status split_labels(cprom_labels labels, const char **names, const char **values,
-                                 struct cprom__refusal *refusal)
+static cprom_status vec_new_split_labels(cprom_labels labels, const char **names, const char **values,
+                                         struct cprom__refusal *refusal)
 {
     *refusal = (struct cprom__refusal){"labels", "", "are too many"};
     if (labels.n > CPROM_LABELS_MAX) return CPROM_ELABELS;
@@ -133,8 +133,8 @@ static cprom_status vec_new(struct cprom_registry *registry, const cprom_opts *o
                                       .instrument = true};
     struct cprom__refusal refusal;
     struct cprom__desc *desc = NULL;
-    cprom_status status = check_opts(&o, type, plain, &refusal);
-    if (!status && plain) status = split_labels(*labels, names, values, &refusal);
+    cprom_status status = vec_new_check_opts(&o, type, plain, &refusal);
+    if (!status && plain) status = vec_new_split_labels(*labels, names, values, &refusal);
     if (!status) status = cprom__desc_new(&registry->allocator, &registry->rules, &spec, &desc, &refusal);
     if (!status && o.owner && cprom__desc_label(desc, o.owner) == desc->n_labels) {
         refusal = (struct cprom__refusal){"owner", o.owner, "is none of the labels"};
@@ -146,7 +146,7 @@ static cprom_status vec_new(struct cprom_registry *registry, const cprom_opts *o
         return status;
     }
     struct cprom_vec *vec;
-    status = vec_make(registry, desc, plain ? values : NULL, &o, &vec);
+    status = vec_new_vec_make(registry, desc, plain ? values : NULL, &o, &vec);
     if (status) return status;
     status = cprom__families_add_vec(registry, vec);
     if (status) {

@@ -28,7 +28,7 @@ void cprom__log_refusal(struct cprom_registry *registry, const char *metric, con
     cprom__log(registry, &line);
 }
 
-static void destroy(struct cprom_registry *registry)
+static void context_destroy(struct cprom_registry *registry)
 {
     struct cprom_registry *root = registry->root == registry ? NULL : registry->root;
     pthread_cond_destroy(&registry->collect_cond);
@@ -56,5 +56,5 @@ void cprom__registry_ref(struct cprom_registry *registry)
 void cprom__registry_unref(struct cprom_registry *registry)
 {
     /* acq_rel: the last one sees what all others did before theirs. */
-    if (atomic_fetch_sub_explicit(&registry->refs, 1, memory_order_acq_rel) == 1) destroy(registry);
+    if (atomic_fetch_sub_explicit(&registry->refs, 1, memory_order_acq_rel) == 1) context_destroy(registry);
 }

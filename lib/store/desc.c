@@ -9,147 +9,152 @@
 #include "base/number.h"
 #include "base/thread.h"
 
-static const double default_bounds[] = {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10};
+static const double desc_default_bounds[] = {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10};
 
-static cprom_status refuse(struct cprom__refusal *refusal, cprom_status status, const char *field, const char *text,
-                           const char *reason)
+static cprom_status desc_refuse(struct cprom__refusal *refusal, cprom_status status, const char *field,
+                                const char *text, const char *reason)
 {
     *refusal = (struct cprom__refusal){field, text, reason};
     return status;
 }
 
 /* The names' rules; `name` is without the prefix, `full` with it. */
-static cprom_status check_name(const struct cprom__family_spec *spec, const char *full, struct cprom__refusal *refusal)
+static cprom_status desc_check_name(const struct cprom__family_spec *spec, const char *full,
+                                    struct cprom__refusal *refusal)
 {
     size_t len = strlen(full);
-    if (!cprom__is_metric_name(full)) return refuse(refusal, CPROM_ENAME, "name", full, "is not a metric name");
+    if (!cprom__is_metric_name(full)) return desc_refuse(refusal, CPROM_ENAME, "name", full, "is not a metric name");
     if (!spec->internal && (cprom__has_prefix(spec->name, "cprom_") || cprom__has_prefix(full, "cprom_"))) {
-        return refuse(refusal, CPROM_ENAME, "name", full, "begins with cprom_, which is the library's own");
+        return desc_refuse(refusal, CPROM_ENAME, "name", full, "begins with cprom_, which is the library's own");
     }
-    if (len > CPROM_VALUE_MAX) return refuse(refusal, CPROM_ENAME, "name", full, "is too long"); /* for self-metrics */
+    if (len > CPROM_VALUE_MAX)
+        return desc_refuse(refusal, CPROM_ENAME, "name", full, "is too long"); /* for self-metrics */
     bool total = cprom__has_suffix(full, len, "_total");
     if (spec->instrument && spec->type == CPROM_COUNTER && (!total || len == strlen("_total"))) {
-        return refuse(refusal, CPROM_ENAME, "name", full, "is a counter's and must end in _total");
+        return desc_refuse(refusal, CPROM_ENAME, "name", full, "is a counter's and must end in _total");
     }
     bool info = cprom__has_suffix(full, len, "_info");
     if (spec->instrument && spec->type == CPROM_INFO && (!info || len == strlen("_info"))) {
-        return refuse(refusal, CPROM_ENAME, "name", full, "is an info's and must end in _info");
+        return desc_refuse(refusal, CPROM_ENAME, "name", full, "is an info's and must end in _info");
     }
     if (spec->type == CPROM_STATESET && !cprom__is_label_name(full)) {
-        return refuse(refusal, CPROM_ENAME, "name", full, "is a stateset's and must be a label name, too");
+        return desc_refuse(refusal, CPROM_ENAME, "name", full, "is a stateset's and must be a label name, too");
     }
     if (spec->unit && (spec->type == CPROM_INFO || spec->type == CPROM_STATESET)) {
-        return refuse(refusal, CPROM_EINVAL, "unit", spec->unit, "is for numbers; infos and statesets have none");
+        return desc_refuse(refusal, CPROM_EINVAL, "unit", spec->unit, "is for numbers; infos and statesets have none");
     }
     if (spec->unit) {
         size_t base = spec->type == CPROM_COUNTER && total ? len - strlen("_total") : len;
         size_t unit = strlen(spec->unit);
         if (!*spec->unit || !cprom__has_suffix(full, base, spec->unit) || base <= unit + 1 ||
             full[base - unit - 1] != '_') {
-            return refuse(refusal, CPROM_ENAME, "unit", spec->unit, "is not the suffix of the name");
+            return desc_refuse(refusal, CPROM_ENAME, "unit", spec->unit, "is not the suffix of the name");
         }
     }
     return CPROM_OK;
 }
 
-static cprom_status check_help(const struct cprom__family_spec *spec, struct cprom__refusal *refusal)
+static cprom_status desc_check_help(const struct cprom__family_spec *spec, struct cprom__refusal *refusal)
 {
     if (spec->instrument && (!spec->help || !*spec->help)) {
-        return refuse(refusal, CPROM_EINVAL, "help", "", "is missing");
+        return desc_refuse(refusal, CPROM_EINVAL, "help", "", "is missing");
     }
     if (spec->help && !cprom__is_utf8(spec->help, strlen(spec->help))) {
-        return refuse(refusal, CPROM_EUTF8, "help", "", "is not UTF-8");
+        return desc_refuse(refusal, CPROM_EUTF8, "help", "", "is not UTF-8");
     }
     return CPROM_OK;
 }
 
 /* Whether the type itself brings a label of that name; `full` is the family's name with the prefix. */
-static bool is_own_label(cprom_type type, const char *full, const char *label)
+static bool desc_is_own_label(cprom_type type, const char *full, const char *label)
 {
     return (type == CPROM_HISTOGRAM && strcmp(label, "le") == 0) ||
            (type == CPROM_SUMMARY && strcmp(label, "quantile") == 0) ||
            (type == CPROM_STATESET && strcmp(label, full) == 0);
 }
 
-static cprom_status check_labels(const struct cprom__family_rules *rules, const struct cprom__family_spec *spec,
-                                 const char *full, size_t n, struct cprom__refusal *refusal)
+static cprom_status desc_check_labels(const struct cprom__family_rules *rules, const struct cprom__family_spec *spec,
+                                      const char *full, size_t n, struct cprom__refusal *refusal)
 {
     for (size_t i = 0; i < n; i++) {
         const char *label = spec->labels[i];
-        if (strlen(label) > CPROM_VALUE_MAX) return refuse(refusal, CPROM_ELABELS, "labels", label, "is too long");
+        if (strlen(label) > CPROM_VALUE_MAX) return desc_refuse(refusal, CPROM_ELABELS, "labels", label, "is too long");
         if (!cprom__is_label_name(label)) {
-            return refuse(refusal, CPROM_ELABELS, "labels", label,
-                          cprom__has_prefix(label, "__") ? "begins with __, which is reserved" : "is not a label name");
+            return desc_refuse(refusal, CPROM_ELABELS, "labels", label,
+                               cprom__has_prefix(label, "__") ? "begins with __, which is reserved"
+                                                              : "is not a label name");
         }
-        if (is_own_label(spec->type, full, label)) {
-            return refuse(refusal, CPROM_ELABELS, "labels", label, "is reserved on this type");
+        if (desc_is_own_label(spec->type, full, label)) {
+            return desc_refuse(refusal, CPROM_ELABELS, "labels", label, "is reserved on this type");
         }
         for (size_t k = 0; k < i; k++) {
             if (strcmp(label, spec->labels[k]) == 0)
-                return refuse(refusal, CPROM_ELABELS, "labels", label, "stands twice");
+                return desc_refuse(refusal, CPROM_ELABELS, "labels", label, "stands twice");
         }
         for (size_t k = 0; k < rules->n_const_labels; k++) {
             if (strcmp(label, rules->const_labels[k].name) == 0) {
-                return refuse(refusal, CPROM_ELABELS, "labels", label, "is a const label of the registry");
+                return desc_refuse(refusal, CPROM_ELABELS, "labels", label, "is a const label of the registry");
             }
         }
     }
     for (size_t k = 0; k < rules->n_const_labels; k++) {
         const char *label = rules->const_labels[k].name;
-        if (is_own_label(spec->type, full, label)) {
-            return refuse(refusal, CPROM_ELABELS, "const_labels", label, "is reserved on this type");
+        if (desc_is_own_label(spec->type, full, label)) {
+            return desc_refuse(refusal, CPROM_ELABELS, "const_labels", label, "is reserved on this type");
         }
     }
     return CPROM_OK;
 }
 
-static cprom_status check_bounds(const struct cprom__family_spec *spec, struct cprom__refusal *refusal)
+static cprom_status desc_check_bounds(const struct cprom__family_spec *spec, struct cprom__refusal *refusal)
 {
     if (!spec->bounds && !spec->n_bounds) return CPROM_OK;
-    if (spec->type != CPROM_HISTOGRAM) return refuse(refusal, CPROM_EINVAL, "bounds", "", "are for histograms only");
+    if (spec->type != CPROM_HISTOGRAM)
+        return desc_refuse(refusal, CPROM_EINVAL, "bounds", "", "are for histograms only");
     if (!spec->bounds || !spec->n_bounds)
-        return refuse(refusal, CPROM_EINVAL, "bounds", "", "come without their number");
-    if (spec->n_bounds > CPROM_BOUNDS_MAX) return refuse(refusal, CPROM_EINVAL, "bounds", "", "are too many");
+        return desc_refuse(refusal, CPROM_EINVAL, "bounds", "", "come without their number");
+    if (spec->n_bounds > CPROM_BOUNDS_MAX) return desc_refuse(refusal, CPROM_EINVAL, "bounds", "", "are too many");
     for (size_t i = 0; i < spec->n_bounds; i++) {
-        if (isnan(spec->bounds[i])) return refuse(refusal, CPROM_EINVAL, "bounds", "NaN", "is no bound");
-        if (spec->bounds[i] == -INFINITY) return refuse(refusal, CPROM_EINVAL, "bounds", "-Inf", "is no bound");
+        if (isnan(spec->bounds[i])) return desc_refuse(refusal, CPROM_EINVAL, "bounds", "NaN", "is no bound");
+        if (spec->bounds[i] == -INFINITY) return desc_refuse(refusal, CPROM_EINVAL, "bounds", "-Inf", "is no bound");
         if (i && !(spec->bounds[i] > spec->bounds[i - 1])) {
-            return refuse(refusal, CPROM_EINVAL, "bounds", "", "are not strictly ascending");
+            return desc_refuse(refusal, CPROM_EINVAL, "bounds", "", "are not strictly ascending");
         }
     }
     return CPROM_OK;
 }
 
-static size_t count_states(const struct cprom__family_spec *spec)
+static size_t desc_count_states(const struct cprom__family_spec *spec)
 {
     size_t n = 0;
     while (spec->states && n < CPROM_STATES_MAX && spec->states[n]) n++;
     return n;
 }
 
-static cprom_status check_states(const struct cprom__family_spec *spec, struct cprom__refusal *refusal)
+static cprom_status desc_check_states(const struct cprom__family_spec *spec, struct cprom__refusal *refusal)
 {
-    size_t n = count_states(spec);
+    size_t n = desc_count_states(spec);
     if (spec->type != CPROM_STATESET) {
-        return n ? refuse(refusal, CPROM_EINVAL, "states", spec->states[0], "are for statesets only") : CPROM_OK;
+        return n ? desc_refuse(refusal, CPROM_EINVAL, "states", spec->states[0], "are for statesets only") : CPROM_OK;
     }
-    if (!n) return refuse(refusal, CPROM_EINVAL, "states", "", "are missing");
+    if (!n) return desc_refuse(refusal, CPROM_EINVAL, "states", "", "are missing");
     for (size_t i = 0; i < n; i++) {
         const char *state = spec->states[i];
         size_t len = strlen(state);
-        if (!len) return refuse(refusal, CPROM_EINVAL, "states", "", "has an empty one");
-        if (len > CPROM_VALUE_MAX) return refuse(refusal, CPROM_EUTF8, "states", state, "is too long");
-        if (!cprom__is_utf8(state, len)) return refuse(refusal, CPROM_EUTF8, "states", "", "has one that is not UTF-8");
+        if (!len) return desc_refuse(refusal, CPROM_EINVAL, "states", "", "has an empty one");
+        if (len > CPROM_VALUE_MAX) return desc_refuse(refusal, CPROM_EUTF8, "states", state, "is too long");
+        if (!cprom__is_utf8(state, len))
+            return desc_refuse(refusal, CPROM_EUTF8, "states", "", "has one that is not UTF-8");
         for (size_t k = 0; k < i; k++) {
             if (strcmp(state, spec->states[k]) != 0) continue;
-            return refuse(refusal, CPROM_EINVAL, "states", state, "stands twice");
+            return desc_refuse(refusal, CPROM_EINVAL, "states", state, "stands twice");
         }
     }
     return CPROM_OK;
 }
 
 /* Cuts the text between the braces into pieces around the values. */
-static bool make_pieces(struct cprom__desc *desc, const struct cprom__family_rules *rules)
+static bool desc_make_pieces(struct cprom__desc *desc, const struct cprom__family_rules *rules)
 {
     for (size_t i = 0; i < desc->n_labels; i++) {
         size_t at = i;
@@ -198,10 +203,10 @@ static bool make_pieces(struct cprom__desc *desc, const struct cprom__family_rul
     return true;
 }
 
-static bool make_bounds(struct cprom__desc *desc, const struct cprom__family_spec *spec)
+static bool desc_make_bounds(struct cprom__desc *desc, const struct cprom__family_spec *spec)
 {
-    const double *bounds = spec->bounds ? spec->bounds : default_bounds;
-    size_t n = spec->bounds ? spec->n_bounds : sizeof default_bounds / sizeof *default_bounds;
+    const double *bounds = spec->bounds ? spec->bounds : desc_default_bounds;
+    size_t n = spec->bounds ? spec->n_bounds : sizeof desc_default_bounds / sizeof *desc_default_bounds;
     if (bounds[n - 1] == INFINITY) n--;
     size_t padded = (n + CPROM__BOUNDS_STEP) / CPROM__BOUNDS_STEP * CPROM__BOUNDS_STEP;
     double *copy = cprom__arena_alloc(&desc->memory, padded * sizeof *copy);
@@ -222,7 +227,7 @@ static bool make_bounds(struct cprom__desc *desc, const struct cprom__family_spe
 }
 
 /* name="state", escaped. */
-static bool make_pair(struct cprom__desc *desc, struct cprom__state *state)
+static bool desc_make_pair(struct cprom__desc *desc, struct cprom__state *state)
 {
     size_t len = strlen(state->name), escaped = cprom__escaped_len(state->name, len);
     char *out = cprom__arena_alloc(&desc->memory, desc->name_len + escaped + 3);
@@ -238,17 +243,17 @@ static bool make_pair(struct cprom__desc *desc, struct cprom__state *state)
 }
 
 /* The states in their order on the page, and the place of their label among the others, const labels included. */
-static bool make_states(struct cprom__desc *desc, const struct cprom__family_rules *rules,
-                        const struct cprom__family_spec *spec)
+static bool desc_make_states(struct cprom__desc *desc, const struct cprom__family_rules *rules,
+                             const struct cprom__family_spec *spec)
 {
-    desc->n_states = count_states(spec);
+    desc->n_states = desc_count_states(spec);
     desc->states = cprom__arena_alloc(&desc->memory, desc->n_states * sizeof *desc->states);
     if (!desc->states) return false;
     for (size_t i = 0; i < desc->n_states; i++) {
         struct cprom__state state = {.bit = (unsigned)i};
         size_t at = i;
         state.name = cprom__arena_copy(&desc->memory, spec->states[i], strlen(spec->states[i]));
-        if (!state.name || !make_pair(desc, &state)) return false;
+        if (!state.name || !desc_make_pair(desc, &state)) return false;
         for (; at && strcmp(desc->states[at - 1].name, state.name) > 0; at--) desc->states[at] = desc->states[at - 1];
         desc->states[at] = state;
     }
@@ -267,8 +272,8 @@ static bool make_states(struct cprom__desc *desc, const struct cprom__family_rul
     return true;
 }
 
-static bool copy_strings(struct cprom__desc *desc, const struct cprom__family_rules *rules,
-                         const struct cprom__family_spec *spec)
+static bool desc_copy_strings(struct cprom__desc *desc, const struct cprom__family_rules *rules,
+                              const struct cprom__family_spec *spec)
 {
     struct cprom__arena *memory = &desc->memory;
     if (spec->help && !(desc->help = cprom__arena_copy(memory, spec->help, strlen(spec->help)))) return false;
@@ -284,14 +289,14 @@ static bool copy_strings(struct cprom__desc *desc, const struct cprom__family_ru
     desc->const_labels = cprom__arena_alloc(memory, (desc->n_const_labels + 1) * sizeof *desc->const_labels);
     if (!desc->const_labels) return false;
     memcpy(desc->const_labels, rules->const_labels, desc->n_const_labels * sizeof *desc->const_labels);
-    if (!make_pieces(desc, rules)) return false;
-    if (desc->type == CPROM_STATESET && !make_states(desc, rules, spec)) return false;
-    return desc->type != CPROM_HISTOGRAM || make_bounds(desc, spec);
+    if (!desc_make_pieces(desc, rules)) return false;
+    if (desc->type == CPROM_STATESET && !desc_make_states(desc, rules, spec)) return false;
+    return desc->type != CPROM_HISTOGRAM || desc_make_bounds(desc, spec);
 }
 
 /* The library's own labels win over const labels of the same name. */
-static struct cprom__family_rules rules_for_own(const struct cprom__family_rules *rules,
-                                                const struct cprom__family_spec *spec)
+static struct cprom__family_rules desc_rules_for_own(const struct cprom__family_rules *rules,
+                                                     const struct cprom__family_spec *spec)
 {
     struct cprom__family_rules left = *rules;
     left.n_const_labels = 0;
@@ -310,14 +315,14 @@ cprom_status cprom__desc_new(struct cprom__allocator *allocator, const struct cp
                              struct cprom__refusal *refusal)
 {
     *out = NULL;
-    if (!spec->name) return refuse(refusal, CPROM_ENAME, "name", "", "is missing");
-    if (spec->type > CPROM_STATESET) return refuse(refusal, CPROM_EINVAL, "type", "", "is unknown");
+    if (!spec->name) return desc_refuse(refusal, CPROM_ENAME, "name", "", "is missing");
+    if (spec->type > CPROM_STATESET) return desc_refuse(refusal, CPROM_EINVAL, "type", "", "is unknown");
     if (spec->type == CPROM_STATESET && !spec->instrument) {
-        return refuse(refusal, CPROM_EINVAL, "type", "stateset", "is for instruments only");
+        return desc_refuse(refusal, CPROM_EINVAL, "type", "stateset", "is for instruments only");
     }
     struct cprom__family_rules own;
     if (spec->internal && spec->labels) {
-        own = rules_for_own(rules, spec);
+        own = desc_rules_for_own(rules, spec);
         rules = &own;
     }
 
@@ -342,17 +347,17 @@ cprom_status cprom__desc_new(struct cprom__allocator *allocator, const struct cp
         desc->name_len = prefix_len + name_len;
     }
     cprom_status status = name ? CPROM_OK : CPROM_ENOMEM;
-    if (!status) status = check_name(spec, name, refusal);
-    if (!status) status = check_help(spec, refusal);
-    if (!status) status = check_labels(rules, spec, name, desc->n_labels, refusal);
-    if (!status) status = check_bounds(spec, refusal);
-    if (!status) status = check_states(spec, refusal);
+    if (!status) status = desc_check_name(spec, name, refusal);
+    if (!status) status = desc_check_help(spec, refusal);
+    if (!status) status = desc_check_labels(rules, spec, name, desc->n_labels, refusal);
+    if (!status) status = desc_check_bounds(spec, refusal);
+    if (!status) status = desc_check_states(spec, refusal);
     if (!status) {
         const char *suffix = desc->type == CPROM_COUNTER ? "_total" : desc->type == CPROM_INFO ? "_info" : "";
         size_t base_len = desc->name_len - (cprom__has_suffix(name, desc->name_len, suffix) ? strlen(suffix) : 0);
         desc->base_len = base_len ? base_len : desc->name_len;
         desc->memory = memory;
-        status = copy_strings(desc, rules, spec) ? CPROM_OK : CPROM_ENOMEM;
+        status = desc_copy_strings(desc, rules, spec) ? CPROM_OK : CPROM_ENOMEM;
         memory = desc->memory;
     }
     /* The refusal's text may be in this memory: point it at what the caller gave. */
@@ -401,7 +406,7 @@ void cprom__desc_text(const struct cprom__desc *desc, const struct cprom__values
 }
 
 /* Compares an escaped value with a raw one; returns the byte behind the escaped one, NULL if they differ. */
-static const char *match_escaped(const char *text, const char *end, const char *value, size_t len)
+static const char *desc_match_escaped(const char *text, const char *end, const char *value, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         char c = value[i];
@@ -414,7 +419,7 @@ static const char *match_escaped(const char *text, const char *end, const char *
 }
 
 /* Whether two runs of bytes are equal. Most are short: words, of which the last overlaps, beat a call. */
-static inline bool same_bytes(const char *a, const char *b, size_t n)
+static inline bool desc_same_bytes(const char *a, const char *b, size_t n)
 {
     if (n >= 8) {
         uint64_t differ = cprom__read64(a + n - 8) ^ cprom__read64(b + n - 8);
@@ -427,8 +432,8 @@ static inline bool same_bytes(const char *a, const char *b, size_t n)
     return !n || (a[0] == b[0] && a[n / 2] == b[n / 2] && a[n - 1] == b[n - 1]);
 }
 
-static CPROM__NOINLINE bool matches_escaped(const struct cprom__desc *desc, const char *text, const char *end,
-                                            const struct cprom__values *values)
+static CPROM__NOINLINE bool desc_matches_escaped(const struct cprom__desc *desc, const char *text, const char *end,
+                                                 const struct cprom__values *values)
 {
     for (size_t i = 0;; i++) {
         const struct cprom__piece *piece = &desc->pieces[i];
@@ -436,7 +441,7 @@ static CPROM__NOINLINE bool matches_escaped(const struct cprom__desc *desc, cons
         text += piece->len;
         if (i == desc->n_labels) return text == end;
         size_t label = desc->sorted[i];
-        text = match_escaped(text, end, values->v[label], values->len[label]);
+        text = desc_match_escaped(text, end, values->v[label], values->len[label]);
         if (!text) return false;
     }
 }
@@ -444,7 +449,7 @@ static CPROM__NOINLINE bool matches_escaped(const struct cprom__desc *desc, cons
 bool cprom__desc_matches(const struct cprom__desc *desc, const char *text, size_t len, bool escaped,
                          const struct cprom__values *values)
 {
-    if (CPROM__UNLIKELY(escaped)) return matches_escaped(desc, text, text + len, values);
+    if (CPROM__UNLIKELY(escaped)) return desc_matches_escaped(desc, text, text + len, values);
     /*
      * Equal to the raw rendering, and of its length, a text without escapes can only come from these values: one with a
      * quote in it would bring more quotes than the text has. The first piece begins every text of the family, and the
@@ -455,16 +460,16 @@ bool cprom__desc_matches(const struct cprom__desc *desc, const char *text, size_
     for (size_t i = 0, n = values->n; i < n;) {
         size_t label = desc->sorted[i], value_len = values->len[label];
         text += piece->len;
-        if (!same_bytes(text, values->v[label], value_len)) return false;
+        if (!desc_same_bytes(text, values->v[label], value_len)) return false;
         if (++i == n) break;
         text += value_len;
         piece++;
-        if (!same_bytes(text, piece->text, piece->len)) return false;
+        if (!desc_same_bytes(text, piece->text, piece->len)) return false;
     }
     return true;
 }
 
-static size_t escaped_value_len(const char *text)
+static size_t desc_escaped_value_len(const char *text)
 {
     const char *p = text;
     while (*p != '"') p += *p == '\\' ? 2 : 1;
@@ -475,7 +480,7 @@ const char *cprom__desc_value(const struct cprom__desc *desc, const char *text, 
 {
     for (size_t i = 0;; i++) {
         text += desc->pieces[i].len;
-        *len = escaped_value_len(text);
+        *len = desc_escaped_value_len(text);
         if (desc->sorted[i] == index) return text;
         text += *len;
     }
@@ -486,7 +491,7 @@ size_t cprom__desc_state_at(const struct cprom__desc *desc, const char *text)
     const char *p = text;
     for (size_t i = 0; i < desc->state_piece; i++) {
         p += desc->pieces[i].len;
-        p += escaped_value_len(p);
+        p += desc_escaped_value_len(p);
     }
     return (size_t)(p - text) + desc->state_at;
 }
@@ -494,7 +499,7 @@ size_t cprom__desc_state_at(const struct cprom__desc *desc, const char *text)
 /*
  * A family's base is its OpenMetrics name; what it claims are the base with these suffixes, and its own name.
  */
-static const char *const *suffixes(const struct cprom__desc *desc)
+static const char *const *desc_suffixes(const struct cprom__desc *desc)
 {
     cprom_type type = desc->type;
     static const char *const none[] = {"", NULL};
@@ -511,20 +516,20 @@ static const char *const *suffixes(const struct cprom__desc *desc)
 }
 
 /* Whether `a` of a_len bytes and a suffix, and `b` of b_len and another, make the same name. */
-static bool same_name(const char *a, size_t a_len, const char *a_suffix, const char *b, size_t b_len,
-                      const char *b_suffix)
+static bool desc_same_name(const char *a, size_t a_len, const char *a_suffix, const char *b, size_t b_len,
+                           const char *b_suffix)
 {
-    if (a_len > b_len) return same_name(b, b_len, b_suffix, a, a_len, a_suffix);
+    if (a_len > b_len) return desc_same_name(b, b_len, b_suffix, a, a_len, a_suffix);
     size_t common = b_len - a_len; /* bytes of a's suffix that stand against b itself */
     return strlen(a_suffix) >= common && memcmp(a, b, a_len) == 0 && memcmp(a_suffix, b + a_len, common) == 0 &&
            strcmp(a_suffix + common, b_suffix) == 0;
 }
 
-static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
+static bool desc_same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
 
 bool cprom__desc_agrees(const struct cprom__desc *a, const struct cprom__desc *b)
 {
-    if (a->type != b->type || !same_text(a->help, b->help) || !same_text(a->unit, b->unit)) return false;
+    if (a->type != b->type || !desc_same_text(a->help, b->help) || !desc_same_text(a->unit, b->unit)) return false;
     if (a->n_labels != b->n_labels) return false;
     for (size_t i = 0; i < a->n_labels; i++) {
         if (strcmp(a->labels[a->sorted[i]], b->labels[b->sorted[i]]) != 0) return false;
@@ -536,9 +541,9 @@ bool cprom__desc_collides(const struct cprom__desc *a, const struct cprom__desc 
 {
     /* Names of which neither begins with the other cannot meet: nearly all. */
     if (memcmp(a->name, b->name, a->base_len < b->base_len ? a->base_len : b->base_len) != 0) return false;
-    for (const char *const *p = suffixes(a); *p; p++) {
-        for (const char *const *q = suffixes(b); *q; q++) {
-            if (same_name(a->name, a->base_len, *p, b->name, b->base_len, *q)) return true;
+    for (const char *const *p = desc_suffixes(a); *p; p++) {
+        for (const char *const *q = desc_suffixes(b); *q; q++) {
+            if (desc_same_name(a->name, a->base_len, *p, b->name, b->base_len, *q)) return true;
         }
     }
     return false;
@@ -546,11 +551,11 @@ bool cprom__desc_collides(const struct cprom__desc *a, const struct cprom__desc 
 
 bool cprom__desc_answers_to(const struct cprom__desc *desc, const char *name)
 {
-    for (const char *const *p = suffixes(desc); *p; p++) {
+    for (const char *const *p = desc_suffixes(desc); *p; p++) {
         /* Claimed, so that nobody takes it for theirs, but no sample has it. */
         if (desc->type != CPROM_INFO && strcmp(*p, "_info") == 0) continue;
         if (desc->type == CPROM_SUMMARY && strcmp(*p, "_bucket") == 0) continue;
-        if (same_name(desc->name, desc->base_len, *p, name, strlen(name), "")) return true;
+        if (desc_same_name(desc->name, desc->base_len, *p, name, strlen(name), "")) return true;
     }
     return false;
 }

@@ -6,14 +6,14 @@
 #include "base/names.h"
 #include "store/series.h"
 
-#define CODE_POINTS_MAX 128u /* of names and values together; OpenMetrics 1.0, "Exemplars" */
+#define EXEMPLAR_CODE_POINTS_MAX 128u /* of names and values together; OpenMetrics 1.0, "Exemplars" */
 
 unsigned cprom__exemplar_slots(const struct cprom__desc *desc)
 {
     return desc->type == CPROM_COUNTER ? 1 : desc->type == CPROM_HISTOGRAM ? (unsigned)desc->n_bounds + 1 : 0;
 }
 
-static size_t code_points(const char *text)
+static size_t exemplar_code_points(const char *text)
 {
     size_t n = 0;
     for (; *text; text++) n += ((unsigned char)*text & 0xc0) != 0x80;
@@ -21,12 +21,12 @@ static size_t code_points(const char *text)
 }
 
 /* Why these labels cannot be an exemplar's; NULL: they can. How long they are as text is in `*len`. */
-static const char *check(cprom_labels labels, size_t *len)
+static const char *exemplar_check(cprom_labels labels, size_t *len)
 {
     size_t points = 0;
     *len = 0;
     if (labels.n && !labels.v) return "labels are missing";
-    if (labels.n > CODE_POINTS_MAX) return "over 128 code points";
+    if (labels.n > EXEMPLAR_CODE_POINTS_MAX) return "over 128 code points";
     for (size_t i = 0; i < labels.n; i++) {
         const char *name = labels.v[i].name, *value = labels.v[i].value;
         if (!name || !value) return "a label is missing";
@@ -36,15 +36,15 @@ static const char *check(cprom_labels labels, size_t *len)
         }
         size_t name_len = strlen(name), value_len = strlen(value);
         if (!cprom__is_utf8(value, value_len)) return "a label value is not UTF-8";
-        points += code_points(name) + code_points(value);
+        points += exemplar_code_points(name) + exemplar_code_points(value);
         *len += name_len + cprom__escaped_len(value, value_len) + strlen(",=\"\"");
     }
-    if (points > CODE_POINTS_MAX) return "over 128 code points";
+    if (points > EXEMPLAR_CODE_POINTS_MAX) return "over 128 code points";
     if (labels.n) --*len; /* no comma before the first */
     return NULL;
 }
 
-static void drop(struct cprom_vec *vec, const char *why)
+static void exemplar_drop(struct cprom_vec *vec, const char *why)
 {
     struct cprom_registry *registry = vec->registry;
     atomic_fetch_add_explicit(&registry->exemplars_dropped, 1, memory_order_relaxed);
@@ -61,13 +61,13 @@ struct cprom__exemplar *cprom__exemplar_new(struct cprom_vec *vec, double value,
                                             int64_t timestamp_ms)
 {
     size_t len;
-    const char *why = check(labels, &len);
+    const char *why = exemplar_check(labels, &len);
     if (!vec->n_exemplars) why = "the metric keeps none, see cprom_opts";
     else if (timestamp_ms < 0) why = "the time is negative";
     struct cprom__allocator *allocator = &vec->registry->allocator;
     struct cprom__exemplar *exemplar = why ? NULL : cprom__alloc(allocator, sizeof *exemplar + len);
     if (!exemplar) {
-        drop(vec, why ? why : "out of memory");
+        exemplar_drop(vec, why ? why : "out of memory");
         return NULL;
     }
     atomic_init(&exemplar->refs, 1);

@@ -40,7 +40,7 @@ void cprom__vec_removed(struct cprom_vec *vec, enum cprom__removal reason, size_
     atomic_fetch_add_explicit(&vec->registry->removed, n, memory_order_release);
 }
 
-static bool may_linger(struct cprom_vec *vec)
+static bool kill_may_linger(struct cprom_vec *vec)
 {
     return vec->linger &&
            (!vec->max_series || atomic_load_explicit(&vec->lingering, memory_order_relaxed) < vec->max_series);
@@ -49,7 +49,7 @@ static bool may_linger(struct cprom_vec *vec)
 bool cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref,
                      const struct cprom__removing *removing, int64_t now)
 {
-    bool linger = removing->linger && may_linger(vec), alone = !removing->unlinked;
+    bool linger = removing->linger && kill_may_linger(vec), alone = !removing->unlinked;
     uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
     /* One that lingers already does not begin again; whether it is dead changes under this lock only. */
     if (linger && !(life & CPROM__LIFE_DEAD)) {

@@ -4,7 +4,7 @@
 #include "store/series.h"
 
 /* Label pairs in any order to values in the order of the declaration. */
-static cprom_status order_labels(struct cprom_vec *vec, cprom_labels labels, const char **values)
+static cprom_status labels_order_labels(struct cprom_vec *vec, cprom_labels labels, const char **values)
 {
     const struct cprom__desc *desc = vec->desc;
     if (labels.n != desc->n_labels) return CPROM_ELABELS;
@@ -22,7 +22,7 @@ cprom_series *cprom_vec_with_labels(cprom_vec *vec, cprom_labels labels)
 {
     if (!vec) return NULL;
     const char *values[CPROM_LABELS_MAX];
-    if (order_labels(vec, labels, values) != CPROM_OK) {
+    if (labels_order_labels(vec, labels, values) != CPROM_OK) {
         cprom__vec_drop(vec, CPROM__DROP_INVALID);
         return NULL;
     }
@@ -33,6 +33,6 @@ cprom_status cprom_vec_delete_labels(cprom_vec *vec, cprom_labels labels)
 {
     if (!vec) return CPROM_EINVAL;
     const char *values[CPROM_LABELS_MAX];
-    cprom_status status = order_labels(vec, labels, values);
+    cprom_status status = labels_order_labels(vec, labels, values);
     return status ? status : cprom_vec_delete(vec, (cprom_strs){values, labels.n});
 }

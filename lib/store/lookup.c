@@ -11,10 +11,10 @@
 /* ---- label values ---- */
 
 /*
- * In one walk, without more calls than strlen(). With find() it is nearly all of what an update by label values costs;
- * inlined, the two are a tenth faster.
+ * In one walk, without more calls than strlen(). With lookup_find() it is nearly all of what an update by label values
+ * costs; inlined, the two are a tenth faster.
  */
-static CPROM__INLINE cprom_status measure(struct cprom_vec *vec, cprom_strs strs, struct cprom__values *values)
+static CPROM__INLINE cprom_status lookup_measure(struct cprom_vec *vec, cprom_strs strs, struct cprom__values *values)
 {
     const struct cprom__hash_key *key = &vec->registry->key;
     uint64_t state = key->k[0];
@@ -40,17 +40,17 @@ static CPROM__INLINE cprom_status measure(struct cprom_vec *vec, cprom_strs strs
 
 cprom_status cprom__values_measure(struct cprom_vec *vec, cprom_strs strs, struct cprom__values *values)
 {
-    return measure(vec, strs, values);
+    return lookup_measure(vec, strs, values);
 }
 
 void cprom__values_other(struct cprom_vec *vec, struct cprom__values *values)
 {
     const char *other[CPROM_LABELS_MAX];
     for (size_t i = 0; i < vec->desc->n_labels; i++) other[i] = "other";
-    measure(vec, (cprom_strs){other, vec->desc->n_labels}, values);
+    lookup_measure(vec, (cprom_strs){other, vec->desc->n_labels}, values);
 }
 
-static bool is_other(const struct cprom__values *values)
+static bool lookup_is_other(const struct cprom__values *values)
 {
     for (size_t i = 0; i < values->n; i++) {
         if (strcmp(values->v[i], "other") != 0) return false;
@@ -74,7 +74,7 @@ cprom_status cprom__values_check(struct cprom__values *values)
 /* ---- finding and creating ---- */
 
 /* Under the map's lock: a series whose labels are used again lingers no longer. */
-static void end_linger_of(struct cprom_vec *vec, const struct cprom_series *again)
+static void lookup_end_linger_of(struct cprom_vec *vec, const struct cprom_series *again)
 {
     if (!atomic_load_explicit(&vec->lingering, memory_order_relaxed)) return;
     struct cprom__probe probe = cprom__map_probe(&vec->map, again->hash);
@@ -88,7 +88,7 @@ static void end_linger_of(struct cprom_vec *vec, const struct cprom_series *agai
 }
 
 /* In a read section or under the map's lock. Lingering series are not found: their labels are free. */
-static CPROM__INLINE struct cprom_series *find(struct cprom_vec *vec, const struct cprom__values *values)
+static CPROM__INLINE struct cprom_series *lookup_find(struct cprom_vec *vec, const struct cprom__values *values)
 {
     struct cprom__probe probe = cprom__map_probe(&vec->map, values->hash);
     CPROM__SEAM(CPROM__SEAM_LOOKUP_PROBES);
@@ -102,26 +102,29 @@ static CPROM__INLINE struct cprom_series *find(struct cprom_vec *vec, const stru
 }
 
 /* Finds under the lock, with a reference. */
-static struct cprom_series *find_locked(struct cprom_vec *vec, const struct cprom__values *values)
+static struct cprom_series *lookup_find_locked(struct cprom_vec *vec, const struct cprom__values *values)
 {
-    struct cprom_series *series = find(vec, values);
+    struct cprom_series *series = lookup_find(vec, values);
     if (series) atomic_fetch_add_explicit(&series->refs, CPROM__REF, memory_order_relaxed);
     return series;
 }
 
-static size_t live_of(const struct cprom_vec *vec) { return atomic_load_explicit(&vec->live, memory_order_relaxed); }
+static size_t lookup_live_of(const struct cprom_vec *vec)
+{
+    return atomic_load_explicit(&vec->live, memory_order_relaxed);
+}
 
 /* Under the map's lock. What others are folded into does not count: it is one more. */
-static bool is_full(const struct cprom_vec *vec)
+static bool lookup_is_full(const struct cprom_vec *vec)
 {
     bool folded = atomic_load_explicit(&vec->other, memory_order_relaxed);
-    return vec->max_series && live_of(vec) - folded >= vec->max_series;
+    return vec->max_series && lookup_live_of(vec) - folded >= vec->max_series;
 }
 
 /* Without the lock; not each full one is seen. */
-static bool is_surely_full(const struct cprom_vec *vec)
+static bool lookup_is_surely_full(const struct cprom_vec *vec)
 {
-    return vec->max_series && live_of(vec) >= vec->max_series + vec->folds;
+    return vec->max_series && lookup_live_of(vec) >= vec->max_series + vec->folds;
 }
 
 void cprom__series_born(struct cprom_vec *vec)
@@ -129,7 +132,7 @@ void cprom__series_born(struct cprom_vec *vec)
     atomic_fetch_add_explicit(&vec->registry->created, 1, memory_order_relaxed);
 }
 
-static void enter_order(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref)
+static void lookup_enter_order(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref)
 {
     /* First the number: a page that finds the series in the order has that number or a later one, and pins it. */
     series->birth = cprom__snapshot_now(&vec->registry->reclaimer);
@@ -137,7 +140,7 @@ static void enter_order(struct cprom_vec *vec, struct cprom_series *series, uint
 }
 
 /* A hidden series becomes alive; under the map's lock, or before anybody knows it. */
-static void come_alive(struct cprom_vec *vec, struct cprom_series *series)
+static void lookup_come_alive(struct cprom_vec *vec, struct cprom_series *series)
 {
     uint64_t life = atomic_load_explicit(vec->epoch, memory_order_relaxed);
     if (vec->ttl) {
@@ -151,27 +154,27 @@ static void come_alive(struct cprom_vec *vec, struct cprom_series *series)
 }
 
 /* Under the map's lock; `ref` 0: not known. */
-static cprom_status reveal_locked(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref, bool exempt,
-                                  bool *born)
+static cprom_status lookup_reveal_locked(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref, bool exempt,
+                                         bool *born)
 {
     *born = false;
     if (!(atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_HIDDEN)) return CPROM_OK;
-    if (!exempt && is_full(vec)) return CPROM_ELIMIT;
+    if (!exempt && lookup_is_full(vec)) return CPROM_ELIMIT;
     /* Under this lock: the walk that kills all series of a vector that is gone comes after this, or the flag was set. */
     if (atomic_load_explicit(&vec->gone, memory_order_acquire)) return CPROM_ENOENT;
-    end_linger_of(vec, series);
+    lookup_end_linger_of(vec, series);
     /* Before anybody can find it alive: what somebody else's update has put into it is on the next page. */
-    enter_order(vec, series, ref ? ref : cprom__series_ref(vec, series));
+    lookup_enter_order(vec, series, ref ? ref : cprom__series_ref(vec, series));
     CPROM__SEAM(CPROM__SEAM_CREATE_INSERTS);
     cprom__series_born(vec);
-    come_alive(vec, series);
+    lookup_come_alive(vec, series);
     if (exempt) atomic_store_explicit(&vec->other, series, memory_order_relaxed);
     *born = true;
     return CPROM_OK;
 }
 
 /* Puts a made one into the map; under the lock. false: out of memory. */
-static bool link_made(struct cprom_vec *vec, struct cprom_series *made, uint32_t ref)
+static bool lookup_link_made(struct cprom_vec *vec, struct cprom_series *made, uint32_t ref)
 {
     if (!cprom__map_reserve(&vec->map, &vec->registry->reclaimer, made->hash)) return false;
     if (vec->has_owner) {
@@ -186,27 +189,27 @@ static bool link_made(struct cprom_vec *vec, struct cprom_series *made, uint32_t
  * Finds the series under the lock, or makes it; with a reference. Alive, if that is wanted, or at least reserved. All
  * that costs time (checking, rendering, allocating) is done before the lock is taken.
  */
-static cprom_status obtain(struct cprom_vec *vec, struct cprom__values *values, bool alive,
-                           struct cprom_series **series)
+static cprom_status lookup_obtain(struct cprom_vec *vec, struct cprom__values *values, bool alive,
+                                  struct cprom_series **series)
 {
-    bool exempt = vec->folds && is_other(values), born = false, linked = false;
+    bool exempt = vec->folds && lookup_is_other(values), born = false, linked = false;
     cprom_status status = cprom__values_check(values);
     if (status) return status;
-    if (alive && !exempt && is_surely_full(vec)) return CPROM_ELIMIT;
+    if (alive && !exempt && lookup_is_surely_full(vec)) return CPROM_ELIMIT;
     uint32_t made_ref;
     struct cprom_series *made = cprom__series_make(vec, values, &made_ref);
     if (!made) return CPROM_ENOMEM;
     CPROM__SEAM(CPROM__SEAM_CREATE_READY);
     pthread_mutex_lock(&vec->map_lock);
-    struct cprom_series *there = find_locked(vec, values);
+    struct cprom_series *there = lookup_find_locked(vec, values);
     if (!there) {
-        if (alive && !exempt && is_full(vec)) status = CPROM_ELIMIT;
-        else if (!link_made(vec, made, made_ref)) status = CPROM_ENOMEM;
+        if (alive && !exempt && lookup_is_full(vec)) status = CPROM_ELIMIT;
+        else if (!lookup_link_made(vec, made, made_ref)) status = CPROM_ENOMEM;
         else there = made;
         linked = !status;
     }
     if (!status && alive) {
-        status = reveal_locked(vec, there, there == made ? made_ref : 0, exempt, &born);
+        status = lookup_reveal_locked(vec, there, there == made ? made_ref : 0, exempt, &born);
         if (!status) cprom__series_touch(there); /* a sweep comes before or after, but not in between */
     }
     pthread_mutex_unlock(&vec->map_lock);
@@ -218,7 +221,7 @@ static cprom_status obtain(struct cprom_vec *vec, struct cprom__values *values, 
     return status;
 }
 
-static cprom_status drop(struct cprom_vec *vec, cprom_status status)
+static cprom_status lookup_drop(struct cprom_vec *vec, cprom_status status)
 {
     cprom__vec_drop(vec, status == CPROM_ENOMEM   ? CPROM__DROP_NOMEM
                          : status == CPROM_ELIMIT ? CPROM__DROP_LIMIT
@@ -227,7 +230,7 @@ static cprom_status drop(struct cprom_vec *vec, cprom_status status)
 }
 
 /* Whether the series is alive; touches it: one comparison where it was touched in this epoch. */
-static inline bool touch(struct cprom_vec *vec, struct cprom_series *series)
+static inline bool lookup_touch(struct cprom_vec *vec, struct cprom_series *series)
 {
     /* relaxed: a removal at the same time may come before or after. */
     uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
@@ -236,13 +239,13 @@ static inline bool touch(struct cprom_vec *vec, struct cprom_series *series)
 }
 
 /* For a series that is there, in a thread with a slot: nearly always. */
-static CPROM__INLINE bool acquire_reading(struct cprom_vec *vec, const struct cprom__values *values,
-                                          struct cprom__use *use)
+static CPROM__INLINE bool lookup_acquire_reading(struct cprom_vec *vec, const struct cprom__values *values,
+                                                 struct cprom__use *use)
 {
     if (CPROM__UNLIKELY(!cprom__read_enter())) return false;
-    struct cprom_series *series = find(vec, values);
+    struct cprom_series *series = lookup_find(vec, values);
     CPROM__SEAM(CPROM__SEAM_LOOKUP_FOUND);
-    if (CPROM__LIKELY(series && touch(vec, series))) {
+    if (CPROM__LIKELY(series && lookup_touch(vec, series))) {
         use->series = series;
         use->reading = true;
         return true;
@@ -251,43 +254,43 @@ static CPROM__INLINE bool acquire_reading(struct cprom_vec *vec, const struct cp
     return false;
 }
 
-static CPROM__NOINLINE cprom_status acquire_slowly(struct cprom_vec *vec, struct cprom__values *values,
-                                                   struct cprom__use *use)
+static CPROM__NOINLINE cprom_status lookup_acquire_slowly(struct cprom_vec *vec, struct cprom__values *values,
+                                                          struct cprom__use *use)
 {
     if (cprom__thread_slot() >= CPROM__THREADS) {
         pthread_mutex_lock(&vec->map_lock);
-        use->series = find_locked(vec, values);
+        use->series = lookup_find_locked(vec, values);
         pthread_mutex_unlock(&vec->map_lock);
         use->reading = false;
         if (use->series && cprom__series_touch(use->series)) return CPROM_OK;
         cprom__series_unreserve(vec, use->series);
     }
     use->reading = false;
-    return obtain(vec, values, true, &use->series);
+    return lookup_obtain(vec, values, true, &use->series);
 }
 
 /* The second try, for what others are folded into. */
-static CPROM__NOINLINE cprom_status acquire_other(struct cprom_vec *vec, struct cprom__use *use)
+static CPROM__NOINLINE cprom_status lookup_acquire_other(struct cprom_vec *vec, struct cprom__use *use)
 {
     struct cprom__values values;
     atomic_fetch_add_explicit(&vec->registry->folded, 1, memory_order_relaxed);
     cprom__values_other(vec, &values);
-    return acquire_reading(vec, &values, use) ? CPROM_OK : acquire_slowly(vec, &values, use);
+    return lookup_acquire_reading(vec, &values, use) ? CPROM_OK : lookup_acquire_slowly(vec, &values, use);
 }
 
 cprom_status cprom__series_acquire(struct cprom_vec *vec, cprom_strs strs, struct cprom__use *use)
 {
     struct cprom__values values;
-    cprom_status status = measure(vec, strs, &values);
+    cprom_status status = lookup_measure(vec, strs, &values);
     if (CPROM__LIKELY(!status)) {
-        if (CPROM__LIKELY(acquire_reading(vec, &values, use))) return CPROM_OK;
-        status = acquire_slowly(vec, &values, use);
-        if (status == CPROM_ELIMIT && vec->folds) status = acquire_other(vec, use);
+        if (CPROM__LIKELY(lookup_acquire_reading(vec, &values, use))) return CPROM_OK;
+        status = lookup_acquire_slowly(vec, &values, use);
+        if (status == CPROM_ELIMIT && vec->folds) status = lookup_acquire_other(vec, use);
     }
-    return status ? drop(vec, status) : CPROM_OK;
+    return status ? lookup_drop(vec, status) : CPROM_OK;
 }
 
-static bool is_there(const struct cprom_series *series)
+static bool lookup_is_there(const struct cprom_series *series)
 {
     uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
     return !(life & (CPROM__LIFE_DEAD | CPROM__LIFE_HIDDEN));
@@ -296,19 +299,19 @@ static bool is_there(const struct cprom_series *series)
 cprom_status cprom__series_look(struct cprom_vec *vec, cprom_strs strs, struct cprom__use *use)
 {
     struct cprom__values values;
-    cprom_status status = measure(vec, strs, &values);
+    cprom_status status = lookup_measure(vec, strs, &values);
     if (status) return status;
     use->reading = cprom__read_enter();
     if (use->reading) {
-        use->series = find(vec, &values);
-        if (use->series && is_there(use->series)) return CPROM_OK;
+        use->series = lookup_find(vec, &values);
+        if (use->series && lookup_is_there(use->series)) return CPROM_OK;
         cprom__read_leave();
         return CPROM_ENOENT;
     }
     pthread_mutex_lock(&vec->map_lock);
-    use->series = find_locked(vec, &values);
+    use->series = lookup_find_locked(vec, &values);
     pthread_mutex_unlock(&vec->map_lock);
-    if (use->series && is_there(use->series)) return CPROM_OK;
+    if (use->series && lookup_is_there(use->series)) return CPROM_OK;
     cprom__series_unreserve(vec, use->series);
     return CPROM_ENOENT;
 }
@@ -317,11 +320,11 @@ struct cprom_series *cprom__series_plain(struct cprom_vec *vec, const char *cons
 {
     struct cprom__values values;
     uint32_t ref;
-    measure(vec, (cprom_strs){v, vec->desc->n_labels}, &values);
+    lookup_measure(vec, (cprom_strs){v, vec->desc->n_labels}, &values);
     struct cprom_series *series = cprom__series_make(vec, &values, &ref);
     if (!series) return NULL;
-    come_alive(vec, series);
-    enter_order(vec, series, ref);
+    lookup_come_alive(vec, series);
+    lookup_enter_order(vec, series, ref);
     return series;
 }
 
@@ -330,15 +333,15 @@ struct cprom_series *cprom__series_plain(struct cprom_vec *vec, const char *cons
 cprom_status cprom__series_reserve(struct cprom_vec *vec, struct cprom__values *values, struct cprom_series **series)
 {
     pthread_mutex_lock(&vec->map_lock);
-    *series = find_locked(vec, values);
+    *series = lookup_find_locked(vec, values);
     pthread_mutex_unlock(&vec->map_lock);
-    return *series ? CPROM_OK : obtain(vec, values, false, series);
+    return *series ? CPROM_OK : lookup_obtain(vec, values, false, series);
 }
 
 cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *series, bool exempt, bool *born)
 {
     pthread_mutex_lock(&vec->map_lock);
-    cprom_status status = reveal_locked(vec, series, 0, exempt, born);
+    cprom_status status = lookup_reveal_locked(vec, series, 0, exempt, born);
     pthread_mutex_unlock(&vec->map_lock);
     return status;
 }

@@ -1,26 +1,26 @@
 /* The label map: extendible hashing, read without a lock. */
 #include "store/map.h"
 
-#define SEGMENT_MIN 8u
-#define DEPTH_MAX 22u /* beyond, segments grow instead: hashes that agree in so many bits do not come apart */
+#define MAP_SEGMENT_MIN 8u
+#define MAP_DEPTH_MAX 22u /* beyond, segments grow instead: hashes that agree in so many bits do not come apart */
 
-static size_t segment_bytes(uint32_t capacity)
+static size_t map_segment_bytes(uint32_t capacity)
 {
     return sizeof(struct cprom__segment) + (size_t)capacity * sizeof(_Atomic uint64_t);
 }
 
-static size_t dir_bytes(uint32_t depth)
+static size_t map_dir_bytes(uint32_t depth)
 {
     return sizeof(struct cprom__map_dir) + ((size_t)1 << depth) * sizeof(_Atomic(struct cprom__segment *));
 }
 
-static bool fits(uint32_t entries, uint32_t capacity) { return (uint64_t)entries * 5 <= (uint64_t)capacity * 3; }
+static bool map_fits(uint32_t entries, uint32_t capacity) { return (uint64_t)entries * 5 <= (uint64_t)capacity * 3; }
 
-static struct cprom__segment *segment_new(struct cprom__allocator *allocator, uint32_t capacity, uint32_t depth)
+static struct cprom__segment *map_segment_new(struct cprom__allocator *allocator, uint32_t capacity, uint32_t depth)
 {
-    struct cprom__segment *segment = cprom__alloc(allocator, segment_bytes(capacity));
+    struct cprom__segment *segment = cprom__alloc(allocator, map_segment_bytes(capacity));
     if (!segment) return NULL;
-    segment->block.bytes = segment_bytes(capacity);
+    segment->block.bytes = map_segment_bytes(capacity);
     segment->mask = capacity - 1;
     segment->depth = depth;
     segment->live = segment->dead = 0;
@@ -28,16 +28,16 @@ static struct cprom__segment *segment_new(struct cprom__allocator *allocator, ui
     return segment;
 }
 
-static struct cprom__map_dir *dir_new(struct cprom__allocator *allocator, uint32_t depth)
+static struct cprom__map_dir *map_dir_new(struct cprom__allocator *allocator, uint32_t depth)
 {
-    struct cprom__map_dir *dir = cprom__alloc(allocator, dir_bytes(depth));
+    struct cprom__map_dir *dir = cprom__alloc(allocator, map_dir_bytes(depth));
     if (!dir) return NULL;
-    dir->block.bytes = dir_bytes(depth);
+    dir->block.bytes = map_dir_bytes(depth);
     dir->depth = depth;
     return dir;
 }
 
-static void put(struct cprom__segment *segment, uint64_t entry)
+static void map_put(struct cprom__segment *segment, uint64_t entry)
 {
     uint32_t at = (uint32_t)(entry >> 32);
     for (;; at++) {
@@ -52,23 +52,23 @@ static void put(struct cprom__segment *segment, uint64_t entry)
     atomic_store_explicit(&segment->entries[at & segment->mask], entry, memory_order_seq_cst);
 }
 
-static uint64_t entry_at(const struct cprom__segment *segment, uint32_t i)
+static uint64_t map_entry_at(const struct cprom__segment *segment, uint32_t i)
 {
     return atomic_load_explicit(&segment->entries[i], memory_order_relaxed);
 }
 
-static struct cprom__map_dir *dir_of(struct cprom__map *map)
+static struct cprom__map_dir *map_dir_of(struct cprom__map *map)
 {
     return atomic_load_explicit(&map->dir, memory_order_relaxed);
 }
 
-static struct cprom__segment *segment_of(struct cprom__map_dir *dir, uint32_t hash)
+static struct cprom__segment *map_segment_of(struct cprom__map_dir *dir, uint32_t hash)
 {
     return atomic_load_explicit(&dir->segments[cprom__map_slot(hash, dir->depth)], memory_order_relaxed);
 }
 
 /* Lets every directory entry of the hashes that share the first `depth` bits of `hash` point to `segment`. */
-static void point_to(struct cprom__map_dir *dir, uint32_t hash, struct cprom__segment *segment)
+static void map_point_to(struct cprom__map_dir *dir, uint32_t hash, struct cprom__segment *segment)
 {
     uint32_t span = (uint32_t)1 << (dir->depth - segment->depth);
     uint32_t first = cprom__map_slot(hash, dir->depth) & ~(span - 1);
@@ -78,27 +78,28 @@ static void point_to(struct cprom__map_dir *dir, uint32_t hash, struct cprom__se
 }
 
 /* Replaces a segment by a fresh one of another size, without the dead entries. */
-static bool resize(struct cprom__map_dir *dir, struct cprom__reclaimer *reclaimer, struct cprom__segment *old,
-                   uint32_t hash, uint32_t capacity)
+static bool map_resize(struct cprom__map_dir *dir, struct cprom__reclaimer *reclaimer, struct cprom__segment *old,
+                       uint32_t hash, uint32_t capacity)
 {
-    struct cprom__segment *segment = segment_new(reclaimer->allocator, capacity, old->depth);
+    struct cprom__segment *segment = map_segment_new(reclaimer->allocator, capacity, old->depth);
     if (!segment) return false;
     for (uint32_t i = 0; i <= old->mask; i++) {
-        if (entry_at(old, i) > CPROM__ENTRY_DEAD) put(segment, entry_at(old, i));
+        if (map_entry_at(old, i) > CPROM__ENTRY_DEAD) map_put(segment, map_entry_at(old, i));
     }
-    point_to(dir, hash, segment);
+    map_point_to(dir, hash, segment);
     cprom__retire_block(reclaimer, &old->block);
     return true;
 }
 
 /* Splits a segment by the next bit of the hash. */
-static bool split(struct cprom__map *map, struct cprom__reclaimer *reclaimer, struct cprom__segment *old, uint32_t hash)
+static bool map_split(struct cprom__map *map, struct cprom__reclaimer *reclaimer, struct cprom__segment *old,
+                      uint32_t hash)
 {
-    struct cprom__map_dir *dir = dir_of(map);
+    struct cprom__map_dir *dir = map_dir_of(map);
     uint32_t depth = old->depth + 1;
-    struct cprom__map_dir *grown = depth > dir->depth ? dir_new(reclaimer->allocator, depth) : NULL;
-    struct cprom__segment *low = segment_new(reclaimer->allocator, old->mask + 1, depth);
-    struct cprom__segment *high = segment_new(reclaimer->allocator, old->mask + 1, depth);
+    struct cprom__map_dir *grown = depth > dir->depth ? map_dir_new(reclaimer->allocator, depth) : NULL;
+    struct cprom__segment *low = map_segment_new(reclaimer->allocator, old->mask + 1, depth);
+    struct cprom__segment *high = map_segment_new(reclaimer->allocator, old->mask + 1, depth);
     if (!low || !high || (depth > dir->depth && !grown)) {
         if (low) cprom__release(reclaimer->allocator, low, low->block.bytes);
         if (high) cprom__release(reclaimer->allocator, high, high->block.bytes);
@@ -107,8 +108,8 @@ static bool split(struct cprom__map *map, struct cprom__reclaimer *reclaimer, st
     }
     uint32_t bit = (uint32_t)1 << (32 - depth);
     for (uint32_t i = 0; i <= old->mask; i++) {
-        uint64_t entry = entry_at(old, i);
-        if (entry > CPROM__ENTRY_DEAD) put((uint32_t)(entry >> 32) & bit ? high : low, entry);
+        uint64_t entry = map_entry_at(old, i);
+        if (entry > CPROM__ENTRY_DEAD) map_put((uint32_t)(entry >> 32) & bit ? high : low, entry);
     }
     if (grown) {
         for (uint32_t i = 0; i < (uint32_t)1 << depth; i++) {
@@ -116,8 +117,8 @@ static bool split(struct cprom__map *map, struct cprom__reclaimer *reclaimer, st
         }
     }
     struct cprom__map_dir *target = grown ? grown : dir;
-    point_to(target, hash & ~bit, low);
-    point_to(target, hash | bit, high);
+    map_point_to(target, hash & ~bit, low);
+    map_point_to(target, hash | bit, high);
     if (grown) {
         atomic_store_explicit(&map->dir, grown, memory_order_seq_cst);
         cprom__retire_block(reclaimer, &dir->block);
@@ -128,9 +129,9 @@ static bool split(struct cprom__map *map, struct cprom__reclaimer *reclaimer, st
 
 bool cprom__map_reserve(struct cprom__map *map, struct cprom__reclaimer *reclaimer, uint32_t hash)
 {
-    if (!dir_of(map)) {
-        struct cprom__map_dir *dir = dir_new(reclaimer->allocator, 0);
-        struct cprom__segment *segment = segment_new(reclaimer->allocator, SEGMENT_MIN, 0);
+    if (!map_dir_of(map)) {
+        struct cprom__map_dir *dir = map_dir_new(reclaimer->allocator, 0);
+        struct cprom__segment *segment = map_segment_new(reclaimer->allocator, MAP_SEGMENT_MIN, 0);
         if (!dir || !segment) {
             if (dir) cprom__release(reclaimer->allocator, dir, dir->block.bytes);
             if (segment) cprom__release(reclaimer->allocator, segment, segment->block.bytes);
@@ -140,38 +141,38 @@ bool cprom__map_reserve(struct cprom__map *map, struct cprom__reclaimer *reclaim
         atomic_store_explicit(&map->dir, dir, memory_order_seq_cst);
     }
     for (;;) {
-        struct cprom__segment *segment = segment_of(dir_of(map), hash);
+        struct cprom__segment *segment = map_segment_of(map_dir_of(map), hash);
         uint32_t capacity = segment->mask + 1;
-        if (fits(segment->live + segment->dead + 1, capacity)) return true;
+        if (map_fits(segment->live + segment->dead + 1, capacity)) return true;
         /* Mostly dead entries: the same size without them. A quarter of room is left, so that it pays. */
-        if (fits((segment->live + 1) * 4 / 3, capacity)) {
-            return resize(dir_of(map), reclaimer, segment, hash, capacity);
+        if (map_fits((segment->live + 1) * 4 / 3, capacity)) {
+            return map_resize(map_dir_of(map), reclaimer, segment, hash, capacity);
         }
-        if (capacity < CPROM__SEGMENT_MAX || segment->depth == DEPTH_MAX) {
-            return resize(dir_of(map), reclaimer, segment, hash, capacity * 2);
+        if (capacity < CPROM__SEGMENT_MAX || segment->depth == MAP_DEPTH_MAX) {
+            return map_resize(map_dir_of(map), reclaimer, segment, hash, capacity * 2);
         }
         /* All entries may fall on one side; then the next round splits again. */
-        if (!split(map, reclaimer, segment, hash)) return false;
+        if (!map_split(map, reclaimer, segment, hash)) return false;
     }
 }
 
 void cprom__map_insert(struct cprom__map *map, uint32_t hash, uint32_t ref)
 {
-    put(segment_of(dir_of(map), hash), (uint64_t)hash << 32 | ref);
+    map_put(map_segment_of(map_dir_of(map), hash), (uint64_t)hash << 32 | ref);
 }
 
 void cprom__map_remove(struct cprom__map *map, uint32_t hash, uint32_t ref)
 {
-    struct cprom__segment *segment = segment_of(dir_of(map), hash);
+    struct cprom__segment *segment = map_segment_of(map_dir_of(map), hash);
     uint32_t mask = segment->mask, at = hash;
-    while (entry_at(segment, at & mask) != ((uint64_t)hash << 32 | ref)) at++;
+    while (map_entry_at(segment, at & mask) != ((uint64_t)hash << 32 | ref)) at++;
     /* Where the chain ends right behind, dead entries at its end are of no use to any search. */
-    bool chain_ends = entry_at(segment, (at + 1) & mask) == CPROM__ENTRY_EMPTY;
+    bool chain_ends = map_entry_at(segment, (at + 1) & mask) == CPROM__ENTRY_EMPTY;
     atomic_store_explicit(&segment->entries[at & mask], chain_ends ? CPROM__ENTRY_EMPTY : CPROM__ENTRY_DEAD,
                           memory_order_seq_cst);
     segment->live--;
     if (!chain_ends) segment->dead++;
-    while (chain_ends && entry_at(segment, --at & mask) == CPROM__ENTRY_DEAD) {
+    while (chain_ends && map_entry_at(segment, --at & mask) == CPROM__ENTRY_DEAD) {
         atomic_store_explicit(&segment->entries[at & mask], CPROM__ENTRY_EMPTY, memory_order_seq_cst);
         segment->dead--;
     }
@@ -179,26 +180,26 @@ void cprom__map_remove(struct cprom__map *map, uint32_t hash, uint32_t ref)
 
 void cprom__map_tidy(struct cprom__map *map, struct cprom__reclaimer *reclaimer, uint32_t hash)
 {
-    struct cprom__segment *segment = segment_of(dir_of(map), hash);
-    uint32_t capacity = segment->mask + 1, wanted = SEGMENT_MIN;
-    if (capacity < SEGMENT_MIN * 4 || segment->live * 3 > capacity / 4) return;
+    struct cprom__segment *segment = map_segment_of(map_dir_of(map), hash);
+    uint32_t capacity = segment->mask + 1, wanted = MAP_SEGMENT_MIN;
+    if (capacity < MAP_SEGMENT_MIN * 4 || segment->live * 3 > capacity / 4) return;
     /* At most a third full afterwards, so that it does not grow again at once. */
     while (segment->live * 3 > wanted) wanted *= 2;
     /* Without memory for a small segment the large one stays. */
-    resize(dir_of(map), reclaimer, segment, hash, wanted);
+    map_resize(map_dir_of(map), reclaimer, segment, hash, wanted);
 }
 
 bool cprom__map_walk(struct cprom__map *map, uint64_t *cursor, struct cprom__segment **segment)
 {
-    if (!dir_of(map) || *cursor >> 32) return false;
-    *segment = segment_of(dir_of(map), (uint32_t)*cursor);
+    if (!map_dir_of(map) || *cursor >> 32) return false;
+    *segment = map_segment_of(map_dir_of(map), (uint32_t)*cursor);
     *cursor += (uint64_t)1 << (32 - (*segment)->depth);
     return true;
 }
 
 void cprom__map_free(struct cprom__map *map, struct cprom__allocator *allocator)
 {
-    struct cprom__map_dir *dir = dir_of(map);
+    struct cprom__map_dir *dir = map_dir_of(map);
     if (!dir) return;
     uint64_t cursor = 0;
     struct cprom__segment *segment;

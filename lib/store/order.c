@@ -5,16 +5,16 @@
 
 #include "store/series.h"
 
-#define AHEAD 16u        /* series that are fetched ahead */
-#define SCATTER_MIN 512u /* items that are worth a pass that scatters them by a byte of their keys */
+#define ORDER_AHEAD 16u        /* series that are fetched ahead */
+#define ORDER_SCATTER_MIN 512u /* items that are worth a pass that scatters them by a byte of their keys */
 
 /* ---- comparing and sorting ---- */
 
 /* The text's byte at `at` as it sorts; 0 behind the end. `*inside` says whether `at` is the second byte of an escape. */
-static unsigned sort_byte(const struct cprom_series *series, size_t at, bool *inside)
+static unsigned order_sort_byte(const struct cprom_series *series, size_t order_at, bool *inside)
 {
-    if (at >= series->len) return 0;
-    unsigned char c = (unsigned char)series->text[at];
+    if (order_at >= series->len) return 0;
+    unsigned char c = (unsigned char)series->text[order_at];
     if (*inside) {
         /* Says nothing new: the first byte has stood for the whole escape. */
         *inside = false;
@@ -23,58 +23,59 @@ static unsigned sort_byte(const struct cprom_series *series, size_t at, bool *in
     if (c == '"') return 0;
     if (c != '\\') return c;
     *inside = true;
-    unsigned char meant = (unsigned char)series->text[at + 1];
+    unsigned char meant = (unsigned char)series->text[order_at + 1];
     return meant == 'n' ? '\n' : meant;
 }
 
 /* Whether the text goes on inside an escape behind a key: what an escape stands for is never there in plain. */
-static bool cuts_escape(uint64_t key)
+static bool order_cuts_escape(uint64_t key)
 {
     unsigned last = (unsigned)key & 0xff;
     return last == '\\' || last == '"' || last == '\n';
 }
 
 /* `inside`: the eight bytes before end with the first half of an escape. */
-static uint64_t key_at(const struct cprom_series *series, size_t at, bool inside)
+static uint64_t order_key_at(const struct cprom_series *series, size_t order_at, bool inside)
 {
     uint64_t key = 0;
-    if (!series->escaped && at + 8 <= series->len) {
-        for (size_t i = 0; i < 8; i++) key = key << 8 | (unsigned char)series->text[at + i];
+    if (!series->escaped && order_at + 8 <= series->len) {
+        for (size_t i = 0; i < 8; i++) key = key << 8 | (unsigned char)series->text[order_at + i];
         /* Bytes that are quotes become 0: x has a zero byte exactly there (Warren, Hacker's Delight, 6-1). */
         uint64_t x = key ^ UINT64_C(0x2222222222222222), low = UINT64_C(0x7f7f7f7f7f7f7f7f);
         uint64_t zero = ~(((x & low) + low) | x | low);
         return key & ~(zero | (zero - (zero >> 7)));
     }
-    for (size_t i = 0; i < 8; i++) key = key << 8 | sort_byte(series, at + i, &inside);
+    for (size_t i = 0; i < 8; i++) key = key << 8 | order_sort_byte(series, order_at + i, &inside);
     return key;
 }
 
 int cprom__series_compare(const struct cprom_series *a, const struct cprom_series *b)
 {
     bool inside = false;
-    for (size_t at = 0; at < a->len || at < b->len; at += 8) {
-        uint64_t x = key_at(a, at, inside), y = key_at(b, at, inside);
+    for (size_t order_at = 0; order_at < a->len || order_at < b->len; order_at += 8) {
+        uint64_t x = order_key_at(a, order_at, inside), y = order_key_at(b, order_at, inside);
         if (x != y) return x < y ? -1 : 1;
-        inside = cuts_escape(x);
+        inside = order_cuts_escape(x);
     }
     return 0;
 }
 
-static void insertion_sort(struct cprom__order_item *items, size_t n)
+static void order_insertion_sort(struct cprom__order_item *items, size_t n)
 {
     for (size_t i = 1; i < n; i++) {
         struct cprom__order_item moved = items[i];
-        size_t at = i;
-        for (; at && (moved.key < items[at - 1].key || (moved.key == items[at - 1].key &&
-                                                        cprom__series_compare(moved.series, items[at - 1].series) < 0));
-             at--) {
-            items[at] = items[at - 1];
+        size_t order_at = i;
+        for (; order_at && (moved.key < items[order_at - 1].key ||
+                            (moved.key == items[order_at - 1].key &&
+                             cprom__series_compare(moved.series, items[order_at - 1].series) < 0));
+             order_at--) {
+            items[order_at] = items[order_at - 1];
         }
-        items[at] = moved;
+        items[order_at] = moved;
     }
 }
 
-static void swap(struct cprom__order_item *a, struct cprom__order_item *b)
+static void order_swap(struct cprom__order_item *a, struct cprom__order_item *b)
 {
     struct cprom__order_item moved = *a;
     *a = *b;
@@ -85,7 +86,7 @@ static void swap(struct cprom__order_item *a, struct cprom__order_item *b)
  * A key near the middle of all, by three samples. Their places come from the series' keyed hash: who chooses label
  * values, and the order in which they arrive, cannot choose the pivots.
  */
-static uint64_t pivot_of(const struct cprom__order_item *items, size_t n)
+static uint64_t order_pivot_of(const struct cprom__order_item *items, size_t n)
 {
     uint32_t random = items[n / 2].series->hash;
     uint64_t a = items[random % n].key, b = items[n / 2].key, c = items[(random * 2654435761u) % n].key;
@@ -103,14 +104,14 @@ static uint64_t pivot_of(const struct cprom__order_item *items, size_t n)
  * longest part, so that the stack stays logarithmic. A key of 0 lies behind the end of the text: equal keys are equal
  * texts then, which happens when labels were deleted and used again.
  */
-static void sort_items(struct cprom__order_item *items, size_t n, size_t depth)
+static void order_sort_items(struct cprom__order_item *items, size_t n, size_t depth)
 {
     while (n > 16) {
-        uint64_t pivot = pivot_of(items, n);
+        uint64_t pivot = order_pivot_of(items, n);
         size_t less = 0, more = n;
         for (size_t i = 0; i < more;) {
-            if (items[i].key < pivot) swap(&items[less++], &items[i++]);
-            else if (items[i].key > pivot) swap(&items[i], &items[--more]);
+            if (items[i].key < pivot) order_swap(&items[less++], &items[i++]);
+            else if (items[i].key > pivot) order_swap(&items[i], &items[--more]);
             else i++;
         }
         struct cprom__order_item *parts[3] = {items, items + less, items + more};
@@ -121,24 +122,25 @@ static void sort_items(struct cprom__order_item *items, size_t n, size_t depth)
             size_t part_depth = depth;
             if (part == 1 && sizes[1] > 1) {
                 part_depth = depth + 8;
-                bool inside = cuts_escape(pivot);
+                bool inside = order_cuts_escape(pivot);
                 for (size_t i = 0; i < sizes[1]; i++) {
-                    if (i + AHEAD < sizes[1]) CPROM__PREFETCH(parts[1][i + AHEAD].series->text + part_depth);
-                    parts[1][i].key = key_at(parts[1][i].series, part_depth, inside);
+                    if (i + ORDER_AHEAD < sizes[1])
+                        CPROM__PREFETCH(parts[1][i + ORDER_AHEAD].series->text + part_depth);
+                    parts[1][i].key = order_key_at(parts[1][i].series, part_depth, inside);
                 }
             }
             if (part == longest) deeper = part == 1;
-            else sort_items(parts[part], sizes[part], part_depth);
+            else order_sort_items(parts[part], sizes[part], part_depth);
         }
         items = parts[longest];
         n = sizes[longest];
         if (deeper) depth += 8;
     }
-    insertion_sort(items, n);
+    order_insertion_sort(items, n);
 }
 
 /* Each item goes where its byte belongs, in place (McIlroy, Bostic, McIlroy, "Engineering radix sort", 1993). */
-static void scatter(struct cprom__order_item *items, unsigned shift, uint32_t next[256], const uint32_t end[256])
+static void order_scatter(struct cprom__order_item *items, unsigned shift, uint32_t next[256], const uint32_t end[256])
 {
     for (size_t b = 0; b < 256; b++) {
         while (next[b] < end[b]) {
@@ -158,12 +160,12 @@ static void scatter(struct cprom__order_item *items, unsigned shift, uint32_t ne
  * each of the 256 got, while that is many; the rest is the quicksort's. A pass moves an item once, where halving takes
  * four or more moves. At most eight deep, since a key has eight bytes.
  */
-static void sort_many(struct cprom__order_item *items, size_t n, size_t depth)
+static void order_sort_many(struct cprom__order_item *items, size_t n, size_t depth)
 {
     uint64_t differ = 0;
-    for (size_t i = 1; n >= SCATTER_MIN && i < n; i++) differ |= items[i].key ^ items[0].key;
+    for (size_t i = 1; n >= ORDER_SCATTER_MIN && i < n; i++) differ |= items[i].key ^ items[0].key;
     if (!differ) {
-        sort_items(items, n, depth);
+        order_sort_items(items, n, depth);
         return;
     }
     unsigned shift = 56;
@@ -174,24 +176,24 @@ static void sort_many(struct cprom__order_item *items, size_t n, size_t depth)
         next[b] = sum;
         end[b] = sum += end[b];
     }
-    scatter(items, shift, next, end);
+    order_scatter(items, shift, next, end);
     for (size_t b = 0, begin = 0; b < 256; b++) {
-        if (end[b] > begin) sort_many(items + begin, end[b] - begin, depth);
+        if (end[b] > begin) order_sort_many(items + begin, end[b] - begin, depth);
         begin = end[b];
     }
 }
 
 /* All texts of a family begin with the same piece, which says nothing. */
-static size_t first_depth(const struct cprom_series *series) { return series->vec->desc->pieces[0].len; }
+static size_t order_first_depth(const struct cprom_series *series) { return series->vec->desc->pieces[0].len; }
 
 struct cprom__order_item cprom__order_item(const struct cprom_series *series, uint32_t tag)
 {
-    return (struct cprom__order_item){key_at(series, first_depth(series), false), series, tag};
+    return (struct cprom__order_item){order_key_at(series, order_first_depth(series), false), series, tag};
 }
 
 void cprom__order_sort_items(struct cprom__order_item *items, size_t n)
 {
-    if (n) sort_many(items, n, first_depth(items->series));
+    if (n) order_sort_many(items, n, order_first_depth(items->series));
 }
 
 /* ---- taking series in ---- */
@@ -221,8 +223,8 @@ uint32_t cprom__order_take(struct cprom__order *order, struct cprom__slab *slab)
 }
 
 /* Moves up to `max` pending series to the young. */
-static bool drain_pending(struct cprom__order *order, struct cprom__reclaimer *reclaimer, struct cprom__chain *dead,
-                          uint64_t death, size_t max)
+static bool order_drain_pending(struct cprom__order *order, struct cprom__reclaimer *reclaimer,
+                                struct cprom__chain *dead, uint64_t death, size_t max)
 {
     for (size_t moved = 0; order->pending && moved < max; moved++) {
         uint32_t ref = order->pending;
@@ -254,28 +256,28 @@ bool cprom__order_drain(struct cprom__order *order, struct cprom__reclaimer *rec
                         uint64_t death)
 {
     cprom__order_take(order, reclaimer->slab);
-    return drain_pending(order, reclaimer, dead, death, SIZE_MAX);
+    return order_drain_pending(order, reclaimer, dead, death, SIZE_MAX);
 }
 
 /* ---- sorting the young in ---- */
 
-static void free_chunk(struct cprom__reclaimer *reclaimer, struct cprom__order_chunk *chunk)
+static void order_free_chunk(struct cprom__reclaimer *reclaimer, struct cprom__order_chunk *chunk)
 {
     cprom__release(reclaimer->allocator, chunk, sizeof *chunk);
 }
 
-static void free_young(struct cprom__order *order, struct cprom__reclaimer *reclaimer)
+static void order_free_young(struct cprom__order *order, struct cprom__reclaimer *reclaimer)
 {
     while (order->young) {
         struct cprom__order_chunk *next = order->young->next;
-        free_chunk(reclaimer, order->young);
+        order_free_chunk(reclaimer, order->young);
         order->young = next;
     }
     order->n_young_series = 0;
 }
 
 /* The sorted as it will be: chunks are added at the end. */
-struct merge {
+struct order_merge {
     struct cprom__reclaimer *reclaimer;
     struct cprom__order_chunk **chunks;
     size_t n;
@@ -284,13 +286,13 @@ struct merge {
     bool failed;
 };
 
-static void add_chunk(struct merge *merge, struct cprom__order_chunk *chunk)
+static void order_add_chunk(struct order_merge *merge, struct cprom__order_chunk *chunk)
 {
     merge->chunks[merge->n++] = chunk; /* there is room for all: see cprom__order_sort() */
     merge->open = NULL;
 }
 
-static void add_ref(struct merge *merge, uint32_t ref)
+static void order_add_ref(struct order_merge *merge, uint32_t ref)
 {
     if (!merge->open || merge->open->n >= merge->fill) {
         struct cprom__order_chunk *chunk = cprom__alloc(merge->reclaimer->allocator, sizeof *chunk);
@@ -300,60 +302,60 @@ static void add_ref(struct merge *merge, uint32_t ref)
         }
         chunk->n = 0;
         chunk->next = NULL;
-        add_chunk(merge, chunk);
+        order_add_chunk(merge, chunk);
         merge->open = chunk;
     }
     merge->open->refs[merge->open->n++] = ref;
 }
 
-static struct cprom_series *at(struct cprom__reclaimer *reclaimer, uint32_t ref)
+static struct cprom_series *order_at(struct cprom__reclaimer *reclaimer, uint32_t ref)
 {
     return cprom__slab_at(reclaimer->slab, ref);
 }
 
 /* The first of `n` sorted references from `from` that is not before `series`; searches near `from` first. */
-static size_t find_place(struct cprom__reclaimer *reclaimer, const uint32_t *refs, size_t n, size_t from,
-                         const struct cprom_series *series)
+static size_t order_find_place(struct cprom__reclaimer *reclaimer, const uint32_t *refs, size_t n, size_t from,
+                               const struct cprom_series *series)
 {
     size_t low = from, step = 1;
-    while (low < n && low + step <= n && cprom__series_compare(at(reclaimer, refs[low + step - 1]), series) < 0) {
+    while (low < n && low + step <= n && cprom__series_compare(order_at(reclaimer, refs[low + step - 1]), series) < 0) {
         low += step;
         step *= 2;
     }
     size_t high = low + step <= n ? low + step - 1 : n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (cprom__series_compare(at(reclaimer, refs[middle]), series) < 0) low = middle + 1;
+        if (cprom__series_compare(order_at(reclaimer, refs[middle]), series) < 0) low = middle + 1;
         else high = middle;
     }
     return low;
 }
 
 /* The first sorted chunk from `from` whose last series is not before `series`. */
-static size_t find_chunk(struct cprom__order *order, struct cprom__reclaimer *reclaimer, size_t from,
-                         const struct cprom_series *series)
+static size_t order_find_chunk(struct cprom__order *order, struct cprom__reclaimer *reclaimer, size_t from,
+                               const struct cprom_series *series)
 {
     size_t low = from, step = 1, n = order->n_sorted;
-#define LAST(i) at(reclaimer, order->sorted[i]->refs[order->sorted[i]->n - 1])
-    while (low < n && low + step <= n && cprom__series_compare(LAST(low + step - 1), series) < 0) {
+#define ORDER_LAST(i) order_at(reclaimer, order->sorted[i]->refs[order->sorted[i]->n - 1])
+    while (low < n && low + step <= n && cprom__series_compare(ORDER_LAST(low + step - 1), series) < 0) {
         low += step;
         step *= 2;
     }
     size_t high = low + step <= n ? low + step - 1 : n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (cprom__series_compare(LAST(middle), series) < 0) low = middle + 1;
+        if (cprom__series_compare(ORDER_LAST(middle), series) < 0) low = middle + 1;
         else high = middle;
     }
-#undef LAST
+#undef ORDER_LAST
     return low;
 }
 
 /* Merges one old chunk with the items that belong before its last series; returns how many items that were. */
-static size_t merge_chunk(struct merge *merge, const struct cprom__order_chunk *old,
-                          const struct cprom__order_item *items, size_t n)
+static size_t order_merge_chunk(struct order_merge *merge, const struct cprom__order_chunk *old,
+                                const struct cprom__order_item *items, size_t n)
 {
-    const struct cprom_series *last = at(merge->reclaimer, old->refs[old->n - 1]);
+    const struct cprom_series *last = order_at(merge->reclaimer, old->refs[old->n - 1]);
     size_t done = 0, used = 0, count = 0;
     while (count < n && cprom__series_compare(items[count].series, last) < 0) count++;
     /* The new chunks get equal shares, so that the next insertion here finds room. */
@@ -361,44 +363,45 @@ static size_t merge_chunk(struct merge *merge, const struct cprom__order_chunk *
     merge->fill = (total + chunks - 1) / chunks;
     merge->open = NULL;
     while (used < count && !merge->failed) {
-        size_t place = find_place(merge->reclaimer, old->refs, old->n, done, items[used].series);
-        while (done < place && !merge->failed) add_ref(merge, old->refs[done++]);
-        add_ref(merge, items[used++].tag);
+        size_t place = order_find_place(merge->reclaimer, old->refs, old->n, done, items[used].series);
+        while (done < place && !merge->failed) order_add_ref(merge, old->refs[done++]);
+        order_add_ref(merge, items[used++].tag);
     }
-    while (done < old->n && !merge->failed) add_ref(merge, old->refs[done++]);
+    while (done < old->n && !merge->failed) order_add_ref(merge, old->refs[done++]);
     return used;
 }
 
-static void merge_all(struct merge *merge, struct cprom__order *order, const struct cprom__order_item *items, size_t n)
+static void order_merge_all(struct order_merge *merge, struct cprom__order *order,
+                            const struct cprom__order_item *items, size_t n)
 {
     size_t chunk = 0;
     for (size_t i = 0; i < n && !merge->failed;) {
-        size_t target = find_chunk(order, merge->reclaimer, chunk, items[i].series);
+        size_t target = order_find_chunk(order, merge->reclaimer, chunk, items[i].series);
         bool behind = target == order->n_sorted;
         /* Labels often ascend, a few in each gather: what belongs behind all fills up the last chunk. */
         if (behind && target > chunk && order->sorted[target - 1]->n < CPROM__ORDER_CHUNK) target--;
-        while (chunk < target) add_chunk(merge, order->sorted[chunk++]);
+        while (chunk < target) order_add_chunk(merge, order->sorted[chunk++]);
         if (behind) {
             merge->fill = CPROM__ORDER_CHUNK;
             merge->open = NULL;
             const struct cprom__order_chunk *last = chunk < order->n_sorted ? order->sorted[chunk++] : NULL;
-            for (uint32_t k = 0; last && k < last->n && !merge->failed; k++) add_ref(merge, last->refs[k]);
-            while (i < n && !merge->failed) add_ref(merge, items[i++].tag);
+            for (uint32_t k = 0; last && k < last->n && !merge->failed; k++) order_add_ref(merge, last->refs[k]);
+            while (i < n && !merge->failed) order_add_ref(merge, items[i++].tag);
             break;
         }
-        i += merge_chunk(merge, order->sorted[chunk++], items + i, n - i);
+        i += order_merge_chunk(merge, order->sorted[chunk++], items + i, n - i);
     }
-    while (chunk < order->n_sorted && !merge->failed) add_chunk(merge, order->sorted[chunk++]);
+    while (chunk < order->n_sorted && !merge->failed) order_add_chunk(merge, order->sorted[chunk++]);
 }
 
 /* Frees the chunks of `a` that are not in `b`; both hold what they share in the same order. */
-static void free_difference(struct cprom__reclaimer *reclaimer, struct cprom__order_chunk **a, size_t n_a,
-                            struct cprom__order_chunk *const *b, size_t n_b)
+static void order_free_difference(struct cprom__reclaimer *reclaimer, struct cprom__order_chunk **a, size_t n_a,
+                                  struct cprom__order_chunk *const *b, size_t n_b)
 {
     /* A chunk that both have is marked through its link, which the sorted do not use. */
     for (size_t i = 0; i < n_b; i++) b[i]->next = b[i];
     for (size_t i = 0; i < n_a; i++) {
-        if (a[i]->next != a[i]) free_chunk(reclaimer, a[i]);
+        if (a[i]->next != a[i]) order_free_chunk(reclaimer, a[i]);
     }
     for (size_t i = 0; i < n_b; i++) b[i]->next = NULL;
 }
@@ -413,8 +416,8 @@ bool cprom__order_sort(struct cprom__order *order, struct cprom__reclaimer *recl
     size_t filled = 0;
     for (struct cprom__order_chunk *chunk = order->young; chunk; chunk = chunk->next) {
         for (uint32_t i = 0; i < chunk->n; i++, filled++) {
-            struct cprom_series *series = at(reclaimer, chunk->refs[i]);
-            if (i + AHEAD < chunk->n) CPROM__PREFETCH(at(reclaimer, chunk->refs[i + AHEAD])->text);
+            struct cprom_series *series = order_at(reclaimer, chunk->refs[i]);
+            if (i + ORDER_AHEAD < chunk->n) CPROM__PREFETCH(order_at(reclaimer, chunk->refs[i + ORDER_AHEAD])->text);
             items[filled] = cprom__order_item(series, chunk->refs[i]);
         }
     }
@@ -423,35 +426,36 @@ bool cprom__order_sort(struct cprom__order *order, struct cprom__reclaimer *recl
     /* An old chunk that u items go into becomes at most 2 + u / CPROM__ORDER_CHUNK new ones. */
     size_t broken = n < order->n_sorted ? n : order->n_sorted;
     size_t room = order->n_sorted + broken + n / CPROM__ORDER_CHUNK + 1;
-    struct merge merge = {.reclaimer = reclaimer};
+    struct order_merge merge = {.reclaimer = reclaimer};
     merge.chunks = cprom__alloc(allocator, room * sizeof(struct cprom__order_chunk *));
-    if (merge.chunks) merge_all(&merge, order, items, n);
+    if (merge.chunks) order_merge_all(&merge, order, items, n);
     else merge.failed = true;
     cprom__release(allocator, items, n * sizeof *items);
     if (merge.failed) {
-        if (merge.chunks) free_difference(reclaimer, merge.chunks, merge.n, order->sorted, order->n_sorted);
+        if (merge.chunks) order_free_difference(reclaimer, merge.chunks, merge.n, order->sorted, order->n_sorted);
         cprom__release(allocator, merge.chunks, room * sizeof(struct cprom__order_chunk *));
         return false;
     }
-    free_difference(reclaimer, order->sorted, order->n_sorted, merge.chunks, merge.n);
+    order_free_difference(reclaimer, order->sorted, order->n_sorted, merge.chunks, merge.n);
     cprom__release(allocator, order->sorted, order->sorted_room * sizeof(struct cprom__order_chunk *));
     order->sorted = merge.chunks;
     order->n_sorted = merge.n;
     order->sorted_room = room;
     order->n_sorted_series += n;
-    free_young(order, reclaimer);
+    order_free_young(order, reclaimer);
     return true;
 }
 
 /* ---- taking dead series out without a gather ---- */
 
-static size_t compact(struct cprom__order_chunk *chunk, struct cprom__reclaimer *reclaimer, struct cprom__chain *dead)
+static size_t order_compact(struct cprom__order_chunk *chunk, struct cprom__reclaimer *reclaimer,
+                            struct cprom__chain *dead)
 {
     uint64_t death = cprom__snapshot_now(reclaimer);
     uint32_t kept = 0, n = chunk->n;
     for (uint32_t i = 0; i < n; i++) {
-        if (i + AHEAD < n) CPROM__PREFETCH(at(reclaimer, chunk->refs[i + AHEAD]));
-        if (cprom__series_unlinked(at(reclaimer, chunk->refs[i]))) {
+        if (i + ORDER_AHEAD < n) CPROM__PREFETCH(order_at(reclaimer, chunk->refs[i + ORDER_AHEAD]));
+        if (cprom__series_unlinked(order_at(reclaimer, chunk->refs[i]))) {
             cprom__chain_add(reclaimer, dead, chunk->refs[i], death);
         } else {
             chunk->refs[kept++] = chunk->refs[i];
@@ -461,24 +465,24 @@ static size_t compact(struct cprom__order_chunk *chunk, struct cprom__reclaimer 
     return n - kept;
 }
 
-static void remove_sorted(struct cprom__order *order, struct cprom__reclaimer *reclaimer, size_t index)
+static void order_remove_sorted(struct cprom__order *order, struct cprom__reclaimer *reclaimer, size_t index)
 {
-    free_chunk(reclaimer, order->sorted[index]);
+    order_free_chunk(reclaimer, order->sorted[index]);
     order->n_sorted--;
     memmove(order->sorted + index, order->sorted + index + 1,
             (order->n_sorted - index) * sizeof(struct cprom__order_chunk *));
 }
 
 /*
- * Looks at the first two of the young. The first is the one that drain_pending() fills; the second goes into it where it
+ * Looks at the first two of the young. The first is the one that order_drain_pending() fills; the second goes into it where it
  * fits. Otherwise the fuller of the two goes to the end of the line, so that the next step finds another.
  */
-static void step_young(struct cprom__order *order, struct cprom__reclaimer *reclaimer, struct cprom__chain *dead)
+static void order_step_young(struct cprom__order *order, struct cprom__reclaimer *reclaimer, struct cprom__chain *dead)
 {
     struct cprom__order_chunk *first = order->young, *second = first->next;
-    order->n_young_series -= compact(first, reclaimer, dead);
+    order->n_young_series -= order_compact(first, reclaimer, dead);
     if (second) {
-        order->n_young_series -= compact(second, reclaimer, dead);
+        order->n_young_series -= order_compact(second, reclaimer, dead);
         if (first->n > second->n) {
             struct cprom__order_chunk *fuller = first;
             first = second;
@@ -491,7 +495,7 @@ static void step_young(struct cprom__order *order, struct cprom__reclaimer *recl
         if (first->n + second->n <= CPROM__ORDER_CHUNK) {
             memcpy(first->refs + first->n, second->refs, second->n * sizeof *second->refs);
             first->n += second->n;
-            free_chunk(reclaimer, second);
+            order_free_chunk(reclaimer, second);
         } else {
             order->young_last->next = second;
             order->young_last = second;
@@ -499,7 +503,7 @@ static void step_young(struct cprom__order *order, struct cprom__reclaimer *recl
     }
     if (!first->n) {
         order->young = first->next;
-        free_chunk(reclaimer, first);
+        order_free_chunk(reclaimer, first);
     }
 }
 
@@ -507,13 +511,13 @@ void cprom__order_step(struct cprom__order *order, struct cprom__reclaimer *recl
 {
     if (!order->pending) order->pending = atomic_exchange_explicit(&order->intake, 0, memory_order_acquire);
     /* Without memory for a chunk the pending stay where they are, and the next step tries again. */
-    drain_pending(order, reclaimer, dead, cprom__snapshot_now(reclaimer), CPROM__ORDER_CHUNK);
+    order_drain_pending(order, reclaimer, dead, cprom__snapshot_now(reclaimer), CPROM__ORDER_CHUNK);
 
-    if (order->young) step_young(order, reclaimer, dead);
+    if (order->young) order_step_young(order, reclaimer, dead);
     if (order->n_sorted) {
         if (order->step_at >= order->n_sorted) order->step_at = 0;
         struct cprom__order_chunk *chunk = order->sorted[order->step_at];
-        order->n_sorted_series -= compact(chunk, reclaimer, dead);
+        order->n_sorted_series -= order_compact(chunk, reclaimer, dead);
         /* What is left joins the chunk before, where it fits, so that chunks do not stay nearly empty. */
         struct cprom__order_chunk *before = order->step_at ? order->sorted[order->step_at - 1] : NULL;
         if (before && before->n + chunk->n <= CPROM__ORDER_CHUNK) {
@@ -522,7 +526,7 @@ void cprom__order_step(struct cprom__order *order, struct cprom__reclaimer *recl
             chunk->n = 0;
         }
         if (chunk->n) order->step_at++;
-        else remove_sorted(order, reclaimer, order->step_at);
+        else order_remove_sorted(order, reclaimer, order->step_at);
     }
 }
 
@@ -538,21 +542,21 @@ void cprom__order_prune(struct cprom__order *order, struct cprom__reclaimer *rec
             chunk->n = 0;
         }
         if (chunk->n) order->sorted[kept++] = chunk;
-        else free_chunk(reclaimer, chunk);
+        else order_free_chunk(reclaimer, chunk);
     }
     order->n_sorted = kept;
 }
 
-static void abandon_chunk(struct cprom__order_chunk *chunk, struct cprom__reclaimer *reclaimer)
+static void order_abandon_chunk(struct cprom__order_chunk *chunk, struct cprom__reclaimer *reclaimer)
 {
-    for (uint32_t i = 0; i < chunk->n; i++) cprom__series_abandon(at(reclaimer, chunk->refs[i]), chunk->refs[i]);
-    free_chunk(reclaimer, chunk);
+    for (uint32_t i = 0; i < chunk->n; i++) cprom__series_abandon(order_at(reclaimer, chunk->refs[i]), chunk->refs[i]);
+    order_free_chunk(reclaimer, chunk);
 }
 
 void cprom__order_free(struct cprom__order *order, struct cprom__reclaimer *reclaimer)
 {
     for (uint32_t ref = cprom__order_take(order, reclaimer->slab); ref;) {
-        struct cprom_series *series = at(reclaimer, ref);
+        struct cprom_series *series = order_at(reclaimer, ref);
         uint32_t next = series->next;
         cprom__series_abandon(series, ref);
         ref = next;
@@ -560,9 +564,9 @@ void cprom__order_free(struct cprom__order *order, struct cprom__reclaimer *recl
     order->pending = 0;
     for (struct cprom__order_chunk *chunk = order->young; chunk;) {
         struct cprom__order_chunk *next = chunk->next;
-        abandon_chunk(chunk, reclaimer);
+        order_abandon_chunk(chunk, reclaimer);
         chunk = next;
     }
-    for (size_t i = 0; i < order->n_sorted; i++) abandon_chunk(order->sorted[i], reclaimer);
+    for (size_t i = 0; i < order->n_sorted; i++) order_abandon_chunk(order->sorted[i], reclaimer);
     cprom__release(reclaimer->allocator, order->sorted, order->sorted_room * sizeof(struct cprom__order_chunk *));
 }

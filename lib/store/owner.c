@@ -3,19 +3,20 @@
 
 #include <string.h>
 
-static void *at(struct cprom_vec *vec, uint32_t ref) { return cprom__slab_at(&vec->registry->slab, ref); }
+static void *owner_at(struct cprom_vec *vec, uint32_t ref) { return cprom__slab_at(&vec->registry->slab, ref); }
 
-static uint32_t hash_of(struct cprom_vec *vec, const char *value, size_t len)
+static uint32_t owner_hash_of(struct cprom_vec *vec, const char *value, size_t len)
 {
     const struct cprom__hash_key *key = &vec->registry->key;
     return (uint32_t)(cprom__hash_end(cprom__hash_value(key->k[1], key, value, len), key) >> 32);
 }
 
-static struct cprom__owner *find(struct cprom_vec *vec, uint32_t hash, const char *value, size_t len, uint32_t *ref)
+static struct cprom__owner *owner_find(struct cprom_vec *vec, uint32_t hash, const char *value, size_t len,
+                                       uint32_t *ref)
 {
     struct cprom__probe probe = cprom__map_probe(&vec->owners, hash);
     while ((*ref = cprom__probe_next(&probe)) != 0) {
-        struct cprom__owner *owner = at(vec, *ref);
+        struct cprom__owner *owner = owner_at(vec, *ref);
         if (owner->len == len && memcmp(owner->value, value, len) == 0) return owner;
     }
     return NULL;
@@ -24,11 +25,11 @@ static struct cprom__owner *find(struct cprom_vec *vec, uint32_t hash, const cha
 uint32_t cprom__owner_chunks(struct cprom_vec *vec, const char *value, size_t len)
 {
     uint32_t ref;
-    struct cprom__owner *owner = find(vec, hash_of(vec, value, len), value, len, &ref);
+    struct cprom__owner *owner = owner_find(vec, owner_hash_of(vec, value, len), value, len, &ref);
     return owner ? owner->chunks : 0;
 }
 
-static const char *value_of(struct cprom_vec *vec, const struct cprom_series *series, size_t *len)
+static const char *owner_value_of(struct cprom_vec *vec, const struct cprom_series *series, size_t *len)
 {
     return cprom__desc_value(vec->desc, series->text, vec->owner_label, len);
 }
@@ -37,10 +38,10 @@ bool cprom__owner_reserve(struct cprom_vec *vec, const struct cprom_series *seri
 {
     struct cprom__slab *slab = &vec->registry->slab;
     size_t len;
-    const char *value = value_of(vec, series, &len);
-    uint32_t hash = hash_of(vec, value, len), ref, chunk_ref;
-    struct cprom__owner *owner = find(vec, hash, value, len, &ref), *made = NULL;
-    if (owner && owner->chunks && ((struct cprom__owner_chunk *)at(vec, owner->chunks))->n < CPROM__OWNER_CHUNK) {
+    const char *value = owner_value_of(vec, series, &len);
+    uint32_t hash = owner_hash_of(vec, value, len), ref, chunk_ref;
+    struct cprom__owner *owner = owner_find(vec, hash, value, len, &ref), *made = NULL;
+    if (owner && owner->chunks && ((struct cprom__owner_chunk *)owner_at(vec, owner->chunks))->n < CPROM__OWNER_CHUNK) {
         return true;
     }
     struct cprom__owner_chunk *chunk = cprom__slab_alloc(slab, sizeof *chunk, &chunk_ref);
@@ -58,7 +59,7 @@ bool cprom__owner_reserve(struct cprom_vec *vec, const struct cprom_series *seri
         owner = made;
     }
     *chunk = (struct cprom__owner_chunk){.next = owner->chunks, .owner = ref};
-    if (chunk->next) ((struct cprom__owner_chunk *)at(vec, chunk->next))->prev = chunk_ref;
+    if (chunk->next) ((struct cprom__owner_chunk *)owner_at(vec, chunk->next))->prev = chunk_ref;
     owner->chunks = chunk_ref;
     return true;
 }
@@ -66,10 +67,10 @@ bool cprom__owner_reserve(struct cprom_vec *vec, const struct cprom_series *seri
 void cprom__owner_add(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref)
 {
     size_t len;
-    const char *value = value_of(vec, series, &len);
+    const char *value = owner_value_of(vec, series, &len);
     uint32_t owner_ref;
-    struct cprom__owner *owner = find(vec, hash_of(vec, value, len), value, len, &owner_ref);
-    struct cprom__owner_chunk *chunk = at(vec, owner->chunks); /* analyzer: _reserve has put the owner there */
+    struct cprom__owner *owner = owner_find(vec, owner_hash_of(vec, value, len), value, len, &owner_ref);
+    struct cprom__owner_chunk *chunk = owner_at(vec, owner->chunks); /* analyzer: _reserve has put the owner there */
     struct cprom__extra *extra = cprom__series_extra(series);
     extra->chunk = owner->chunks;
     extra->place = chunk->n;
@@ -80,12 +81,12 @@ void cprom__owner_remove(struct cprom_vec *vec, struct cprom_series *series)
 {
     struct cprom__extra *extra = cprom__series_extra(series);
     uint32_t chunk_ref = extra->chunk;
-    struct cprom__owner_chunk *chunk = at(vec, chunk_ref);
+    struct cprom__owner_chunk *chunk = owner_at(vec, chunk_ref);
     /* The chunk's last takes its place: none but this chunk is touched. */
     uint32_t moved = chunk->refs[--chunk->n];
     if (extra->place != chunk->n) {
         chunk->refs[extra->place] = moved;
-        cprom__series_extra(at(vec, moved))->place = extra->place;
+        cprom__series_extra(owner_at(vec, moved))->place = extra->place;
     }
     cprom__owner_tidy(vec, chunk_ref);
 }
@@ -93,12 +94,12 @@ void cprom__owner_remove(struct cprom_vec *vec, struct cprom_series *series)
 void cprom__owner_tidy(struct cprom_vec *vec, uint32_t chunk_ref)
 {
     struct cprom__slab *slab = &vec->registry->slab;
-    struct cprom__owner_chunk *chunk = at(vec, chunk_ref);
+    struct cprom__owner_chunk *chunk = owner_at(vec, chunk_ref);
     if (chunk->n) return;
-    struct cprom__owner *owner = at(vec, chunk->owner);
+    struct cprom__owner *owner = owner_at(vec, chunk->owner);
     uint32_t owner_ref = chunk->owner;
-    if (chunk->next) ((struct cprom__owner_chunk *)at(vec, chunk->next))->prev = chunk->prev;
-    if (chunk->prev) ((struct cprom__owner_chunk *)at(vec, chunk->prev))->next = chunk->next;
+    if (chunk->next) ((struct cprom__owner_chunk *)owner_at(vec, chunk->next))->prev = chunk->prev;
+    if (chunk->prev) ((struct cprom__owner_chunk *)owner_at(vec, chunk->prev))->next = chunk->next;
     else owner->chunks = chunk->next;
     cprom__slab_free(slab, chunk_ref);
     if (owner->chunks) return;
@@ -117,8 +118,8 @@ void cprom__owner_free(struct cprom_vec *vec)
         for (uint32_t i = 0; i <= segment->mask; i++) {
             uint64_t entry = atomic_load_explicit(&segment->entries[i], memory_order_relaxed);
             if (entry <= CPROM__ENTRY_DEAD) continue;
-            for (uint32_t chunk = ((struct cprom__owner *)at(vec, (uint32_t)entry))->chunks; chunk;) {
-                uint32_t next = ((struct cprom__owner_chunk *)at(vec, chunk))->next;
+            for (uint32_t chunk = ((struct cprom__owner *)owner_at(vec, (uint32_t)entry))->chunks; chunk;) {
+                uint32_t next = ((struct cprom__owner_chunk *)owner_at(vec, chunk))->next;
                 cprom__slab_free(slab, chunk);
                 chunk = next;
             }

@@ -3,12 +3,12 @@
 
 #include "store/series.h"
 
-#define SOME_EVERY 16u  /* calls of cprom__reclaim_some() for one that works */
-#define SOME_SERIES 64u /* series that it looks at */
-#define SOME_BLOCKS 4u  /* retired blocks that are worth its while */
-#define PORTION 256u    /* series that cprom__reclaim_many() looks at under one hold of the lock */
+#define RECLAIM_SOME_EVERY 16u  /* calls of cprom__reclaim_some() for one that works */
+#define RECLAIM_SOME_SERIES 64u /* series that it looks at */
+#define RECLAIM_SOME_BLOCKS 4u  /* retired blocks that are worth its while */
+#define RECLAIM_PORTION 256u    /* series that cprom__reclaim_many() looks at under one hold of the lock */
 
-static bool reachable(const struct cprom__reclaimer *reclaimer, const struct cprom_series *series)
+static bool reclaim_reachable(const struct cprom__reclaimer *reclaimer, const struct cprom_series *series)
 {
     /* acquire: pairs with the release of the last unref; what its holder did comes first. */
     if (atomic_load_explicit(&series->refs, memory_order_acquire) >= CPROM__REF) return true;
@@ -35,7 +35,7 @@ size_t cprom__reclaim(struct cprom__reclaimer *reclaimer, size_t max)
     for (size_t looked = 0; looked < max && reclaimer->ready_first && reclaimer->ready_first != end; looked++) {
         uint32_t ref = cprom__ready_pop(reclaimer);
         struct cprom_series *series = cprom__slab_at(reclaimer->slab, ref);
-        if (reachable(reclaimer, series)) {
+        if (reclaim_reachable(reclaimer, series)) {
             cprom__ready_add(reclaimer, ref);
             if (!end) end = ref;
         } else {
@@ -53,14 +53,14 @@ size_t cprom__reclaim(struct cprom__reclaimer *reclaimer, size_t max)
 
 void cprom__reclaim_some(struct cprom__reclaimer *reclaimer)
 {
-    if (atomic_load_explicit(&reclaimer->waiting, memory_order_relaxed) < SOME_EVERY &&
-        atomic_load_explicit(&reclaimer->blocks, memory_order_relaxed) < SOME_BLOCKS) {
+    if (atomic_load_explicit(&reclaimer->waiting, memory_order_relaxed) < RECLAIM_SOME_EVERY &&
+        atomic_load_explicit(&reclaimer->blocks, memory_order_relaxed) < RECLAIM_SOME_BLOCKS) {
         return;
     }
     /* Not a read-modify-write: if two threads count as one, the work comes a call later. */
     uint32_t call = atomic_load_explicit(&reclaimer->calls, memory_order_relaxed);
     atomic_store_explicit(&reclaimer->calls, call + 1, memory_order_relaxed);
-    if (call % SOME_EVERY == 0) cprom__reclaim(reclaimer, SOME_SERIES);
+    if (call % RECLAIM_SOME_EVERY == 0) cprom__reclaim(reclaimer, RECLAIM_SOME_SERIES);
 }
 
 void cprom__reclaim_many(struct cprom__reclaimer *reclaimer, size_t max)
@@ -69,7 +69,7 @@ void cprom__reclaim_many(struct cprom__reclaimer *reclaimer, size_t max)
     if (!left) left = atomic_load_explicit(&reclaimer->blocks, memory_order_relaxed) != 0;
     if (left > max) left = max;
     /* By what it looks at: some of it may be reachable, and what comes behind need not be. */
-    for (size_t looked = 0; looked < left; looked += PORTION) cprom__reclaim(reclaimer, PORTION);
+    for (size_t looked = 0; looked < left; looked += RECLAIM_PORTION) cprom__reclaim(reclaimer, RECLAIM_PORTION);
 }
 
 void cprom__reclaim_abandon(struct cprom__reclaimer *reclaimer)

@@ -10,7 +10,7 @@
 #include "store/stale.h"
 #include "store/upkeep.h"
 
-#define OWNER_CHUNKS 12u /* of an owner, whose series are fetched into the cache together */
+#define REMOVE_OWNER_CHUNKS 12u /* of an owner, whose series are fetched into the cache together */
 
 /* ---- one series ---- */
 
@@ -74,7 +74,8 @@ cprom_status cprom__match_resolve(struct cprom_vec *vec, cprom_labels labels, st
 
 void cprom__match_free(struct cprom__match *match) { cprom__arena_free(&match->memory); }
 
-static bool matches(const struct cprom_vec *vec, const struct cprom_series *series, const struct cprom__match *match)
+static bool remove_matches(const struct cprom_vec *vec, const struct cprom_series *series,
+                           const struct cprom__match *match)
 {
     for (size_t i = 0; i < match->n; i++) {
         size_t len;
@@ -85,10 +86,11 @@ static bool matches(const struct cprom_vec *vec, const struct cprom_series *seri
 }
 
 /* Whether the series is one of those that go; the rest is cprom__vec_kill()'s. */
-static bool goes(struct cprom_vec *vec, const struct cprom_series *series, const struct cprom__removing *removing)
+static bool remove_goes(struct cprom_vec *vec, const struct cprom_series *series,
+                        const struct cprom__removing *removing)
 {
     bool matched = removing->unlinked && removing->match->n == 1;
-    return (matched || matches(vec, series, removing->match)) &&
+    return (matched || remove_matches(vec, series, removing->match)) &&
            !(removing->staged && cprom__staged_has(removing->staged, series));
 }
 
@@ -107,7 +109,7 @@ static size_t remove_by_map(struct cprom_vec *vec, const struct cprom__removing 
             uint64_t entry = atomic_load_explicit(&segment->entries[i], memory_order_relaxed);
             if (entry <= CPROM__ENTRY_DEAD) continue;
             struct cprom_series *series = cprom__slab_at(slab, (uint32_t)entry);
-            n += goes(vec, series, removing) && cprom__vec_kill(vec, series, (uint32_t)entry, removing, now);
+            n += remove_goes(vec, series, removing) && cprom__vec_kill(vec, series, (uint32_t)entry, removing, now);
         }
         cprom__vec_removed(vec, removing->reason, n);
         removed += n;
@@ -119,18 +121,18 @@ static size_t remove_by_map(struct cprom_vec *vec, const struct cprom__removing 
 }
 
 /* Some chunks of an owner's list, and the series in them, one chunk's after the other's. */
-struct owned {
-    uint32_t chunks[OWNER_CHUNKS];
-    struct cprom_series *series[OWNER_CHUNKS * CPROM__OWNER_CHUNK];
+struct remove_owned {
+    uint32_t chunks[REMOVE_OWNER_CHUNKS];
+    struct cprom_series *series[REMOVE_OWNER_CHUNKS * CPROM__OWNER_CHUNK];
     size_t n_chunks, n_series;
 };
 
 /* Takes the next chunks. What removing them needs comes into the cache, a stage at a time, so that the misses overlap. */
-static void take_chunks(struct cprom_vec *vec, uint32_t *next, struct owned *owned)
+static void remove_take_chunks(struct cprom_vec *vec, uint32_t *next, struct remove_owned *owned)
 {
     struct cprom__slab *slab = &vec->registry->slab;
     owned->n_chunks = owned->n_series = 0;
-    while (*next && owned->n_chunks < OWNER_CHUNKS) {
+    while (*next && owned->n_chunks < REMOVE_OWNER_CHUNKS) {
         const struct cprom__owner_chunk *chunk = cprom__slab_at(slab, *next);
         for (uint32_t i = 0; i < chunk->n; i++) {
             struct cprom_series *series = owned->series[owned->n_series++] = cprom__slab_at(slab, chunk->refs[i]);
@@ -158,7 +160,7 @@ static size_t remove_chunk(struct cprom_vec *vec, uint32_t chunk_ref, struct cpr
         uint32_t ref = chunk->refs[i];
         hashes[unlinked] = series->hash;
         *removing->unlinked = false;
-        if (goes(vec, series, removing)) removed += cprom__vec_kill(vec, series, ref, removing, now);
+        if (remove_goes(vec, series, removing)) removed += cprom__vec_kill(vec, series, ref, removing, now);
         CPROM__SEAM(CPROM__SEAM_KILL_BY_OWNER);
         if (*removing->unlinked) {
             unlinked++;
@@ -179,14 +181,14 @@ static size_t remove_by_owner(struct cprom_vec *vec, const struct cprom__removin
                               const struct cprom__piece *owner)
 {
     struct cprom__removing by_owner = *removing;
-    struct owned owned;
+    struct remove_owned owned;
     size_t removed = 0;
     bool unlinked;
     by_owner.unlinked = &unlinked;
     pthread_mutex_lock(&vec->map_lock);
     for (uint32_t next = cprom__owner_chunks(vec, owner->text, owner->len); next;) {
         struct cprom_series **series = owned.series;
-        take_chunks(vec, &next, &owned);
+        remove_take_chunks(vec, &next, &owned);
         for (size_t c = 0; c < owned.n_chunks; c++) {
             uint32_t n = ((struct cprom__owner_chunk *)cprom__slab_at(&vec->registry->slab, owned.chunks[c]))->n;
             removed += remove_chunk(vec, owned.chunks[c], series, &by_owner, now);
@@ -213,7 +215,7 @@ bool cprom__vec_remove_one(struct cprom_vec *vec, struct cprom_series *series, c
 {
     uint32_t hash = series->hash;
     pthread_mutex_lock(&vec->map_lock);
-    uint32_t ref = matches(vec, series, removing->match) ? cprom__series_ref(vec, series) : 0;
+    uint32_t ref = remove_matches(vec, series, removing->match) ? cprom__series_ref(vec, series) : 0;
     bool removed = ref && cprom__vec_kill(vec, series, ref, removing, 0);
     if (removed) {
         cprom__vec_removed(vec, removing->reason, 1);

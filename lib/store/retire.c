@@ -34,35 +34,36 @@ void cprom__reclaimer_destroy(struct cprom__reclaimer *reclaimer)
     pthread_mutex_destroy(&reclaimer->lock);
 }
 
-static struct cprom_series *series_at(struct cprom__reclaimer *reclaimer, uint32_t ref)
+static struct cprom_series *retire_series_at(struct cprom__reclaimer *reclaimer, uint32_t ref)
 {
     return cprom__slab_at(reclaimer->slab, ref);
 }
 
 /* Puts the list from `head` to `tail` behind the list from `*first` to `*last`. */
-static void join(struct cprom__reclaimer *reclaimer, uint32_t *first, uint32_t *last, uint32_t head, uint32_t tail)
+static void retire_join(struct cprom__reclaimer *reclaimer, uint32_t *first, uint32_t *last, uint32_t head,
+                        uint32_t tail)
 {
-    if (*last) series_at(reclaimer, *last)->next = head;
+    if (*last) retire_series_at(reclaimer, *last)->next = head;
     else *first = head;
     *last = tail;
 }
 
-static void append(struct cprom__reclaimer *reclaimer, uint32_t *first, uint32_t *last, uint32_t ref)
+static void retire_append(struct cprom__reclaimer *reclaimer, uint32_t *first, uint32_t *last, uint32_t ref)
 {
-    series_at(reclaimer, ref)->next = 0;
-    join(reclaimer, first, last, ref, ref);
+    retire_series_at(reclaimer, ref)->next = 0;
+    retire_join(reclaimer, first, last, ref, ref);
 }
 
 struct cprom__block *cprom__bag_empty(struct cprom__reclaimer *reclaimer, struct cprom__bag *bag)
 {
     struct cprom__block *blocks = bag->blocks;
-    if (bag->first) join(reclaimer, &reclaimer->ready_first, &reclaimer->ready_last, bag->first, bag->last);
+    if (bag->first) retire_join(reclaimer, &reclaimer->ready_first, &reclaimer->ready_last, bag->first, bag->last);
     *bag = (struct cprom__bag){0, NULL, 0, 0};
     return blocks;
 }
 
 /* The bag for what was unlinked before now. If it still holds an epoch three ago, that comes out in `*blocks`. */
-static struct cprom__bag *open_bag(struct cprom__reclaimer *reclaimer, struct cprom__block **blocks)
+static struct cprom__bag *retire_open_bag(struct cprom__reclaimer *reclaimer, struct cprom__block **blocks)
 {
     uint64_t epoch = cprom__read_epoch_now();
     struct cprom__bag *bag = &reclaimer->bags[epoch % 3];
@@ -75,7 +76,7 @@ void cprom__retire_block(struct cprom__reclaimer *reclaimer, struct cprom__block
 {
     struct cprom__block *old;
     pthread_mutex_lock(&reclaimer->lock);
-    struct cprom__bag *bag = open_bag(reclaimer, &old);
+    struct cprom__bag *bag = retire_open_bag(reclaimer, &old);
     block->next = bag->blocks;
     bag->blocks = block;
     atomic_fetch_add_explicit(&reclaimer->blocks, 1, memory_order_relaxed);
@@ -86,9 +87,9 @@ void cprom__retire_block(struct cprom__reclaimer *reclaimer, struct cprom__block
 void cprom__chain_add(struct cprom__reclaimer *reclaimer, struct cprom__chain *chain, uint32_t ref, uint64_t death)
 {
     /* relaxed: it is dead already, and only the reclaimer reads the number, under its lock. */
-    atomic_store_explicit(&series_at(reclaimer, ref)->life,
+    atomic_store_explicit(&retire_series_at(reclaimer, ref)->life,
                           death << CPROM__LIFE_SHIFT | CPROM__LIFE_DEAD | CPROM__LIFE_UNLINKED, memory_order_relaxed);
-    append(reclaimer, &chain->first, &chain->last, ref);
+    retire_append(reclaimer, &chain->first, &chain->last, ref);
     chain->n++;
 }
 
@@ -97,8 +98,8 @@ void cprom__retire_chain(struct cprom__reclaimer *reclaimer, const struct cprom_
     if (!chain->n) return;
     struct cprom__block *old;
     pthread_mutex_lock(&reclaimer->lock);
-    struct cprom__bag *bag = open_bag(reclaimer, &old);
-    join(reclaimer, &bag->first, &bag->last, chain->first, chain->last);
+    struct cprom__bag *bag = retire_open_bag(reclaimer, &old);
+    retire_join(reclaimer, &bag->first, &bag->last, chain->first, chain->last);
     atomic_fetch_add_explicit(&reclaimer->waiting, chain->n, memory_order_relaxed);
     pthread_mutex_unlock(&reclaimer->lock);
     cprom__blocks_free(reclaimer, old);
@@ -135,13 +136,13 @@ void cprom__unpin(struct cprom__reclaimer *reclaimer, struct cprom__pin *pin)
 
 void cprom__ready_add(struct cprom__reclaimer *reclaimer, uint32_t ref)
 {
-    append(reclaimer, &reclaimer->ready_first, &reclaimer->ready_last, ref);
+    retire_append(reclaimer, &reclaimer->ready_first, &reclaimer->ready_last, ref);
 }
 
 uint32_t cprom__ready_pop(struct cprom__reclaimer *reclaimer)
 {
     uint32_t ref = reclaimer->ready_first;
-    reclaimer->ready_first = series_at(reclaimer, ref)->next;
+    reclaimer->ready_first = retire_series_at(reclaimer, ref)->next;
     if (!reclaimer->ready_first) reclaimer->ready_last = 0;
     return ref;
 }

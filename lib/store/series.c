@@ -1,24 +1,24 @@
 /* A series: how it is made and destroyed, touched and held. */
 #include "store/series.h"
 
-#define DESTROYED_AT_ONCE 64u
-#define STRIPED_CELLS_MAX 256u /* of one vector: beyond, cache misses cost more than sharing does */
+#define SERIES_DESTROYED_AT_ONCE 64u
+#define SERIES_STRIPED_CELLS_MAX 256u /* of one vector: beyond, cache misses cost more than sharing does */
 
 /* ---- making and destroying ---- */
 
-static bool take_stripes(struct cprom_vec *vec)
+static bool series_take_stripes(struct cprom_vec *vec)
 {
     unsigned n = vec->n_striped;
     if (CPROM_STRIPES == 1 || !n || n > CPROM__STRIDE_CELLS) return false;
     size_t before = atomic_load_explicit(&vec->striped_cells, memory_order_relaxed);
     do {
-        if (!vec->is_plain && before + n > STRIPED_CELLS_MAX) return false;
+        if (!vec->is_plain && before + n > SERIES_STRIPED_CELLS_MAX) return false;
     } while (!atomic_compare_exchange_weak_explicit(&vec->striped_cells, &before, before + n, memory_order_relaxed,
                                                     memory_order_relaxed));
     return true;
 }
 
-static void give_stripes_back(struct cprom_series *series)
+static void series_give_stripes_back(struct cprom_series *series)
 {
     struct cprom_vec *vec = series->vec;
     cprom__cells_free(&vec->registry->cells, series->cells, vec->n_striped);
@@ -27,40 +27,41 @@ static void give_stripes_back(struct cprom_series *series)
 
 /* ---- what stands behind the text ---- */
 
-static size_t align(size_t size) { return (size + 7) & ~(size_t)7; }
+static size_t series_align(size_t size) { return (size + 7) & ~(size_t)7; }
 
-static size_t created_size(const struct cprom_vec *vec) { return vec->accumulates ? sizeof(int64_t) : 0; }
+static size_t series_created_size(const struct cprom_vec *vec) { return vec->accumulates ? sizeof(int64_t) : 0; }
 
-static size_t exemplars_size(const struct cprom_vec *vec)
+static size_t series_exemplars_size(const struct cprom_vec *vec)
 {
-    return align(vec->n_exemplars * sizeof(cprom__exemplar_slot));
+    return series_align(vec->n_exemplars * sizeof(cprom__exemplar_slot));
 }
 
-static size_t tail_size(const struct cprom_vec *vec, bool own_cells)
+static size_t series_tail_size(const struct cprom_vec *vec, bool own_cells)
 {
-    return (own_cells ? vec->n_cells * sizeof(cprom__cell) : 0) + created_size(vec) + exemplars_size(vec) +
-           (vec->has_extra ? sizeof(struct cprom__extra) : 0);
+    return (own_cells ? vec->n_cells * sizeof(cprom__cell) : 0) + series_created_size(vec) +
+           series_exemplars_size(vec) + (vec->has_extra ? sizeof(struct cprom__extra) : 0);
 }
 
-static char *tail_of(const struct cprom_series *series)
+static char *series_tail_of(const struct cprom_series *series)
 {
-    return (char *)(uintptr_t)series + align(sizeof *series + series->len);
+    return (char *)(uintptr_t)series + series_align(sizeof *series + series->len);
 }
 
 int64_t *cprom__series_created(const struct cprom_series *series)
 {
     bool own_cells = !series->striped && series->vec->n_cells > 1;
-    return (int64_t *)(void *)(tail_of(series) + (own_cells ? series->vec->n_cells * sizeof(cprom__cell) : 0));
+    return (int64_t *)(void *)(series_tail_of(series) + (own_cells ? series->vec->n_cells * sizeof(cprom__cell) : 0));
 }
 
 cprom__exemplar_slot *cprom__series_exemplars(const struct cprom_series *series)
 {
-    return (cprom__exemplar_slot *)(void *)((char *)cprom__series_created(series) + created_size(series->vec));
+    return (cprom__exemplar_slot *)(void *)((char *)cprom__series_created(series) + series_created_size(series->vec));
 }
 
 struct cprom__extra *cprom__series_extra(const struct cprom_series *series)
 {
-    return (struct cprom__extra *)(void *)((char *)cprom__series_exemplars(series) + exemplars_size(series->vec));
+    return (struct cprom__extra *)(void *)((char *)cprom__series_exemplars(series) +
+                                           series_exemplars_size(series->vec));
 }
 
 void cprom__series_keep_exemplar(struct cprom_series *series, size_t slot, double value, cprom_labels labels,
@@ -77,10 +78,10 @@ struct cprom_series *cprom__series_make(struct cprom_vec *vec, const struct cpro
 {
     struct cprom_registry *registry = vec->registry;
     size_t len = cprom__desc_text_len(vec->desc, values);
-    bool striped = take_stripes(vec);
+    bool striped = series_take_stripes(vec);
     bool own_cells = !striped && vec->n_cells > 1;
-    size_t size = sizeof(struct cprom_series) + len, tail = tail_size(vec, own_cells);
-    if (tail) size = align(size) + tail;
+    size_t size = sizeof(struct cprom_series) + len, tail = series_tail_size(vec, own_cells);
+    if (tail) size = series_align(size) + tail;
     struct cprom_series *series = cprom__slab_alloc(&registry->slab, size, ref);
     cprom__cell *cells = striped && series ? cprom__cells_new(&registry->cells, vec->n_striped) : NULL;
     if (!series || (striped && !cells)) {
@@ -101,7 +102,7 @@ struct cprom_series *cprom__series_make(struct cprom_vec *vec, const struct cpro
     if (striped) {
         series->cells = cells;
     } else if (own_cells) {
-        series->cells = (cprom__cell *)(void *)tail_of(series);
+        series->cells = (cprom__cell *)(void *)series_tail_of(series);
         for (unsigned i = 0; i < vec->n_cells; i++) atomic_init(&series->cells[i], 0);
     } else {
         atomic_init(&series->value, cprom__bits(vec->desc->type == CPROM_INFO));
@@ -120,7 +121,7 @@ struct cprom_series *cprom__series_make(struct cprom_vec *vec, const struct cpro
 /* Gives back what belongs to the series, but for its own memory. */
 static void series_empty(struct cprom_series *series)
 {
-    if (series->striped) give_stripes_back(series);
+    if (series->striped) series_give_stripes_back(series);
     for (unsigned i = 0; i < series->vec->n_exemplars; i++) {
         /* relaxed: who comes here comes after all users of the series. */
         cprom__exemplar_unref(atomic_load_explicit(&cprom__series_exemplars(series)[i], memory_order_relaxed));
@@ -139,9 +140,9 @@ void cprom__series_destroy_list(struct cprom__slab *slab, uint32_t first)
 {
     while (first) {
         struct cprom_vec *vec = ((struct cprom_series *)cprom__slab_at(slab, first))->vec;
-        uint32_t refs[DESTROYED_AT_ONCE];
+        uint32_t refs[SERIES_DESTROYED_AT_ONCE];
         size_t n = 0;
-        while (first && n < DESTROYED_AT_ONCE) {
+        while (first && n < SERIES_DESTROYED_AT_ONCE) {
             struct cprom_series *series = cprom__slab_at(slab, first);
             if (series->vec != vec) break;
             refs[n++] = first;
@@ -197,7 +198,7 @@ bool cprom__series_touch(struct cprom_series *series)
     return true;
 }
 
-static bool is_looked_at(const struct cprom_series *series)
+static bool series_is_looked_at(const struct cprom_series *series)
 {
     uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
     return (life & CPROM__LIFE_DYING) && !(life & CPROM__LIFE_DEAD);
@@ -207,7 +208,7 @@ bool cprom__series_touch_held(struct cprom_series *series)
 {
     struct cprom_vec *vec = series->vec;
     bool live = cprom__series_touch(series);
-    while (!live && is_looked_at(series)) {
+    while (!live && series_is_looked_at(series)) {
         /* Somebody looks whether it is expired, under this lock, and will see that it is held. */
         pthread_mutex_lock(&vec->map_lock);
         pthread_mutex_unlock(&vec->map_lock);

@@ -3,9 +3,9 @@
 
 #include <stdbool.h>
 
-#define CHUNK_BYTES_MIN 1024u
-#define CHUNK_BYTES_MAX (CPROM__SLAB_UNIT << CPROM__SLAB_UNIT_BITS)
-#define NUMBERS_MAX (1u << (32 - CPROM__SLAB_UNIT_BITS))
+#define SLAB_CHUNK_BYTES_MIN 1024u
+#define SLAB_CHUNK_BYTES_MAX (CPROM__SLAB_UNIT << CPROM__SLAB_UNIT_BITS)
+#define SLAB_NUMBERS_MAX (1u << (32 - CPROM__SLAB_UNIT_BITS))
 
 struct cprom__slab_chunk {
     struct cprom__slab_chunk *next, *prev; /* among the partial ones of its class */
@@ -16,7 +16,7 @@ struct cprom__slab_chunk {
     uint32_t free;                /* unit of the first free slot, which holds the unit of the next; 0 ends */
 };
 
-#define HEADER_UNITS ((uint32_t)((sizeof(struct cprom__slab_chunk) + CPROM__SLAB_UNIT - 1) / CPROM__SLAB_UNIT))
+#define SLAB_HEADER_UNITS ((uint32_t)((sizeof(struct cprom__slab_chunk) + CPROM__SLAB_UNIT - 1) / CPROM__SLAB_UNIT))
 
 void cprom__slab_init(struct cprom__slab *slab, struct cprom__allocator *allocator)
 {
@@ -28,7 +28,7 @@ void cprom__slab_init(struct cprom__slab *slab, struct cprom__allocator *allocat
     for (uint32_t i = 0; i < CPROM__SLAB_CLASSES; i++) slab->classes[i] = (struct cprom__slab_class){NULL, 0};
 }
 
-static size_t dir_bytes(uint32_t capacity)
+static size_t slab_dir_bytes(uint32_t capacity)
 {
     return sizeof(struct cprom__slab_dir) + (size_t)capacity * sizeof(_Atomic(char *));
 }
@@ -38,14 +38,14 @@ void cprom__slab_destroy(struct cprom__slab *slab)
     struct cprom__slab_dir *dir = atomic_load_explicit(&slab->dir, memory_order_relaxed);
     while (dir) {
         struct cprom__slab_dir *older = dir->older;
-        cprom__release(slab->allocator, dir, dir_bytes(dir->capacity));
+        cprom__release(slab->allocator, dir, slab_dir_bytes(dir->capacity));
         dir = older;
     }
     pthread_mutex_destroy(&slab->lock);
 }
 
 /* A chunk number that the directory has room for; 0: none, or out of memory. */
-static uint32_t take_number(struct cprom__slab *slab)
+static uint32_t slab_take_number(struct cprom__slab *slab)
 {
     struct cprom__slab_dir *dir = atomic_load_explicit(&slab->dir, memory_order_relaxed);
     if (slab->free_numbers) {
@@ -54,10 +54,10 @@ static uint32_t take_number(struct cprom__slab *slab)
         slab->free_numbers = (uint32_t)(uintptr_t)atomic_load_explicit(&dir->chunks[number], memory_order_relaxed);
         return number;
     }
-    if (slab->next_number == NUMBERS_MAX) return 0;
+    if (slab->next_number == SLAB_NUMBERS_MAX) return 0;
     if (!dir || slab->next_number == dir->capacity) {
         uint32_t capacity = dir ? dir->capacity * 2 : 16;
-        struct cprom__slab_dir *grown = cprom__alloc(slab->allocator, dir_bytes(capacity));
+        struct cprom__slab_dir *grown = cprom__alloc(slab->allocator, slab_dir_bytes(capacity));
         if (!grown) return 0;
         grown->older = dir;
         grown->capacity = capacity;
@@ -70,19 +70,19 @@ static uint32_t take_number(struct cprom__slab *slab)
     return slab->next_number++;
 }
 
-static void set_chunk(struct cprom__slab *slab, uint32_t number, char *value)
+static void slab_set_chunk(struct cprom__slab *slab, uint32_t number, char *value)
 {
     struct cprom__slab_dir *dir = atomic_load_explicit(&slab->dir, memory_order_relaxed);
     atomic_store_explicit(&dir->chunks[number], value, memory_order_release);
 }
 
-static void give_number_back(struct cprom__slab *slab, uint32_t number)
+static void slab_give_number_back(struct cprom__slab *slab, uint32_t number)
 {
-    set_chunk(slab, number, (char *)(uintptr_t)slab->free_numbers);
+    slab_set_chunk(slab, number, (char *)(uintptr_t)slab->free_numbers);
     slab->free_numbers = number;
 }
 
-static void link_partial(struct cprom__slab *slab, struct cprom__slab_chunk *chunk)
+static void slab_link_partial(struct cprom__slab *slab, struct cprom__slab_chunk *chunk)
 {
     struct cprom__slab_class *class = &slab->classes[chunk->class];
     chunk->prev = NULL;
@@ -91,33 +91,33 @@ static void link_partial(struct cprom__slab *slab, struct cprom__slab_chunk *chu
     class->partial = chunk;
 }
 
-static void unlink_partial(struct cprom__slab *slab, struct cprom__slab_chunk *chunk)
+static void slab_unlink_partial(struct cprom__slab *slab, struct cprom__slab_chunk *chunk)
 {
     if (chunk->next) chunk->next->prev = chunk->prev;
     if (chunk->prev) chunk->prev->next = chunk->next;
     else slab->classes[chunk->class].partial = chunk->next;
 }
 
-static struct cprom__slab_chunk *new_chunk(struct cprom__slab *slab, uint32_t class, uint32_t units)
+static struct cprom__slab_chunk *slab_new_chunk(struct cprom__slab *slab, uint32_t class, uint32_t units)
 {
-    size_t bytes = (size_t)(HEADER_UNITS + units) * CPROM__SLAB_UNIT;
+    size_t bytes = (size_t)(SLAB_HEADER_UNITS + units) * CPROM__SLAB_UNIT;
     if (class < CPROM__SLAB_CLASSES - 1) {
         uint32_t doublings = slab->classes[class].chunks < 6 ? slab->classes[class].chunks : 6;
-        size_t wanted = (size_t)CHUNK_BYTES_MIN << doublings;
+        size_t wanted = (size_t)SLAB_CHUNK_BYTES_MIN << doublings;
         if (bytes < wanted) bytes = wanted;
     }
     struct cprom__slab_chunk *chunk = cprom__alloc(slab->allocator, bytes);
     if (!chunk) return NULL;
-    uint32_t number = take_number(slab);
+    uint32_t number = slab_take_number(slab);
     if (!number) {
         cprom__release(slab->allocator, chunk, bytes);
         return NULL;
     }
     *chunk = (struct cprom__slab_chunk){.bytes = bytes, .number = number, .class = class};
-    chunk->slots = (uint32_t)((bytes / CPROM__SLAB_UNIT - HEADER_UNITS) / units);
+    chunk->slots = (uint32_t)((bytes / CPROM__SLAB_UNIT - SLAB_HEADER_UNITS) / units);
     slab->classes[class].chunks++;
-    set_chunk(slab, number, (char *)chunk);
-    link_partial(slab, chunk);
+    slab_set_chunk(slab, number, (char *)chunk);
+    slab_link_partial(slab, chunk);
     return chunk;
 }
 
@@ -128,15 +128,15 @@ void *cprom__slab_alloc(struct cprom__slab *slab, size_t size, uint32_t *ref)
     void *slot = NULL;
     pthread_mutex_lock(&slab->lock);
     struct cprom__slab_chunk *chunk = slab->classes[class].partial;
-    if (!chunk) chunk = new_chunk(slab, class, units);
+    if (!chunk) chunk = slab_new_chunk(slab, class, units);
     if (chunk) {
         uint32_t unit = chunk->free;
         if (unit) {
             chunk->free = *(uint32_t *)(void *)((char *)chunk + (size_t)unit * CPROM__SLAB_UNIT);
         } else {
-            unit = HEADER_UNITS + chunk->carved++ * units;
+            unit = SLAB_HEADER_UNITS + chunk->carved++ * units;
         }
-        if (++chunk->used == chunk->slots) unlink_partial(slab, chunk);
+        if (++chunk->used == chunk->slots) slab_unlink_partial(slab, chunk);
         slot = (char *)chunk + (size_t)unit * CPROM__SLAB_UNIT;
         *ref = chunk->number << CPROM__SLAB_UNIT_BITS | unit;
     }
@@ -144,17 +144,17 @@ void *cprom__slab_alloc(struct cprom__slab *slab, size_t size, uint32_t *ref)
     return slot;
 }
 
-static void free_slot(struct cprom__slab *slab, uint32_t ref)
+static void slab_free_slot(struct cprom__slab *slab, uint32_t ref)
 {
     uint32_t unit = ref & ((1u << CPROM__SLAB_UNIT_BITS) - 1);
     struct cprom__slab_chunk *chunk = cprom__slab_at(slab, ref - unit);
     *(uint32_t *)(void *)((char *)chunk + (size_t)unit * CPROM__SLAB_UNIT) = chunk->free;
     chunk->free = unit;
-    if (chunk->used-- == chunk->slots) link_partial(slab, chunk);
+    if (chunk->used-- == chunk->slots) slab_link_partial(slab, chunk);
     if (chunk->used == 0) {
-        unlink_partial(slab, chunk);
+        slab_unlink_partial(slab, chunk);
         slab->classes[chunk->class].chunks--;
-        give_number_back(slab, chunk->number);
+        slab_give_number_back(slab, chunk->number);
         cprom__release(slab->allocator, chunk, chunk->bytes);
     }
 }
@@ -164,6 +164,6 @@ void cprom__slab_free(struct cprom__slab *slab, uint32_t ref) { cprom__slab_free
 void cprom__slab_free_many(struct cprom__slab *slab, const uint32_t *refs, size_t n)
 {
     pthread_mutex_lock(&slab->lock);
-    for (size_t i = 0; i < n; i++) free_slot(slab, refs[i]);
+    for (size_t i = 0; i < n; i++) slab_free_slot(slab, refs[i]);
     pthread_mutex_unlock(&slab->lock);
 }

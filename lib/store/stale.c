@@ -14,7 +14,7 @@ struct cprom__event {
     } pairs[]; /* followed by the values, escaped */
 };
 
-static const char *value_of(const struct cprom__event *event, size_t pair)
+static const char *stale_value_of(const struct cprom__event *event, size_t pair)
 {
     return (const char *)&event->pairs[event->n] + event->pairs[pair].offset;
 }
@@ -42,7 +42,7 @@ void cprom__event_free(struct cprom_vec *vec, struct cprom__event *event)
     if (event) cprom__release(&vec->registry->allocator, event, event->bytes);
 }
 
-static bool same_pairs(const struct cprom__event *a, const struct cprom__event *b)
+static bool stale_same_pairs(const struct cprom__event *a, const struct cprom__event *b)
 {
     /* Pairs, offsets and values lie in one piece. */
     size_t head = offsetof(struct cprom__event, pairs);
@@ -63,7 +63,7 @@ void cprom__event_record(struct cprom_vec *vec, struct cprom__event *event, cons
     /* Out go those that concern nobody any more, and one of the same match that concerns nobody but whom this one does. */
     for (struct cprom__event **link = &vec->events; *link;) {
         struct cprom__event *old = *link;
-        bool outdone = old->created <= event->created && same_pairs(old, event);
+        bool outdone = old->created <= event->created && stale_same_pairs(old, event);
         if (old->at > since && !outdone) {
             link = &old->next;
             continue;
@@ -88,7 +88,7 @@ bool cprom__event_hits_scope(const struct cprom_vec *vec, uint64_t created, cons
             for (size_t k = 0; k < scope->n && !apart; k++) {
                 apart = event->pairs[i].label == scope->label[k] &&
                         (event->pairs[i].len != scope->value[k].len ||
-                         memcmp(value_of(event, i), scope->value[k].text, scope->value[k].len) != 0);
+                         memcmp(stale_value_of(event, i), scope->value[k].text, scope->value[k].len) != 0);
             }
         }
         if (!apart) return true;
@@ -104,7 +104,7 @@ bool cprom__event_hits_series(const struct cprom_vec *vec, uint64_t created, con
         for (size_t i = 0; i < event->n && !apart; i++) {
             size_t len;
             const char *value = cprom__desc_value(vec->desc, series->text, event->pairs[i].label, &len);
-            apart = len != event->pairs[i].len || memcmp(value, value_of(event, i), len) != 0;
+            apart = len != event->pairs[i].len || memcmp(value, stale_value_of(event, i), len) != 0;
         }
         if (!apart) return true;
     }

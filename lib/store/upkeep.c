@@ -10,11 +10,11 @@
  * creations and removals do finds them. Model: tests/models/expire.pml.
  */
 
-#define EXPIRE_EVERY 64u /* calls of cprom__vec_work() for one that looks for expired series */
-#define DEAD_MIN 256u    /* dead series that a vector's order may hold before anybody looks for them */
-#define SEGMENTS 2u      /* of the map that cprom__vec_expire_some() looks at */
+#define UPKEEP_EXPIRE_EVERY 64u /* calls of cprom__vec_work() for one that looks for expired series */
+#define UPKEEP_DEAD_MIN 256u    /* dead series that a vector's order may hold before anybody looks for them */
+#define UPKEEP_SEGMENTS 2u      /* of the map that cprom__vec_expire_some() looks at */
 
-static bool is_idle(const struct cprom_series *series, int64_t now)
+static bool upkeep_is_idle(const struct cprom_series *series, int64_t now)
 {
     /* seq_cst, both: see cprom__series_touch(). */
     int64_t touched = atomic_load_explicit(&cprom__series_extra(series)->touched, memory_order_seq_cst);
@@ -32,12 +32,12 @@ bool cprom__series_shown(const struct cprom_series *series, int64_t now, bool *o
         *over = atomic_load_explicit(&cprom__series_extra(series)->until, memory_order_relaxed) <= now;
         return !*over;
     }
-    *over = (life & CPROM__LIFE_TIMED) && is_idle(series, now);
+    *over = (life & CPROM__LIFE_TIMED) && upkeep_is_idle(series, now);
     return !*over;
 }
 
 /* Under the map's lock. */
-static void expire(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref, int64_t now)
+static void upkeep_expire(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref, int64_t now)
 {
     bool over;
     if (cprom__series_shown(series, now, &over) || !over) return;
@@ -48,7 +48,7 @@ static void expire(struct cprom_vec *vec, struct cprom_series *series, uint32_t 
     /* From here on every touch comes to the lock; one that came before has stamped the time, or taken a reference. */
     atomic_fetch_or_explicit(&series->life, CPROM__LIFE_DYING, memory_order_seq_cst);
     struct cprom__removing removing = {.reason = CPROM__REMOVED_TTL};
-    if (is_idle(series, now) && cprom__vec_kill(vec, series, ref, &removing, now)) {
+    if (upkeep_is_idle(series, now) && cprom__vec_kill(vec, series, ref, &removing, now)) {
         /* Unlinked: from now on it may be reclaimed at any time. The flag stays; nobody waits for a dead one. */
         cprom__vec_removed(vec, CPROM__REMOVED_TTL, 1);
         return;
@@ -62,7 +62,7 @@ void cprom__vec_expire(struct cprom_vec *vec, const struct cprom_series *series,
     pthread_mutex_lock(&vec->map_lock);
     uint32_t ref = cprom__series_ref(vec, series);
     if (ref) {
-        expire(vec, cprom__slab_at(&vec->registry->slab, ref), ref, now);
+        upkeep_expire(vec, cprom__slab_at(&vec->registry->slab, ref), ref, now);
         cprom__map_tidy(&vec->map, &vec->registry->reclaimer, hash);
     }
     pthread_mutex_unlock(&vec->map_lock);
@@ -73,14 +73,15 @@ bool cprom__vec_expire_some(struct cprom_vec *vec)
     bool more = true;
     struct cprom__slab *slab = &vec->registry->slab;
     int64_t now = cprom__monotonic_now(vec->registry);
-    for (unsigned step = 0; step < SEGMENTS && more; step++) {
+    for (unsigned step = 0; step < UPKEEP_SEGMENTS && more; step++) {
         struct cprom__segment *segment;
         pthread_mutex_lock(&vec->map_lock);
         uint32_t hash = (uint32_t)vec->expiry_at;
         if (cprom__map_walk(&vec->map, &vec->expiry_at, &segment)) {
             for (uint32_t i = 0; i <= segment->mask; i++) {
                 uint64_t entry = atomic_load_explicit(&segment->entries[i], memory_order_relaxed);
-                if (entry > CPROM__ENTRY_DEAD) expire(vec, cprom__slab_at(slab, (uint32_t)entry), (uint32_t)entry, now);
+                if (entry > CPROM__ENTRY_DEAD)
+                    upkeep_expire(vec, cprom__slab_at(slab, (uint32_t)entry), (uint32_t)entry, now);
             }
             cprom__map_tidy(&vec->map, &vec->registry->reclaimer, hash);
         } else {
@@ -95,7 +96,7 @@ bool cprom__vec_expire_some(struct cprom_vec *vec)
 /* ---- the rest of the upkeep ---- */
 
 /* Under the order lock. */
-static void retire(struct cprom_vec *vec, const struct cprom__chain *chain)
+static void upkeep_retire(struct cprom_vec *vec, const struct cprom__chain *chain)
 {
     atomic_fetch_sub_explicit(&vec->dead, chain->n, memory_order_relaxed);
     cprom__retire_chain(&vec->registry->reclaimer, chain);
@@ -106,15 +107,16 @@ void cprom__vec_work(struct cprom_vec *vec)
     struct cprom_registry *registry = vec->registry;
     size_t dead = atomic_load_explicit(&vec->dead, memory_order_relaxed);
     size_t live = atomic_load_explicit(&vec->live, memory_order_relaxed);
-    if (CPROM__UNLIKELY(dead > DEAD_MIN && dead > live / 4) && pthread_mutex_trylock(&registry->order_lock) == 0) {
+    if (CPROM__UNLIKELY(dead > UPKEEP_DEAD_MIN && dead > live / 4) &&
+        pthread_mutex_trylock(&registry->order_lock) == 0) {
         struct cprom__chain chain = {0, 0, 0};
         cprom__order_step(&vec->order, &registry->reclaimer, &chain);
-        retire(vec, &chain);
+        upkeep_retire(vec, &chain);
         pthread_mutex_unlock(&registry->order_lock);
     }
     if (vec->ttl || vec->linger) {
         unsigned call = atomic_fetch_add_explicit(&vec->work, 1, memory_order_relaxed);
-        if (call % EXPIRE_EVERY == 0) cprom__vec_expire_some(vec);
+        if (call % UPKEEP_EXPIRE_EVERY == 0) cprom__vec_expire_some(vec);
     }
     cprom__reclaim_some(&registry->reclaimer);
 }
@@ -138,7 +140,7 @@ void cprom__vec_trim(struct cprom_vec *vec)
             chunks = 2 * (series / CPROM__ORDER_CHUNK + vec->order.n_sorted + 2);
         }
         cprom__order_step(&vec->order, &registry->reclaimer, &chain);
-        retire(vec, &chain);
+        upkeep_retire(vec, &chain);
         pthread_mutex_unlock(&registry->order_lock);
     }
 }

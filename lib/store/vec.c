@@ -8,12 +8,12 @@ const char *const cprom__removal_names[CPROM__REMOVALS] = {"delete",  "delete_ma
                                                            "replace", "sweep",           "ttl"};
 
 /* The map and the order, with every series in it. Nobody uses the vector any more. */
-static void free_content(struct cprom_vec *vec)
+static void vec_free_content(struct cprom_vec *vec)
 {
     cprom__map_free(&vec->map, &vec->registry->allocator);
     cprom__owner_free(vec);
     cprom__events_free(vec);
-    /* release: pairs with the acquire in reclaim.c's reachable(); the vector's users come before the reuse. */
+    /* release: pairs with the acquire in reclaim.c's reclaim_reachable(); the vector's users come before the reuse. */
     if (vec->plain) atomic_fetch_sub_explicit(&vec->plain->refs, CPROM__REF, memory_order_release);
     cprom__order_free(&vec->order, &vec->registry->reclaimer);
 }
@@ -35,7 +35,7 @@ bool cprom__vec_try_list(struct cprom_vec *vec)
 void cprom__vec_unlist(struct cprom_vec *vec)
 {
     if (atomic_fetch_sub_explicit(&vec->listed, 1, memory_order_acq_rel) != 1) return;
-    free_content(vec);
+    vec_free_content(vec);
     cprom__vec_unref(vec, 1);
 }
 

@@ -22,7 +22,7 @@
 /* ---- before the gate ---- */
 
 /* Reserves a series, unless that was done and it has not died since. */
-static cprom_status reserve(struct cprom_vec *vec, struct cprom__values *values, struct cprom_series **series)
+static cprom_status commit_reserve(struct cprom_vec *vec, struct cprom__values *values, struct cprom_series **series)
 {
     if (*series && cprom__series_is_dead(*series)) {
         cprom__series_unreserve(vec, *series);
@@ -31,22 +31,22 @@ static cprom_status reserve(struct cprom_vec *vec, struct cprom__values *values,
     return *series ? CPROM_OK : cprom__series_reserve(vec, values, series);
 }
 
-static cprom_status reserve_entry(struct cprom__entry *entry)
+static cprom_status commit_reserve_entry(struct cprom__entry *entry)
 {
     if (entry->by_handle) return CPROM_OK;
-    cprom_status status = reserve(entry->vec, &entry->values, &entry->series);
+    cprom_status status = commit_reserve(entry->vec, &entry->values, &entry->series);
     uint64_t life = status ? 0 : atomic_load_explicit(&entry->series->life, memory_order_relaxed);
     if (status || !entry->vec->folds || !(life & CPROM__LIFE_HIDDEN)) return status;
     struct cprom__values other;
     cprom__values_other(entry->vec, &other);
-    return reserve(entry->vec, &other, &entry->member->other);
+    return commit_reserve(entry->vec, &other, &entry->member->other);
 }
 
-static cprom_status prepare(struct cprom_update *update, struct cprom__staged *staged)
+static cprom_status commit_prepare(struct cprom_update *update, struct cprom__staged *staged)
 {
     cprom_status status = CPROM_OK;
     for (struct cprom__entry *entry = update->first; entry && !status; entry = entry->next)
-        status = reserve_entry(entry);
+        status = commit_reserve_entry(entry);
     for (struct cprom__scope *scope = update->scopes; scope && !status; scope = scope->next) {
         if (!scope->event) scope->event = cprom__event_new(scope->vec, &scope->match);
         if (!scope->event) status = CPROM_ENOMEM;
@@ -71,7 +71,7 @@ static cprom_status prepare(struct cprom_update *update, struct cprom__staged *s
 
 /* ---- in the gate ---- */
 
-static bool is_stale(const struct cprom_update *update)
+static bool commit_is_stale(const struct cprom_update *update)
 {
     uint64_t created = update->live.created;
     if (!update->lasting) return false;
@@ -84,7 +84,7 @@ static bool is_stale(const struct cprom_update *update)
     return false;
 }
 
-static bool is_gone(const struct cprom_update *update)
+static bool commit_is_gone(const struct cprom_update *update)
 {
     for (const struct cprom__member *member = update->members; member; member = member->next) {
         if (atomic_load_explicit(&member->vec->gone, memory_order_acquire)) return true;
@@ -92,7 +92,7 @@ static bool is_gone(const struct cprom_update *update)
     return false;
 }
 
-static bool needs_another(const struct cprom_update *update)
+static bool commit_needs_another(const struct cprom_update *update)
 {
     for (const struct cprom__entry *entry = update->first; entry; entry = entry->next) {
         if (!entry->by_handle && cprom__series_is_dead(entry->series)) return true;
@@ -103,7 +103,7 @@ static bool needs_another(const struct cprom_update *update)
     return false;
 }
 
-static void write_value(const struct cprom__entry *entry, struct cprom_series *series)
+static void commit_write_value(const struct cprom__entry *entry, struct cprom_series *series)
 {
     switch (entry->vec->desc->type) {
     case CPROM_COUNTER: cprom__counter_add(series, entry->value); break;
@@ -124,7 +124,7 @@ static void write_value(const struct cprom__entry *entry, struct cprom_series *s
 }
 
 /* The series that the entry's value goes to; NULL: none, and `*reason` says why. */
-static struct cprom_series *target_of(const struct cprom__entry *entry, bool *born, enum cprom__drop *reason)
+static struct cprom_series *commit_target_of(const struct cprom__entry *entry, bool *born, enum cprom__drop *reason)
 {
     *born = false;
     *reason = CPROM__DROP_DETACHED;
@@ -143,7 +143,7 @@ static struct cprom_series *target_of(const struct cprom__entry *entry, bool *bo
 }
 
 /* Whether the series that the entry's value goes to has had one of this update before; remembers it. */
-static bool is_counted(struct cprom__entry *entry, const struct cprom_series *series)
+static bool commit_is_counted(struct cprom__entry *entry, const struct cprom_series *series)
 {
     entry->target = series;
     if (series == entry->member->other) {
@@ -157,7 +157,7 @@ static bool is_counted(struct cprom__entry *entry, const struct cprom_series *se
 }
 
 /* It was kept for entries to be folded into, and none was: then it is not staged. */
-static void remove_unused_others(struct cprom_update *update, cprom_result *result)
+static void commit_remove_unused_others(struct cprom_update *update, cprom_result *result)
 {
     for (struct cprom__scope *scope = update->scopes; scope; scope = scope->next) {
         for (struct cprom__member *member = update->members; member; member = member->next) {
@@ -168,7 +168,7 @@ static void remove_unused_others(struct cprom_update *update, cprom_result *resu
     }
 }
 
-static void make_real(struct cprom_update *update, const struct cprom__staged *staged, cprom_result *result)
+static void commit_make_real(struct cprom_update *update, const struct cprom__staged *staged, cprom_result *result)
 {
     for (struct cprom__scope *scope = update->scopes; scope; scope = scope->next) {
         struct cprom__removing removing = {.match = &scope->match, .reason = CPROM__REMOVED_REPLACE, .staged = staged};
@@ -180,10 +180,10 @@ static void make_real(struct cprom_update *update, const struct cprom__staged *s
     for (struct cprom__entry *entry = update->first; entry; entry = entry->next) {
         bool born;
         enum cprom__drop reason;
-        struct cprom_series *series = target_of(entry, &born, &reason);
+        struct cprom_series *series = commit_target_of(entry, &born, &reason);
         if (series) {
-            bool counted = is_counted(entry, series);
-            write_value(entry, series);
+            bool counted = commit_is_counted(entry, series);
+            commit_write_value(entry, series);
             result->created += born;
             result->updated += !born && !counted;
         } else {
@@ -191,14 +191,14 @@ static void make_real(struct cprom_update *update, const struct cprom__staged *s
             result->refused++;
         }
     }
-    remove_unused_others(update, result);
+    commit_remove_unused_others(update, result);
 }
 
 /* ---- both halves ---- */
 
 #ifdef CPROM_SEAMS
 /* What a mutant does. Only what is staged and stays away for a moment differs from the real thing. */
-static void clear_first(struct cprom_update *update)
+static void commit_clear_first(struct cprom_update *update)
 {
     for (struct cprom__scope *scope = update->scopes; scope; scope = scope->next) {
         struct cprom__removing removing = {.match = &scope->match, .reason = CPROM__REMOVED_REPLACE};
@@ -208,7 +208,7 @@ static void clear_first(struct cprom_update *update)
     }
 }
 #else
-#define clear_first(update) ((void)(update))
+#define commit_clear_first(update) ((void)(update))
 #endif
 
 static cprom_status commit(struct cprom_update *update, cprom_result *result)
@@ -217,14 +217,14 @@ static cprom_status commit(struct cprom_update *update, cprom_result *result)
     struct cprom__staged staged = {NULL, 0};
     cprom_status status;
     for (bool again = true; again;) {
-        status = prepare(update, &staged);
+        status = commit_prepare(update, &staged);
         if (status) return status;
-        if (CPROM__MUTANT(CLEAR_FIRST)) clear_first(update);
+        if (CPROM__MUTANT(CLEAR_FIRST)) commit_clear_first(update);
         CPROM__SEAM(CPROM__SEAM_COMMIT_READY);
         if (!CPROM__MUTANT(NO_GATE)) cprom__gate_enter(gate);
-        status = is_gone(update) ? CPROM_ENOENT : is_stale(update) ? CPROM_ESTALE : CPROM_OK;
-        again = !status && needs_another(update);
-        if (!status && !again) make_real(update, &staged, result);
+        status = commit_is_gone(update) ? CPROM_ENOENT : commit_is_stale(update) ? CPROM_ESTALE : CPROM_OK;
+        again = !status && commit_needs_another(update);
+        if (!status && !again) commit_make_real(update, &staged, result);
         if (!CPROM__MUTANT(NO_GATE)) cprom__gate_leave(gate);
     }
     if (status == CPROM_ESTALE) {
@@ -250,20 +250,21 @@ cprom_status cprom_update_commit(cprom_update *update, cprom_result *result)
 
 /* ---- in one call ---- */
 
-static cprom_status stage_gauge(struct cprom_update *update, void *vec, const void *rows, size_t i)
+static cprom_status commit_stage_gauge(struct cprom_update *update, void *vec, const void *rows, size_t i)
 {
     const cprom_gauge_row *row = (const cprom_gauge_row *)rows + i;
     return cprom_update_gauge_vec_set(update, vec, row->values, row->value);
 }
 
-static cprom_status stage_info(struct cprom_update *update, void *vec, const void *rows, size_t i)
+static cprom_status commit_stage_info(struct cprom_update *update, void *vec, const void *rows, size_t i)
 {
     return cprom_update_info_vec_set(update, vec, ((const cprom_strs *)rows)[i]);
 }
 
-static cprom_status replace(void *vec, cprom_labels match, const void *rows, size_t n_rows,
-                            cprom_status (*stage)(struct cprom_update *update, void *vec, const void *rows, size_t i),
-                            cprom_result *result)
+static cprom_status commit_replace(void *vec, cprom_labels match, const void *rows, size_t n_rows,
+                                   cprom_status (*stage)(struct cprom_update *update, void *vec, const void *rows,
+                                                         size_t i),
+                                   cprom_result *result)
 {
     if (result) memset(result, 0, sizeof *result);
     if (!vec || (n_rows && !rows)) return CPROM_EINVAL;
@@ -283,11 +284,11 @@ static cprom_status replace(void *vec, cprom_labels match, const void *rows, siz
 cprom_status cprom_gauge_vec_replace(cprom_gauge_vec *vec, cprom_labels match, const cprom_gauge_row *rows,
                                      size_t n_rows, cprom_result *result)
 {
-    return replace(vec, match, rows, n_rows, stage_gauge, result);
+    return commit_replace(vec, match, rows, n_rows, commit_stage_gauge, result);
 }
 
 cprom_status cprom_info_vec_replace(cprom_info_vec *vec, cprom_labels match, const cprom_strs *rows, size_t n_rows,
                                     cprom_result *result)
 {
-    return replace(vec, match, rows, n_rows, stage_info, result);
+    return commit_replace(vec, match, rows, n_rows, commit_stage_info, result);
 }

@@ -98,7 +98,7 @@ void cprom_update_free(cprom_update *update)
 
 /* ---- staging ---- */
 
-static cprom_status refuse(struct cprom_update *update, cprom_status status)
+static cprom_status update_refuse(struct cprom_update *update, cprom_status status)
 {
     if (status == CPROM_ENOMEM || status == CPROM_ENOENT) {
         if (!update->status) update->status = status;
@@ -110,7 +110,7 @@ static cprom_status refuse(struct cprom_update *update, cprom_status status)
 }
 
 /* The vector takes part from now on, and stays in memory. ENOENT: it is gone; the caller has a handle only. */
-static cprom_status join(struct cprom_update *update, struct cprom_vec *vec, struct cprom__member **out)
+static cprom_status update_join(struct cprom_update *update, struct cprom_vec *vec, struct cprom__member **out)
 {
     for (struct cprom__member *member = update->members; member; member = member->next) {
         if (member->vec != vec) continue;
@@ -129,16 +129,16 @@ static cprom_status join(struct cprom_update *update, struct cprom_vec *vec, str
 cprom_status cprom_update_vec_replace(cprom_update *update, cprom_vec *vec, cprom_labels match)
 {
     if (!update) return CPROM_EINVAL;
-    if (!vec || vec->registry != update->registry) return refuse(update, CPROM_EINVAL);
+    if (!vec || vec->registry != update->registry) return update_refuse(update, CPROM_EINVAL);
     struct cprom__scope *scope = cprom__arena_alloc(&update->memory, sizeof *scope);
-    if (!scope) return refuse(update, CPROM_ENOMEM);
+    if (!scope) return update_refuse(update, CPROM_ENOMEM);
     cprom_status status = cprom__match_resolve(vec, match, &scope->match);
-    if (status) return refuse(update, status);
+    if (status) return update_refuse(update, status);
     struct cprom__member *member;
-    status = join(update, vec, &member);
+    status = update_join(update, vec, &member);
     if (status) {
         cprom__match_free(&scope->match);
-        return refuse(update, status);
+        return update_refuse(update, status);
     }
     /* The values may be the caller's own memory: keep copies. */
     for (size_t i = 0; i < scope->match.n; i++) {
@@ -146,7 +146,7 @@ cprom_status cprom_update_vec_replace(cprom_update *update, cprom_vec *vec, cpro
         const char *copy = cprom__arena_copy(&update->memory, value->text, value->len);
         if (!copy) {
             cprom__match_free(&scope->match);
-            return refuse(update, CPROM_ENOMEM);
+            return update_refuse(update, CPROM_ENOMEM);
         }
         value->text = copy;
     }
@@ -157,9 +157,12 @@ cprom_status cprom_update_vec_replace(cprom_update *update, cprom_vec *vec, cpro
     return CPROM_OK;
 }
 
-static size_t slot_of(const struct cprom_update *update, uint32_t hash) { return hash & (update->hash_room - 1); }
+static size_t update_slot_of(const struct cprom_update *update, uint32_t hash)
+{
+    return hash & (update->hash_room - 1);
+}
 
-static bool grow_hash(struct cprom_update *update)
+static bool update_grow_hash(struct cprom_update *update)
 {
     if (update->n_entries < update->hash_room) return true;
     size_t room = update->hash_room ? update->hash_room * 2 : 32;
@@ -169,14 +172,14 @@ static bool grow_hash(struct cprom_update *update)
     update->by_hash = by_hash;
     update->hash_room = room;
     for (struct cprom__entry *entry = update->first; entry; entry = entry->next) {
-        struct cprom__entry **slot = &by_hash[slot_of(update, entry->values.hash)];
+        struct cprom__entry **slot = &by_hash[update_slot_of(update, entry->values.hash)];
         entry->same_hash = *slot;
         *slot = entry;
     }
     return true;
 }
 
-static bool same_values(const struct cprom__values *a, const struct cprom__values *b)
+static bool update_same_values(const struct cprom__values *a, const struct cprom__values *b)
 {
     for (size_t i = 0; i < a->n; i++) {
         if (a->len[i] != b->len[i] || memcmp(a->v[i], b->v[i], a->len[i]) != 0) return false;
@@ -184,31 +187,31 @@ static bool same_values(const struct cprom__values *a, const struct cprom__value
     return true;
 }
 
-static struct cprom__entry *find_entry(const struct cprom_update *update, const struct cprom_vec *vec,
-                                       const struct cprom__values *values, const struct cprom_series *series)
+static struct cprom__entry *update_find_entry(const struct cprom_update *update, const struct cprom_vec *vec,
+                                              const struct cprom__values *values, const struct cprom_series *series)
 {
     if (!update->hash_room) return NULL;
-    struct cprom__entry *entry = update->by_hash[slot_of(update, values->hash)];
+    struct cprom__entry *entry = update->by_hash[update_slot_of(update, values->hash)];
     for (; entry; entry = entry->same_hash) {
         if (entry->vec != vec || entry->values.hash != values->hash) continue;
         /* By labels and by handle it may be the same series: what comes after has an entry of its own. */
         if (entry->by_handle != (series != NULL)) return NULL;
-        if (series ? entry->series == series : same_values(&entry->values, values)) return entry;
+        if (series ? entry->series == series : update_same_values(&entry->values, values)) return entry;
     }
     return NULL;
 }
 
 /* The entry of a series, found or made; `series` is NULL for one by values. */
-static cprom_status stage(struct cprom_update *update, struct cprom_vec *vec, const struct cprom__values *values,
-                          struct cprom_series *series, struct cprom__entry **out)
+static cprom_status update_stage(struct cprom_update *update, struct cprom_vec *vec, const struct cprom__values *values,
+                                 struct cprom_series *series, struct cprom__entry **out)
 {
-    struct cprom__entry *entry = find_entry(update, vec, values, series);
+    struct cprom__entry *entry = update_find_entry(update, vec, values, series);
     *out = entry;
     if (entry) return CPROM_OK;
     struct cprom__member *member;
-    cprom_status status = join(update, vec, &member);
+    cprom_status status = update_join(update, vec, &member);
     if (status) return status;
-    if (!grow_hash(update)) return CPROM_ENOMEM;
+    if (!update_grow_hash(update)) return CPROM_ENOMEM;
     entry = cprom__arena_alloc(&update->memory, sizeof *entry);
     if (!entry) return CPROM_ENOMEM;
     memset(entry, 0, sizeof *entry);
@@ -221,7 +224,7 @@ static cprom_status stage(struct cprom_update *update, struct cprom_vec *vec, co
         if (!entry->values.v[i]) return CPROM_ENOMEM;
     }
     entry->series = cprom_series_ref(series);
-    struct cprom__entry **slot = &update->by_hash[slot_of(update, values->hash)];
+    struct cprom__entry **slot = &update->by_hash[update_slot_of(update, values->hash)];
     entry->same_hash = *slot;
     *slot = entry;
     if (update->last) update->last->next = entry;
@@ -233,26 +236,27 @@ static cprom_status stage(struct cprom_update *update, struct cprom_vec *vec, co
 }
 
 /* What is staged: a value that is set or added, one that is observed, or a state. */
-enum operation {
-    SET,
-    ADD,
-    OBSERVE,
-    ENTER,
-    STATE_ON,
-    STATE_OFF
+enum update_operation {
+    UPDATE_SET,
+    UPDATE_ADD,
+    UPDATE_OBSERVE,
+    UPDATE_ENTER,
+    UPDATE_STATE_ON,
+    UPDATE_STATE_OFF
 };
 
-static void put_state(struct cprom__entry *entry, enum operation operation, unsigned state)
+static void update_put_state(struct cprom__entry *entry, enum update_operation operation, unsigned state)
 {
-    uint64_t bit = (uint64_t)1 << state, off = operation == ENTER ? UINT64_MAX : bit;
+    uint64_t bit = (uint64_t)1 << state, off = operation == UPDATE_ENTER ? UINT64_MAX : bit;
     entry->off |= off;
     entry->on &= ~off;
-    if (operation != STATE_OFF) entry->on |= bit;
+    if (operation != UPDATE_STATE_OFF) entry->on |= bit;
 }
 
-static cprom_status put(struct cprom_update *update, struct cprom__entry *entry, enum operation operation, double value)
+static cprom_status update_put(struct cprom_update *update, struct cprom__entry *entry, enum update_operation operation,
+                               double value)
 {
-    if (operation == OBSERVE) {
+    if (operation == UPDATE_OBSERVE) {
         struct cprom__observation *observation = cprom__arena_alloc(&update->memory, sizeof *observation);
         if (!observation) return CPROM_ENOMEM;
         *observation = (struct cprom__observation){NULL, value};
@@ -261,116 +265,118 @@ static cprom_status put(struct cprom_update *update, struct cprom__entry *entry,
         entry->last = observation;
         return CPROM_OK;
     }
-    if (operation >= ENTER) {
-        put_state(entry, operation, (unsigned)value);
+    if (operation >= UPDATE_ENTER) {
+        update_put_state(entry, operation, (unsigned)value);
         return CPROM_OK;
     }
-    entry->sets |= operation == SET;
-    entry->value = operation == SET ? value : entry->value + value;
+    entry->sets |= operation == UPDATE_SET;
+    entry->value = operation == UPDATE_SET ? value : entry->value + value;
     return CPROM_OK;
 }
 
-static bool is_fine(const struct cprom_vec *vec, double value)
+static bool update_is_fine(const struct cprom_vec *vec, double value)
 {
     if (vec->desc->type == CPROM_STATESET) return value < (double)vec->desc->n_states;
     return vec->desc->type != CPROM_COUNTER || (value >= 0 && value < INFINITY);
 }
 
-static cprom_status by_values(struct cprom_update *update, void *any_vec, cprom_strs strs, enum operation operation,
-                              double value)
+static cprom_status update_by_values(struct cprom_update *update, void *any_vec, cprom_strs strs,
+                                     enum update_operation operation, double value)
 {
     struct cprom_vec *vec = any_vec;
     struct cprom__values values;
     struct cprom__entry *entry;
     if (!update) return CPROM_EINVAL;
-    if (!vec || vec->registry != update->registry || !is_fine(vec, value)) return refuse(update, CPROM_EINVAL);
+    if (!vec || vec->registry != update->registry || !update_is_fine(vec, value))
+        return update_refuse(update, CPROM_EINVAL);
     cprom_status status = cprom__values_measure(vec, strs, &values);
     if (!status) status = cprom__values_check(&values);
-    if (!status) status = stage(update, vec, &values, NULL, &entry);
-    if (!status) status = put(update, entry, operation, value);
-    return status ? refuse(update, status) : CPROM_OK;
+    if (!status) status = update_stage(update, vec, &values, NULL, &entry);
+    if (!status) status = update_put(update, entry, operation, value);
+    return status ? update_refuse(update, status) : CPROM_OK;
 }
 
-static cprom_status by_handle(struct cprom_update *update, void *handle, enum operation operation, double value)
+static cprom_status update_by_handle(struct cprom_update *update, void *handle, enum update_operation operation,
+                                     double value)
 {
     struct cprom_series *series = handle;
     struct cprom__entry *entry;
     if (!update) return CPROM_EINVAL;
-    if (!series || series->vec->registry != update->registry || !is_fine(series->vec, value)) {
-        return refuse(update, CPROM_EINVAL);
+    if (!series || series->vec->registry != update->registry || !update_is_fine(series->vec, value)) {
+        return update_refuse(update, CPROM_EINVAL);
     }
     struct cprom__values values = {.n = 0, .hash = series->hash};
-    cprom_status status = stage(update, series->vec, &values, series, &entry);
-    if (!status) status = put(update, entry, operation, value);
-    return status ? refuse(update, status) : CPROM_OK;
+    cprom_status status = update_stage(update, series->vec, &values, series, &entry);
+    if (!status) status = update_put(update, entry, operation, value);
+    return status ? update_refuse(update, status) : CPROM_OK;
 }
 
 cprom_status cprom_update_gauge_vec_set(cprom_update *update, cprom_gauge_vec *vec, cprom_strs values, double value)
 {
-    return by_values(update, vec, values, SET, value);
+    return update_by_values(update, vec, values, UPDATE_SET, value);
 }
 
 cprom_status cprom_update_gauge_vec_add(cprom_update *update, cprom_gauge_vec *vec, cprom_strs values, double amount)
 {
-    return by_values(update, vec, values, ADD, amount);
+    return update_by_values(update, vec, values, UPDATE_ADD, amount);
 }
 
 cprom_status cprom_update_counter_vec_add(cprom_update *update, cprom_counter_vec *vec, cprom_strs values,
                                           double amount)
 {
-    return by_values(update, vec, values, ADD, amount);
+    return update_by_values(update, vec, values, UPDATE_ADD, amount);
 }
 
 cprom_status cprom_update_histogram_vec_observe(cprom_update *update, cprom_histogram_vec *vec, cprom_strs values,
                                                 double value)
 {
-    return by_values(update, vec, values, OBSERVE, value);
+    return update_by_values(update, vec, values, UPDATE_OBSERVE, value);
 }
 
 cprom_status cprom_update_summary_vec_observe(cprom_update *update, cprom_summary_vec *vec, cprom_strs values,
                                               double value)
 {
-    return by_values(update, vec, values, OBSERVE, value);
+    return update_by_values(update, vec, values, UPDATE_OBSERVE, value);
 }
 
 cprom_status cprom_update_gauge_set(cprom_update *update, cprom_gauge *gauge, double value)
 {
-    return by_handle(update, gauge, SET, value);
+    return update_by_handle(update, gauge, UPDATE_SET, value);
 }
 
 cprom_status cprom_update_gauge_add(cprom_update *update, cprom_gauge *gauge, double amount)
 {
-    return by_handle(update, gauge, ADD, amount);
+    return update_by_handle(update, gauge, UPDATE_ADD, amount);
 }
 
 cprom_status cprom_update_counter_add(cprom_update *update, cprom_counter *counter, double amount)
 {
-    return by_handle(update, counter, ADD, amount);
+    return update_by_handle(update, counter, UPDATE_ADD, amount);
 }
 
 cprom_status cprom_update_histogram_observe(cprom_update *update, cprom_histogram *histogram, double value)
 {
-    return by_handle(update, histogram, OBSERVE, value);
+    return update_by_handle(update, histogram, UPDATE_OBSERVE, value);
 }
 
 cprom_status cprom_update_summary_observe(cprom_update *update, cprom_summary *summary, double value)
 {
-    return by_handle(update, summary, OBSERVE, value);
+    return update_by_handle(update, summary, UPDATE_OBSERVE, value);
 }
 
 cprom_status cprom_update_info_vec_set(cprom_update *update, cprom_info_vec *vec, cprom_strs values)
 {
-    return by_values(update, vec, values, SET, 1);
+    return update_by_values(update, vec, values, UPDATE_SET, 1);
 }
 
 cprom_status cprom_update_stateset_vec_set(cprom_update *update, cprom_stateset_vec *vec, cprom_strs values,
                                            unsigned state, bool on)
 {
-    return by_values(update, vec, values, on ? STATE_ON : STATE_OFF, state);
+    return update_by_values(update, vec, values, on ? UPDATE_STATE_ON : UPDATE_STATE_OFF, state);
 }
 
 cprom_status cprom_update_stateset_vec_enter(cprom_update *update, cprom_stateset_vec *vec, cprom_strs values,
                                              unsigned state)
 {
-    return by_values(update, vec, values, ENTER, state);
+    return update_by_values(update, vec, values, UPDATE_ENTER, state);
 }

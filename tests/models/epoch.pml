@@ -1,6 +1,6 @@
 /*
  * Look-up against recycling: read sections (lib/base/thread.h, thread.c), the map's links (lib/store/map.h), and the bags in which
- * what was unlinked waits for two epochs (lib/store/reclaim.c).
+ * what was unlinked waits for two epochs (lib/store/retire.c).
  *
  * Two readers look a label up and use what they find. A remover unlinks it, two reclaimers advance
  * the epoch and recycle the memory for another label. Nobody may be using it then.

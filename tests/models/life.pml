@@ -1,5 +1,6 @@
 /*
- * The deletion flag (lib/store/series.c: cprom__series_touch(), obtain(); lib/store/remove.c: cprom__vec_kill(); expire.pml has the
+ * The deletion flag (lib/store/series.c: cprom__series_touch(); lib/store/lookup.c: lookup_obtain(); lib/store/kill.c:
+ * cprom__vec_kill(); expire.pml has the
  * times of timed series).
  *
  * Two updates by label values, a deletion, and a mark with a sweep of what was not touched since, of one label; what was

@@ -1,6 +1,6 @@
 /*
- * The reference count of a series (lib/store/series.c: _ref, _unref, _with, cprom__series_abandon(); lib/store/reclaim.c:
- * reachable(), cprom__reclaim_abandon()).
+ * The reference count of a series (lib/store/series.c: _ref, _unref, cprom__series_abandon(); lib/store/lookup.c: _with; lib/store/reclaim.c:
+ * reclaim_reachable(), cprom__reclaim_abandon()).
  *
  * Two threads look the series up, take a reference and give it back, the first one also hands a second reference on; a
  * remover unlinks it, waits until the sections that may have seen it are over (which epoch.pml is about: here it is a

@@ -1,6 +1,6 @@
 /*
- * The snapshot (lib/page/gather.c: take(), copy_all(), copy_sorted(); lib/store/order.c: cprom__order_step(); lib/store/series.c:
- * enter_order(); lib/store/reclaim.c: pins, reachable()). What keeps commits out is in gate.pml, the intake in intake.pml.
+ * The snapshot (lib/page/gather.c: gather_take(), gather_copy_all(), gather_copy_sorted(); lib/store/order.c: cprom__order_step(); lib/store/lookup.c:
+ * lookup_enter_order(); lib/store/retire.c: pins; lib/store/reclaim.c: reclaim_reachable()). What keeps commits out is in gate.pml, the intake in intake.pml.
  *
  * A label is deleted, made again and deleted, singly, while two pages are opened, one after the other; somebody else
  * works on the order. Then
