@@ -1,4 +1,4 @@
-#include "../cprom_test.h"
+#include "support/cprom_test.h"
 
 #include <math.h>
 

@@ -2,7 +2,7 @@
 #ifndef CPROM_TESTS_STRESS_COMMITS_H
 #define CPROM_TESTS_STRESS_COMMITS_H
 
-#include "owners.h"
+#include "support/owners.h"
 #include "stress.h"
 
 enum { SCRAPERS = 8, WRITERS = 4, HANDLES = 16, EXCLUSIVE = 25 };

@@ -385,7 +385,7 @@ static void test_registry_freed_inside_a_callback(void **state)
     }
 }
 
-int main(void)
+int group_collect(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_collect_while_collectors_come_and_go, ct_setup, ct_teardown),

@@ -109,7 +109,7 @@ static void test_exemplars_under_load_belong_to_their_series(void **state)
     assert_int_equal(st_stats(w.registry).exemplars_dropped, 0);
 }
 
-int main(void)
+int group_exemplars(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_exemplars_under_load_belong_to_their_series, ct_setup, ct_teardown),

@@ -43,7 +43,7 @@ static void test_mutant_deletion_family_by_family_is_found(void **state)
     must_be_found(*state, CPROM__MUTANT_BY_FAMILY, true, WRITERS);
 }
 
-int main(void)
+int group_mutants(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_mutant_commit_without_the_gate_is_found, ct_setup, ct_teardown),
