@@ -4,8 +4,6 @@
 
 /* Regular expressions with Go's meaning, against a list whose results Go's own regexp gave, or says of itself. */
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 static px_regex *make(const char *pattern)
 {
     char error[PX_REGEX_ERROR];

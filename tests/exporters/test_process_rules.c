@@ -4,8 +4,6 @@
 
 /* Configuration files, templates, and which process belongs to which group. */
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 static px_rules parse(const char *text)
 {
     char error[PX_ERROR_MAX];

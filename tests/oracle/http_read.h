@@ -11,6 +11,7 @@
 
 #include "support/cprom_test.h"
 
+#define HANDLER_OPTS(...) CPROM_OPTS(cprom_http_handler_opts, __VA_ARGS__)
 #define HR_HEADERS_MAX 16
 
 typedef struct hr_response {

@@ -75,7 +75,7 @@ struct model {
 
 static inline int model_pick(struct model *m, int n)
 {
-    if (!m->n_bytes) return (int)(up_random(&m->seed) % (uint64_t)n);
+    if (!m->n_bytes) return (int)(next_random(&m->seed) % (uint64_t)n);
     m->n_bytes--;
     return *m->bytes++ % n;
 }
@@ -595,7 +595,7 @@ static inline void model_end(struct model *m)
 static void (*const model_ops[])(struct model *) = {
     model_op_set,   model_op_handle,         model_op_delete, model_op_delete_matching, model_op_clear,
     model_op_mark_and_sweep, model_op_update, model_op_replace, model_op_wait, model_op_page, model_op_unregister};
-enum { MODEL_OPS = sizeof model_ops / sizeof *model_ops };
+enum { MODEL_OPS = COUNT(model_ops) };
 
 /* Runs operations chosen by weight, with a check after each. */
 struct model_weights {

@@ -137,7 +137,7 @@ static void test_checker_sees_what_is_wrong_on_a_page(void **state)
         {"# TYPE step gauge\nstep{owner=\"o01\",step=\"build\"} 7\n", "lacks a family", 0, 0, true},
         {"last{owner=\"o01\"} 7\n", "line 1", 0, 0, false},
     };
-    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+    for (size_t i = 0; i < COUNT(pages); i++) {
         struct owners_reader reader = {.why = ""};
         reader.seen[1] = pages[i].seen;
         reader.done[1] = pages[i].done;
@@ -147,8 +147,6 @@ static void test_checker_sees_what_is_wrong_on_a_page(void **state)
     }
     owners_end(&owners);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, ct_setup, ct_teardown)
 
 int group_mutants(void)
 {

@@ -1,15 +1,8 @@
+#include "support/cprom_test.h"
+
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "parser.h"
 
@@ -364,7 +357,7 @@ static const bad_page bad_pages[] = {
 static void test_parse_good_page_is_accepted(void **state)
 {
     size_t wrong = 0;
-    for (size_t i = 0; i < sizeof good_pages / sizeof *good_pages; i++) {
+    for (size_t i = 0; i < COUNT(good_pages); i++) {
         const good_page *page = &good_pages[i];
         parser_page *parsed = parser_parse_openmetrics(page->text, page->len);
         if (parsed->error) {
@@ -382,7 +375,7 @@ static void test_parse_good_page_is_accepted(void **state)
 static void test_parse_bad_page_is_refused_with_reason(void **state)
 {
     size_t wrong = 0;
-    for (size_t i = 0; i < sizeof bad_pages / sizeof *bad_pages; i++) {
+    for (size_t i = 0; i < COUNT(bad_pages); i++) {
         const bad_page *page = &bad_pages[i];
         parser_page *parsed = parser_parse_openmetrics(page->text, page->len);
         if (!parsed->error || strncmp(parsed->error, page->error, strlen(page->error)) != 0) {
@@ -630,7 +623,7 @@ static void test_same_any_difference_is_found(void **state)
         {"h_sum{q=\"\"} -1", "h_sum{q=\"\"} -2", "family 'h', in OpenMetrics 'h': "},
     };
     parser_page *openmetrics = parser_parse_openmetrics_ok(whole, sizeof whole - 1);
-    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+    for (size_t i = 0; i < COUNT(changes); i++) {
         const char *at = strstr(whole_text, changes[i].was);
         assert_non_null(at);
         char changed[2 * sizeof whole_text], why[PARSER_WHY_MAX];
@@ -676,7 +669,7 @@ static int ask_python(const bad_page *pages, size_t n)
 static void test_python_client_accepts_the_good_pages(void **state)
 {
     enum {
-        N = sizeof good_pages / sizeof *good_pages
+        N = COUNT(good_pages)
     };
     bad_page pages[N + 1];
     for (size_t i = 0; i < N; i++) pages[i] = (bad_page){.text = good_pages[i].text, .len = good_pages[i].len};
@@ -701,7 +694,7 @@ static void test_python_client_rejects_bad_pages(void **state)
         {"states of two series mixed",
          PAGE(T "t{t=\"x\",z=\"1\"} 0\nt{t=\"x\",z=\"2\"} 0\nt{t=\"y\",z=\"1\"} 0\nt{t=\"y\",z=\"2\"} 0\n"), ""},
     };
-    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+    for (size_t i = 0; i < COUNT(pages); i++) {
         int code = ask_python(&pages[i], 1);
         if (code == 77) {
             print_message("SKIPPED %s: no python3-prometheus-client\n", __func__);

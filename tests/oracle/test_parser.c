@@ -317,7 +317,7 @@ static const struct {
 static void test_parse_good_page_is_accepted(void **state)
 {
     size_t wrong = 0;
-    for (size_t i = 0; i < sizeof good_pages / sizeof *good_pages; i++) {
+    for (size_t i = 0; i < COUNT(good_pages); i++) {
         const good_page *page = &good_pages[i];
         parser_page *parsed = parser_parse(page->text, page->len);
         if (parsed->error) {
@@ -335,7 +335,7 @@ static void test_parse_good_page_is_accepted(void **state)
 static void test_parse_bad_page_is_refused_with_reason(void **state)
 {
     size_t wrong = 0;
-    for (size_t i = 0; i < sizeof bad_pages / sizeof *bad_pages; i++) {
+    for (size_t i = 0; i < COUNT(bad_pages); i++) {
         const bad_page *page = &bad_pages[i];
         parser_page *parsed = parser_parse(page->text, page->len);
         if (!parsed->error || strncmp(parsed->error, page->error, strlen(page->error)) != 0) {
@@ -355,7 +355,7 @@ static void test_parse_bad_page_is_refused_with_reason(void **state)
 static void test_parse_number_not_canonical_is_refused(void **state)
 {
     size_t wrong = 0;
-    for (size_t i = 0; i < sizeof bad_numbers / sizeof *bad_numbers; i++) {
+    for (size_t i = 0; i < COUNT(bad_numbers); i++) {
         char text[128], error[128];
         snprintf(text, sizeof text, G "g %s\n", bad_numbers[i].text);
         if (bad_numbers[i].expected) {
@@ -534,7 +534,7 @@ static void test_parse_every_cut_of_a_page_is_refused(void **state)
 static void test_promtool_agrees_with_parser(void **state)
 {
     size_t wrong = 0;
-    for (size_t i = 0; i < sizeof good_pages / sizeof *good_pages; i++) {
+    for (size_t i = 0; i < COUNT(good_pages); i++) {
         char *output;
         if (promtool_check_metrics(good_pages[i].text, good_pages[i].len, &output) == 1) {
             print_error("%s: promtool says\n%s", good_pages[i].name, output);

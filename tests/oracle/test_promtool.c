@@ -30,7 +30,7 @@ static void test_promtool_page_of_a_collector_is_clean(void **state)
 {
     if (!promtool_available()) ct_skip("no promtool");
     ct_fixture *fixture = *state;
-    add_collector(fixture->registry, "clean", emit_clean);
+    add_collector(fixture->registry, "clean", emit_clean, NULL);
     check(fixture->registry, false, true);
 }
 
@@ -39,8 +39,8 @@ static void test_promtool_page_of_self_metrics_is_clean(void **state)
     if (!promtool_available()) ct_skip("no promtool");
     ct_fixture *fixture = *state;
     add_instruments(fixture->registry);
-    add_collector(fixture->registry, "clean", emit_clean);
-    add_collector(fixture->registry, "failing", emit_and_fail);
+    add_collector(fixture->registry, "clean", emit_clean, NULL);
+    add_collector(fixture->registry, "failing", emit_and_fail, NULL);
     check(fixture->registry, true, true);
 }
 
@@ -54,8 +54,8 @@ static void test_promtool_odd_page_parses(void **state)
 {
     if (!promtool_available()) ct_skip("no promtool");
     ct_fixture *fixture = *state;
-    add_collector(fixture->registry, "odd", emit_odd);
-    add_collector(fixture->registry, "foreign", emit_foreign_counter);
+    add_collector(fixture->registry, "odd", emit_odd, NULL);
+    add_collector(fixture->registry, "foreign", emit_foreign_counter, NULL);
     check(fixture->registry, false, false);
     assert_int_equal(ct_log_count(&fixture->log), 0);
 }
@@ -184,19 +184,17 @@ static void test_python_client_reads_back_the_same_samples(void **state)
     if (skipped) ct_skip("no python3-prometheus-client");
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(test_##name, ct_setup, ct_teardown)
-
 int group_promtool(void)
 {
     const struct CMUnitTest tests[] = {
-        T(promtool_page_of_instruments_is_clean),
-        T(promtool_page_of_a_collector_is_clean),
-        T(promtool_page_of_self_metrics_is_clean),
-        T(promtool_empty_page_is_clean),
-        T(promtool_odd_page_parses),
-        T(promtool_page_with_everything_parses),
-        T(promtool_broken_page_does_not_parse),
-        T(python_client_reads_back_the_same_samples),
+        TEST(test_promtool_page_of_instruments_is_clean),
+        TEST(test_promtool_page_of_a_collector_is_clean),
+        TEST(test_promtool_page_of_self_metrics_is_clean),
+        TEST(test_promtool_empty_page_is_clean),
+        TEST(test_promtool_odd_page_parses),
+        TEST(test_promtool_page_with_everything_parses),
+        TEST(test_promtool_broken_page_does_not_parse),
+        TEST(test_python_client_reads_back_the_same_samples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

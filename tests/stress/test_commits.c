@@ -33,8 +33,8 @@ static void test_commits_with_deletions_and_held_handles_are_seen_whole(void **s
 int group_commits(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_commits_of_many_owners_are_seen_whole, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_commits_with_deletions_and_held_handles_are_seen_whole, ct_setup, ct_teardown),
+        TEST(test_commits_of_many_owners_are_seen_whole),
+        TEST(test_commits_with_deletions_and_held_handles_are_seen_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

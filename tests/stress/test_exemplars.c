@@ -112,7 +112,7 @@ static void test_exemplars_under_load_belong_to_their_series(void **state)
 int group_exemplars(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_exemplars_under_load_belong_to_their_series, ct_setup, ct_teardown),
+        TEST(test_exemplars_under_load_belong_to_their_series),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

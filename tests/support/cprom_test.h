@@ -129,6 +129,60 @@ int ct_setup(void **state);
 int ct_teardown(void **state);
 
 /*==============================================================================
+ * What nearly every test says, in short
+ *============================================================================*/
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define SECOND INT64_C(1000000000) /* in nanoseconds */
+
+/* A test with a fixture; one with the setup() and teardown() of its own file. */
+#define TEST(function) cmocka_unit_test_setup_teardown(function, ct_setup, ct_teardown)
+#define OWN_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+/* Begins a test with a fixture. */
+#define TESTS_BEGIN                                                                                                    \
+    ct_fixture *fixture = *state;                                                                                      \
+    cprom_registry *r = fixture->registry
+
+#define OPTS(...) CPROM_OPTS(cprom_opts, __VA_ARGS__)
+#define FAMILY(...) CPROM_OPTS(cprom_opts, .help = "H.", .name = __VA_ARGS__)
+/* The lines above the samples of a gauge FAMILY(). */
+#define HEADER(name) "# HELP " name " H.\n# TYPE " name " gauge\n"
+#define DESC(...) (&(const cprom_desc){.size = sizeof(cprom_desc), __VA_ARGS__})
+#define PAGE_OPTS(...) CPROM_OPTS(cprom_page_opts, __VA_ARGS__)
+#define CHILD(parent, ...) ct_fixture_child((parent)->registry, CPROM_LABELS(__VA_ARGS__))
+#define BARE_CHILD(parent) ct_fixture_child((parent)->registry, CPROM_NO_LABELS)
+
+static inline cprom_registry *registry_of(void **state) { return ((ct_fixture *)*state)->registry; }
+
+/* Asserts that they could be had. */
+static inline cprom_stats stats_of(cprom_registry *registry)
+{
+    cprom_stats stats = CPROM_INIT(cprom_stats);
+    assert_ok(cprom_registry_stats(registry, &stats));
+    return stats;
+}
+
+static inline cprom_status collect_nothing(void *ctx, cprom_scrape *out) { return CPROM_OK; }
+
+/* An unchecked collector. Asserts that it could be registered. */
+static inline void add_collector(cprom_registry *registry, const char *name,
+                                 cprom_status (*collect)(void *ctx, cprom_scrape *out), void *ctx)
+{
+    assert_ok(
+        cprom_collector_new(registry, CPROM_OPTS(cprom_collector_opts, .name = name, .collect = collect, .ctx = ctx)));
+}
+
+/* A small reproducible random generator (xorshift64), seeded with anything but 0. */
+static inline uint64_t next_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+/*==============================================================================
  * Seams: stop one thread at a named point, and look at what the others can do meanwhile.
  *
  *      ct_park(CPROM__SEAM_GATHER_TAKEN);   the next thread that comes there stops

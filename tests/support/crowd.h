@@ -28,7 +28,7 @@ static inline void crowd_run(size_t n, void (*work)(void *ctx, size_t index), vo
 {
     crowd c = {.work = work, .ctx = ctx};
     pthread_t threads[256];
-    assert_in_range(n, 1, sizeof threads / sizeof *threads);
+    assert_in_range(n, 1, COUNT(threads));
     assert_int_equal(pthread_barrier_init(&c.barrier, NULL, (unsigned)n), 0);
     for (size_t i = 0; i < n; i++) assert_int_equal(pthread_create(&threads[i], NULL, crowd_member, &c), 0);
     for (size_t i = 0; i < n; i++) pthread_join(threads[i], NULL);

@@ -9,9 +9,6 @@
 #include <float.h>
 #include <math.h>
 
-#define DESC(...) (&(const cprom_desc){.size = sizeof(cprom_desc), __VA_ARGS__})
-#define OPTS(...) CPROM_OPTS(cprom_opts, __VA_ARGS__)
-
 static inline double forty_two(void *ctx)
 {
     (void)ctx;
@@ -48,7 +45,7 @@ static inline void add_instruments(cprom_registry *r)
     cprom_summary_observe(summary, 1e9);
     static const char *const odd[] = {"", "x", "\"\\\n", "\t\r {},=#", "\xc3\xa9\xf0\x9f\x98\x80", "\x01\x7f", "\\n",
                                       "a b "};
-    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+    for (size_t i = 0; i < COUNT(odd); i++) {
         assert_ok(cprom_counter_vec_add(counters, CPROM_STRS(odd[i], "main"), 0.1 * (double)i));
         assert_ok(cprom_gauge_vec_set(gauges, CPROM_STRS(odd[i]), 1e-7 * (double)i));
         for (size_t k = 0; k <= i; k++) {
@@ -143,14 +140,6 @@ static inline cprom_status emit_and_fail(void *ctx, cprom_scrape *out)
     return CPROM_ESYS;
 }
 
-static inline void add_collector(cprom_registry *r, const char *name, cprom_status (*collect)(void *, cprom_scrape *))
-{
-    cprom_collector_opts opts = CPROM_INIT(cprom_collector_opts);
-    opts.name = name;
-    opts.collect = collect;
-    assert_ok(cprom_collector_new(r, &opts));
-}
-
 static inline cprom_registry *registry_with_everything(ct_fixture *fixture)
 {
     cprom_registry_opts opts = ct_fixture_opts(fixture);
@@ -161,10 +150,10 @@ static inline cprom_registry *registry_with_everything(ct_fixture *fixture)
     assert_ok(cprom_registry_new(&opts, &r));
     add_instruments(r);
     add_infos_and_states(r);
-    add_collector(r, "clean", emit_clean);
-    add_collector(r, "odd", emit_odd);
-    add_collector(r, "failing", emit_and_fail);
-    add_collector(r, "later", emit_clean);
+    add_collector(r, "clean", emit_clean, NULL);
+    add_collector(r, "odd", emit_odd, NULL);
+    add_collector(r, "failing", emit_and_fail, NULL);
+    add_collector(r, "later", emit_clean, NULL);
     return r;
 }
 

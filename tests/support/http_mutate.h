@@ -49,7 +49,7 @@ static const char *const mutate_seeds[] = {
     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\nGET /nowhere HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.0\r\n\r\n",
 };
-#define MUTATE_SEEDS (sizeof mutate_seeds / sizeof *mutate_seeds)
+#define MUTATE_SEEDS COUNT(mutate_seeds)
 
 static const char *const mutate_bits[] = {"\r\n",
                                           "\n",
@@ -89,7 +89,7 @@ static const char *const mutate_bits[] = {"\r\n",
                                           "%00",
                                           "x-prometheus-scrape-timeout-seconds: 3\r\n",
                                           "GET / HTTP/1.1\r\nHost: a\r\n\r\n"};
-#define MUTATE_BITS (sizeof mutate_bits / sizeof *mutate_bits)
+#define MUTATE_BITS COUNT(mutate_bits)
 
 /* Writes a request, or some, changed in up to five places, to `out` of `cap` bytes (at least 1024); how many bytes. */
 static inline size_t mutate_next(struct mutate *m, char *out, size_t cap)

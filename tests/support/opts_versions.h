@@ -22,6 +22,7 @@ typedef struct ov_case {
     size_t least;     /* with so many bytes the call succeeds, with fewer it does not */
 } ov_case;
 
+#define END_OF(type, field) (offsetof(type, field) + sizeof ((type *)0)->field)
 #define OV_TEXT 4096
 
 static inline void ov_say(char *told, size_t cap, cprom_status status, const char *more)
@@ -96,7 +97,7 @@ static inline void ov_check_newer(const ov_case *cases, size_t n)
 {
     static const size_t more[] = {1, 2, sizeof(void *), 64, 1000};
     for (const ov_case *c = cases; c < cases + n; c++) {
-        for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        for (size_t i = 0; i < COUNT(more); i++) {
             const char *expected = ov_tell(c, c->size, 0, 0);
             assert_true(ov_is(expected, CPROM_OK));
             ov_same(c, "newer", c->size + more[i], ov_tell(c, c->size, more[i], 0), expected);

@@ -4,9 +4,7 @@
 
 #include "cprom_test.h"
 
-#define DESC(...) (&(const cprom_desc){.size = sizeof(cprom_desc), __VA_ARGS__})
 #define GAUGE(name_) DESC(.name = name_, .type = CPROM_GAUGE)
-#define PAGE_OPTS(...) CPROM_OPTS(cprom_page_opts, __VA_ARGS__)
 
 /*
  * A collector that emits one gauge of its name, after `inside`, if that is set. Static in a test, so that it outlives
@@ -115,12 +113,5 @@ static inline void probe_add(probe *p, cprom_registry *registry, const char *nam
 
 #define ONE "# TYPE one gauge\none 1\n"
 #define TWO "# TYPE two gauge\ntwo 1\n"
-
-static inline cprom_stats stats_of(cprom_registry *registry)
-{
-    cprom_stats stats = CPROM_INIT(cprom_stats);
-    assert_ok(cprom_registry_stats(registry, &stats));
-    return stats;
-}
 
 #endif

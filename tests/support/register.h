@@ -21,8 +21,6 @@ static inline const char *form_name(enum form form)
 }
 
 static inline double zero(void *ctx) { return 0; }
-static inline cprom_status collect_nothing(void *ctx, cprom_scrape *out) { return CPROM_OK; }
-
 /* Whether the form can say what the options say. */
 static inline bool fits(enum form form, cprom_type type, const cprom_opts *opts)
 {
@@ -87,13 +85,6 @@ static inline cprom_status try_register(cprom_registry *registry, enum form form
     assert_ptr_not_equal(made, &garbage);
     assert_int_equal(made != NULL, status == CPROM_OK);
     return status;
-}
-
-static inline cprom_stats stats_of(cprom_registry *registry)
-{
-    cprom_stats stats = CPROM_INIT(cprom_stats);
-    assert_ok(cprom_registry_stats(registry, &stats));
-    return stats;
 }
 
 #endif

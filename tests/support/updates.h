@@ -6,8 +6,6 @@
 
 #include "cprom_test.h"
 
-#define SECOND INT64_C(1000000000)
-
 /* Asserts that it could be made. */
 static inline cprom_update *up_new(cprom_registry *registry)
 {
@@ -104,15 +102,6 @@ static inline cprom_counter_vec *up_counters(cprom_registry *registry, const cha
     opts.owner = owner;
     assert_ok(cprom_counter_vec_new(registry, &opts, &vec));
     return vec;
-}
-
-/* A small reproducible random generator (xorshift64*), seeded with anything but 0. */
-static inline uint64_t up_random(uint64_t *state)
-{
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    return *state * UINT64_C(2685821657736338717) >> 16;
 }
 
 #define ALL(vec) cprom_update_gauge_vec_replace(update, vec, CPROM_NO_LABELS)

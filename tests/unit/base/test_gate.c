@@ -293,12 +293,9 @@ int group_gate(void)
         cmocka_unit_test(test_leave_many_wait_each_gets_its_turn_in_order),
         cmocka_unit_test(test_enter_again_at_once_goes_behind_who_waits),
         cmocka_unit_test(test_enter_by_many_threads_excludes_and_loses_no_wake_up),
-        cmocka_unit_test_setup_teardown(test_clear_while_one_gather_copies_goes_before_the_next_gather, ct_setup,
-                                        ct_teardown),
-        cmocka_unit_test_setup_teardown(test_clear_beside_looping_scrapers_each_waits_for_one_copying, ct_setup,
-                                        ct_teardown),
-        cmocka_unit_test_setup_teardown(test_page_that_begins_again_for_each_registration_needs_no_more_memory, ct_setup,
-                                        ct_teardown),
+        TEST(test_clear_while_one_gather_copies_goes_before_the_next_gather),
+        TEST(test_clear_beside_looping_scrapers_each_waits_for_one_copying),
+        TEST(test_page_that_begins_again_for_each_registration_needs_no_more_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

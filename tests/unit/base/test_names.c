@@ -2,17 +2,6 @@
 
 #include "names.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
-static uint64_t next_random(uint64_t *seed)
-{
-    uint64_t x = *seed;
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    return *seed = x;
-}
-
 /* On a copy of its own, so that sanitizers see a byte too many. */
 static bool is_utf8(const char *text, size_t len)
 {

@@ -2,9 +2,6 @@
 
 #include <math.h>
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-#define END_OF(type, field) (offsetof(type, field) + sizeof ((type *)0)->field)
-
 /*==============================================================================
  * Registries
  *============================================================================*/

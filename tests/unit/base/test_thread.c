@@ -238,8 +238,8 @@ static void test_epoch_advance_by_several_threads_counts_each_once(void **state)
 int group_thread(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_slot_more_threads_than_slots_nothing_is_lost, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_thread_end_later_destructors_may_still_update, ct_setup, ct_teardown),
+        TEST(test_slot_more_threads_than_slots_nothing_is_lost),
+        TEST(test_thread_end_later_destructors_may_still_update),
         cmocka_unit_test(test_epoch_advance_waits_for_open_sections),
         cmocka_unit_test(test_epoch_advance_by_several_threads_counts_each_once),
     };

@@ -115,8 +115,6 @@ static int teardown(void **state)
     return ct_teardown(state);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
-
 /*
  * Every call that starting makes fails in turn: ESYS with its errno, or it does not matter (options of sockets). No
  * descriptor, no byte and no path is left, and the next start goes well.
@@ -126,7 +124,7 @@ static void assert_start_survives(ct_fixture *fixture, const cprom_http_server_o
     static const int errors[] = {ENOBUFS, EACCES};
     int fds = hc_count_fds();
     size_t bytes = atomic_load(&fixture->alloc.bytes);
-    for (size_t e = 0; e < sizeof errors / sizeof *errors; e++) {
+    for (size_t e = 0; e < COUNT(errors); e++) {
         unsigned nth = 1, fatal = 0;
         for (bool failed = true; failed; nth++) {
             cprom_http_server *server;
@@ -199,7 +197,7 @@ static void test_serving_each_failing_call_costs_one_connection_at_most(void **s
     hs_wait_conns(server, 0);
     int fds = hc_count_fds();
     size_t bytes = atomic_load(&fixture->alloc.bytes); /* perhaps with a connection that is about to be freed */
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         for (unsigned nth = 1; nth <= 8; nth++) {
             struct hc_stream stream = {0};
             fault_set(cases[i].kind, cases[i].error, nth);
@@ -229,10 +227,10 @@ static void test_serving_each_failing_call_costs_one_connection_at_most(void **s
 int group_calls(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_start_each_failing_call_leaves_nothing),
-        TEST(test_start_at_a_unix_socket_each_failing_call_leaves_no_path),
-        TEST(test_start_at_a_callers_socket_each_failing_call_leaves_nothing),
-        TEST(test_serving_each_failing_call_costs_one_connection_at_most),
+        OWN_TEST(test_start_each_failing_call_leaves_nothing),
+        OWN_TEST(test_start_at_a_unix_socket_each_failing_call_leaves_no_path),
+        OWN_TEST(test_start_at_a_callers_socket_each_failing_call_leaves_nothing),
+        OWN_TEST(test_serving_each_failing_call_costs_one_connection_at_most),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -158,7 +158,7 @@ static void test_coding_is_chosen_as_described(void **state)
         {"zstd;q=0, gzip;q=0.1", "gzip", "GZip"},
         {"zstd;q=0.3, identity;q=0.2, gzip;q=0.1", NULL, "zstd"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         cprom_http_handler *const handlers[] = {one, two, none};
         const char *const expected[] = {cases[i].one, cases[i].two, NULL};
         for (size_t k = 0; k < 3; k++) {
@@ -199,13 +199,13 @@ static void test_coded_body_arrives_whole_however_the_coding_behaves(void **stat
     static const struct {
         size_t factor, holds, step;
     } ways[] = {{1, 0, 0}, {1, 0, 1000}, {7, 0, 0}, {1, 20000, 0}, {2, SIZE_MAX, 0}, {1, 5000, 3}};
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    for (size_t i = 0; i < COUNT(sizes); i++) {
         ct_fixture *f = ct_fixture_new();
         cprom_http_handler *handler = filled(f, sizes[i]);
         hr_response plain = hr_get(handler, "/metrics");
         toy t = {0};
         offer(handler, "toy", &t);
-        for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
+        for (size_t k = 0; k < COUNT(ways); k++) {
             t.factor = ways[k].factor;
             t.holds = ways[k].holds;
             t.step = ways[k].step;
@@ -254,7 +254,7 @@ static void test_coding_that_fails_early_is_left_out(void **state)
                                {.factor = 1, .holds = SIZE_MAX, .fails_at = 10}};
     toy t = {0};
     offer(handler, "toy", &t);
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+    for (size_t i = 0; i < COUNT(ways); i++) {
         t = ways[i];
         for (int http_1_0 = 0; http_1_0 < 2; http_1_0++) {
             bool must_close;
@@ -386,7 +386,7 @@ static void test_add_coding_bad_ones_are_refused(void **state)
     memset(long_name, 'x', 65);
     long_name[65] = '\0';
     const char *const names[] = {NULL, "", "identity", "Identity", "a b", "a,b", "x\r\nY: z", long_name, "*/*"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    for (size_t i = 0; i < COUNT(names); i++) {
         coding.name = names[i];
         assert_status(cprom_http_handler_add_coding(handler, &coding), CPROM_EINVAL);
     }
@@ -457,18 +457,16 @@ static void test_coded_scrape_each_failed_allocation_costs_one_answer(void **sta
 int group_coding(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_coding_is_chosen_as_described, ct_setup, ct_teardown),
+        TEST(test_coding_is_chosen_as_described),
         cmocka_unit_test(test_coded_body_arrives_whole_however_the_coding_behaves),
-        cmocka_unit_test_setup_teardown(test_coding_that_fails_early_is_left_out, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_coding_that_fails_late_cuts_the_response, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_coding_that_makes_more_the_second_time_keeps_the_length, ct_setup,
-                                        ct_teardown),
-        cmocka_unit_test_setup_teardown(test_coding_that_makes_less_the_second_time_is_seen, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_coding_that_begins_once_only_is_left_out, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_coding_of_an_abandoned_response_is_ended, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_add_coding_bad_ones_are_refused, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_coded_scrape_each_failed_allocation_costs_one_answer, ct_setup,
-                                        ct_teardown),
+        TEST(test_coding_that_fails_early_is_left_out),
+        TEST(test_coding_that_fails_late_cuts_the_response),
+        TEST(test_coding_that_makes_more_the_second_time_keeps_the_length),
+        TEST(test_coding_that_makes_less_the_second_time_is_seen),
+        TEST(test_coding_that_begins_once_only_is_left_out),
+        TEST(test_coding_of_an_abandoned_response_is_ended),
+        TEST(test_add_coding_bad_ones_are_refused),
+        TEST(test_coded_scrape_each_failed_allocation_costs_one_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,14 +70,12 @@ static int teardown(void **state)
     return result;
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
-
 static void test_accept_fails_for_a_while_and_the_connection_comes_later(void **state)
 {
     ct_fixture *fixture = *state;
     static const int errors[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, EPROTO, ECONNABORTED, EINTR};
     cprom_http_server *server = hs_start(fixture, (cprom_http_server_opts){.threads = 1});
-    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+    for (size_t i = 0; i < COUNT(errors); i++) {
         atomic_store(&fault.accept_n, 3);
         atomic_store(&fault.accept, errors[i]);
         int fd = hs_connect(server);
@@ -140,7 +138,7 @@ static void test_recv_and_send_fail_and_only_that_connection_ends(void **state)
     cprom_http_server *server = hs_start(fixture, (cprom_http_server_opts){.threads = 1});
     struct hc_stream stream = {0};
     static const int errors[] = {ECONNRESET, EPIPE, ETIMEDOUT, ENOMEM, ENOBUFS};
-    for (size_t i = 0; i < 2 * sizeof errors / sizeof *errors; i++) {
+    for (size_t i = 0; i < 2 * COUNT(errors); i++) {
         int fd = hs_connect(server);
         assert_int_equal(hc_ask(&stream, fd, HC_GET, NULL), 200);
         atomic_store(i % 2 ? &fault.send_n : &fault.recv_n, 1);
@@ -179,7 +177,7 @@ static void test_recv_and_send_by_single_bytes_change_nothing(void **state)
                                            "GET / HTTP/3.0\r\n\r\n"};
     cprom_http_server *server = hs_start(fixture, (cprom_http_server_opts){.threads = 1});
     const char *address = cprom_http_server_address(server);
-    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+    for (size_t i = 0; i < COUNT(requests); i++) {
         char *whole, *pieces;
         int status = hc_ask_once(address, requests[i], &whole);
         atomic_store(&fault.piece, 1);
@@ -292,15 +290,15 @@ static void test_requests_out_of_memory_get_an_answer_or_a_close(void **state)
 int group_faults(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_accept_fails_for_a_while_and_the_connection_comes_later),
-        TEST(test_accept_out_of_descriptors_does_not_spin),
-        TEST(test_poll_fails_and_the_server_goes_on),
-        TEST(test_recv_and_send_fail_and_only_that_connection_ends),
-        TEST(test_recv_and_send_by_single_bytes_change_nothing),
-        TEST(test_start_without_threads_is_esys_and_leaves_nothing),
-        TEST(test_start_without_descriptors_is_esys_and_leaves_nothing),
-        TEST(test_start_out_of_memory_leaves_nothing),
-        TEST(test_requests_out_of_memory_get_an_answer_or_a_close),
+        OWN_TEST(test_accept_fails_for_a_while_and_the_connection_comes_later),
+        OWN_TEST(test_accept_out_of_descriptors_does_not_spin),
+        OWN_TEST(test_poll_fails_and_the_server_goes_on),
+        OWN_TEST(test_recv_and_send_fail_and_only_that_connection_ends),
+        OWN_TEST(test_recv_and_send_by_single_bytes_change_nothing),
+        OWN_TEST(test_start_without_threads_is_esys_and_leaves_nothing),
+        OWN_TEST(test_start_without_descriptors_is_esys_and_leaves_nothing),
+        OWN_TEST(test_start_out_of_memory_leaves_nothing),
+        OWN_TEST(test_requests_out_of_memory_get_an_answer_or_a_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,8 +4,6 @@
 
 #include "oracle/http_read.h"
 
-#define OPTS(...) CPROM_OPTS(cprom_opts, __VA_ARGS__)
-#define HANDLER_OPTS(...) CPROM_OPTS(cprom_http_handler_opts, __VA_ARGS__)
 #define BODY_MAX 65536 /* at and above it a body is chunked */
 
 static const char OPENMETRICS[] = "application/openmetrics-text;version=1.0.0";
@@ -160,7 +158,7 @@ static void check_framing(ct_fixture *f, size_t bytes, bool chunked)
 static void test_handle_page_of_each_size_is_framed_right(void **state)
 {
     static const size_t sizes[] = {30, 65535, 65536, 65537, 131071, 131072, 131073, 300000};
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    for (size_t i = 0; i < COUNT(sizes); i++) {
         ct_fixture *f = ct_fixture_new();
         page_of(f->registry, sizes[i]);
         check_framing(f, sizes[i], sizes[i] >= BODY_MAX);
@@ -255,7 +253,7 @@ static void test_handle_each_request_has_its_status_and_one_line(void **state)
         {"GET", "/%61/b?", 200, ""},
         {"GET", "http://host/a/b", 200, ""},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         cprom_http_request request = hr_request(cases[i].method, cases[i].target);
         hr_response r = hr_ask(handler, &request);
         assert_int_equal(r.status, cases[i].status);
@@ -279,13 +277,6 @@ static cprom_status count_calls(void *ctx, cprom_scrape *out)
     return CPROM_OK;
 }
 
-static void add_collector(cprom_registry *registry, const char *name, cprom_status (*collect)(void *, cprom_scrape *),
-                          void *ctx)
-{
-    assert_ok(
-        cprom_collector_new(registry, CPROM_OPTS(cprom_collector_opts, .name = name, .collect = collect, .ctx = ctx)));
-}
-
 static void test_handle_head_has_the_headers_and_gathers_nothing(void **state)
 {
     ct_fixture *f = *state;
@@ -294,7 +285,7 @@ static void test_handle_head_has_the_headers_and_gathers_nothing(void **state)
     gauges(f->registry, "g", 3);
     cprom_http_handler *handler = hr_handler(f->registry, NULL);
     static const char *const targets[] = {"/metrics", "/", "/-/healthy", "/nowhere", "/%"};
-    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+    for (size_t i = 0; i < COUNT(targets); i++) {
         cprom_http_request request = hr_request("HEAD", targets[i]);
         request.accept = OPENMETRICS;
         hr_response head = hr_ask(handler, &request);
@@ -424,7 +415,7 @@ static void test_handle_scrape_timeout_bounds_the_collectors(void **state)
         {"99999999999999999999", 0, INT64_MAX},
         {"99999999999999999999", 3, 3000000000},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         cprom_http_handler *handler =
             hr_handler(f->registry, HANDLER_OPTS(.timeout_seconds = cases[i].cap, .self_metrics = true));
         cprom_http_request request = hr_request("GET", "/metrics");
@@ -468,7 +459,7 @@ static void test_handler_new_bad_options_are_refused_with_a_line(void **state)
     static const char *const paths[] = {"",    "/",   "metrics", "/-/healthy", "/a b",
                                         "/a?", "/a#", "/%41",    "/\xc3\xa4",  "/\n"};
     cprom_http_handler *handler = (cprom_http_handler *)f;
-    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+    for (size_t i = 0; i < COUNT(paths); i++) {
         ct_log_clear(&f->log);
         assert_status(cprom_http_handler_new(f->registry, HANDLER_OPTS(.path = paths[i]), &handler), CPROM_EINVAL);
         assert_null(handler);
@@ -583,7 +574,7 @@ static void test_handle_each_failed_allocation_costs_one_answer(void **state)
     add_collector(f->registry, "c", count_calls, &(int){0});
     cprom_http_handler *handler = hr_handler(f->registry, HANDLER_OPTS(.self_metrics = true));
     static const char *const targets[] = {"/metrics?name[]=g", "/metrics", "/", "/nowhere", "/-/healthy"};
-    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+    for (size_t i = 0; i < COUNT(targets); i++) {
         for (int on = 0; on < 2; on++) {
             hr_assert_status(hr_get(handler, targets[i]), i == 3 ? 404 : 200);
             size_t bytes = f->alloc.bytes, nth = 1;
@@ -781,30 +772,29 @@ static void test_response_date_is_that_of_the_c_library(void **state)
 int group_handler(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_handle_metrics_gives_the_page_with_its_headers, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_handle_accept_chooses_the_format, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_handle_names_filter_the_page, ct_setup, ct_teardown),
+        TEST(test_handle_metrics_gives_the_page_with_its_headers),
+        TEST(test_handle_accept_chooses_the_format),
+        TEST(test_handle_names_filter_the_page),
         cmocka_unit_test(test_handle_page_of_each_size_is_framed_right),
-        cmocka_unit_test_setup_teardown(test_handle_empty_page_has_length_zero, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_handle_page_is_the_one_of_the_request, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_handle_close_is_told_and_asked_for, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_handle_each_request_has_its_status_and_one_line, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_handle_head_has_the_headers_and_gathers_nothing, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_handle_freed_registry_is_unavailable, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_handle_abandoned_response_leaves_nothing, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_handle_too_many_scrapes_are_refused, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_handle_scrape_timeout_bounds_the_collectors, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_handle_inside_a_callback_is_unavailable, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_handler_new_bad_options_are_refused_with_a_line, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_handle_bad_arguments_are_refused, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_response_parts_are_those_of_the_bytes, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_handle_each_failed_allocation_costs_one_answer, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_handler_new_each_failed_allocation_leaves_nothing, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_handle_slow_reader_costs_the_snapshot_and_one_buffer, ct_setup,
-                                        ct_teardown),
-        cmocka_unit_test_setup_teardown(test_handle_threads_share_a_handler, ct_setup, ct_teardown),
+        TEST(test_handle_empty_page_has_length_zero),
+        TEST(test_handle_page_is_the_one_of_the_request),
+        TEST(test_handle_close_is_told_and_asked_for),
+        TEST(test_handle_each_request_has_its_status_and_one_line),
+        TEST(test_handle_head_has_the_headers_and_gathers_nothing),
+        TEST(test_handle_freed_registry_is_unavailable),
+        TEST(test_handle_abandoned_response_leaves_nothing),
+        TEST(test_handle_too_many_scrapes_are_refused),
+        TEST(test_handle_scrape_timeout_bounds_the_collectors),
+        TEST(test_handle_inside_a_callback_is_unavailable),
+        TEST(test_handler_new_bad_options_are_refused_with_a_line),
+        TEST(test_handle_bad_arguments_are_refused),
+        TEST(test_response_parts_are_those_of_the_bytes),
+        TEST(test_handle_each_failed_allocation_costs_one_answer),
+        TEST(test_handler_new_each_failed_allocation_leaves_nothing),
+        TEST(test_handle_slow_reader_costs_the_snapshot_and_one_buffer),
+        TEST(test_handle_threads_share_a_handler),
         cmocka_unit_test(test_handle_while_the_registry_is_freed_is_whole_or_unavailable),
-        cmocka_unit_test_setup_teardown(test_response_date_is_that_of_the_c_library, ct_setup, ct_teardown),
+        TEST(test_response_date_is_that_of_the_c_library),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

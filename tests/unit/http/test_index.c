@@ -3,9 +3,6 @@
 
 #include "oracle/http_read.h"
 
-#define OPTS(...) CPROM_OPTS(cprom_opts, __VA_ARGS__)
-#define HANDLER_OPTS(...) CPROM_OPTS(cprom_http_handler_opts, __VA_ARGS__)
-
 /*
  * The text of an HTML page: each tag is written as [name], texts are unescaped. Asserts that tags are balanced, and
  * that no quote of an attribute is left open.
@@ -56,7 +53,7 @@ static char *html_text(const char *html)
     return text;
 }
 
-static cprom_status collect_nothing(void *ctx, cprom_scrape *out)
+static cprom_status count_call(void *ctx, cprom_scrape *out)
 {
     if (ctx) ++*(int *)ctx;
     return CPROM_OK;
@@ -87,7 +84,7 @@ static void test_index_lists_every_family_and_gathers_nothing(void **state)
         {.size = sizeof(cprom_desc), .name = "d_gauge", .type = CPROM_GAUGE, .help = "D <g>.", .labels = {"l"}}};
     cprom_collector_opts o = CPROM_INIT(cprom_collector_opts);
     o.name = "declared";
-    o.collect = collect_nothing;
+    o.collect = count_call;
     o.ctx = &calls;
     o.descs = descs;
     o.n_descs = 2;
@@ -110,7 +107,7 @@ static void test_index_lists_every_family_and_gathers_nothing(void **state)
         "[tr][td][a]s[/a][/td][td]summary[/td][td]0[/td][td]S.[/td][/tr]\n",
         "[tr][td][a]t[/a][/td][td]stateset[/td][td]1[/td][td]T.[/td][/tr]\n"};
     char table[4096] = "[tbody]\n";
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) strcat(table, rows[i]);
+    for (size_t i = 0; i < COUNT(rows); i++) strcat(table, rows[i]);
     strcat(table, "[/tbody]");
     assert_non_null(strstr(text, table));
     assert_null(strstr(text, "Also"));
@@ -136,7 +133,7 @@ static void test_index_names_collectors_that_declare_nothing(void **state)
     static const char *const names[] = {"one", "<two>"};
     for (size_t i = 0; i < 2; i++) {
         assert_ok(cprom_collector_new(f->registry,
-                                      CPROM_OPTS(cprom_collector_opts, .name = names[i], .collect = collect_nothing)));
+                                      CPROM_OPTS(cprom_collector_opts, .name = names[i], .collect = count_call)));
     }
     cprom_http_handler *handler = hr_handler(f->registry, NULL);
     hr_response r = hr_get(handler, "/");
@@ -207,7 +204,7 @@ static void test_index_lists_what_descendants_have_each_family_once(void **state
         assert_ok(cprom_gauge_vec_new(all[i]->registry, OPTS(.name = "both", .help = "B.", .labels = {"l"}), &vec));
         for (int k = 0; k <= i; k++) assert_ok(cprom_gauge_vec_set(vec, CPROM_STRS(k ? "x" : "y"), 1));
         assert_ok(cprom_collector_new(all[i]->registry,
-                                      CPROM_OPTS(cprom_collector_opts, .name = i % 2 ? "odd" : "even", .collect = collect_nothing)));
+                                      CPROM_OPTS(cprom_collector_opts, .name = i % 2 ? "odd" : "even", .collect = count_call)));
     }
     assert_ok(cprom_gauge_new(low->registry, OPTS(.name = "a", .help = "A."), &gauge));
     assert_ok(cprom_gauge_new(left->registry, OPTS(.name = "z", .help = "Z."), &gauge));
@@ -363,13 +360,13 @@ static void test_self_metrics_stand_beside_const_labels_and_prefix(void **state)
 int group_index(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_index_lists_every_family_and_gathers_nothing, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_index_names_collectors_that_declare_nothing, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_index_of_many_families_is_whole, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_index_lists_what_descendants_have_each_family_once, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_index_of_many_registries_is_sorted, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_self_metrics_tell_what_this_handler_did, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_self_metrics_stand_beside_const_labels_and_prefix, ct_setup, ct_teardown),
+        TEST(test_index_lists_every_family_and_gathers_nothing),
+        TEST(test_index_names_collectors_that_declare_nothing),
+        TEST(test_index_of_many_families_is_whole),
+        TEST(test_index_lists_what_descendants_have_each_family_once),
+        TEST(test_index_of_many_registries_is_sorted),
+        TEST(test_self_metrics_tell_what_this_handler_did),
+        TEST(test_self_metrics_stand_beside_const_labels_and_prefix),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

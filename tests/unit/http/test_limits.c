@@ -1,6 +1,5 @@
 #include "support/http_running.h"
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, ct_setup, ct_teardown)
 #define PLAIN ((cprom_http_server_opts){.size = 0})
 #define SERIES 20000 /* some 400 KB; a unix socket holds half of it at most */
 
@@ -230,7 +229,7 @@ static void test_server_over_the_limit_closes_in_order(void **state)
     hs_wait(server, CPROM__CONN_IDLE, 0, 5);
     for (int i = 0; i < 5; i++) assert_true(is_alive(more[i]));
     int all[] = {idle, stalled, older, newer, silent, more[0], more[1], more[2], more[3], more[4]};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) close(all[i]);
+    for (size_t i = 0; i < COUNT(all); i++) close(all[i]);
     hc_stream_free(&stream);
     assert_ok(cprom_http_server_stop(server));
 }

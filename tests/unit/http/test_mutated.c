@@ -148,7 +148,7 @@ static void test_conn_mutated_requests_get_one_response_or_a_close(void **state)
 int group_mutated(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_conn_mutated_requests_get_one_response_or_a_close, ct_setup, ct_teardown),
+        TEST(test_conn_mutated_requests_get_one_response_or_a_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

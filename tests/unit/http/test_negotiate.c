@@ -87,7 +87,7 @@ static void test_http_format_of_each_header_is_the_described_one(void **state)
         {"text/html;a=\"\\", CPROM_TEXT_0_0_4},
         {OM ";version", CPROM_OPENMETRICS_0_0_1},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         if (cprom__http_format(cases[i].accept) != cases[i].format) print_error("Accept: %s\n", cases[i].accept);
         assert_int_equal(cprom__http_format(cases[i].accept), cases[i].format);
     }
@@ -224,7 +224,7 @@ static void test_http_weight_is_that_of_the_name(void **state)
         {"gzi", "gzip", 0},
         {"gzip;q=0.0000000001", "gzip", 0},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         assert_int_equal(cprom__http_weight(cases[i].list, cases[i].name), cases[i].weight);
     }
 }
@@ -237,7 +237,7 @@ static void test_http_seconds_are_plain_decimals(void **state)
     } cases[] = {{NULL, 0},  {"", 0},    {"10", 10},  {"9.5", 9.5}, {" 0.25 ", 0.25}, {".5", 0.5},
                  {"1.", 1},  {"0", 0},   {"-1", 0},   {"1e3", 0},   {"inf", 0},       {"nan", 0},
                  {"1,5", 0}, {"1 2", 0}, {"0x10", 0}, {"1.2.3", 0}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         assert_true(cprom__http_seconds(cases[i].text) == cases[i].seconds);
     }
     char many[400];
@@ -251,7 +251,7 @@ static void test_http_is_token_takes_what_a_header_name_may_be(void **state)
     assert_true(cprom__http_is_token("gzip"));
     assert_true(cprom__http_is_token("x-A_9!#$%&'*+.^`|~"));
     static const char *const bad[] = {"", "a b", "a,b", "a;b", "a=b", "\"a\"", "a\r\n", "\xc3\xa4", "(", "@"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(cprom__http_is_token(bad[i]));
+    for (size_t i = 0; i < COUNT(bad); i++) assert_false(cprom__http_is_token(bad[i]));
 }
 
 static void test_http_target_read_gives_path_and_query(void **state)
@@ -276,19 +276,19 @@ static void test_http_target_read_gives_path_and_query(void **state)
         {"/\xc3\xa4", "/\xc3\xa4", ""},
     };
     struct cprom__http_target target;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         assert_true(cprom__http_target_read(cases[i].target, &target));
         assert_true(cprom__http_path_is(&target, cases[i].path));
         assert_string_equal(target.query, cases[i].query);
     }
     assert_true(cprom__http_target_read("/metrics", &target));
     static const char *const others[] = {"/metric", "/metricss", "/Metrics", "metrics", "", "/"};
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) assert_false(cprom__http_path_is(&target, others[i]));
+    for (size_t i = 0; i < COUNT(others); i++) assert_false(cprom__http_path_is(&target, others[i]));
     static const char *const bad[] = {
         "",       "*",      "metrics", "localhost:80", "http:/metrics", "http:///metrics", "ftp://h/", "/%",
         "/%4",    "/%4g",   "/%g4",    "/%00",         "/a?%zz",        "/a?b=%0",         "/a b",     "/a\tb",
         "/a\x7f", "/a\r\n", "http://", "://h/"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(cprom__http_target_read(bad[i], &target));
+    for (size_t i = 0; i < COUNT(bad); i++) assert_false(cprom__http_target_read(bad[i], &target));
 }
 
 static void test_http_names_are_decoded_values_of_name(void **state)
@@ -312,7 +312,7 @@ static void test_http_names_are_decoded_values_of_name(void **state)
         {"name[]", 0, {NULL}},
         {"n&name[]=a", 1, {"a"}},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         const char *query = cases[i].query;
         /* On the heap and just as large as it must be, so that a sanitizer sees one byte too many. */
         size_t max = cprom__http_names_max(query);

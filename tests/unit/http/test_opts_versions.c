@@ -2,9 +2,6 @@
 
 #include <cprom/http.h>
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-#define END_OF(type, field) (offsetof(type, field) + sizeof ((type *)0)->field)
-
 /* What the handler answers: the status, its headers and the body. */
 static void tell_response(cprom_http_handler *handler, const void *request, char *told, size_t cap)
 {

@@ -139,7 +139,7 @@ static void test_parse_malformed_is_400(void **state)
         "Host: a\r\n",
         "Host: b\r\n",
     };
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+    for (size_t i = 0; i < COUNT(lines); i++) {
         int status = status_with(lines[i]);
         if (status != 400) print_error("\"%s\": %d\n", lines[i], status);
         assert_int_equal(status, 400);
@@ -172,7 +172,7 @@ static void test_parse_malformed_is_400(void **state)
         "x\r\n\r\n",
         "\x16\x03\x01\r\n\r\n",
     };
-    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+    for (size_t i = 0; i < COUNT(requests); i++) {
         int status = status_of(requests[i]);
         if (status != 400) print_error("\"%s\": %d\n", requests[i], status);
         assert_int_equal(status, 400);
@@ -205,7 +205,7 @@ static void test_parse_body_length_is_told(void **state)
     } cases[] = {{"Content-Length: 0\r\n", 0},
                  {"content-length:\t65536 \r\n", 65536},
                  {"Content-Length: 00000000000000000000000000000000007\r\n", 7}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         char text[256];
         snprintf(text, sizeof text, "POST / HTTP/1.1\r\nHost: a\r\n%s\r\nxyz", cases[i].line);
         struct reading reading = read_text(text);
@@ -229,7 +229,7 @@ static void test_parse_connection_says_whether_it_closes(void **state)
                  {"GET / HTTP/1.0\r\n\r\n", true},
                  {"GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", false},
                  {"GET / HTTP/1.0\r\nConnection: close, keep-alive\r\n\r\n", true}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         struct reading reading = read_text(cases[i].text);
         assert_int_equal(reading.status, 0);
         assert_int_equal(reading.head.close, cases[i].close);
@@ -326,7 +326,7 @@ static void test_parse_each_byte_in_each_place_equals_the_reference(void **state
         "GET / HTTP/1.1\r\nHost: a\r\nx: y%cz\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1%c\r\n\r\n"};
     struct mutate m = {.state = 5};
     size_t refused = 0;
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    for (size_t i = 0; i < COUNT(places); i++) {
         for (int c = 0; c < 256; c++) {
             char bytes[128];
             int len = snprintf(bytes, sizeof bytes, places[i], c);

@@ -9,8 +9,6 @@
 #include "support/child.h"
 #include "support/http_client.h"
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, ct_setup, ct_teardown)
-
 /* A server at some port; `opts` may be NULL. */
 static cprom_http_server *start(ct_fixture *fixture, cprom_http_server_opts opts)
 {
@@ -109,7 +107,7 @@ static void test_start_nonsense_is_einval(void **state)
                                             "unix:/tmp/"
                                             "01234567890123456789012345678901234567890123456789012345678901234567890123"
                                             "456789012345678901234567890123456789"};
-    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+    for (size_t i = 0; i < COUNT(addresses); i++) {
         cprom_http_server_opts opts = {.size = sizeof opts, .address = addresses[i]};
         assert_status(cprom_http_server_start(fixture->registry, &opts, &server), CPROM_EINVAL);
         assert_null(server);
@@ -119,7 +117,7 @@ static void test_start_nonsense_is_einval(void **state)
         {.header_seconds = -1},   {.idle_seconds = 0.0 / 0.0}, {.stall_seconds = -1},
         {.response_seconds = -1}, {.listen_fd = -1},           {.listen_fd = 3, .address = ":1"},
         {.listen_fd = 4000}};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    for (size_t i = 0; i < COUNT(bad); i++) {
         bad[i].size = sizeof *bad;
         size_t lines = ct_log_count(&fixture->log);
         assert_status(cprom_http_server_start(fixture->registry, &bad[i], &server), CPROM_EINVAL);
@@ -314,7 +312,7 @@ static void test_server_refused_requests_are_told_why_and_closed(void **state)
     char *rest = malloc(20001);
     memset(rest, 'x', 20000);
     rest[20000] = '\0';
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         struct hc_stream stream = {0};
         char *response;
         int fd = hc_connect(cprom_http_server_address(server));

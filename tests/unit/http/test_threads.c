@@ -1,7 +1,5 @@
 #include "support/http_running.h"
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, ct_setup, ct_teardown)
-
 /* A collector that takes until it is told to end. */
 struct slow {
     pthread_mutex_t mutex;

@@ -82,7 +82,7 @@ int group_bounds(void)
         cmocka_unit_test(test_bounds_exponential_grow_by_the_factor),
         cmocka_unit_test(test_bounds_bad_arguments_are_einval),
         cmocka_unit_test(test_bounds_too_close_for_a_double_are_einval),
-        cmocka_unit_test_setup_teardown(test_bounds_made_are_fit_for_a_histogram, ct_setup, ct_teardown),
+        TEST(test_bounds_made_are_fit_for_a_histogram),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,9 +40,9 @@ static void test_bucket_any_search_finds_what_the_naive_one_does(void **state)
     static const double odd[] = {NAN, -NAN, INFINITY, -INFINITY, 0.0, -0.0, DBL_MAX, -DBL_MAX, 5e-324, -5e-324};
     static const double steps[] = {1, 0.1, 1e300, 5e-324};
     for (size_t n = 1; n <= SIZES; n++) {
-        for (size_t s = 0; s < sizeof steps / sizeof *steps; s++) {
+        for (size_t s = 0; s < COUNT(steps); s++) {
             double *bounds = bounds_new(n, steps[s]);
-            for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) check(bounds, n, odd[i]);
+            for (size_t i = 0; i < COUNT(odd); i++) check(bounds, n, odd[i]);
             for (size_t i = 0; i < n; i++) {
                 check(bounds, n, bounds[i]);
                 check(bounds, n, nextafter(bounds[i], INFINITY));

@@ -5,17 +5,6 @@
 
 #include "series.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-#define TEST(function) cmocka_unit_test_setup_teardown(function, ct_setup, ct_teardown)
-#define FAMILY(...) CPROM_OPTS(cprom_opts, .help = "H.", .name = __VA_ARGS__)
-
-static cprom_stats stats_of(cprom_registry *registry)
-{
-    cprom_stats stats = CPROM_INIT(cprom_stats);
-    assert_ok(cprom_registry_stats(registry, &stats));
-    return stats;
-}
-
 static cprom_counter *new_counter(ct_fixture *fixture)
 {
     cprom_counter *counter;

@@ -4,13 +4,6 @@
 
 #include "support/updates.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-#define TEST(function) cmocka_unit_test_setup_teardown(function, ct_setup, ct_teardown)
-#define FAMILY(...) CPROM_OPTS(cprom_opts, .help = "H.", .name = __VA_ARGS__)
-#define DESC(...) (&(const cprom_desc){.size = sizeof(cprom_desc), __VA_ARGS__})
-
-static cprom_registry *registry_of(void **state) { return ((ct_fixture *)*state)->registry; }
-
 /* What a CI service says about the last run of each pipeline. */
 static cprom_info_vec *new_vec(cprom_registry *registry)
 {

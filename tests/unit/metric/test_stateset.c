@@ -4,11 +4,6 @@
 
 #include <sched.h>
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-#define TEST(function) cmocka_unit_test_setup_teardown(function, ct_setup, ct_teardown)
-#define FAMILY(...) CPROM_OPTS(cprom_opts, .help = "H.", .name = __VA_ARGS__)
-#define DESC(...) (&(const cprom_desc){.size = sizeof(cprom_desc), __VA_ARGS__})
-
 enum {
     QUEUED,
     RUNNING,
@@ -17,8 +12,6 @@ enum {
 }; /* by name: done, queued, running */
 #define STATES .states = {"queued", "running", "done"}
 #define BIT(state) (UINT64_C(1) << (state))
-
-static cprom_registry *registry_of(void **state) { return ((ct_fixture *)*state)->registry; }
 
 static cprom_stateset *new_stateset(cprom_registry *registry)
 {
@@ -199,8 +192,6 @@ static void test_stateset_new_label_like_the_full_name_is_refused(void **state)
     ct_assert_sample(r, "p_x{p_c=\"1\",p_x=\"done\",x=\"1\"}", 1);
     cprom_registry_free(r);
 }
-
-static cprom_status collect_nothing(void *ctx, cprom_scrape *out) { return CPROM_OK; }
 
 static cprom_status collect_stateset(void *ctx, cprom_scrape *out)
 {

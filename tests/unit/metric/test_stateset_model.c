@@ -26,7 +26,7 @@ static const struct {
     {{"z"}, {"b", "n"}, NULL},       {{"a"}, {"b", "n", "c"}, NULL}, {{"z", "a"}, {"b", "l", "n"}, NULL},
     {{"l", "n"}, {"a", "z"}, NULL},  {{"m", "zz"}, {"n"}, "z"}, /* the family is "zm" */
 };
-#define WORLDS (sizeof worlds / sizeof *worlds)
+#define WORLDS COUNT(worlds)
 
 typedef struct model {
     ct_fixture *fixture;
@@ -40,7 +40,7 @@ typedef struct model {
     uint64_t seed, invalid;
 } model;
 
-static size_t pick(model *m, size_t n) { return (size_t)(up_random(&m->seed) % n); }
+static size_t pick(model *m, size_t n) { return (size_t)(next_random(&m->seed) % n); }
 
 static const char *value_of(size_t series, size_t label) { return values[label ? series / VALUES : series % VALUES]; }
 

@@ -1,8 +1,5 @@
 #include "support/cprom_test.h"
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, ct_setup, ct_teardown)
-#define FAMILY(...) CPROM_OPTS(cprom_opts, .help = "H.", .name = __VA_ARGS__)
-
 static const int64_t quarter = 250000000; /* of a second */
 
 static void test_timer_stop_observes_the_seconds_in_a_histogram(void **state)

@@ -76,55 +76,55 @@ static cprom_status collect_unchecked(void *ctx, cprom_scrape *out)
 static void count_free(void *ctx) { ((world *)ctx)->freed++; }
 static double seven(void *ctx) { return 7; }
 
-#define OPTS(...) CPROM_OPTS(cprom_opts, .help = "h \\\n", __VA_ARGS__)
+#define ESCAPED(...) CPROM_OPTS(cprom_opts, .help = "h \\\n", __VA_ARGS__)
 
 static cprom_status counter_new(world *w)
 {
-    return cprom_counter_new(w->registry, OPTS(.name = "c_total", .exemplars = true), &w->counter);
+    return cprom_counter_new(w->registry, ESCAPED(.name = "c_total", .exemplars = true), &w->counter);
 }
 static cprom_status gauge_new(world *w)
 {
-    return cprom_gauge_new(w->registry, OPTS(.name = "g_seconds", .unit = "seconds"), &w->gauge);
+    return cprom_gauge_new(w->registry, ESCAPED(.name = "g_seconds", .unit = "seconds"), &w->gauge);
 }
 static cprom_status histogram_new(world *w)
 {
-    return cprom_histogram_new(w->registry, OPTS(.name = "h", .bounds = bounds, .n_bounds = 3, .exemplars = true),
+    return cprom_histogram_new(w->registry, ESCAPED(.name = "h", .bounds = bounds, .n_bounds = 3, .exemplars = true),
                                &w->histogram);
 }
-static cprom_status summary_new(world *w) { return cprom_summary_new(w->registry, OPTS(.name = "s"), &w->summary); }
+static cprom_status summary_new(world *w) { return cprom_summary_new(w->registry, ESCAPED(.name = "s"), &w->summary); }
 static cprom_status counter_vec_new(world *w)
 {
-    return cprom_counter_vec_new(w->registry, OPTS(.name = "vc_total", .labels = {"z", "a"}, .exemplars = true),
+    return cprom_counter_vec_new(w->registry, ESCAPED(.name = "vc_total", .labels = {"z", "a"}, .exemplars = true),
                                  &w->counters);
 }
 static cprom_status gauge_vec_new(world *w)
 {
-    return cprom_gauge_vec_new(w->registry, OPTS(.name = "vg", .labels = {"z", "a"}), &w->gauges);
+    return cprom_gauge_vec_new(w->registry, ESCAPED(.name = "vg", .labels = {"z", "a"}), &w->gauges);
 }
 static cprom_status histogram_vec_new(world *w)
 {
-    return cprom_histogram_vec_new(w->registry, OPTS(.name = "vh", .labels = {"z", "a"}, .exemplars = true),
+    return cprom_histogram_vec_new(w->registry, ESCAPED(.name = "vh", .labels = {"z", "a"}, .exemplars = true),
                                    &w->histograms);
 }
 static cprom_status summary_vec_new(world *w)
 {
-    return cprom_summary_vec_new(w->registry, OPTS(.name = "vs", .labels = {"z", "a"}), &w->summaries);
+    return cprom_summary_vec_new(w->registry, ESCAPED(.name = "vs", .labels = {"z", "a"}), &w->summaries);
 }
 static cprom_status info_new(world *w)
 {
-    return cprom_info_new(w->registry, OPTS(.name = "i_info"), CPROM_LABELS({"version", "\"x\"\n"}, {"a", "1"}));
+    return cprom_info_new(w->registry, ESCAPED(.name = "i_info"), CPROM_LABELS({"version", "\"x\"\n"}, {"a", "1"}));
 }
 static cprom_status stateset_new(world *w)
 {
-    return cprom_stateset_new(w->registry, OPTS(.name = "t", .states = {"on\n", "off"}), &w->stateset);
+    return cprom_stateset_new(w->registry, ESCAPED(.name = "t", .states = {"on\n", "off"}), &w->stateset);
 }
 static cprom_status info_vec_new(world *w)
 {
-    return cprom_info_vec_new(w->registry, OPTS(.name = "vi_info", .labels = {"z", "a"}), &w->infos);
+    return cprom_info_vec_new(w->registry, ESCAPED(.name = "vi_info", .labels = {"z", "a"}), &w->infos);
 }
 static cprom_status stateset_vec_new(world *w)
 {
-    return cprom_stateset_vec_new(w->registry, OPTS(.name = "vt", .labels = {"z", "a"}, .states = {"on\n", "off"}),
+    return cprom_stateset_vec_new(w->registry, ESCAPED(.name = "vt", .labels = {"z", "a"}, .states = {"on\n", "off"}),
                                   &w->statesets);
 }
 static cprom_status checked_new(world *w)
@@ -143,11 +143,11 @@ static cprom_status unchecked_new(world *w)
 }
 static cprom_status counter_func_new(world *w)
 {
-    return cprom_counter_func_new(w->registry, OPTS(.name = "fc_total"), seven, NULL);
+    return cprom_counter_func_new(w->registry, ESCAPED(.name = "fc_total"), seven, NULL);
 }
 static cprom_status gauge_func_new(world *w)
 {
-    return cprom_gauge_func_new(w->registry, OPTS(.name = "fg"), seven, NULL);
+    return cprom_gauge_func_new(w->registry, ESCAPED(.name = "fg"), seven, NULL);
 }
 
 static cprom_status update_plain(world *w)
@@ -306,7 +306,7 @@ static cprom_status update_staged(world *w)
         cprom_update_summary_observe(u, w->summary, 10),
     };
     bool incomplete = false;
-    for (size_t i = 0; i < sizeof staged / sizeof *staged; i++) {
+    for (size_t i = 0; i < COUNT(staged); i++) {
         assert_true(staged[i] == CPROM_OK || staged[i] == CPROM_ENOMEM);
         incomplete |= staged[i] == CPROM_ENOMEM;
     }
@@ -430,7 +430,7 @@ static cprom_status child(world *w)
     cprom_status status = cprom_registry_new(&opts, &made);
     if (status) return status;
     status = cprom_process_collector_new(made);
-    if (!status) status = cprom_gauge_vec_new(made, OPTS(.name = "vg", .labels = {"a", "z"}), &vec);
+    if (!status) status = cprom_gauge_vec_new(made, ESCAPED(.name = "vg", .labels = {"a", "z"}), &vec);
     if (!status) status = cprom_gauge_vec_set(vec, CPROM_STRS("x", "y"), 1);
     if (!status) status = page(w);
     cprom_registry_free(made);
@@ -509,7 +509,7 @@ static const step steps[] = {
     LEAVES(each_gauge), DROPS(create_counter), S(unregister_vec), S(unregister_plain), S(unregister_func),
     S(unregister_collector), S(page_self_metrics), NEVER(unref), NEVER(trim), S(text),
 };
-#define STEPS (sizeof steps / sizeof *steps)
+#define STEPS COUNT(steps)
 
 /*==============================================================================
  * Running it
@@ -536,13 +536,6 @@ static void world_free(world *w)
     ct_fixture_free(w->fixture);
     assert_in_range(w->freed, freed, freed + 2);
     free(w);
-}
-
-static cprom_stats stats_of(world *w)
-{
-    cprom_stats stats = CPROM_INIT(cprom_stats);
-    assert_ok(cprom_registry_stats(w->registry, &stats));
-    return stats;
 }
 
 static void assert_same_stats(const cprom_stats *a, const cprom_stats *b)
@@ -584,18 +577,18 @@ static bool fail_step(size_t at, size_t nth, bool on, const cprom_stats *before,
     }
     if (status == CPROM_ENOMEM) {
         assert_true(failed > 0);
-        cprom_stats stats = stats_of(w);
+        cprom_stats stats = stats_of(w->registry);
         assert_same_stats(&stats, before);
         assert_int_equal(stats.dropped_nomem, before->dropped_nomem + steps[at].drops);
         assert_text(w, page_before);
         w->views = 0;
         status = steps[at].run(w);
     } else {
-        assert_int_equal(stats_of(w).dropped_nomem, before->dropped_nomem);
+        assert_int_equal(stats_of(w->registry).dropped_nomem, before->dropped_nomem);
     }
     if (status)
         fail_msg("step %zu, %s, after failed allocation %zu: %s", at, steps[at].name, nth, cprom_status_string(status));
-    cprom_stats stats = stats_of(w);
+    cprom_stats stats = stats_of(w->registry);
     assert_int_equal(stats.series, after->series);
     assert_int_equal(stats.series_created, after->series_created);
     assert_int_equal(stats.series_removed, after->series_removed);
@@ -611,10 +604,10 @@ static void test_every_allocation_fails_in_turn_nothing_changes(void **state)
     for (size_t at = 0; at < STEPS; at++) {
         char *before, *after;
         world *w = world_new(at);
-        cprom_stats stats_before = stats_of(w);
+        cprom_stats stats_before = stats_of(w->registry);
         assert_ok(cprom_registry_text(w->registry, &before, NULL));
         assert_ok(steps[at].run(w));
-        cprom_stats stats_after = stats_of(w);
+        cprom_stats stats_after = stats_of(w->registry);
         assert_ok(cprom_registry_text(w->registry, &after, NULL));
         for (int on = 0; on < 2; on++) {
             for (size_t nth = 1; fail_step(at, nth, on, &stats_before, before, &stats_after, after); nth++) failures++;
@@ -661,8 +654,8 @@ static void test_create_while_everything_grows_fails_cleanly(void **state)
     cprom_vec *vecs[2];
     size_t failures = 0;
     uint64_t dropped = 0;
-    assert_ok(cprom_gauge_vec_new(fixture->registry, OPTS(.name = "g", .labels = {"l"}), (cprom_gauge_vec **)&vecs[0]));
-    assert_ok(cprom_histogram_vec_new(fixture->registry, OPTS(.name = "h", .labels = {"l"}),
+    assert_ok(cprom_gauge_vec_new(fixture->registry, ESCAPED(.name = "g", .labels = {"l"}), (cprom_gauge_vec **)&vecs[0]));
+    assert_ok(cprom_histogram_vec_new(fixture->registry, ESCAPED(.name = "h", .labels = {"l"}),
                                       (cprom_histogram_vec **)&vecs[1]));
     for (int v = 0; v < 2; v++) {
         for (size_t i = 0; i < 4000; i++) {
@@ -713,9 +706,8 @@ int group_faults(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_allocation_fails_in_turn_nothing_changes),
-        cmocka_unit_test_setup_teardown(test_registry_new_every_allocation_fails_in_turn_nothing_is_left, ct_setup,
-                                        ct_teardown),
-        cmocka_unit_test_setup_teardown(test_create_while_everything_grows_fails_cleanly, ct_setup, ct_teardown),
+        TEST(test_registry_new_every_allocation_fails_in_turn_nothing_is_left),
+        TEST(test_create_while_everything_grows_fails_cleanly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,7 +24,7 @@ static void test_formats_empty_registry_agrees(void **state) { assert_formats_ag
 static void test_formats_registry_with_everything_agrees(void **state)
 {
     cprom_registry *r = registry_with_everything(*state);
-    add_collector(r, "foreign", emit_foreign_counter);
+    add_collector(r, "foreign", emit_foreign_counter, NULL);
     assert_formats_agree(r);
     cprom_registry_free(r);
 }
@@ -96,7 +96,7 @@ static void test_formats_counter_named_total_alone_is_unknown(void **state)
     cprom_registry *r = ((ct_fixture *)*state)->registry;
     cprom_counter *c;
     assert_status(cprom_counter_new(r, OPTS(.name = "_total", .help = "C."), &c), CPROM_ENAME);
-    add_collector(r, "total", emit_total);
+    add_collector(r, "total", emit_total, NULL);
     assert_formats_agree(r);
     ct_page page = ct_page_read(r, CPROM_OPTS(cprom_page_opts, .format = CPROM_OPENMETRICS_1_0), 65536);
     assert_int_equal(parser_family_find(page.parsed, "_total")->type, PARSER_UNTYPED);
@@ -106,14 +106,6 @@ static void test_formats_counter_named_total_alone_is_unknown(void **state)
 /*==============================================================================
  * At random
  *============================================================================*/
-
-static uint64_t next_random(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
 
 /* Any double: bits, or a number as programs have them. */
 static double any_double(uint64_t *state)
@@ -140,7 +132,7 @@ static const char *any_text(uint64_t *state)
     static const char *const texts[] = {
         "",   "a",    "\"",      "\\",   "\n",   "\\n", "\t\r {},=#", "\xc3\xa4", "\xf0\x9f\x98\x80",
         "le", "+Inf", "# EOF\n", " # {", "a\"b", "x!",  "x",          "\x7f",     "0"};
-    return texts[next_random(state) % (sizeof texts / sizeof *texts)];
+    return texts[next_random(state) % COUNT(texts)];
 }
 
 /* All that a collector may emit, by chance; what is refused costs the page its samples, and is tried again. */
@@ -149,7 +141,7 @@ static cprom_status emit_random(void *ctx, cprom_scrape *out)
     uint64_t random = *(uint64_t *)ctx; /* a copy: each page has the same */
     static const cprom_type types[] = {CPROM_UNTYPED, CPROM_COUNTER, CPROM_GAUGE, CPROM_HISTOGRAM, CPROM_SUMMARY};
     static const char *const stems[] = {"a", "a_b", "a_c", "B", "_", "c:d", "e_seconds", "f"};
-    for (size_t f = 0; f < sizeof stems / sizeof *stems; f++) {
+    for (size_t f = 0; f < COUNT(stems); f++) {
         cprom_desc desc = CPROM_INIT(cprom_desc);
         char name[32], help[32];
         desc.type = types[next_random(&random) % 5];
@@ -230,18 +222,16 @@ static void test_formats_random_pages_agree(void **state)
     assert_in_range(samples, 5000, 50000);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(test_##name, ct_setup, ct_teardown)
-
 int group_formats(void)
 {
     const struct CMUnitTest tests[] = {
-        T(formats_empty_registry_agrees),
-        T(formats_registry_with_everything_agrees),
-        T(formats_self_metrics_are_openmetrics),
-        T(formats_process_metrics_are_openmetrics),
-        T(formats_exemplars_and_created_are_on_one_page_only),
-        T(formats_counter_named_total_alone_is_unknown),
-        T(formats_random_pages_agree),
+        TEST(test_formats_empty_registry_agrees),
+        TEST(test_formats_registry_with_everything_agrees),
+        TEST(test_formats_self_metrics_are_openmetrics),
+        TEST(test_formats_process_metrics_are_openmetrics),
+        TEST(test_formats_exemplars_and_created_are_on_one_page_only),
+        TEST(test_formats_counter_named_total_alone_is_unknown),
+        TEST(test_formats_random_pages_agree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,8 +5,6 @@
  * tests/data/golden/lint.txt has it from `promtool check metrics` of Prometheus 2.42.
  */
 
-#define DESC(...) (&(const cprom_desc){.size = sizeof(cprom_desc), __VA_ARGS__})
-#define OPTS(...) CPROM_OPTS(cprom_opts, __VA_ARGS__)
 #define C .type = CPROM_COUNTER
 #define G .type = CPROM_GAUGE
 #define H .type = CPROM_HISTOGRAM
@@ -85,7 +83,7 @@ static const bad_family families[] = {
     {"good_cpu_seconds_total", C, OK},
 };
 
-#define FAMILIES (sizeof families / sizeof *families)
+#define FAMILIES COUNT(families)
 
 /* Two series each, so that what is true of both is said once. */
 static cprom_status emit_all(void *ctx, cprom_scrape *out)
@@ -112,16 +110,6 @@ static cprom_status emit_all(void *ctx, cprom_scrape *out)
     return CPROM_OK;
 }
 
-static void add_collector(cprom_registry *r, const char *name, cprom_status (*collect)(void *, cprom_scrape *),
-                          void *ctx)
-{
-    cprom_collector_opts opts = CPROM_INIT(cprom_collector_opts);
-    opts.name = name;
-    opts.collect = collect;
-    opts.ctx = ctx;
-    assert_ok(cprom_collector_new(r, &opts));
-}
-
 /* Gauges, as promtool sees them. */
 static void add_infos_and_states(cprom_registry *r)
 {
@@ -132,8 +120,6 @@ static void add_infos_and_states(cprom_registry *r)
     assert_ok(cprom_stateset_new(r, OPTS(.name = "quantile", OK, .states = {"a"}), &state));
     assert_ok(cprom_stateset_new(r, OPTS(.name = "le", OK, .states = {"a"}), &state));
 }
-
-static cprom_registry *registry_of(void **state) { return ((ct_fixture *)*state)->registry; }
 
 /* Lines "family text" as they are told. */
 typedef struct told {
@@ -283,20 +269,13 @@ static void test_lint_first_of_several_units_is_told(void **state)
     assert_lint(r, "x_minutes_per_kilohours_hours use base unit \"seconds\" instead of \"minutes\"\n");
 }
 
-static cprom_status emit_nothing(void *ctx, cprom_scrape *out)
-{
-    (void)ctx;
-    (void)out;
-    return CPROM_OK;
-}
-
 static void test_lint_declared_families_are_looked_at(void **state)
 {
     cprom_registry *r = registry_of(state);
     const cprom_desc descs[] = {{.size = sizeof(cprom_desc), .name = "declared", .type = CPROM_COUNTER, .help = "D."}};
     cprom_collector_opts opts = CPROM_INIT(cprom_collector_opts);
     opts.name = "declares";
-    opts.collect = emit_nothing;
+    opts.collect = collect_nothing;
     opts.descs = descs;
     opts.n_descs = 1;
     assert_ok(cprom_collector_new(r, &opts));
@@ -456,25 +435,23 @@ static void test_lint_without_memory_is_refused(void **state)
     assert_in_range(failures, 1, 2000);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(test_##name, ct_setup, ct_teardown)
-
 int group_lint(void)
 {
     const struct CMUnitTest tests[] = {
-        T(lint_bad_families_are_told_in_the_words_of_promtool),
-        T(lint_promtool_says_the_same),
-        T(lint_clean_registry_has_no_findings),
-        T(lint_families_without_series_are_looked_at),
-        T(lint_first_of_several_units_is_told),
-        T(lint_declared_families_are_looked_at),
-        T(lint_prefix_and_const_labels_are_looked_at),
-        T(lint_labels_of_every_sample_are_looked_at),
-        T(lint_all_sources_are_told_in_one_order),
-        T(lint_wrong_arguments_are_refused),
-        T(lint_inside_a_callback_is_refused),
-        T(lint_of_a_parent_looks_at_its_children),
-        T(lint_finding_may_use_the_library),
-        T(lint_without_memory_is_refused),
+        TEST(test_lint_bad_families_are_told_in_the_words_of_promtool),
+        TEST(test_lint_promtool_says_the_same),
+        TEST(test_lint_clean_registry_has_no_findings),
+        TEST(test_lint_families_without_series_are_looked_at),
+        TEST(test_lint_first_of_several_units_is_told),
+        TEST(test_lint_declared_families_are_looked_at),
+        TEST(test_lint_prefix_and_const_labels_are_looked_at),
+        TEST(test_lint_labels_of_every_sample_are_looked_at),
+        TEST(test_lint_all_sources_are_told_in_one_order),
+        TEST(test_lint_wrong_arguments_are_refused),
+        TEST(test_lint_inside_a_callback_is_refused),
+        TEST(test_lint_of_a_parent_looks_at_its_children),
+        TEST(test_lint_finding_may_use_the_library),
+        TEST(test_lint_without_memory_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,14 +11,12 @@ static void assert_openmetrics(cprom_registry *registry, const char *expected)
         cprom_format format;
         size_t piece;
     } ways[] = {{CPROM_OPENMETRICS_1_0, 65536}, {CPROM_OPENMETRICS_1_0, 1}, {CPROM_OPENMETRICS_0_0_1, 77}};
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+    for (size_t i = 0; i < COUNT(ways); i++) {
         ct_page page = ct_page_read(registry, CPROM_OPTS(cprom_page_opts, .format = ways[i].format), ways[i].piece);
         ct_assert_text_equal(page.text, expected);
         ct_page_free(&page);
     }
 }
-
-static cprom_registry *registry_of(void **state) { return ((ct_fixture *)*state)->registry; }
 
 static void test_openmetrics_page_of_an_empty_registry_is_the_end_marker(void **state)
 {
@@ -101,18 +99,18 @@ static void test_openmetrics_summary_has_a_whole_count(void **state)
     assert_openmetrics(r, "# HELP s S.\n# TYPE s summary\ns_sum 5.0\ns_count 2\n# EOF\n");
 }
 
-#define DESC(...) {.size = sizeof(cprom_desc), __VA_ARGS__}
+#define DESC_OF(...) {.size = sizeof(cprom_desc), __VA_ARGS__}
 
 static cprom_status emit_all(void *ctx, cprom_scrape *out)
 {
     (void)ctx;
-    static const cprom_desc total = DESC(.type = CPROM_COUNTER, .name = "a_total", .labels = {"x"}),
-                            foreign = DESC(.type = CPROM_COUNTER, .name = "b", .help = "B."),
-                            bare = DESC(.type = CPROM_COUNTER, .name = "_total"),
-                            untyped = DESC(.type = CPROM_UNTYPED, .name = "c_ratio", .unit = "ratio"),
-                            negative = DESC(.type = CPROM_HISTOGRAM, .name = "d"),
-                            histogram = DESC(.type = CPROM_HISTOGRAM, .name = "e", .labels = {"x"}),
-                            summary = DESC(.type = CPROM_SUMMARY, .name = "f", .labels = {"x"});
+    static const cprom_desc total = DESC_OF(.type = CPROM_COUNTER, .name = "a_total", .labels = {"x"}),
+                            foreign = DESC_OF(.type = CPROM_COUNTER, .name = "b", .help = "B."),
+                            bare = DESC_OF(.type = CPROM_COUNTER, .name = "_total"),
+                            untyped = DESC_OF(.type = CPROM_UNTYPED, .name = "c_ratio", .unit = "ratio"),
+                            negative = DESC_OF(.type = CPROM_HISTOGRAM, .name = "d"),
+                            histogram = DESC_OF(.type = CPROM_HISTOGRAM, .name = "e", .labels = {"x"}),
+                            summary = DESC_OF(.type = CPROM_SUMMARY, .name = "f", .labels = {"x"});
     cprom_emit_at(out, &total, CPROM_STRS("1"), 1, 0);
     cprom_emit_at(out, &total, CPROM_STRS("2"), 2, 7);
     cprom_emit_at(out, &total, CPROM_STRS("3"), 3, 1700000000123);
@@ -202,21 +200,19 @@ static void test_content_type_of_each_format(void **state)
     assert_string_equal(cprom_content_type((cprom_format)17), cprom_content_type(CPROM_TEXT_0_0_4));
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(test_##name, ct_setup, ct_teardown)
-
 int group_openmetrics(void)
 {
     const struct CMUnitTest tests[] = {
-        T(openmetrics_page_of_an_empty_registry_is_the_end_marker),
-        T(openmetrics_counter_drops_total_in_the_header_only),
-        T(openmetrics_gauge_prints_floats),
-        T(openmetrics_histogram_has_float_bounds_and_whole_counts),
-        T(openmetrics_histogram_with_a_negative_bound_has_no_sum_and_count),
-        T(openmetrics_summary_has_a_whole_count),
-        T(openmetrics_const_metrics_of_every_kind),
-        T(openmetrics_numbers_are_those_of_go),
-        T(page_open_with_an_unknown_format_is_refused),
-        T(content_type_of_each_format),
+        TEST(test_openmetrics_page_of_an_empty_registry_is_the_end_marker),
+        TEST(test_openmetrics_counter_drops_total_in_the_header_only),
+        TEST(test_openmetrics_gauge_prints_floats),
+        TEST(test_openmetrics_histogram_has_float_bounds_and_whole_counts),
+        TEST(test_openmetrics_histogram_with_a_negative_bound_has_no_sum_and_count),
+        TEST(test_openmetrics_summary_has_a_whole_count),
+        TEST(test_openmetrics_const_metrics_of_every_kind),
+        TEST(test_openmetrics_numbers_are_those_of_go),
+        TEST(test_page_open_with_an_unknown_format_is_refused),
+        TEST(test_content_type_of_each_format),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,8 +3,6 @@
 
 #include "support/cprom_test.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 /* A family with rows of label values, as a vector or as what a collector emits: the page has to be the same. */
 typedef struct table {
     cprom_desc desc;
@@ -33,7 +31,7 @@ static cprom_status emit_table(void *ctx, cprom_scrape *out)
     return CPROM_OK;
 }
 
-static void add_collector(cprom_registry *r, table *t)
+static void add_table(cprom_registry *r, table *t)
 {
     cprom_collector_opts opts = CPROM_INIT(cprom_collector_opts);
     opts.name = "table";
@@ -131,7 +129,7 @@ static void test_page_order_of_a_collector_is_the_golden_one(void **state)
     cprom_registry *r = ((ct_fixture *)*state)->registry;
     const char *values[COUNT(firsts) * COUNT(seconds)][2];
     table t = golden_table(values);
-    add_collector(r, &t);
+    add_table(r, &t);
     assert_golden(r);
 }
 
@@ -142,14 +140,8 @@ static void test_page_order_of_a_collector_is_the_golden_one(void **state)
 #define RANDOM 5000
 #define LABELS 3
 
-static uint32_t next_random(uint32_t *seed)
-{
-    *seed = *seed * 1664525u + 1013904223u;
-    return *seed >> 8;
-}
-
 /* Few letters, so that many values begin alike, up to beyond what a sort may hold in a word or two. */
-static char *random_value(uint32_t *seed)
+static char *random_value(uint64_t *seed)
 {
     static const char *const letters[] = {"x", "!", "\n", "\"", "\\", "n", "\xc3\xa9", "\xf0\x9f\x98\x80", "\x7f",
                                           "\x01"};
@@ -179,7 +171,7 @@ static int naive(const void *left, const void *right)
 /* Rows in random order, no two alike. */
 static table random_table(const char *(*values)[LABELS])
 {
-    uint32_t seed = 20240731;
+    uint64_t seed = 20240731;
     size_t n = 0;
     const char *(*sorted)[LABELS] = malloc(RANDOM * sizeof *sorted);
     assert_non_null(sorted);
@@ -255,7 +247,7 @@ static void test_page_order_of_random_const_metrics_is_that_of_a_naive_compariso
     cprom_registry *r = ((ct_fixture *)*state)->registry;
     static const char *values[RANDOM][LABELS];
     table t = random_table(values);
-    add_collector(r, &t);
+    add_table(r, &t);
     assert_page_in_naive_order(r, values, 0, RANDOM);
     free_values(values);
 }
@@ -379,7 +371,7 @@ static void test_page_numbers_of_a_collector_are_those_of_go(void **state)
 {
     cprom_registry *r = ((ct_fixture *)*state)->registry;
     floats *f = floats_read();
-    add_collector(r, &f->table);
+    add_table(r, &f->table);
     ct_assert_page(r, f->page);
     floats_free(f);
 }
@@ -410,7 +402,7 @@ static void test_page_numbers_under_a_comma_locale_are_those_of_go(void **state)
     ct_page_free(&page);
     assert_ok(cprom_registry_unregister(fixture->registry, "m"));
     assert_ok(cprom_registry_unregister(fixture->registry, "a"));
-    add_collector(fixture->registry, &f->table);
+    add_table(fixture->registry, &f->table);
     ct_assert_page(fixture->registry, f->page);
     floats_free(f);
 }

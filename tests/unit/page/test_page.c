@@ -3,9 +3,6 @@
 
 #include "support/cprom_test.h"
 
-#define DESC(...) (&(const cprom_desc){.size = sizeof(cprom_desc), __VA_ARGS__})
-#define OPTS(...) CPROM_OPTS(cprom_opts, __VA_ARGS__)
-
 static cprom_status emit_some(void *ctx, cprom_scrape *out)
 {
     if (ctx) ++*(int *)ctx;
@@ -25,7 +22,7 @@ static cprom_status emit_some(void *ctx, cprom_scrape *out)
     return cprom_emit_at(out, DESC(.name = "k_plain", .help = "K."), CPROM_NO_STRS, -1e-7, 34);
 }
 
-static void add_collector(cprom_registry *r, const char *name, int *calls, const cprom_desc *descs, size_t n_descs)
+static void add_counting(cprom_registry *r, const char *name, int *calls, const cprom_desc *descs, size_t n_descs)
 {
     cprom_collector_opts opts = CPROM_INIT(cprom_collector_opts);
     opts.name = name;
@@ -55,7 +52,7 @@ static everything fill(cprom_registry *r)
     assert_ok(cprom_histogram_vec_new(r, OPTS(.name = "hv", .help = "HV.", .labels = {"l"}, .bounds = bounds,
                                               .n_bounds = 1), &e.histograms));
     assert_ok(cprom_summary_vec_new(r, OPTS(.name = "s", .help = "S.", .labels = {"l"}), &e.summaries));
-    add_collector(r, "k", NULL, NULL, 0);
+    add_counting(r, "k", NULL, NULL, 0);
     cprom_counter_add(e.counter, 1234567.5);
     assert_ok(cprom_gauge_vec_set(e.gauges, CPROM_STRS("2", "\n"), NAN));
     assert_ok(cprom_gauge_vec_set(e.gauges, CPROM_STRS("1", "x"), -INFINITY));
@@ -158,7 +155,7 @@ static void test_page_read_short_and_long_names_in_pieces_of_every_size_gives_eq
     static const size_t lengths[] = {1, 47, 48, 49, 150};
     char expected[4096], name[256];
     size_t len = 0;
-    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+    for (size_t i = 0; i < COUNT(lengths); i++) {
         cprom_gauge_vec *vec;
         memset(name, 'a', sizeof name);
         name[0] = (char)('a' + i);
@@ -416,7 +413,7 @@ static void test_page_names_match_families_and_sample_names(void **state)
                  {"s_bucket", ""}, {"k_hist_bucket", "k_hist "}, {"k_summ_count", "k_summ "}, {"k_plain", "k_plain "},
                  {"k_plain_count", ""}, {"g_count", ""}, {"h_buckets", ""}, {"h_", ""}, {"H", ""}, {"", ""},
                  {"unknown", ""}, {"c_total_total", ""}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) assert_filtered(r, &cases[i].name, 1, cases[i].shown);
+    for (size_t i = 0; i < COUNT(cases); i++) assert_filtered(r, &cases[i].name, 1, cases[i].shown);
     const char *const several[] = {"s_sum", "unknown", "g", "g", NULL, "k_summ"};
     assert_filtered(r, several, 6, "g k_summ s ");
     const char *const none[] = {NULL};
@@ -436,7 +433,7 @@ static void test_page_names_call_checked_collectors_that_match_and_all_unchecked
     int checked = 0, func = 0, unchecked = 0;
     const cprom_desc descs[] = {*DESC(.name = "k_hist", .type = CPROM_HISTOGRAM, .labels = {"q"}),
                                 *DESC(.name = "k_summ", .type = CPROM_SUMMARY), *DESC(.name = "k_plain")};
-    add_collector(r, "checked", &checked, descs, 3);
+    add_counting(r, "checked", &checked, descs, 3);
     assert_ok(cprom_gauge_func_new(r, OPTS(.name = "func", .help = "F."), one, &func));
     const char *const hist[] = {"k_hist_sum"}, *const value[] = {"func"}, *const unknown[] = {"unknown"};
     assert_filtered(r, hist, 1, "k_hist ");
@@ -446,7 +443,7 @@ static void test_page_names_call_checked_collectors_that_match_and_all_unchecked
     assert_filtered(r, unknown, 1, "");
     assert_true(checked == 1 && func == 1);
     assert_ok(cprom_registry_unregister(r, "checked"));
-    add_collector(r, "unchecked", &unchecked, NULL, 0);
+    add_counting(r, "unchecked", &unchecked, NULL, 0);
     assert_filtered(r, unknown, 1, "");
     assert_filtered(r, hist, 1, "k_hist ");
     assert_true(checked == 1 && func == 1 && unchecked == 2);
@@ -569,33 +566,31 @@ static void test_vec_null_list_of_values_or_labels_is_elabels(void **state)
     ct_assert_page(r, "");
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(test_##name, ct_setup, ct_teardown)
-
 int group_page(void)
 {
     const struct CMUnitTest tests[] = {
-        T(page_read_in_pieces_of_every_size_gives_equal_bytes),
-        T(page_read_in_pieces_of_changing_size_gives_equal_bytes),
-        T(page_read_short_and_long_names_in_pieces_of_every_size_gives_equal_bytes),
-        T(page_read_without_room_or_page_gives_0_and_moves_nothing),
-        T(page_open_with_bad_arguments_is_einval),
-        T(page_close_before_the_end_gives_all_back),
-        T(content_type_of_text_is_0_0_4),
-        T(registry_text_is_the_page_with_its_length),
-        T(registry_text_without_result_is_einval),
-        T(registry_text_of_every_length_around_powers_of_two_is_whole),
-        T(page_of_an_empty_registry_and_families_without_samples_prints_nothing),
-        T(page_escapes_what_must_be_and_nothing_else),
-        T(page_const_labels_are_escaped_and_in_place),
-        T(page_huge_label_values_stand_escaped_and_larger_ones_are_refused),
-        T(page_of_many_families_is_sorted_by_name),
-        T(page_names_match_families_and_sample_names),
-        T(page_names_call_checked_collectors_that_match_and_all_unchecked),
-        T(page_outlives_its_registry),
-        T(page_half_read_outlives_unregister_clear_and_trim),
-        T(page_two_at_once_show_each_its_moment),
-        T(vec_null_list_of_values_or_labels_is_elabels),
-        T(page_label_deleted_and_used_again_shows_one_of_the_two),
+        TEST(test_page_read_in_pieces_of_every_size_gives_equal_bytes),
+        TEST(test_page_read_in_pieces_of_changing_size_gives_equal_bytes),
+        TEST(test_page_read_short_and_long_names_in_pieces_of_every_size_gives_equal_bytes),
+        TEST(test_page_read_without_room_or_page_gives_0_and_moves_nothing),
+        TEST(test_page_open_with_bad_arguments_is_einval),
+        TEST(test_page_close_before_the_end_gives_all_back),
+        TEST(test_content_type_of_text_is_0_0_4),
+        TEST(test_registry_text_is_the_page_with_its_length),
+        TEST(test_registry_text_without_result_is_einval),
+        TEST(test_registry_text_of_every_length_around_powers_of_two_is_whole),
+        TEST(test_page_of_an_empty_registry_and_families_without_samples_prints_nothing),
+        TEST(test_page_escapes_what_must_be_and_nothing_else),
+        TEST(test_page_const_labels_are_escaped_and_in_place),
+        TEST(test_page_huge_label_values_stand_escaped_and_larger_ones_are_refused),
+        TEST(test_page_of_many_families_is_sorted_by_name),
+        TEST(test_page_names_match_families_and_sample_names),
+        TEST(test_page_names_call_checked_collectors_that_match_and_all_unchecked),
+        TEST(test_page_outlives_its_registry),
+        TEST(test_page_half_read_outlives_unregister_clear_and_trim),
+        TEST(test_page_two_at_once_show_each_its_moment),
+        TEST(test_vec_null_list_of_values_or_labels_is_elabels),
+        TEST(test_page_label_deleted_and_used_again_shows_one_of_the_two),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,10 +2,6 @@
 
 /* What a page of several registries shows: order, collectors, self-metrics. */
 
-#define OPTS(...) CPROM_OPTS(cprom_opts, .help = "H.", __VA_ARGS__)
-#define CHILD(parent, ...) ct_fixture_child((parent)->registry, CPROM_LABELS(__VA_ARGS__))
-#define BARE_CHILD(parent) ct_fixture_child((parent)->registry, CPROM_NO_LABELS)
-
 static void collector_new(ct_fixture *in, const char *name, cprom_status (*collect)(void *ctx, cprom_scrape *out),
                           void *ctx, const cprom_desc *descs, size_t n_descs)
 {
@@ -93,8 +89,8 @@ static void test_page_of_children_keeps_each_ones_bounds(void **state)
     static const double one[] = {1}, three[] = {-1, 0, 1};
     ct_fixture *top = *state, *a = CHILD(top, {"lib", "a"}), *b = CHILD(top, {"lib", "b"});
     cprom_histogram *of_a, *of_b;
-    assert_ok(cprom_histogram_new(a->registry, OPTS(.name = "h", .bounds = one, .n_bounds = 1), &of_a));
-    assert_ok(cprom_histogram_new(b->registry, OPTS(.name = "h", .bounds = three, .n_bounds = 3), &of_b));
+    assert_ok(cprom_histogram_new(a->registry, FAMILY("h", .bounds = one, .n_bounds = 1), &of_a));
+    assert_ok(cprom_histogram_new(b->registry, FAMILY("h", .bounds = three, .n_bounds = 3), &of_b));
     cprom_histogram_observe(of_a, 2);
     cprom_histogram_observe(of_b, 0);
     ct_assert_page(top->registry, "# HELP h H.\n# TYPE h histogram\n"
@@ -127,7 +123,7 @@ static void test_page_of_children_with_statesets_is_in_order(void **state)
                *all[] = {b, a, c};
     for (int i = 0; i < 3; i++) {
         cprom_stateset_vec *vec;
-        assert_ok(cprom_stateset_vec_new(all[i]->registry, OPTS(.name = "s", .labels = {"x"}, .states = {"up", "down"}), &vec));
+        assert_ok(cprom_stateset_vec_new(all[i]->registry, FAMILY("s", .labels = {"x"}, .states = {"up", "down"}), &vec));
         cprom_stateset_vec_set(vec, CPROM_STRS("1"), i % 2 ? 1 : 0, true);
         cprom_stateset_vec_set(vec, CPROM_STRS("2"), 0, true);
     }
@@ -160,13 +156,13 @@ static void test_page_of_children_with_long_runs_is_in_order(void **state)
     ct_fixture *top = *state, *child = CHILD(top, {"z", ""});
     cprom_gauge_vec *of_top, *of_child;
     char text[16];
-    assert_ok(cprom_gauge_vec_new(top->registry, OPTS(.name = "g", .labels = {"a", "z"}), &of_top));
-    assert_status(cprom_gauge_vec_new(child->registry, OPTS(.name = "g", .labels = {"a", "z"}), &of_child), CPROM_ELABELS);
+    assert_ok(cprom_gauge_vec_new(top->registry, FAMILY("g", .labels = {"a", "z"}), &of_top));
+    assert_status(cprom_gauge_vec_new(child->registry, FAMILY("g", .labels = {"a", "z"}), &of_child), CPROM_ELABELS);
     ct_fixture_free(child);
     child = CHILD(top, {"y", "1"});
-    assert_ok(cprom_gauge_vec_new(child->registry, OPTS(.name = "g", .labels = {"a", "z"}), &of_child));
+    assert_ok(cprom_gauge_vec_new(child->registry, FAMILY("g", .labels = {"a", "z"}), &of_child));
     ct_fixture *other = CHILD(top, {"y", "2"});
-    assert_ok(cprom_gauge_vec_new(other->registry, OPTS(.name = "g", .labels = {"a", "z"}), &of_top));
+    assert_ok(cprom_gauge_vec_new(other->registry, FAMILY("g", .labels = {"a", "z"}), &of_top));
     int at = 0;
     for (int run = 0; run < 40; run++) {
         for (int i = 0; i <= run; i++) {
@@ -211,7 +207,7 @@ static void test_page_of_children_merges_a_vector_and_collectors(void **state)
     cprom_gauge_vec *vec;
     collector_new(b, "told", collect_told, &one, desc, 1);
     collector_new(c, "told", collect_told, &two, NULL, 0);
-    assert_ok(cprom_gauge_vec_new(a->registry, OPTS(.name = "g", .labels = {"x"}), &vec));
+    assert_ok(cprom_gauge_vec_new(a->registry, FAMILY("g", .labels = {"x"}), &vec));
     cprom_gauge_vec_set(vec, CPROM_STRS("z"), 3);
     ct_assert_page(top->registry, "# HELP g H.\n# TYPE g gauge\ng{x=\"\",y=\"2\"} 2\ng{lib=\"a\",x=\"z\"} 3\n"
                                   "g{x=\"m\",y=\"1\"} 1 1500\n");
@@ -239,7 +235,7 @@ static void test_page_drops_an_unchecked_collector_whose_family_a_relative_has_o
     cprom_gauge_vec *vec;
     assert_ok(cprom_gauge_vec_new(a->registry, &taken, &vec));
     cprom_gauge_vec_set(vec, CPROM_STRS("1"), 1);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         struct told told = {&cases[i].desc, "2", 2, 0};
         ct_fixture *b = CHILD(top, {"y", "b"});
         collector_new(b, "told", collect_told, &told, NULL, 0);
@@ -290,7 +286,7 @@ static void test_page_drops_the_later_of_two_unchecked_collectors_of_relatives_t
         {{.name = "g", .labels = {"x"}}, {.name = "g"}, "", NULL, {"lib", "a"}, {"lib", "b"}, NULL},
     };
     ct_fixture *top = *state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         cprom_desc desc_one = cases[i].one, desc_two = cases[i].two;
         desc_one.size = desc_two.size = sizeof(cprom_desc);
         struct told one = {&desc_one, cases[i].value_one, 1, 0}, two = {&desc_two, cases[i].value_two, 2, 0};
@@ -343,8 +339,8 @@ static void test_page_of_a_tree_shows_what_its_callbacks_set(void **state)
     ct_fixture *top = *state, *child = BARE_CHILD(top);
     cprom_gauge *of_top, *of_child;
     static probe one, two;
-    assert_ok(cprom_gauge_new(top->registry, OPTS(.name = "a"), &of_top));
-    assert_ok(cprom_gauge_new(child->registry, OPTS(.name = "b"), &of_child));
+    assert_ok(cprom_gauge_new(top->registry, FAMILY("a"), &of_top));
+    assert_ok(cprom_gauge_new(child->registry, FAMILY("b"), &of_child));
     probe_add(&one, top->registry, "one");
     probe_add(&two, child->registry, "two");
     one.inside = two.inside = set_the_gauge;
@@ -425,9 +421,9 @@ static void test_page_self_metrics_have_the_const_labels_of_their_registries(voi
     cprom_gauge *gauge;
     cprom_gauge_vec *vec;
     static probe one, two;
-    assert_ok(cprom_gauge_new(top->registry, OPTS(.name = "g"), &gauge));
-    assert_ok(cprom_gauge_new(child->registry, OPTS(.name = "g"), &gauge));
-    assert_ok(cprom_gauge_vec_new(child->registry, OPTS(.name = "v", .labels = {"x"}), &vec));
+    assert_ok(cprom_gauge_new(top->registry, FAMILY("g"), &gauge));
+    assert_ok(cprom_gauge_new(child->registry, FAMILY("g"), &gauge));
+    assert_ok(cprom_gauge_vec_new(child->registry, FAMILY("v", .labels = {"x"}), &vec));
     cprom_gauge_vec_set(vec, CPROM_STRS("1"), 1);
     cprom_gauge_vec_set(vec, CPROM_STRS("1", "2"), 1);
     probe_add(&one, top->registry, "one");
@@ -460,8 +456,8 @@ static void test_page_self_metrics_of_registries_that_look_the_same_are_joined(v
         ct_fixture *a = ct_fixture_child(top->registry, (cprom_labels){all[i], i ? 2 : 0}),
                    *b = ct_fixture_child(top->registry, (cprom_labels){all[i], i ? 2 : 0}), *c = BARE_CHILD(b);
         cprom_gauge_vec *of_a, *of_b;
-        assert_ok(cprom_gauge_vec_new(a->registry, OPTS(.name = "a", .labels = {"x"}), &of_a));
-        assert_ok(cprom_gauge_vec_new(b->registry, OPTS(.name = "b", .labels = {"x"}), &of_b));
+        assert_ok(cprom_gauge_vec_new(a->registry, FAMILY("a", .labels = {"x"}), &of_a));
+        assert_ok(cprom_gauge_vec_new(b->registry, FAMILY("b", .labels = {"x"}), &of_b));
         for (int k = 0; k < 3; k++) cprom_gauge_vec_set(of_a, CPROM_NO_STRS, 1);
         for (int k = 0; k < 4; k++) cprom_gauge_vec_set(of_b, CPROM_NO_STRS, 1);
         collector_new(a, "s", collect_by_status, &works, NULL, 0);
@@ -491,24 +487,22 @@ static void test_page_self_metrics_of_registries_that_look_the_same_are_joined(v
     }
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(test_##name, ct_setup, ct_teardown)
-
 int group_parents(void)
 {
     const struct CMUnitTest tests[] = {
-        T(page_of_a_tree_merges_families_in_the_order_of_all_their_labels),
-        T(page_of_children_keeps_each_ones_bounds),
-        T(page_of_children_with_statesets_is_in_order),
-        T(page_of_children_with_long_runs_is_in_order),
-        T(page_of_children_merges_a_vector_and_collectors),
-        T(page_drops_an_unchecked_collector_whose_family_a_relative_has_otherwise),
-        T(page_drops_the_later_of_two_unchecked_collectors_of_relatives_that_do_not_fit),
-        T(page_goes_without_a_collector_of_a_child_that_fails),
-        T(page_of_a_tree_shows_what_its_callbacks_set),
-        T(page_open_within_a_callback_of_a_child_answers_EBUSY),
-        T(page_deadline_is_the_same_time_on_the_clocks_of_children),
-        T(page_self_metrics_have_the_const_labels_of_their_registries),
-        T(page_self_metrics_of_registries_that_look_the_same_are_joined),
+        TEST(test_page_of_a_tree_merges_families_in_the_order_of_all_their_labels),
+        TEST(test_page_of_children_keeps_each_ones_bounds),
+        TEST(test_page_of_children_with_statesets_is_in_order),
+        TEST(test_page_of_children_with_long_runs_is_in_order),
+        TEST(test_page_of_children_merges_a_vector_and_collectors),
+        TEST(test_page_drops_an_unchecked_collector_whose_family_a_relative_has_otherwise),
+        TEST(test_page_drops_the_later_of_two_unchecked_collectors_of_relatives_that_do_not_fit),
+        TEST(test_page_goes_without_a_collector_of_a_child_that_fails),
+        TEST(test_page_of_a_tree_shows_what_its_callbacks_set),
+        TEST(test_page_open_within_a_callback_of_a_child_answers_EBUSY),
+        TEST(test_page_deadline_is_the_same_time_on_the_clocks_of_children),
+        TEST(test_page_self_metrics_have_the_const_labels_of_their_registries),
+        TEST(test_page_self_metrics_of_registries_that_look_the_same_are_joined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

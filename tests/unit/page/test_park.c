@@ -73,7 +73,6 @@ static void wait_parked(world *w)
     pthread_mutex_unlock(&w->mutex);
 }
 
-#define OPTS(...) CPROM_OPTS(cprom_opts, .help = "h", __VA_ARGS__)
 #define KEY(value) CPROM_STRS("x", value)
 
 static int setup(void **state)
@@ -84,14 +83,14 @@ static int setup(void **state)
     pthread_cond_init(&w->changed, NULL);
     w->fixture = ct_fixture_new();
     cprom_registry *r = w->registry = w->fixture->registry;
-    assert_ok(cprom_counter_new(r, OPTS(.name = "c_total"), &w->counter));
-    assert_ok(cprom_gauge_new(r, OPTS(.name = "g"), &w->gauge));
-    assert_ok(cprom_histogram_new(r, OPTS(.name = "h"), &w->histogram));
-    assert_ok(cprom_summary_new(r, OPTS(.name = "s"), &w->summary));
-    assert_ok(cprom_counter_vec_new(r, OPTS(.name = "vc_total", .labels = {"l", "m"}), &w->counters));
-    assert_ok(cprom_gauge_vec_new(r, OPTS(.name = "vg", .labels = {"l", "m"}), &w->gauges));
-    assert_ok(cprom_histogram_vec_new(r, OPTS(.name = "vh", .labels = {"l", "m"}), &w->histograms));
-    assert_ok(cprom_summary_vec_new(r, OPTS(.name = "vs", .labels = {"l", "m"}), &w->summaries));
+    assert_ok(cprom_counter_new(r, FAMILY("c_total"), &w->counter));
+    assert_ok(cprom_gauge_new(r, FAMILY("g"), &w->gauge));
+    assert_ok(cprom_histogram_new(r, FAMILY("h"), &w->histogram));
+    assert_ok(cprom_summary_new(r, FAMILY("s"), &w->summary));
+    assert_ok(cprom_counter_vec_new(r, FAMILY("vc_total", .labels = {"l", "m"}), &w->counters));
+    assert_ok(cprom_gauge_vec_new(r, FAMILY("vg", .labels = {"l", "m"}), &w->gauges));
+    assert_ok(cprom_histogram_vec_new(r, FAMILY("vh", .labels = {"l", "m"}), &w->histograms));
+    assert_ok(cprom_summary_vec_new(r, FAMILY("vs", .labels = {"l", "m"}), &w->summaries));
     for (int i = 0; i < 700; i++) {
         char value[16];
         snprintf(value, sizeof value, "%d", i);
@@ -213,14 +212,14 @@ static bool new_instruments_and_unregister(world *w)
     cprom_gauge_vec *gauges;
     cprom_histogram_vec *histograms;
     cprom_summary_vec *summaries;
-    if (cprom_counter_new(r, OPTS(.name = "new_a_total"), &counter) ||
-        cprom_gauge_new(r, OPTS(.name = "new_b"), &gauge) ||
-        cprom_histogram_new(r, OPTS(.name = "new_c"), &histogram) ||
-        cprom_summary_new(r, OPTS(.name = "new_d"), &summary) ||
-        cprom_counter_vec_new(r, OPTS(.name = "new_e_total", .labels = {"l"}), &counters) ||
-        cprom_gauge_vec_new(r, OPTS(.name = "new_f", .labels = {"l"}), &gauges) ||
-        cprom_histogram_vec_new(r, OPTS(.name = "new_g", .labels = {"l"}), &histograms) ||
-        cprom_summary_vec_new(r, OPTS(.name = "new_h", .labels = {"l"}), &summaries)) {
+    if (cprom_counter_new(r, FAMILY("new_a_total"), &counter) ||
+        cprom_gauge_new(r, FAMILY("new_b"), &gauge) ||
+        cprom_histogram_new(r, FAMILY("new_c"), &histogram) ||
+        cprom_summary_new(r, FAMILY("new_d"), &summary) ||
+        cprom_counter_vec_new(r, FAMILY("new_e_total", .labels = {"l"}), &counters) ||
+        cprom_gauge_vec_new(r, FAMILY("new_f", .labels = {"l"}), &gauges) ||
+        cprom_histogram_vec_new(r, FAMILY("new_g", .labels = {"l"}), &histograms) ||
+        cprom_summary_vec_new(r, FAMILY("new_h", .labels = {"l"}), &summaries)) {
         return false;
     }
     for (int i = 0; i < 100; i++) {
@@ -236,26 +235,26 @@ static bool new_instruments_and_unregister(world *w)
     }
     return cprom_registry_unregister(r, "none") == CPROM_ENOENT;
 }
-static cprom_status collect_nothing(void *ctx, cprom_scrape *out) { return CPROM_OK; }
 static double one(void *ctx) { return 1; }
 static bool new_collectors_and_unregister(world *w)
 {
     const cprom_desc desc = {.size = sizeof desc, .type = CPROM_GAUGE, .name = "new_checked", .help = "h"};
     return !cprom_collector_new(w->registry, CPROM_OPTS(cprom_collector_opts, .name = "new", .collect = collect_nothing,
                                                         .descs = &desc, .n_descs = 1)) &&
-           !cprom_counter_func_new(w->registry, OPTS(.name = "new_func_total"), one, NULL) &&
-           !cprom_gauge_func_new(w->registry, OPTS(.name = "new_other"), one, NULL) &&
+           !cprom_counter_func_new(w->registry, FAMILY("new_func_total"), one, NULL) &&
+           !cprom_gauge_func_new(w->registry, FAMILY("new_other"), one, NULL) &&
            !cprom_registry_unregister(w->registry, "new_func_total") &&
            !cprom_registry_unregister(w->registry, "new_other") &&
            !cprom_registry_unregister(w->registry, "new_checked");
 }
+
 static bool other_registry(world *w)
 {
     cprom_registry *other;
     cprom_gauge *gauge;
     char *text;
     if (cprom_registry_new(NULL, &other)) return false;
-    if (cprom_gauge_new(other, OPTS(.name = "g"), &gauge) || cprom_registry_text(other, &text, NULL)) return false;
+    if (cprom_gauge_new(other, FAMILY("g"), &gauge) || cprom_registry_text(other, &text, NULL)) return false;
     cprom_text_free(text);
     cprom_registry_trim(other);
     cprom_registry_free(other);
@@ -382,7 +381,7 @@ static void assert_complete(world *w, const call *calls, size_t n)
 #define ASSERT_COMPLETE(w, ...)                                                                                        \
     do {                                                                                                               \
         static const call calls[] = {__VA_ARGS__};                                                                     \
-        assert_complete(w, calls, sizeof calls / sizeof *calls);                                                       \
+        assert_complete(w, calls, COUNT(calls));                                                       \
     } while (0)
 
 typedef struct scraper {
@@ -494,7 +493,7 @@ static void test_gather_parked_before_copying_late_series_are_all_there(void **s
     static const int late[] = {1, 63, 64, 65, 100, 128, 129, 1000};
     world *w = *state;
     int n = 700;
-    for (size_t i = 0; i < sizeof late / sizeof *late; i++) {
+    for (size_t i = 0; i < COUNT(late); i++) {
         scraper s;
         ct_park(CPROM__SEAM_GATHER_COPIES);
         start(&s, w);
@@ -534,7 +533,7 @@ static void test_gather_parked_amid_copying_unregistered_vector_is_not_on_the_pa
     for (size_t i = 0; i < 3; i++) {
         scraper s;
         if (i) {
-            assert_ok(cprom_gauge_vec_new(w->registry, OPTS(.name = "vg", .labels = {"l", "m"}), &w->gauges));
+            assert_ok(cprom_gauge_vec_new(w->registry, FAMILY("vg", .labels = {"l", "m"}), &w->gauges));
             for (int k = 0; k < 1000; k++) {
                 char value[16];
                 snprintf(value, sizeof value, "%d", k);
@@ -591,7 +590,7 @@ static void test_gather_amid_unregister_page_has_none_of_the_vector(void **state
     cprom_gauge_vec *vec;
     pthread_t thread;
     void *failed;
-    assert_ok(cprom_gauge_vec_new(fixture->registry, OPTS(.name = "g", .labels = {"l"}), &vec));
+    assert_ok(cprom_gauge_vec_new(fixture->registry, FAMILY("g", .labels = {"l"}), &vec));
     for (int i = 0; i < 500; i++) {
         char value[16];
         snprintf(value, sizeof value, "%d", i);
@@ -626,20 +625,18 @@ static void test_gather_parked_after_snapshot_registry_freed_page_is_whole(void 
     finish(&s, 701);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int group_park(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_gather_parked_after_snapshot_every_call_completes),
-        TEST(test_gather_parked_in_callback_every_call_completes),
-        TEST(test_gather_parked_in_callback_vector_can_go),
-        TEST(test_gather_parked_before_copying_single_calls_complete),
-        TEST(test_gather_parked_before_copying_late_series_are_all_there),
-        TEST(test_gather_parked_amid_copying_single_calls_complete),
-        TEST(test_gather_parked_amid_copying_unregistered_vector_is_not_on_the_page),
-        cmocka_unit_test_setup_teardown(test_gather_amid_unregister_page_has_none_of_the_vector, ct_setup, ct_teardown),
-        TEST(test_gather_parked_after_snapshot_registry_freed_page_is_whole),
+        OWN_TEST(test_gather_parked_after_snapshot_every_call_completes),
+        OWN_TEST(test_gather_parked_in_callback_every_call_completes),
+        OWN_TEST(test_gather_parked_in_callback_vector_can_go),
+        OWN_TEST(test_gather_parked_before_copying_single_calls_complete),
+        OWN_TEST(test_gather_parked_before_copying_late_series_are_all_there),
+        OWN_TEST(test_gather_parked_amid_copying_single_calls_complete),
+        OWN_TEST(test_gather_parked_amid_copying_unregistered_vector_is_not_on_the_page),
+        TEST(test_gather_amid_unregister_page_has_none_of_the_vector),
+        OWN_TEST(test_gather_parked_after_snapshot_registry_freed_page_is_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,11 +5,6 @@
 
 /* cprom_registry_value() */
 
-#define DESC(...) (&(const cprom_desc){.size = sizeof(cprom_desc), __VA_ARGS__})
-#define OPTS(...) CPROM_OPTS(cprom_opts, __VA_ARGS__)
-
-static cprom_registry *registry_of(void **state) { return ((ct_fixture *)*state)->registry; }
-
 static void assert_value(cprom_registry *registry, const char *name, cprom_labels labels, double expected)
 {
     double value = -77;
@@ -22,16 +17,6 @@ static void assert_none(cprom_registry *registry, const char *name, cprom_labels
     double value = -77;
     assert_status(cprom_registry_value(registry, name, labels, &value), CPROM_ENOENT);
     assert_true(value == -77);
-}
-
-static void add_collector(cprom_registry *r, const char *name, cprom_status (*collect)(void *, cprom_scrape *),
-                          void *ctx)
-{
-    cprom_collector_opts opts = CPROM_INIT(cprom_collector_opts);
-    opts.name = name;
-    opts.collect = collect;
-    opts.ctx = ctx;
-    assert_ok(cprom_collector_new(r, &opts));
 }
 
 /*==============================================================================
@@ -215,7 +200,7 @@ static void fill(cprom_registry *r)
     assert_ok(cprom_summary_vec_new(r, OPTS(.name = "s", .help = "S.", .labels = {"l"}), &s));
     static const char *const odd[] = {"",         "x",   "\"\\\n", "\t\r {},=#\"", "\xc3\xa9\xf0\x9f\x98\x80",
                                       "a=\"b\",", "\\n", "n"};
-    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+    for (size_t i = 0; i < COUNT(odd); i++) {
         assert_ok(cprom_counter_vec_add(c, CPROM_STRS(odd[i], odd[7 - i]), 0.1 * (double)i));
         assert_ok(cprom_gauge_vec_set(g, CPROM_STRS(odd[i]), 1e-7 * (double)i));
         for (size_t k = 0; k <= i; k++) {
@@ -339,22 +324,20 @@ static void test_value_without_memory_is_refused(void **state)
     assert_value(fixture->registry, "const_summ", labels, 5);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(test_##name, ct_setup, ct_teardown)
-
 int group_readback(void)
 {
     const struct CMUnitTest tests[] = {
-        T(value_counter_and_gauge_are_read),
-        T(value_empty_label_is_no_label),
-        T(value_histogram_lines_are_read),
-        T(value_const_distributions_are_read),
-        T(value_const_labels_and_prefix_are_part_of_it),
-        T(value_every_sample_of_a_page_is_found),
-        T(value_wrong_arguments_are_refused),
-        T(value_of_a_child_is_on_its_parent),
-        T(value_inside_a_callback_is_refused),
-        T(value_of_a_failing_collector_is_not_there),
-        T(value_without_memory_is_refused),
+        TEST(test_value_counter_and_gauge_are_read),
+        TEST(test_value_empty_label_is_no_label),
+        TEST(test_value_histogram_lines_are_read),
+        TEST(test_value_const_distributions_are_read),
+        TEST(test_value_const_labels_and_prefix_are_part_of_it),
+        TEST(test_value_every_sample_of_a_page_is_found),
+        TEST(test_value_wrong_arguments_are_refused),
+        TEST(test_value_of_a_child_is_on_its_parent),
+        TEST(test_value_inside_a_callback_is_refused),
+        TEST(test_value_of_a_failing_collector_is_not_there),
+        TEST(test_value_without_memory_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

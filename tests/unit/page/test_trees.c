@@ -6,7 +6,7 @@
 
 #include "support/cprom_test.h"
 
-#define OPTS(...) CPROM_OPTS(cprom_opts, .help = "H \"\\\n.", .labels = {"l", "zz"}, __VA_ARGS__)
+#define LABELLED(...) CPROM_OPTS(cprom_opts, .help = "H \"\\\n.", .labels = {"l", "zz"}, __VA_ARGS__)
 
 enum { REGISTRIES = 6, STATES = 64, BOUNDS = 40 };
 
@@ -27,18 +27,10 @@ struct tree {
     uint64_t random;
 };
 
-static uint64_t next_random(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state * UINT64_C(0x2545f4914f6cdd1d) >> 16;
-}
-
 static uint64_t below(struct tree *t, uint64_t n) { return next_random(&t->random) % n; }
 
 static const char *const texts[] = {"", "a", "\"", "\\", "\n", "\\n", "other", "x", "x!", "\xc3\xa4", "# EOF\n", " # {"};
-enum { TEXTS = sizeof texts / sizeof *texts };
+enum { TEXTS = COUNT(texts) };
 
 static cprom_status emit_some(void *ctx, cprom_scrape *out)
 {
@@ -78,13 +70,13 @@ static void add_families(struct tree *t, struct node *node)
         states.states[i] = names[i] = room[i];
     }
     bool keeps = below(t, 2);
-    assert_ok(cprom_counter_vec_new(r, OPTS(.name = "c_total", .exemplars = keeps, .overflow = CPROM_FOLD,
+    assert_ok(cprom_counter_vec_new(r, LABELLED(.name = "c_total", .exemplars = keeps, .overflow = CPROM_FOLD,
                                             .max_series = 1 + below(t, 20)), &node->counters));
-    assert_ok(cprom_gauge_vec_new(r, OPTS(.name = "g", .owner = keeps ? "l" : "zz", .linger_seconds = 5), &node->gauges));
-    assert_ok(cprom_histogram_vec_new(r, OPTS(.name = "h_seconds", .unit = "seconds", .exemplars = !keeps, .owner = "l",
+    assert_ok(cprom_gauge_vec_new(r, LABELLED(.name = "g", .owner = keeps ? "l" : "zz", .linger_seconds = 5), &node->gauges));
+    assert_ok(cprom_histogram_vec_new(r, LABELLED(.name = "h_seconds", .unit = "seconds", .exemplars = !keeps, .owner = "l",
                                               .bounds = bounds, .n_bounds = n_bounds), &node->histograms));
-    assert_ok(cprom_summary_vec_new(r, OPTS(.name = "s", .ttl_seconds = 5), &node->summaries));
-    assert_ok(cprom_info_vec_new(r, OPTS(.name = "i_info", .max_series = 9), &node->infos));
+    assert_ok(cprom_summary_vec_new(r, LABELLED(.name = "s", .ttl_seconds = 5), &node->summaries));
+    assert_ok(cprom_info_vec_new(r, LABELLED(.name = "i_info", .max_series = 9), &node->infos));
     assert_ok(cprom_stateset_vec_new(r, &states, &node->states));
     node->seed = 1 + below(t, 1000);
     assert_ok(cprom_collector_new(
@@ -156,7 +148,7 @@ static const cprom_page_opts forms[] = {
     {.size = sizeof(cprom_page_opts), .format = CPROM_OPENMETRICS_1_0},
     {.size = sizeof(cprom_page_opts), .format = CPROM_OPENMETRICS_1_0, .created = true},
 };
-enum { FORMS = sizeof forms / sizeof *forms };
+enum { FORMS = COUNT(forms) };
 
 static void assert_pieces(cprom_registry *r, const cprom_page_opts *opts, const char *whole)
 {
@@ -248,7 +240,7 @@ static void test_filters_let_through_what_has_the_name_in_some_format(void **sta
     ct_page whole[FORMS];
     for (size_t k = 0; k < FORMS; k++) whole[k] = ct_page_read(r, &forms[k], 65536);
     char *expected = malloc(whole[2].len + 1);
-    for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+    for (size_t n = 0; n < COUNT(names); n++) {
         for (size_t k = 0; k < FORMS; k++) {
             char *out = expected;
             const char *at[FORMS];

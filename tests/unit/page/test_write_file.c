@@ -12,7 +12,6 @@
 
 #include "support/child.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 #define OLD "old 1\n"
 
 /*==============================================================================
@@ -753,37 +752,35 @@ static void test_write_file_open_old_file_stays_readable(void **state)
     fclose(file);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
-
 int group_write_file(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_write_file_has_the_page_and_nothing_is_beside_it),
-        TEST(test_write_file_new_file_and_empty_page),
-        TEST(test_write_file_mode_is_0644_less_the_umask),
-        TEST(test_write_file_relative_paths),
-        TEST(test_write_file_in_the_root_directory),
-        TEST(test_write_file_longest_name),
-        TEST(test_write_file_symbolic_link_is_replaced_and_its_target_left),
-        TEST(test_write_file_directory_through_a_symbolic_link),
-        TEST(test_write_file_syncs_renames_syncs_in_this_order),
-        TEST(test_write_file_temporary_name_is_hidden_unique_and_not_prom),
-        TEST(test_write_file_interrupted_and_short_writes_whole_file),
-        TEST(test_write_file_temporary_names_taken_others_are_tried),
-        TEST(test_write_file_einval),
-        TEST(test_write_file_no_such_directory_is_esys),
-        TEST(test_write_file_path_is_a_directory_is_esys),
-        TEST(test_write_file_read_only_directory_is_esys),
-        TEST(test_write_file_full_disk_is_esys_and_the_old_file_stays),
-        TEST(test_write_file_beyond_the_size_limit_is_esys_without_a_signal),
-        TEST(test_write_file_any_failing_call_is_esys_and_the_old_file_stays),
-        TEST(test_write_file_directory_cannot_be_synced),
-        TEST(test_write_file_without_memory_is_enomem_and_the_old_file_stays),
-        TEST(test_write_file_inside_a_callback_is_ebusy),
-        TEST(test_write_file_failing_collector_costs_only_its_samples),
-        TEST(test_write_file_readers_see_the_old_or_the_new_whole),
-        TEST(test_write_file_several_writers_leave_one_whole_file),
-        TEST(test_write_file_open_old_file_stays_readable),
+        OWN_TEST(test_write_file_has_the_page_and_nothing_is_beside_it),
+        OWN_TEST(test_write_file_new_file_and_empty_page),
+        OWN_TEST(test_write_file_mode_is_0644_less_the_umask),
+        OWN_TEST(test_write_file_relative_paths),
+        OWN_TEST(test_write_file_in_the_root_directory),
+        OWN_TEST(test_write_file_longest_name),
+        OWN_TEST(test_write_file_symbolic_link_is_replaced_and_its_target_left),
+        OWN_TEST(test_write_file_directory_through_a_symbolic_link),
+        OWN_TEST(test_write_file_syncs_renames_syncs_in_this_order),
+        OWN_TEST(test_write_file_temporary_name_is_hidden_unique_and_not_prom),
+        OWN_TEST(test_write_file_interrupted_and_short_writes_whole_file),
+        OWN_TEST(test_write_file_temporary_names_taken_others_are_tried),
+        OWN_TEST(test_write_file_einval),
+        OWN_TEST(test_write_file_no_such_directory_is_esys),
+        OWN_TEST(test_write_file_path_is_a_directory_is_esys),
+        OWN_TEST(test_write_file_read_only_directory_is_esys),
+        OWN_TEST(test_write_file_full_disk_is_esys_and_the_old_file_stays),
+        OWN_TEST(test_write_file_beyond_the_size_limit_is_esys_without_a_signal),
+        OWN_TEST(test_write_file_any_failing_call_is_esys_and_the_old_file_stays),
+        OWN_TEST(test_write_file_directory_cannot_be_synced),
+        OWN_TEST(test_write_file_without_memory_is_enomem_and_the_old_file_stays),
+        OWN_TEST(test_write_file_inside_a_callback_is_ebusy),
+        OWN_TEST(test_write_file_failing_collector_costs_only_its_samples),
+        OWN_TEST(test_write_file_readers_see_the_old_or_the_new_whole),
+        OWN_TEST(test_write_file_several_writers_leave_one_whole_file),
+        OWN_TEST(test_write_file_open_old_file_stays_readable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,8 +15,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, ct_setup, ct_teardown)
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 #define UNLIMITED 18446744073709551615.0
 
 static const char *const names[] = {"process_cpu_seconds_total",

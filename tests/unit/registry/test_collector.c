@@ -3,8 +3,6 @@
 
 #include "support/cprom_test.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define DESC(...) (&(const cprom_desc){.size = sizeof(cprom_desc), __VA_ARGS__})
 #define GAUGE(...) GAUGE_OF(__VA_ARGS__, NULL) /* name and labels */
 #define GAUGE_OF(name_, ...) DESC(.name = name_, .type = CPROM_GAUGE, .labels = {__VA_ARGS__})
 #define HISTOGRAM(...) (&(const cprom_const_histogram){.size = sizeof(cprom_const_histogram), __VA_ARGS__})
@@ -595,20 +593,19 @@ static void test_emit_null_scrape_is_einval(void **state)
     assert_true(cprom_scrape_deadline(NULL) == INT64_MAX);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(test_##name, ct_setup, ct_teardown)
-#define R(condition) T(emit_##condition##_fails_the_collector)
+#define R(condition) TEST(test_emit_##condition##_fails_the_collector)
 
 int group_collector(void)
 {
     const struct CMUnitTest tests[] = {
-        T(emit_plain_types_print_type_help_and_value), T(emit_at_plain_types_print_timestamps),
-        T(emit_histogram_with_and_without_inf_bound_prints_inf_once),
-        T(emit_summary_with_and_without_quantiles_prints_them_ascending),
-        T(emit_histogram_arguments_overwritten_later_prints_what_was_emitted),
-        T(emit_different_label_names_sorts_by_number_of_labels_then_values),
-        T(emit_desc_of_another_version_takes_what_it_knows), T(collector_that_emits_nothing_prints_nothing),
-        T(collector_checked_prints_the_declared_help_under_prefix_and_const_labels),
-        T(emit_name_that_ends_like_an_unprefixed_one_is_another_family),
+        TEST(test_emit_plain_types_print_type_help_and_value), TEST(test_emit_at_plain_types_print_timestamps),
+        TEST(test_emit_histogram_with_and_without_inf_bound_prints_inf_once),
+        TEST(test_emit_summary_with_and_without_quantiles_prints_them_ascending),
+        TEST(test_emit_histogram_arguments_overwritten_later_prints_what_was_emitted),
+        TEST(test_emit_different_label_names_sorts_by_number_of_labels_then_values),
+        TEST(test_emit_desc_of_another_version_takes_what_it_knows), TEST(test_collector_that_emits_nothing_prints_nothing),
+        TEST(test_collector_checked_prints_the_declared_help_under_prefix_and_const_labels),
+        TEST(test_emit_name_that_ends_like_an_unprefixed_one_is_another_family),
         R(null_desc), R(null_desc_histogram), R(null_desc_summary), R(null_desc_at), R(desc_size_0),
         R(desc_with_unknown_tail),
         R(desc_of_nothing_but_a_size), R(no_name), R(bad_name), R(reserved_name), R(wrong_unit), R(bad_help),
@@ -630,10 +627,10 @@ int group_collector(void)
         R(family_with_another_help), R(family_with_another_unit), R(suffix_collision_within),
         R(undeclared_name), R(undeclared_type), R(undeclared_label), R(undeclared_label_too_many),
         R(undeclared_label_missing), R(undeclared_summary),
-        T(emit_same_series_twice_of_a_declared_family_fails_the_collector),
-        T(collect_returns_error_fails_the_collector), T(collect_returns_enomem_fails_the_collector_only),
-        T(collect_returns_unknown_status_fails_the_collector), T(emit_refused_under_long_names_still_logs_the_reason),
-        T(emit_const_label_of_the_registry_fails_the_collector), T(emit_null_scrape_is_einval),
+        TEST(test_emit_same_series_twice_of_a_declared_family_fails_the_collector),
+        TEST(test_collect_returns_error_fails_the_collector), TEST(test_collect_returns_enomem_fails_the_collector_only),
+        TEST(test_collect_returns_unknown_status_fails_the_collector), TEST(test_emit_refused_under_long_names_still_logs_the_reason),
+        TEST(test_emit_const_label_of_the_registry_fails_the_collector), TEST(test_emit_null_scrape_is_einval),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,8 +3,6 @@
 
 #include "support/probe.h"
 
-#define SECOND INT64_C(1000000000)
-
 /* A scrape on a thread of its own; what it got is looked at on the main thread. */
 typedef struct scraper {
     pthread_t thread;
@@ -529,30 +527,28 @@ static void test_instruments_unregistered_inside_a_callback_are_not_on_that_page
     assert_ok(one.got[1]);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(test_##name, ct_setup, ct_teardown)
-
 int group_collector_life(void)
 {
     const struct CMUnitTest tests[] = {
-        T(unregister_by_family_takes_all_families_and_frees_once),
-        T(unregister_by_collector_name_leaves_the_others),
-        T(unregister_within_the_callback_frees_after_it),
-        T(collector_replaced_within_the_callback_is_on_the_next_page),
-        T(unregister_of_a_later_collector_within_a_callback_prevents_its_call),
-        T(collector_new_within_a_callback_is_on_the_next_page),
-        T(unregister_while_another_thread_is_in_the_callback_leaves_free_to_it),
-        T(registry_free_while_another_thread_is_in_a_callback_lets_it_finish),
-        T(unregister_free_may_use_the_library),
-        T(unregister_free_after_the_callback_may_use_the_library),
-        T(page_open_waits_for_a_callback_that_runs),
-        T(page_open_with_timeout_skips_a_callback_that_runs_on),
-        T(unregister_lets_a_waiting_scrape_go_on),
-        T(page_open_skips_what_has_not_begun_by_the_deadline),
-        T(page_open_timeout_negative_or_nan_is_einval),
-        T(page_open_inside_a_callback_is_ebusy),
-        T(page_open_out_of_memory_in_an_emission_is_enomem),
-        T(instruments_used_inside_a_callback_are_on_that_page),
-        T(instruments_unregistered_inside_a_callback_are_not_on_that_page),
+        TEST(test_unregister_by_family_takes_all_families_and_frees_once),
+        TEST(test_unregister_by_collector_name_leaves_the_others),
+        TEST(test_unregister_within_the_callback_frees_after_it),
+        TEST(test_collector_replaced_within_the_callback_is_on_the_next_page),
+        TEST(test_unregister_of_a_later_collector_within_a_callback_prevents_its_call),
+        TEST(test_collector_new_within_a_callback_is_on_the_next_page),
+        TEST(test_unregister_while_another_thread_is_in_the_callback_leaves_free_to_it),
+        TEST(test_registry_free_while_another_thread_is_in_a_callback_lets_it_finish),
+        TEST(test_unregister_free_may_use_the_library),
+        TEST(test_unregister_free_after_the_callback_may_use_the_library),
+        TEST(test_page_open_waits_for_a_callback_that_runs),
+        TEST(test_page_open_with_timeout_skips_a_callback_that_runs_on),
+        TEST(test_unregister_lets_a_waiting_scrape_go_on),
+        TEST(test_page_open_skips_what_has_not_begun_by_the_deadline),
+        TEST(test_page_open_timeout_negative_or_nan_is_einval),
+        TEST(test_page_open_inside_a_callback_is_ebusy),
+        TEST(test_page_open_out_of_memory_in_an_emission_is_enomem),
+        TEST(test_instruments_used_inside_a_callback_are_on_that_page),
+        TEST(test_instruments_unregistered_inside_a_callback_are_not_on_that_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -109,7 +109,6 @@ static void test_func_new_refuses_like_an_instrument(void **state)
     ct_assert_sample(r, "g", 1);
 }
 
-
 /*==============================================================================
  * Collisions: the whole collector loses, whatever else it emits
  *============================================================================*/
@@ -517,31 +516,29 @@ static void test_log_of_a_failed_collector_or_a_refusal_may_use_the_library(void
     }
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(test_##name, ct_setup, ct_teardown)
-
 int group_collector_rules(void)
 {
     const struct CMUnitTest tests[] = {
-        T(collector_new_refused_does_not_free_its_context),
-        T(collector_new_name_too_long_for_a_label_is_einval),
-        T(func_with_prefix_and_const_labels_asks_once_a_page),
-        T(func_new_refuses_like_an_instrument),
-        T(unchecked_family_of_an_empty_vector_loses),
-        T(unchecked_family_that_was_only_declared_loses),
-        T(unchecked_count_of_a_registered_histogram_loses),
-        T(unchecked_histogram_of_a_registered_bucket_loses),
-        T(unchecked_summary_of_a_registered_sum_loses),
-        T(unchecked_openmetrics_name_of_a_registered_counter_loses),
-        T(unchecked_created_of_a_registered_counter_loses),
-        T(unchecked_same_family_later_registered_loses),
-        T(unchecked_same_family_of_another_type_later_registered_loses),
-        T(unchecked_suffix_collision_later_registered_loses),
-        T(unchecked_same_family_as_one_that_failed_is_kept),
-        T(many_samples_dropped_with_one_duplicate_make_room_for_the_next),
-        T(self_metrics_page_has_exactly_these_families_and_values),
-        T(self_metrics_of_an_empty_registry_are_the_drops),
-        T(self_metrics_under_const_labels_of_their_own_names_keep_their_labels),
-        T(log_of_a_failed_collector_or_a_refusal_may_use_the_library),
+        TEST(test_collector_new_refused_does_not_free_its_context),
+        TEST(test_collector_new_name_too_long_for_a_label_is_einval),
+        TEST(test_func_with_prefix_and_const_labels_asks_once_a_page),
+        TEST(test_func_new_refuses_like_an_instrument),
+        TEST(test_unchecked_family_of_an_empty_vector_loses),
+        TEST(test_unchecked_family_that_was_only_declared_loses),
+        TEST(test_unchecked_count_of_a_registered_histogram_loses),
+        TEST(test_unchecked_histogram_of_a_registered_bucket_loses),
+        TEST(test_unchecked_summary_of_a_registered_sum_loses),
+        TEST(test_unchecked_openmetrics_name_of_a_registered_counter_loses),
+        TEST(test_unchecked_created_of_a_registered_counter_loses),
+        TEST(test_unchecked_same_family_later_registered_loses),
+        TEST(test_unchecked_same_family_of_another_type_later_registered_loses),
+        TEST(test_unchecked_suffix_collision_later_registered_loses),
+        TEST(test_unchecked_same_family_as_one_that_failed_is_kept),
+        TEST(test_many_samples_dropped_with_one_duplicate_make_room_for_the_next),
+        TEST(test_self_metrics_page_has_exactly_these_families_and_values),
+        TEST(test_self_metrics_of_an_empty_registry_are_the_drops),
+        TEST(test_self_metrics_under_const_labels_of_their_own_names_keep_their_labels),
+        TEST(test_log_of_a_failed_collector_or_a_refusal_may_use_the_library),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,5 @@
 #include "support/register.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-#define TEST(function) cmocka_unit_test_setup_teardown(function, ct_setup, ct_teardown)
-
 /* Each pair of families, against sets of names. */
 
 /* The names that a family takes on a page of either format, after FORMAT.md; ends with "". */

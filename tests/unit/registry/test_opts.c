@@ -2,17 +2,6 @@
 
 #include <math.h>
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-#define TEST(function) cmocka_unit_test_setup_teardown(function, ct_setup, ct_teardown)
-#define FAMILY(...) CPROM_OPTS(cprom_opts, .help = "H.", .name = __VA_ARGS__)
-
-static cprom_stats stats_of(cprom_registry *registry)
-{
-    cprom_stats stats = CPROM_INIT(cprom_stats);
-    assert_ok(cprom_registry_stats(registry, &stats));
-    return stats;
-}
-
 /*==============================================================================
  * Sizes of options: what an older or a newer header would hand over
  *============================================================================*/
@@ -40,7 +29,6 @@ static size_t size_of(enum size_case size_case, size_t known, char tail[16])
     return size_case == SIZE_ZERO ? 0 : size_case == SIZE_TINY ? sizeof(size_t) - 1 : known + 16;
 }
 
-static cprom_status emit_nothing(void *ctx, cprom_scrape *out) { return CPROM_OK; }
 static double zero(void *ctx) { return 0; }
 
 static void test_opts_size_of_a_family_is_checked(void **state)
@@ -67,7 +55,7 @@ static void test_opts_size_of_a_collector_is_checked(void **state)
 {
     ct_fixture *fixture = *state;
     for (enum size_case i = 0; i < SIZE_CASES; i++) {
-        WITH_TAIL(cprom_collector_opts) longer = {.opts = {.name = "c", .collect = emit_nothing}};
+        WITH_TAIL(cprom_collector_opts) longer = {.opts = {.name = "c", .collect = collect_nothing}};
         longer.opts.size = size_of(i, sizeof longer.opts, longer.tail);
         ct_log_clear(&fixture->log);
         assert_status(cprom_collector_new(fixture->registry, &longer.opts), expected[i]);
@@ -85,7 +73,7 @@ static void test_opts_size_of_declared_descs_is_checked_and_is_their_stride(void
         longer[0].opts.size = longer[1].opts.size = size_of(i, sizeof longer[0].opts, longer[1].tail);
         ct_log_clear(&fixture->log);
         assert_status(cprom_collector_new(fixture->registry,
-                                          CPROM_OPTS(cprom_collector_opts, .name = "c", .collect = emit_nothing,
+                                          CPROM_OPTS(cprom_collector_opts, .name = "c", .collect = collect_nothing,
                                                      .descs = &longer[0].opts, .n_descs = 2)),
                       expected[i]);
         assert_int_equal(ct_log_count_with(&fixture->log, "\"c\"", "size", NULL), expected[i] ? 1 : 0);

@@ -2,22 +2,17 @@
 
 /* Registries with parents: what is on whose page, and what may be registered beside what. */
 
-#define OPTS(...) CPROM_OPTS(cprom_opts, .help = "H.", __VA_ARGS__)
-#define CHILD(parent, ...) ct_fixture_child((parent)->registry, CPROM_LABELS(__VA_ARGS__))
-#define BARE_CHILD(parent) ct_fixture_child((parent)->registry, CPROM_NO_LABELS)
-#define HEADER(name) "# HELP " name " H.\n# TYPE " name " gauge\n"
-
 static cprom_gauge *gauge_new(ct_fixture *in, const char *name, double value)
 {
     cprom_gauge *gauge;
-    assert_ok(cprom_gauge_new(in->registry, OPTS(.name = name), &gauge));
+    assert_ok(cprom_gauge_new(in->registry, FAMILY(name), &gauge));
     cprom_gauge_set(gauge, value);
     return gauge;
 }
 
 static cprom_status try_gauge(ct_fixture *in, const char *name)
 {
-    return try_register(in->registry, PLAIN, CPROM_GAUGE, OPTS(.name = name));
+    return try_register(in->registry, PLAIN, CPROM_GAUGE, FAMILY(name));
 }
 
 static void free_registry(ct_fixture *fixture)
@@ -116,8 +111,8 @@ static void test_registry_calls_reach_the_registry_only(void **state)
     ct_fixture *top = *state, *child = CHILD(top, {"lib", "a"});
     cprom_gauge_vec *of_top, *of_child;
     size_t removed;
-    assert_ok(cprom_gauge_vec_new(top->registry, OPTS(.name = "g", .labels = {"x"}), &of_top));
-    assert_ok(cprom_gauge_vec_new(child->registry, OPTS(.name = "g", .labels = {"x"}), &of_child));
+    assert_ok(cprom_gauge_vec_new(top->registry, FAMILY("g", .labels = {"x"}), &of_top));
+    assert_ok(cprom_gauge_vec_new(child->registry, FAMILY("g", .labels = {"x"}), &of_child));
     cprom_mark since = cprom_registry_mark(top->registry);
     assert_ok(cprom_gauge_vec_set(of_top, CPROM_STRS("1"), 1));
     assert_ok(cprom_gauge_vec_set(of_child, CPROM_STRS("1"), 1));
@@ -146,11 +141,11 @@ static void test_registration_of_a_family_that_a_relative_with_the_same_const_la
                *c = BARE_CHILD(a), *d = CHILD(top, {"none", ""});
     ct_fixture *pairs[][2] = {{a, b}, {b, a}, {top, c}, {c, top}, {c, d}, {d, c}, {d, top}};
     enum form forms[] = {PLAIN, VEC, FUNC, DECLARED};
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    for (size_t i = 0; i < COUNT(pairs); i++) {
         for (int f = 0; f < 4; f++) {
             for (int g = 0; g < 4; g++) {
                 ct_fixture *first = pairs[i][0], *second = pairs[i][1];
-                const cprom_opts *opts = OPTS(.name = "same");
+                const cprom_opts *opts = FAMILY("same");
                 assert_ok(try_register(first->registry, forms[f], CPROM_GAUGE, opts));
                 ct_log_clear(&second->log);
                 assert_status(try_register(second->registry, forms[g], CPROM_GAUGE, opts), CPROM_EEXIST);
@@ -184,10 +179,10 @@ static void test_registration_of_a_family_that_a_relative_has_otherwise_answers_
     ct_fixture *top = *state, *a = CHILD(top, {"lib", "a"}), *b = CHILD(top, {"lib", "b"}), *c = BARE_CHILD(b);
     ct_fixture *where[] = {top, b, c};
     assert_ok(try_register(a->registry, VEC, CPROM_GAUGE,
-                           OPTS(.name = "t_seconds", .unit = "seconds", .labels = {"x", "y"})));
+                           FAMILY("t_seconds", .unit = "seconds", .labels = {"x", "y"})));
     for (size_t w = 0; w < 3; w++) {
         cprom_registry *r = where[w]->registry;
-        for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        for (size_t i = 0; i < COUNT(others); i++) {
             cprom_opts opts = CPROM_INIT(cprom_opts);
             opts.name = "t_seconds";
             opts.help = others[i].help;
@@ -200,7 +195,7 @@ static void test_registration_of_a_family_that_a_relative_has_otherwise_answers_
         }
         /* The order of the declaration is nobody's business. */
         assert_ok(try_register(r, VEC, CPROM_GAUGE,
-                               OPTS(.name = "t_seconds", .unit = "seconds", .labels = {"y", "x"})));
+                               FAMILY("t_seconds", .unit = "seconds", .labels = {"y", "x"})));
         assert_ok(cprom_registry_unregister(r, "t_seconds"));
         assert_int_equal(stats_of(r).families, 0);
     }
@@ -221,18 +216,18 @@ static void test_registration_of_sample_names_that_collide_with_a_relative_answe
     };
     ct_fixture *top = *state, *a = CHILD(top, {"lib", "a"}), *b = CHILD(top, {"lib", "b"});
     ct_fixture *where[][2] = {{a, b}, {b, a}, {a, top}, {top, b}};
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    for (size_t i = 0; i < COUNT(pairs); i++) {
         for (size_t w = 0; w < 8; w++) {
             ct_fixture *first = where[w / 2][0], *second = where[w / 2][1];
             size_t one = w % 2;
             const char *name = pairs[i][one].name, *other = pairs[i][!one].name;
-            assert_ok(try_register(first->registry, PLAIN, pairs[i][one].type, OPTS(.name = name)));
+            assert_ok(try_register(first->registry, PLAIN, pairs[i][one].type, FAMILY(name)));
             ct_log_clear(&second->log);
-            assert_status(try_register(second->registry, PLAIN, pairs[i][!one].type, OPTS(.name = other)), CPROM_ECONFLICT);
+            assert_status(try_register(second->registry, PLAIN, pairs[i][!one].type, FAMILY(other)), CPROM_ECONFLICT);
             assert_true(ct_log_has(&second->log, other, name, "collide"));
-            assert_status(try_register(second->registry, DECLARED, pairs[i][!one].type, OPTS(.name = other)), CPROM_ECONFLICT);
+            assert_status(try_register(second->registry, DECLARED, pairs[i][!one].type, FAMILY(other)), CPROM_ECONFLICT);
             assert_ok(cprom_registry_unregister(first->registry, name));
-            assert_ok(try_register(second->registry, PLAIN, pairs[i][!one].type, OPTS(.name = other)));
+            assert_ok(try_register(second->registry, PLAIN, pairs[i][!one].type, FAMILY(other)));
             assert_ok(cprom_registry_unregister(second->registry, other));
         }
     }
@@ -287,9 +282,9 @@ static void test_registry_free_of_a_parent_leaves_its_children_on_their_own(void
     ct_assert_page(a->registry, HEADER("g") "g{lib=\"a\"} 5\ng{lib=\"low\"} 3\n");
     ct_assert_page(b->registry, HEADER("g") "g{lib=\"b\"} 2\n");
     /* What was one page is three. */
-    assert_ok(try_register(top->registry, PLAIN, CPROM_SUMMARY, OPTS(.name = "g")));
+    assert_ok(try_register(top->registry, PLAIN, CPROM_SUMMARY, FAMILY("g")));
     assert_ok(try_gauge(b, "h"));
-    assert_ok(try_register(low->registry, PLAIN, CPROM_SUMMARY, OPTS(.name = "h")));
+    assert_ok(try_register(low->registry, PLAIN, CPROM_SUMMARY, FAMILY("h")));
     assert_status(try_gauge(a, "h"), CPROM_ECONFLICT);
     ct_fixture_free(low);
     assert_ok(try_gauge(a, "h"));
@@ -409,28 +404,26 @@ static void test_registry_new_refused_leaves_the_parent_alone(void **state)
     ct_assert_page(top->registry, "");
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(test_##name, ct_setup, ct_teardown)
-
 int group_parents(void)
 {
     const struct CMUnitTest tests[] = {
-        T(registry_with_a_parent_is_on_all_pages_above_and_its_own),
-        T(registry_with_a_parent_takes_no_prefix_and_no_const_labels_from_it),
-        T(page_of_a_parent_shows_the_same_family_of_children_as_one),
-        T(page_of_a_deep_tree_shows_every_registry),
-        T(page_filter_applies_to_children),
-        T(registry_calls_reach_the_registry_only),
-        T(registration_of_a_family_that_a_relative_with_the_same_const_labels_has_answers_EEXIST),
-        T(registration_of_a_family_that_a_relative_has_otherwise_answers_ECONFLICT),
-        T(registration_of_sample_names_that_collide_with_a_relative_answers_ECONFLICT),
-        T(registration_in_registries_without_a_common_page_is_free),
-        T(collector_new_with_the_name_of_a_relatives_collector_is_fine),
-        T(registry_free_of_a_parent_leaves_its_children_on_their_own),
-        T(registry_free_of_the_topmost_keeps_its_memory_for_the_children_only),
-        T(registry_free_of_any_child_leaves_the_others),
-        T(registry_new_below_the_default_registry_is_on_its_page),
-        T(registry_new_with_a_parent_out_of_memory_changes_nothing),
-        T(registry_new_refused_leaves_the_parent_alone),
+        TEST(test_registry_with_a_parent_is_on_all_pages_above_and_its_own),
+        TEST(test_registry_with_a_parent_takes_no_prefix_and_no_const_labels_from_it),
+        TEST(test_page_of_a_parent_shows_the_same_family_of_children_as_one),
+        TEST(test_page_of_a_deep_tree_shows_every_registry),
+        TEST(test_page_filter_applies_to_children),
+        TEST(test_registry_calls_reach_the_registry_only),
+        TEST(test_registration_of_a_family_that_a_relative_with_the_same_const_labels_has_answers_EEXIST),
+        TEST(test_registration_of_a_family_that_a_relative_has_otherwise_answers_ECONFLICT),
+        TEST(test_registration_of_sample_names_that_collide_with_a_relative_answers_ECONFLICT),
+        TEST(test_registration_in_registries_without_a_common_page_is_free),
+        TEST(test_collector_new_with_the_name_of_a_relatives_collector_is_fine),
+        TEST(test_registry_free_of_a_parent_leaves_its_children_on_their_own),
+        TEST(test_registry_free_of_the_topmost_keeps_its_memory_for_the_children_only),
+        TEST(test_registry_free_of_any_child_leaves_the_others),
+        TEST(test_registry_new_below_the_default_registry_is_on_its_page),
+        TEST(test_registry_new_with_a_parent_out_of_memory_changes_nothing),
+        TEST(test_registry_new_refused_leaves_the_parent_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

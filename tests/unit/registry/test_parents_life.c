@@ -4,15 +4,10 @@
 
 /* Registries of one tree that come and go while others gather, register and read. */
 
-#define OPTS(...) CPROM_OPTS(cprom_opts, .help = "H.", __VA_ARGS__)
-#define CHILD(parent, ...) ct_fixture_child((parent)->registry, CPROM_LABELS(__VA_ARGS__))
-#define BARE_CHILD(parent) ct_fixture_child((parent)->registry, CPROM_NO_LABELS)
-#define HEADER(name) "# HELP " name " H.\n# TYPE " name " gauge\n"
-
 static void gauge_new(ct_fixture *in, const char *name, double value)
 {
     cprom_gauge *gauge;
-    assert_ok(cprom_gauge_new(in->registry, OPTS(.name = name), &gauge));
+    assert_ok(cprom_gauge_new(in->registry, FAMILY(name), &gauge));
     cprom_gauge_set(gauge, value);
 }
 
@@ -20,7 +15,7 @@ static void gauge_new(ct_fixture *in, const char *name, double value)
 static void exemplars_new(ct_fixture *in, int n)
 {
     cprom_counter_vec *vec;
-    assert_ok(cprom_counter_vec_new(in->registry, OPTS(.name = "e_total", .labels = {"x"}, .exemplars = true), &vec));
+    assert_ok(cprom_counter_vec_new(in->registry, FAMILY("e_total", .labels = {"x"}, .exemplars = true), &vec));
     for (int i = 0; i < n; i++) {
         char text[8];
         snprintf(text, sizeof text, "%d", i);
@@ -82,7 +77,7 @@ static void test_page_of_a_parent_outlives_children_and_parent(void **state)
     gauge_new(child, "g", 1);
     gauge_new(low, "g", 2);
     probe_add(&one, low->registry, "one");
-    assert_ok(cprom_gauge_vec_new(low->registry, OPTS(.name = "v", .labels = {"x"}), &vec));
+    assert_ok(cprom_gauge_vec_new(low->registry, FAMILY("v", .labels = {"x"}), &vec));
     cprom_gauge *handle = cprom_gauge_vec_with(vec, CPROM_STRS("1"));
     assert_non_null(handle);
     assert_ok(cprom_page_open(top->registry, NULL, &page));
@@ -196,8 +191,8 @@ static void test_page_of_a_parent_shows_a_commit_to_a_child_whole(void **state)
     struct opening opening;
     cprom_gauge_vec *g, *h;
     cprom_update *update;
-    assert_ok(cprom_gauge_vec_new(child->registry, OPTS(.name = "g", .labels = {"x"}), &g));
-    assert_ok(cprom_gauge_vec_new(child->registry, OPTS(.name = "h", .labels = {"x"}), &h));
+    assert_ok(cprom_gauge_vec_new(child->registry, FAMILY("g", .labels = {"x"}), &g));
+    assert_ok(cprom_gauge_vec_new(child->registry, FAMILY("h", .labels = {"x"}), &h));
     cprom_gauge_vec_set(g, CPROM_STRS("old"), 1);
     cprom_gauge_vec_set(h, CPROM_STRS("old"), 1);
     opening_start(&opening, top->registry);
@@ -269,7 +264,7 @@ static void *race(void *arg)
         snprintf(name, sizeof name, "g_%d", round);
         atomic_fetch_add(&round_now, 1);
         while (atomic_load(&round_now) < (round + 1) * RACERS) sched_yield();
-        racer->got[round] = cprom_gauge_new(racer->registry, OPTS(.name = name), &gauge);
+        racer->got[round] = cprom_gauge_new(racer->registry, FAMILY(name), &gauge);
     }
     return NULL;
 }
@@ -330,7 +325,7 @@ static void test_page_open_of_a_tree_out_of_memory_leaves_all_as_it_was(void **s
             for (int i = 0; i < 3; i++) {
                 cprom_gauge_vec *vec;
                 exemplars_new(all[i], 50);
-                assert_ok(cprom_gauge_vec_new(all[i]->registry, OPTS(.name = "g", .labels = {"x"}), &vec));
+                assert_ok(cprom_gauge_vec_new(all[i]->registry, FAMILY("g", .labels = {"x"}), &vec));
                 for (int k = 0; k < 300; k++) {
                     char text[8];
                     snprintf(text, sizeof text, "%d", k * 7 % 300);
@@ -362,20 +357,18 @@ static void test_page_open_of_a_tree_out_of_memory_leaves_all_as_it_was(void **s
     }
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(test_##name, ct_setup, ct_teardown)
-
 int group_parents_life(void)
 {
     const struct CMUnitTest tests[] = {
-        T(page_of_a_parent_outlives_children_and_parent),
-        T(page_opened_while_a_child_is_freed_shows_nothing_of_it),
-        T(page_shows_a_child_whole_or_not_at_all_wherever_it_is_freed),
-        T(page_opened_before_a_child_is_made_goes_without_it),
-        T(page_opened_while_the_parent_is_freed_still_shows_the_children),
-        T(page_of_a_parent_shows_a_commit_to_a_child_whole),
-        T(registry_new_below_a_freed_registry_answers_ENOENT),
-        T(registration_in_all_registries_of_a_tree_at_once_lets_one_in),
-        T(page_open_of_a_tree_out_of_memory_leaves_all_as_it_was),
+        TEST(test_page_of_a_parent_outlives_children_and_parent),
+        TEST(test_page_opened_while_a_child_is_freed_shows_nothing_of_it),
+        TEST(test_page_shows_a_child_whole_or_not_at_all_wherever_it_is_freed),
+        TEST(test_page_opened_before_a_child_is_made_goes_without_it),
+        TEST(test_page_opened_while_the_parent_is_freed_still_shows_the_children),
+        TEST(test_page_of_a_parent_shows_a_commit_to_a_child_whole),
+        TEST(test_registry_new_below_a_freed_registry_answers_ENOENT),
+        TEST(test_registration_in_all_registries_of_a_tree_at_once_lets_one_in),
+        TEST(test_page_open_of_a_tree_out_of_memory_leaves_all_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -345,14 +345,6 @@ static void test_process_cut_off_anywhere_right_or_absent(void **state)
     tree_remove(&t);
 }
 
-static uint64_t next_random(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
-
 static void test_process_damaged_files_never_zero_nan_or_negative(void **state)
 {
     static const char bytes[] = "0123456789 ()\n-.xu\0\xff";

@@ -2,9 +2,6 @@
 
 #include <math.h>
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-#define TEST(function) cmocka_unit_test_setup_teardown(function, ct_setup, ct_teardown)
-
 /*==============================================================================
  * One rule at a time
  *============================================================================*/
@@ -18,7 +15,7 @@ typedef struct family {
     const char *field, *reason; /* in the log line; NULL where it is accepted */
 } family;
 
-#define OPTS(...)                                                                                                      \
+#define NAMELESS(...)                                                                                                      \
     {                                                                                                                  \
         .size = sizeof(cprom_opts), __VA_ARGS__                                                                        \
     }
@@ -35,7 +32,7 @@ static double many_bounds[CPROM_BOUNDS_MAX + 1]; /* ascending; filled by main() 
 
 static const family bad_families[] = {
     /* names */
-    {"no name", ALL, CPROM_GAUGE, OPTS(.help = "Help."), CPROM_ENAME, "name", "missing"},
+    {"no name", ALL, CPROM_GAUGE, NAMELESS(.help = "Help."), CPROM_ENAME, "name", "missing"},
     {"empty name", ALL, CPROM_GAUGE, NAMED(""), CPROM_ENAME, "name", "not a metric name"},
     {"digit first", ALL, CPROM_GAUGE, NAMED("1x"), CPROM_ENAME, "name", "not a metric name"},
     {"dash", ALL, CPROM_HISTOGRAM, NAMED("x-y"), CPROM_ENAME, "name", "not a metric name"},
@@ -90,10 +87,10 @@ static const family bad_families[] = {
      "suffix"},
 
     /* help */
-    {"no help", INSTRUMENTS, CPROM_GAUGE, OPTS(.name = "x"), CPROM_EINVAL, "help", "missing"},
-    {"empty help", INSTRUMENTS, CPROM_HISTOGRAM, OPTS(.name = "x", .help = ""), CPROM_EINVAL, "help", "missing"},
-    {"help not UTF-8", ALL, CPROM_GAUGE, OPTS(.name = "x", .help = "a\xff"), CPROM_EUTF8, "help", "UTF-8"},
-    {"help cut short", ALL, CPROM_SUMMARY, OPTS(.name = "x", .help = "a\xe2\x82"), CPROM_EUTF8, "help", "UTF-8"},
+    {"no help", INSTRUMENTS, CPROM_GAUGE, NAMELESS(.name = "x"), CPROM_EINVAL, "help", "missing"},
+    {"empty help", INSTRUMENTS, CPROM_HISTOGRAM, NAMELESS(.name = "x", .help = ""), CPROM_EINVAL, "help", "missing"},
+    {"help not UTF-8", ALL, CPROM_GAUGE, NAMELESS(.name = "x", .help = "a\xff"), CPROM_EUTF8, "help", "UTF-8"},
+    {"help cut short", ALL, CPROM_SUMMARY, NAMELESS(.name = "x", .help = "a\xe2\x82"), CPROM_EUTF8, "help", "UTF-8"},
 
     /* bounds */
     {"bounds descend", ALL, CPROM_HISTOGRAM, NAMED("x", BOUNDS(1, 3, 2)), CPROM_EINVAL, "bounds", "ascending"},
@@ -162,10 +159,10 @@ static const family good_families[] = {
     {"stateset", ALL, CPROM_STATESET, NAMED("x", STATES), FINE},
     {"stateset with labels", ALL, CPROM_STATESET, NAMED("_x", STATES, .labels = {"a", "z", "on", "x"}), FINE},
     {"stateset of one state", ALL, CPROM_STATESET, NAMED("x_total", .states = {" "}), FINE},
-    {"const metric without help", DECLARED, CPROM_GAUGE, OPTS(.name = "x"), FINE},
-    {"const metric with empty help", DECLARED, CPROM_GAUGE, OPTS(.name = "x", .help = ""), FINE},
+    {"const metric without help", DECLARED, CPROM_GAUGE, NAMELESS(.name = "x"), FINE},
+    {"const metric with empty help", DECLARED, CPROM_GAUGE, NAMELESS(.name = "x", .help = ""), FINE},
     {"untyped", DECLARED, CPROM_UNTYPED, NAMED("x"), FINE},
-    {"help with everything", ALL, CPROM_GAUGE, OPTS(.name = "x", .help = "\\ \n \" \t \r \xf0\x9f\x98\x80 \x01"), FINE},
+    {"help with everything", ALL, CPROM_GAUGE, NAMELESS(.name = "x", .help = "\\ \n \" \t \r \xf0\x9f\x98\x80 \x01"), FINE},
     {"unit", ALL, CPROM_GAUGE, NAMED("x_seconds", .unit = "seconds"), FINE},
     {"unit of two words", ALL, CPROM_GAUGE, NAMED("x_bytes_per_second", .unit = "bytes_per_second"), FINE},
     {"unit before _total", ALL, CPROM_COUNTER, NAMED("x_seconds_total", .unit = "seconds"), FINE},
@@ -272,7 +269,7 @@ static void test_new_good_family_is_accepted_silently(void **state)
 static void test_new_labels_on_plain_instrument_are_refused(void **state)
 {
     ct_fixture *fixture = *state;
-    cprom_opts opts = OPTS(.name = "x_total", .help = "Help.", .labels = {"a"});
+    cprom_opts opts = NAMELESS(.name = "x_total", .help = "Help.", .labels = {"a"});
     static const cprom_type types[] = {CPROM_GAUGE, CPROM_COUNTER, CPROM_HISTOGRAM, CPROM_SUMMARY};
     for (size_t i = 0; i < COUNT(types); i++) {
         ct_log_clear(&fixture->log);
@@ -290,7 +287,7 @@ static void test_new_labels_on_plain_instrument_are_refused(void **state)
 static void test_new_null_arguments_are_einval(void **state)
 {
     ct_fixture *fixture = *state;
-    cprom_opts opts = OPTS(.name = "x_total", .help = "Help.");
+    cprom_opts opts = NAMELESS(.name = "x_total", .help = "Help.");
     cprom_gauge *gauge = (cprom_gauge *)&opts;
     cprom_gauge_vec *vec = (cprom_gauge_vec *)&opts;
     assert_status(cprom_gauge_new(NULL, &opts, &gauge), CPROM_EINVAL);

@@ -1,17 +1,6 @@
 #include "support/cprom_test.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-#define TEST(function) cmocka_unit_test_setup_teardown(function, ct_setup, ct_teardown)
-
 /* Options of a family with the necessary. */
-#define FAMILY(...) CPROM_OPTS(cprom_opts, .help = "H.", .name = __VA_ARGS__)
-
-static cprom_stats stats_of(cprom_registry *registry)
-{
-    cprom_stats stats = CPROM_INIT(cprom_stats);
-    assert_ok(cprom_registry_stats(registry, &stats));
-    return stats;
-}
 
 /* Replaces the fixture's registry by one with these options. */
 static void remake(ct_fixture *fixture, const cprom_registry_opts *opts)

@@ -1,16 +1,5 @@
 #include "support/cprom_test.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-#define TEST(function) cmocka_unit_test_setup_teardown(function, ct_setup, ct_teardown)
-#define FAMILY(...) CPROM_OPTS(cprom_opts, .help = "H.", .name = __VA_ARGS__)
-
-static cprom_stats stats_of(cprom_registry *registry)
-{
-    cprom_stats stats = CPROM_INIT(cprom_stats);
-    assert_ok(cprom_registry_stats(registry, &stats));
-    return stats;
-}
-
 /* A collector that can be watched: how often it ran and was freed, and what its callback does beside emitting. */
 typedef struct source {
     _Atomic int runs, frees;

@@ -2,8 +2,6 @@
 
 #include <math.h>
 
-static cprom_registry *registry_of(void **state) { return ((ct_fixture *)*state)->registry; }
-
 static uint64_t dropped(cprom_registry *registry)
 {
     cprom_stats stats = CPROM_INIT(cprom_stats);
@@ -285,21 +283,19 @@ static void test_created_and_exemplars_of_a_large_vector(void **state)
     assert_int_equal(removed, 1);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(test_##name, ct_setup, ct_teardown)
-
 int group_exemplar(void)
 {
     const struct CMUnitTest tests[] = {
-        T(counter_add_with_exemplar_shows_the_last_one),
-        T(counter_vec_add_with_exemplar_keeps_one_per_series),
-        T(histogram_observe_with_exemplar_keeps_one_per_bucket),
-        T(exemplar_on_an_open_page_outlives_the_series),
-        T(exemplar_that_comes_while_a_gather_looks_stays),
-        T(exemplar_that_is_none_is_dropped_and_the_update_counts),
-        T(update_with_exemplar_that_is_dropped_leaves_no_exemplar),
-        T(exemplars_on_a_kind_without_is_refused),
-        T(page_with_created_says_when_series_began),
-        T(created_and_exemplars_of_a_large_vector),
+        TEST(test_counter_add_with_exemplar_shows_the_last_one),
+        TEST(test_counter_vec_add_with_exemplar_keeps_one_per_series),
+        TEST(test_histogram_observe_with_exemplar_keeps_one_per_bucket),
+        TEST(test_exemplar_on_an_open_page_outlives_the_series),
+        TEST(test_exemplar_that_comes_while_a_gather_looks_stays),
+        TEST(test_exemplar_that_is_none_is_dropped_and_the_update_counts),
+        TEST(test_update_with_exemplar_that_is_dropped_leaves_no_exemplar),
+        TEST(test_exemplars_on_a_kind_without_is_refused),
+        TEST(test_page_with_created_says_when_series_began),
+        TEST(test_created_and_exemplars_of_a_large_vector),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

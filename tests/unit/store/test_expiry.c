@@ -1,10 +1,6 @@
 /* Idle expiry, linger and caps. The clock is the test's. */
 #include "oracle/model.h"
 
-#define TESTS_BEGIN                                                                                                    \
-    ct_fixture *fixture = *state;                                                                                      \
-    cprom_registry *r = fixture->registry
-
 #define WAIT(seconds) ct_clock_advance(&fixture->clock, (int64_t)((seconds)*1e9))
 
 static cprom_gauge_vec *gauges(cprom_registry *r, cprom_opts opts)
@@ -124,10 +120,10 @@ static void test_ttl_all_kinds_expire(void **state)
     cprom_counter_vec *c;
     cprom_histogram_vec *h;
     cprom_summary_vec *s;
-#define OPTS(n) CPROM_OPTS(cprom_opts, .name = n, .help = "h", .labels = {"s"}, .ttl_seconds = 10)
-    assert_ok(cprom_counter_vec_new(r, OPTS("c_total"), &c));
-    assert_ok(cprom_histogram_vec_new(r, OPTS("h"), &h));
-    assert_ok(cprom_summary_vec_new(r, OPTS("s"), &s));
+#define MORTAL(n) CPROM_OPTS(cprom_opts, .name = n, .help = "h", .labels = {"s"}, .ttl_seconds = 10)
+    assert_ok(cprom_counter_vec_new(r, MORTAL("c_total"), &c));
+    assert_ok(cprom_histogram_vec_new(r, MORTAL("h"), &h));
+    assert_ok(cprom_summary_vec_new(r, MORTAL("s"), &s));
     char text[8];
     for (int i = 0; i < 400; i++) { /* with and without stripes */
         snprintf(text, sizeof text, "%d", i);
@@ -430,8 +426,6 @@ static void test_ttl_linger_and_cap_random_operations_match_the_model(void **sta
     const cprom_opts all = {.ttl_seconds = 12, .linger_seconds = 9, .max_series = 7};
     for (uint64_t seed = 1; seed <= 3; seed++) model_run(&all, &everything, seed, 1500);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, ct_setup, ct_teardown)
 
 int group_expiry(void)
 {

@@ -38,14 +38,6 @@ static int teardown(void **state)
     return 0;
 }
 
-static uint64_t next_random(uint64_t *seed)
-{
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 7;
-    *seed ^= *seed << 17;
-    return *seed;
-}
-
 static void insert(bench *b, uint32_t hash, uint32_t ref)
 {
     assert_true(cprom__map_reserve(&b->map, &b->reclaimer, hash));
@@ -415,19 +407,19 @@ static void test_probe_beside_writer_never_misses_what_stays(void **state)
 int group_map(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_probe_empty_map_finds_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_insert_hundred_thousands_all_are_found, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_insert_ascending_and_extreme_hashes_are_found, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_insert_equal_hashes_beyond_depth_limit_all_are_found, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_insert_equal_prefixes_segments_come_apart, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_remove_all_and_tidy_segments_are_small, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_tidy_few_survivors_segments_do_not_stay_large, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_remove_at_chain_end_leaves_no_dead_entries, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_reserve_many_removals_do_not_grow_it, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_random_operations_agree_with_a_list, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_walk_while_splitting_sees_each_old_entry_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_reserve_failed_allocation_changes_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_probe_beside_writer_never_misses_what_stays, setup, teardown),
+        OWN_TEST(test_probe_empty_map_finds_nothing),
+        OWN_TEST(test_insert_hundred_thousands_all_are_found),
+        OWN_TEST(test_insert_ascending_and_extreme_hashes_are_found),
+        OWN_TEST(test_insert_equal_hashes_beyond_depth_limit_all_are_found),
+        OWN_TEST(test_insert_equal_prefixes_segments_come_apart),
+        OWN_TEST(test_remove_all_and_tidy_segments_are_small),
+        OWN_TEST(test_tidy_few_survivors_segments_do_not_stay_large),
+        OWN_TEST(test_remove_at_chain_end_leaves_no_dead_entries),
+        OWN_TEST(test_reserve_many_removals_do_not_grow_it),
+        OWN_TEST(test_random_operations_agree_with_a_list),
+        OWN_TEST(test_walk_while_splitting_sees_each_old_entry_once),
+        OWN_TEST(test_reserve_failed_allocation_changes_nothing),
+        OWN_TEST(test_probe_beside_writer_never_misses_what_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,7 +21,7 @@ static void any_value(char *out)
                                         "\\\"", "\\n", "abcd", "abcdefg", "\",m=\"x\",z=\"", "\",z=\"", "0123456789abcdef"};
     size_t n = below(4);
     *out = '\0';
-    while (n--) strcat(out, parts[below(sizeof parts / sizeof *parts)]);
+    while (n--) strcat(out, parts[below(COUNT(parts))]);
     if (*out && below(4) == 0) out[below(strlen(out))] = 'x';
 }
 

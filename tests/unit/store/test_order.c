@@ -5,14 +5,6 @@
 #include "registry.h"
 #include "vec.h"
 
-static uint64_t next_random(uint64_t *seed)
-{
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 7;
-    *seed ^= *seed << 17;
-    return *seed;
-}
-
 typedef struct bench {
     ct_fixture *fixture;
     cprom_gauge_vec *gauge;
@@ -459,28 +451,26 @@ static void test_sort_equal_texts_beyond_insertion_sort_keep_the_living(void **s
     ct_page_free(&page);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int group_order(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_sort_random_small_batches_chunks_stay_filled),
-        TEST(test_sort_ascending_one_at_a_time_chunks_stay_filled),
-        TEST(test_sort_descending_and_mixed_batches_chunks_stay_filled),
-        TEST(test_sort_one_large_batch_chunks_are_full),
-        TEST(test_sort_failed_allocation_changes_nothing),
-        TEST(test_drain_dead_on_intake_are_retired),
-        TEST(test_step_dead_among_young_are_retired),
-        TEST(test_step_dead_among_sorted_are_retired_and_chunks_joined),
-        TEST(test_gather_dead_among_sorted_drop_out_and_chunks_are_joined),
-        TEST(test_step_any_state_looks_at_no_more_than_bound),
-        TEST(test_step_long_intake_moves_a_bounded_number),
-        TEST(test_clear_then_creations_each_call_retires_a_bounded_number),
-        TEST(test_create_beside_full_young_of_dead_series_takes_them_out),
-        TEST(test_trim_scattered_young_all_dead_are_taken_out),
-        TEST(test_step_nearly_empty_young_beside_full_one_are_joined),
-        TEST(test_page_labels_deleted_and_used_again_often_stand_once),
-        TEST(test_sort_equal_texts_beyond_insertion_sort_keep_the_living),
+        OWN_TEST(test_sort_random_small_batches_chunks_stay_filled),
+        OWN_TEST(test_sort_ascending_one_at_a_time_chunks_stay_filled),
+        OWN_TEST(test_sort_descending_and_mixed_batches_chunks_stay_filled),
+        OWN_TEST(test_sort_one_large_batch_chunks_are_full),
+        OWN_TEST(test_sort_failed_allocation_changes_nothing),
+        OWN_TEST(test_drain_dead_on_intake_are_retired),
+        OWN_TEST(test_step_dead_among_young_are_retired),
+        OWN_TEST(test_step_dead_among_sorted_are_retired_and_chunks_joined),
+        OWN_TEST(test_gather_dead_among_sorted_drop_out_and_chunks_are_joined),
+        OWN_TEST(test_step_any_state_looks_at_no_more_than_bound),
+        OWN_TEST(test_step_long_intake_moves_a_bounded_number),
+        OWN_TEST(test_clear_then_creations_each_call_retires_a_bounded_number),
+        OWN_TEST(test_create_beside_full_young_of_dead_series_takes_them_out),
+        OWN_TEST(test_trim_scattered_young_all_dead_are_taken_out),
+        OWN_TEST(test_step_nearly_empty_young_beside_full_one_are_joined),
+        OWN_TEST(test_page_labels_deleted_and_used_again_often_stand_once),
+        OWN_TEST(test_sort_equal_texts_beyond_insertion_sort_keep_the_living),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

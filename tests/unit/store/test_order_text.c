@@ -5,14 +5,6 @@
 #include "order.h"
 #include "vec.h"
 
-static uint64_t next_random(uint64_t *seed)
-{
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 7;
-    *seed ^= *seed << 17;
-    return *seed;
-}
-
 /*==============================================================================
  * Sorting texts
  *============================================================================*/
@@ -97,7 +89,7 @@ static void free_fakes(fake *fakes, size_t n)
 static void test_compare_random_texts_agrees_with_values(void **state)
 {
     uint64_t seed = 1;
-    for (size_t a = 0; a < sizeof alphabets / sizeof *alphabets; a++) {
+    for (size_t a = 0; a < COUNT(alphabets); a++) {
         for (int n_labels = 1; n_labels <= LABELS; n_labels++) {
             enum {
                 N = 150
@@ -137,8 +129,8 @@ static void test_sort_items_random_texts_agrees_with_values(void **state)
 {
     static const size_t sizes[] = {1, 2, 15, 16, 17, 18, 40, 300, 511, 512, 513, 5000}; /* SCATTER_MIN is 512 */
     uint64_t seed = 3;
-    for (size_t a = 0; a < sizeof alphabets / sizeof *alphabets; a++) {
-        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+    for (size_t a = 0; a < COUNT(alphabets); a++) {
+        for (size_t s = 0; s < COUNT(sizes); s++) {
             fake *fakes = make_fakes(sizes[s], alphabets[a], 1 + (int)(s % LABELS), &seed);
             check_sorted(fakes, sizes[s]);
             qsort(fakes, sizes[s], sizeof *fakes, naive_pointers); /* in order already */
@@ -172,10 +164,10 @@ static void test_page_const_label_with_escapes_order_is_by_values(void **state)
                                          "a\"", "aa", "b",    "b\n", "b\\", "10", "2",    "10000000", "100000000000000",
                                          "zz",  "z",  "z\nz", "\x01"};
     enum {
-        N = sizeof values / sizeof *values
+        N = COUNT(values)
     };
     static const char *const const_values[] = {"x\"y", "\\", "\n\n\n", "plain", "ends with \\"};
-    for (size_t c = 0; c < sizeof const_values / sizeof *const_values; c++) {
+    for (size_t c = 0; c < COUNT(const_values); c++) {
         ct_fixture *fixture = ct_fixture_new();
         cprom_registry_free(fixture->registry);
         cprom_registry_opts opts = ct_fixture_opts(fixture);
@@ -257,7 +249,7 @@ int group_order_text(void)
         cmocka_unit_test(test_sort_items_random_texts_agrees_with_values),
         cmocka_unit_test(test_sort_items_all_equal_keeps_all),
         cmocka_unit_test(test_page_const_label_with_escapes_order_is_by_values),
-        cmocka_unit_test_setup_teardown(test_page_longest_values_of_escapes_are_sorted, ct_setup, ct_teardown),
+        TEST(test_page_longest_values_of_escapes_are_sorted),
     };
     return cmocka_run_group_tests(tests, fake_family, free_family);
 }

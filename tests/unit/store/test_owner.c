@@ -4,10 +4,6 @@
  */
 #include "support/updates.h"
 
-#define TESTS_BEGIN                                                                                                    \
-    ct_fixture *fixture = *state;                                                                                      \
-    cprom_registry *r = fixture->registry
-
 /* ---- at size ---- */
 
 enum { N = 50000, BIG = 20000, OWNERS = 3000 };
@@ -91,13 +87,13 @@ static void test_owner_random_operations_on_many_series_match_a_table(void **sta
     for (int i = 0; i < N; i++) set(l, (int)((long)i * 7919 % N)); /* in no order of the owners */
     check(l, r);
     for (int step = 0; step < 400; step++) {
-        int i = (int)(up_random(&seed) % N), owner = up_random(&seed) % 100 ? owner_of(BIG + i % (N - BIG)) : 0;
+        int i = (int)(next_random(&seed) % N), owner = next_random(&seed) % 100 ? owner_of(BIG + i % (N - BIG)) : 0;
         label(owner ? BIG + owner - 1 : 0, p, s);
         size_t removed, expected;
-        switch (up_random(&seed) % 6) {
+        switch (next_random(&seed) % 6) {
         case 0:
         case 1:
-            for (int k = 0; k < 50; k++) set(l, (int)(up_random(&seed) % N));
+            for (int k = 0; k < 50; k++) set(l, (int)(next_random(&seed) % N));
             break;
         case 2:
             assert_ok(cprom_gauge_vec_delete_matching(l->vec, CPROM_LABELS({"p", p}), &removed));
@@ -112,7 +108,7 @@ static void test_owner_random_operations_on_many_series_match_a_table(void **sta
         case 4: {
             cprom_mark mark = cprom_registry_mark(r);
             l->now++;
-            for (int k = 0; k < 20; k++) set(l, (int)(up_random(&seed) % N));
+            for (int k = 0; k < 20; k++) set(l, (int)(next_random(&seed) % N));
             assert_ok(cprom_gauge_vec_sweep(l->vec, CPROM_LABELS({"p", p}), mark, &removed));
             assert_int_equal(removed, take_out(l, owner, l->now, NULL));
             break;
@@ -123,7 +119,7 @@ static void test_owner_random_operations_on_many_series_match_a_table(void **sta
             assert_ok(OWNER(l->vec, p));
             size_t created = 0, updated = 0;
             for (int k = 0; k < 10; k++) {
-                int of = owner ? BIG + owner - 1 + (OWNERS - 1) * (int)(up_random(&seed) % 9) : (int)(up_random(&seed) % BIG);
+                int of = owner ? BIG + owner - 1 + (OWNERS - 1) * (int)(next_random(&seed) % 9) : (int)(next_random(&seed) % BIG);
                 if (of >= N || keep[of]) continue;
                 label(of, p, s);
                 assert_ok(SET(l->vec, of, p, s));
@@ -187,7 +183,7 @@ static void test_owner_values_that_look_alike_are_apart(void **state)
     TESTS_BEGIN;
     static const char *const owners[] = {"",    "a",     "a\"",  "a\\\"", "a\\",  "a\\\\", "a\n", "a\\n",
                                          "\"",  "\\",    "\n",   "a\",s=\"x", "\xe4\xb8\xad", "\xe4\xb8\xad\"", "a ", " a"};
-    enum { MANY = sizeof owners / sizeof *owners };
+    enum { MANY = COUNT(owners) };
     cprom_gauge_vec *g = up_gauges(r, "g", "p"), *h = up_gauges(r, "h", "s");
     for (int round = 0; round < MANY; round++) {
         for (int i = 0; i < MANY; i++) {
@@ -227,14 +223,14 @@ static void test_owner_on_all_kinds_of_vectors(void **state)
     cprom_vec *vecs[4];
     double bounds[300];
     assert_ok(cprom_bounds_linear(1, 1, 300, bounds));
-#define OPTS(n) CPROM_OPTS(cprom_opts, .name = n, .help = "h", .labels = {"p", "s"}, .owner = "s")
-    assert_ok(cprom_gauge_vec_new(r, OPTS("g"), (cprom_gauge_vec **)&vecs[0]));
-    assert_ok(cprom_counter_vec_new(r, OPTS("c_total"), (cprom_counter_vec **)&vecs[1]));
+#define OWNED(n) CPROM_OPTS(cprom_opts, .name = n, .help = "h", .labels = {"p", "s"}, .owner = "s")
+    assert_ok(cprom_gauge_vec_new(r, OWNED("g"), (cprom_gauge_vec **)&vecs[0]));
+    assert_ok(cprom_counter_vec_new(r, OWNED("c_total"), (cprom_counter_vec **)&vecs[1]));
     assert_ok(cprom_histogram_vec_new(r,
                                       CPROM_OPTS(cprom_opts, .name = "h", .help = "h", .labels = {"p", "s"},
                                                  .owner = "s", .bounds = bounds, .n_bounds = 300),
                                       (cprom_histogram_vec **)&vecs[2]));
-    assert_ok(cprom_summary_vec_new(r, OPTS("s"), (cprom_summary_vec **)&vecs[3]));
+    assert_ok(cprom_summary_vec_new(r, OWNED("s"), (cprom_summary_vec **)&vecs[3]));
     for (int kind = 0; kind < 4; kind++) {
         char p[16], s[16];
         /* More than may have stripes, so that there are both sorts. */
@@ -346,8 +342,6 @@ static void test_owner_series_that_are_reused_while_their_owner_is_removed_are_l
         assert_ok(cprom_gauge_vec_get(amid.other, CPROM_STRS(p, "x"), NULL));
     }
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, ct_setup, ct_teardown)
 
 int group_owner(void)
 {

@@ -372,29 +372,27 @@ static void test_unregister_page_open_keeps_its_series(void **state)
     assert_int_equal(after_trim(b), 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int group_reclaim(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_page_open_holds_what_it_shows),
-        TEST(test_page_open_does_not_hold_what_was_dead_before),
-        TEST(test_page_open_does_not_hold_what_was_born_after),
-        TEST(test_pages_several_open_each_holds_its_own),
-        TEST(test_handle_held_series_stays),
-        TEST(test_read_section_entered_before_holds),
-        TEST(test_trim_some_are_held_all_others_go),
-        TEST(test_trim_series_of_several_vectors_each_give_theirs_back),
-        TEST(test_trim_after_clear_memory_comes_back),
-        TEST(test_pages_only_scrapes_reclaim_after_clear),
-        TEST(test_create_only_replaced_parts_of_the_map_are_freed),
-        TEST(test_churn_million_without_scrape_bytes_stay_bounded),
-        TEST(test_churn_beside_living_series_bytes_stay_bounded),
-        TEST(test_churn_beside_open_page_bytes_stay_bounded),
-        TEST(test_churn_beside_detached_handles_bytes_stay_bounded),
-        TEST(test_churn_clear_of_many_bytes_stay_bounded),
-        TEST(test_registry_free_page_and_handles_outlive_it),
-        TEST(test_unregister_page_open_keeps_its_series),
+        OWN_TEST(test_page_open_holds_what_it_shows),
+        OWN_TEST(test_page_open_does_not_hold_what_was_dead_before),
+        OWN_TEST(test_page_open_does_not_hold_what_was_born_after),
+        OWN_TEST(test_pages_several_open_each_holds_its_own),
+        OWN_TEST(test_handle_held_series_stays),
+        OWN_TEST(test_read_section_entered_before_holds),
+        OWN_TEST(test_trim_some_are_held_all_others_go),
+        OWN_TEST(test_trim_series_of_several_vectors_each_give_theirs_back),
+        OWN_TEST(test_trim_after_clear_memory_comes_back),
+        OWN_TEST(test_pages_only_scrapes_reclaim_after_clear),
+        OWN_TEST(test_create_only_replaced_parts_of_the_map_are_freed),
+        OWN_TEST(test_churn_million_without_scrape_bytes_stay_bounded),
+        OWN_TEST(test_churn_beside_living_series_bytes_stay_bounded),
+        OWN_TEST(test_churn_beside_open_page_bytes_stay_bounded),
+        OWN_TEST(test_churn_beside_detached_handles_bytes_stay_bounded),
+        OWN_TEST(test_churn_clear_of_many_bytes_stay_bounded),
+        OWN_TEST(test_registry_free_page_and_handles_outlive_it),
+        OWN_TEST(test_unregister_page_open_keeps_its_series),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

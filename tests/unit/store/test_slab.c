@@ -29,14 +29,6 @@ static int teardown(void **state)
     return 0;
 }
 
-static uint64_t next_random(uint64_t *seed)
-{
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 7;
-    *seed ^= *seed << 17;
-    return *seed;
-}
-
 /* Asserts that no chunk is left: only directories, which stay for readers, and double each time. */
 static void assert_only_directories(const bench *b)
 {
@@ -264,14 +256,14 @@ static void test_alloc_by_four_threads_keeps_contents_apart(void **state)
 int group_slab(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_alloc_each_size_slots_do_not_overlap, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_alloc_up_to_four_megabytes_works, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_free_then_alloc_slot_is_used_again, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_alloc_few_slots_chunks_stay_small, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_alloc_many_slots_overhead_is_small, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_random_operations_keep_contents_apart, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_alloc_failed_allocation_changes_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_alloc_by_four_threads_keeps_contents_apart, setup, teardown),
+        OWN_TEST(test_alloc_each_size_slots_do_not_overlap),
+        OWN_TEST(test_alloc_up_to_four_megabytes_works),
+        OWN_TEST(test_free_then_alloc_slot_is_used_again),
+        OWN_TEST(test_alloc_few_slots_chunks_stay_small),
+        OWN_TEST(test_alloc_many_slots_overhead_is_small),
+        OWN_TEST(test_random_operations_keep_contents_apart),
+        OWN_TEST(test_alloc_failed_allocation_changes_nothing),
+        OWN_TEST(test_alloc_by_four_threads_keeps_contents_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,10 +3,6 @@
 
 #include "oracle/model.h"
 
-#define TESTS_BEGIN                                                                                                    \
-    ct_fixture *fixture = *state;                                                                                      \
-    cprom_registry *r = fixture->registry
-
 static void test_sweep_removes_what_was_not_touched(void **state)
 {
     TESTS_BEGIN;
@@ -155,11 +151,11 @@ static void test_sweep_every_update_touches_reading_does_not(void **state)
 {
     TESTS_BEGIN;
     struct kinds k;
-#define OPTS(n) CPROM_OPTS(cprom_opts, .name = n, .help = "h", .labels = {"l"})
-    assert_ok(cprom_gauge_vec_new(r, OPTS("g"), &k.g));
-    assert_ok(cprom_counter_vec_new(r, OPTS("c_total"), &k.c));
-    assert_ok(cprom_histogram_vec_new(r, OPTS("h"), &k.h));
-    assert_ok(cprom_summary_vec_new(r, OPTS("s"), &k.s));
+#define LABELLED(n) CPROM_OPTS(cprom_opts, .name = n, .help = "h", .labels = {"l"})
+    assert_ok(cprom_gauge_vec_new(r, LABELLED("g"), &k.g));
+    assert_ok(cprom_counter_vec_new(r, LABELLED("c_total"), &k.c));
+    assert_ok(cprom_histogram_vec_new(r, LABELLED("h"), &k.h));
+    assert_ok(cprom_summary_vec_new(r, LABELLED("s"), &k.s));
     cprom_vec *const vecs[] = {(cprom_vec *)k.g, (cprom_vec *)k.c, (cprom_vec *)k.h, (cprom_vec *)k.s};
     char text[4];
     for (int i = 0; i < TOUCHES + QUIET; i++) {
@@ -262,8 +258,6 @@ static void test_sweep_random_operations_match_the_model(void **state)
     for (uint64_t seed = 1; seed <= 3; seed++) model_run(&(cprom_opts){.size = 0}, &weights, seed, 1000);
     for (uint64_t seed = 4; seed <= 5; seed++) model_run(&(cprom_opts){.max_series = 9}, &weights, seed, 1000);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, ct_setup, ct_teardown)
 
 int group_sweep(void)
 {

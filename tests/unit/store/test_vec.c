@@ -80,7 +80,7 @@ static const kind kinds[] = {
     {"h", "h_count", "\"h\"", make_histogram, update_histogram, touch_histogram, value_histogram, get_histogram},
     {"s", "s_count", "\"s\"", make_summary, update_summary, touch_summary, value_summary, get_summary},
 };
-#define KINDS (sizeof kinds / sizeof *kinds)
+#define KINDS COUNT(kinds)
 
 /* A vector with the labels "z" and "a", unlike their order on the page. */
 static cprom_vec *make(ct_fixture *fixture, const kind *k)
@@ -103,13 +103,6 @@ static void assert_absent(ct_fixture *fixture, const kind *k, const char *labels
     char key[256];
     snprintf(key, sizeof key, "%s{%s}", k->key, labels);
     ct_assert_no_sample(fixture->registry, key);
-}
-
-static cprom_stats stats_of(ct_fixture *fixture)
-{
-    cprom_stats stats = CPROM_INIT(cprom_stats);
-    assert_ok(cprom_registry_stats(fixture->registry, &stats));
-    return stats;
 }
 
 /*==============================================================================
@@ -143,7 +136,7 @@ static void test_with_new_and_known_values_is_one_series_from_zero(void **state)
         assert_int_equal(cprom_vec_size(vec), 2);
         assert_value(fixture, k, "a=\"2\",z=\"1\"", 3);
     }
-    assert_int_equal(stats_of(fixture).series_created, 2 * KINDS);
+    assert_int_equal(stats_of(fixture->registry).series_created, 2 * KINDS);
     cprom_series_unref(NULL);
     assert_null(cprom_series_ref(NULL));
     assert_null(cprom_vec_with(NULL, CPROM_NO_STRS));
@@ -188,9 +181,9 @@ static void test_with_labels_wrong_labels_is_refused_and_counted(void **state)
             CPROM_LABELS({"z", "1"}, {"", "1"}),
             {NULL, 0},
         };
-        for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        for (size_t i = 0; i < COUNT(wrong); i++) {
             assert_null(cprom_vec_with_labels(vec, wrong[i]));
-            assert_int_equal(stats_of(fixture).dropped_invalid, ++refused);
+            assert_int_equal(stats_of(fixture->registry).dropped_invalid, ++refused);
             assert_status(cprom_vec_delete_labels(vec, wrong[i]), CPROM_ELABELS);
         }
         assert_int_equal(cprom_vec_size(vec), 0);
@@ -225,17 +218,17 @@ static void test_update_refused_values_are_counted_and_logged_once(void **state)
             {CPROM_STRS(longest, "1"), CPROM_EUTF8},
             {CPROM_STRS("1", longest), CPROM_EUTF8},
         };
-        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (size_t i = 0; i < COUNT(cases); i++) {
             double value;
             assert_status(k->update(vec, cases[i].values), cases[i].status);
             assert_null(cprom_vec_with(vec, cases[i].values));
             refused += 2;
-            assert_int_equal(stats_of(fixture).dropped_invalid, refused);
+            assert_int_equal(stats_of(fixture->registry).dropped_invalid, refused);
             /* Looking and deleting is not an update. */
             cprom_status looked = cases[i].status == CPROM_ELABELS ? CPROM_ELABELS : CPROM_ENOENT;
             assert_status(k->get(vec, cases[i].values, &value), looked);
             assert_status(cprom_vec_delete(vec, cases[i].values), looked);
-            assert_int_equal(stats_of(fixture).dropped_invalid, refused);
+            assert_int_equal(stats_of(fixture->registry).dropped_invalid, refused);
         }
         assert_int_equal(cprom_vec_size(vec), 0);
         assert_int_equal(ct_log_count_with(&fixture->log, k->in_log, "invalid", NULL), 1);
@@ -307,7 +300,7 @@ static void test_values_that_look_alike_are_series_of_their_own(void **state)
         {"\x01", "\x02"},
     };
     enum {
-        N = sizeof pairs / sizeof *pairs
+        N = COUNT(pairs)
     };
     ct_fixture *fixture = *state;
     for (const kind *k = kinds; k < kinds + KINDS; k++) {
@@ -359,7 +352,7 @@ static void test_delete_series_is_gone_and_others_stay(void **state)
     ct_fixture *fixture = *state;
     for (const kind *k = kinds; k < kinds + KINDS; k++) {
         cprom_vec *vec = make(fixture, k);
-        uint64_t removed = stats_of(fixture).series_removed;
+        uint64_t removed = stats_of(fixture->registry).series_removed;
         assert_status(cprom_vec_delete(vec, CPROM_STRS("1", "2")), CPROM_ENOENT);
         assert_ok(k->update(vec, CPROM_STRS("1", "2")));
         assert_ok(k->update(vec, CPROM_STRS("1", "3")));
@@ -374,9 +367,9 @@ static void test_delete_series_is_gone_and_others_stay(void **state)
         assert_status(cprom_vec_delete_labels(vec, CPROM_LABELS({"z", "1"}, {"a", "3"})), CPROM_ENOENT);
         assert_int_equal(cprom_vec_size(vec), 0);
         assert_absent(fixture, k, "a=\"3\",z=\"1\"");
-        assert_int_equal(stats_of(fixture).series_removed, removed + 2);
+        assert_int_equal(stats_of(fixture->registry).series_removed, removed + 2);
     }
-    assert_int_equal(stats_of(fixture).series, 0);
+    assert_int_equal(stats_of(fixture->registry).series, 0);
     assert_status(cprom_vec_delete(NULL, CPROM_STRS("1", "2")), CPROM_EINVAL);
     assert_status(cprom_vec_delete_labels(NULL, CPROM_LABELS({"a", "3"})), CPROM_EINVAL);
     ct_assert_page(fixture->registry, ""); /* families without series print nothing */
@@ -392,7 +385,7 @@ static void test_delete_held_handle_is_detached_for_good(void **state)
         k->update_handle(old);
         assert_ok(cprom_vec_delete(vec, CPROM_STRS("1", "2")));
         k->update_handle(old);
-        assert_int_equal(stats_of(fixture).dropped_detached, ++detached);
+        assert_int_equal(stats_of(fixture->registry).dropped_detached, ++detached);
         assert_true(k->value(old) == 1);
         assert_absent(fixture, k, "a=\"2\",z=\"1\"");
         /* The labels again: a new series from 0, which the old handle never touches. */
@@ -413,7 +406,7 @@ static void test_delete_held_handle_is_detached_for_good(void **state)
         assert_ok(cprom_vec_clear(vec));
         k->update_handle(third);
         detached += 2;
-        assert_int_equal(stats_of(fixture).dropped_detached, detached);
+        assert_int_equal(stats_of(fixture->registry).dropped_detached, detached);
         assert_int_equal(cprom_vec_size(vec), 0);
         cprom_registry_trim(fixture->registry);
         k->update_handle(old);
@@ -434,7 +427,7 @@ static void fill(const kind *k, cprom_vec *vec, const char *const *values, size_
 }
 
 static const char *const odd_values[] = {"plain", "\"", "\\", "\n", "\\n", "a\"b", "", "\\\""};
-#define ODD (sizeof odd_values / sizeof *odd_values)
+#define ODD COUNT(odd_values)
 
 static void test_delete_matching_one_or_several_labels_removes_those(void **state)
 {
@@ -488,7 +481,7 @@ static void test_delete_matching_wrong_labels_is_refused(void **state)
             CPROM_LABELS({NULL, "plain"}),
             CPROM_LABELS({"a", NULL}),
         };
-        for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        for (size_t i = 0; i < COUNT(wrong); i++) {
             removed = 99;
             assert_status(cprom_vec_delete_matching(vec, wrong[i], &removed), CPROM_ELABELS);
             assert_int_equal(removed, 0);
@@ -512,7 +505,7 @@ static void test_clear_all_are_gone_and_new_ones_start_at_zero(void **state)
             ct_assert_page(fixture->registry, "");
         }
     }
-    assert_int_equal(stats_of(fixture).series_removed, 3 * KINDS * ODD * ODD);
+    assert_int_equal(stats_of(fixture->registry).series_removed, 3 * KINDS * ODD * ODD);
 }
 
 static void test_registry_delete_matching_every_vector_that_has_the_labels(void **state)
@@ -601,8 +594,6 @@ static void test_typed_forms_of_each_kind_are_the_base(void **state)
     CHECK_FORMS(histogram, 2);
     CHECK_FORMS(summary, 3);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, ct_setup, ct_teardown)
 
 int group_vec(void)
 {

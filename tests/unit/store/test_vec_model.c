@@ -271,7 +271,7 @@ static void run_model(ct_fixture *fixture, size_t which, const char *const *alph
 #define RUN_MODEL(which, ...)                                                                                          \
     do {                                                                                                               \
         static const char *const alphabet[] = {__VA_ARGS__};                                                           \
-        run_model(*state, which, alphabet, sizeof alphabet / sizeof *alphabet);                                        \
+        run_model(*state, which, alphabet, COUNT(alphabet));                                        \
     } while (0)
 
 static void test_random_operations_plain_values_agree_with_model(void **state)
@@ -293,8 +293,6 @@ static void test_random_operations_beyond_ascii_agree_with_model(void **state)
 {
     RUN_MODEL(3, "\xc3\xa4", "\xc3\xb6", "\xe2\x82\xac", "\xf0\x9f\x8d\xba", "\x7f", "~", "\xc3\xa4\n", "{},=");
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, ct_setup, ct_teardown)
 
 int group_vec_model(void)
 {

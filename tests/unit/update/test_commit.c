@@ -3,10 +3,6 @@
 
 #include "support/updates.h"
 
-#define TESTS_BEGIN                                                                                                    \
-    ct_fixture *fixture = *state;                                                                                      \
-    cprom_registry *r = fixture->registry
-
 /* ---- visibility and identity ---- */
 
 static void test_update_staged_shows_nothing(void **state)
@@ -541,8 +537,6 @@ static void test_update_of_a_vector_that_came_behind_a_sample_of_its_name_leaves
     up_assert_lines(late.registry, "n1{x=\"1\"} 7\no{x=\"1\"} 1\n");
     up_assert_lines(late.registry, "n1{x=\"1\"} 1\no{x=\"1\"} 1\n"); /* now the vector was there first */
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, ct_setup, ct_teardown)
 
 int group_commit(void)
 {

@@ -3,10 +3,6 @@
 
 #include "support/updates.h"
 
-#define TESTS_BEGIN                                                                                                    \
-    ct_fixture *fixture = *state;                                                                                      \
-    cprom_registry *r = fixture->registry
-
 /* ---- nothing is left behind ---- */
 
 static void test_update_abandoned_leaves_nothing_behind(void **state)
@@ -443,8 +439,6 @@ static void test_update_with_open_page_and_registry_gone(void **state)
     ct_page_free(&text);
     cprom_page_close(page);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, ct_setup, ct_teardown)
 
 int group_life(void)
 {

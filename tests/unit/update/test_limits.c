@@ -1,10 +1,6 @@
 /* Updates of vectors that are capped, fold, expire or let series linger. */
 #include "support/updates.h"
 
-#define TESTS_BEGIN                                                                                                    \
-    ct_fixture *fixture = *state;                                                                                      \
-    cprom_registry *r = fixture->registry
-
 static cprom_gauge_vec *gauges(cprom_registry *r, cprom_opts opts)
 {
     cprom_gauge_vec *vec;
@@ -181,13 +177,13 @@ static void test_update_fold_random_operations_match_a_model(void **state)
     uint64_t seed = 11;
     for (int round = 0; round < 3000; round++) {
         cprom_update *update = up_new(r);
-        int staged[6], n = (int)(up_random(&seed) % 6), replaces = (int)(up_random(&seed) % 2);
+        int staged[6], n = (int)(next_random(&seed) % 6), replaces = (int)(next_random(&seed) % 2);
         bool keep[KEYS + 1] = {false};
         size_t created = 0, updated = 0, removed = 0, count = 0;
         if (replaces) assert_ok(cprom_update_counter_vec_replace(update, c, CPROM_NO_LABELS));
         char text[4];
         for (int i = 0; i < n; i++) {
-            staged[i] = (int)(up_random(&seed) % (KEYS + 1));
+            staged[i] = (int)(next_random(&seed) % (KEYS + 1));
             snprintf(text, sizeof text, "%d", staged[i]);
             if (staged[i] == OTHER) add(update, c, "other", "other", i);
             else add(update, c, "p", text, i);
@@ -271,8 +267,6 @@ static void test_update_removes_at_once_and_ends_lingering(void **state)
     up_commit(update, 1, 1, 1, 0);
     up_assert_lines(r, "g{p=\"a\",s=\"1\"} 7\ng{p=\"a\",s=\"3\"} 9\n");
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, ct_setup, ct_teardown)
 
 int group_limits(void)
 {

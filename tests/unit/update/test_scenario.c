@@ -194,7 +194,7 @@ static void test_update_scenario_page_by_page(void **state)
 int group_scenario(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_update_scenario_page_by_page, ct_setup, ct_teardown),
+        TEST(test_update_scenario_page_by_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

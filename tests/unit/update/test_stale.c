@@ -4,10 +4,6 @@
  */
 #include "support/updates.h"
 
-#define TESTS_BEGIN                                                                                                    \
-    ct_fixture *fixture = *state;                                                                                      \
-    cprom_registry *r = fixture->registry
-
 /* ---- two matches, by all pairs, against a model ---- */
 
 /* Per label of {p, s, t}: not named, or with one of two values. */
@@ -281,7 +277,7 @@ static void test_update_newest_of_many_overlapping_wins(void **state)
             order[i] = i;
         }
         for (int i = 7; i > 0; i--) {
-            int k = (int)(up_random(&seed) % (uint64_t)(i + 1)), moved = order[i];
+            int k = (int)(next_random(&seed) % (uint64_t)(i + 1)), moved = order[i];
             order[i] = order[k];
             order[k] = moved;
         }
@@ -372,8 +368,6 @@ static void test_update_events_take_no_memory_without_updates(void **state)
     assert_ok(cprom_gauge_vec_clear(g)); /* forgets what concerns nobody any more */
     assert_int_equal(up_stats(r).bytes, before);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, ct_setup, ct_teardown)
 
 int group_stale(void)
 {
