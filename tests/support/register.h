@@ -4,7 +4,7 @@
 #ifndef CPROM_TESTS_REGISTER_H
 #define CPROM_TESTS_REGISTER_H
 
-#include "cprom_test.h"
+#include "kinds.h"
 
 enum form {
     PLAIN = 1,    /* cprom_gauge_new() … */
@@ -38,6 +38,7 @@ static inline cprom_status try_register(cprom_registry *registry, enum form form
 {
     static int garbage;
     void *made = &garbage;
+    const kind *k;
     cprom_status status;
     if (form == DECLARED) {
         cprom_desc desc = {
@@ -57,18 +58,6 @@ static inline cprom_status try_register(cprom_registry *registry, enum form form
                                      : cprom_gauge_func_new(registry, opts, zero, NULL);
     }
     switch (type) {
-    case CPROM_COUNTER:
-        status = form == PLAIN ? cprom_counter_new(registry, opts, (cprom_counter **)&made)
-                               : cprom_counter_vec_new(registry, opts, (cprom_counter_vec **)&made);
-        break;
-    case CPROM_HISTOGRAM:
-        status = form == PLAIN ? cprom_histogram_new(registry, opts, (cprom_histogram **)&made)
-                               : cprom_histogram_vec_new(registry, opts, (cprom_histogram_vec **)&made);
-        break;
-    case CPROM_SUMMARY:
-        status = form == PLAIN ? cprom_summary_new(registry, opts, (cprom_summary **)&made)
-                               : cprom_summary_vec_new(registry, opts, (cprom_summary_vec **)&made);
-        break;
     case CPROM_INFO:
         if (form == PLAIN) return cprom_info_new(registry, opts, CPROM_NO_LABELS);
         status = cprom_info_vec_new(registry, opts, (cprom_info_vec **)&made);
@@ -78,8 +67,9 @@ static inline cprom_status try_register(cprom_registry *registry, enum form form
                                : cprom_stateset_vec_new(registry, opts, (cprom_stateset_vec **)&made);
         break;
     default:
-        status = form == PLAIN ? cprom_gauge_new(registry, opts, (cprom_gauge **)&made)
-                               : cprom_gauge_vec_new(registry, opts, (cprom_gauge_vec **)&made);
+        k = kind_of(type) ? kind_of(type) : kind_of(CPROM_GAUGE);
+        status = form == PLAIN ? k->plain(registry, opts, (cprom_series **)&made)
+                               : k->make(registry, opts, (cprom_vec **)&made);
         break;
     }
     assert_ptr_not_equal(made, &garbage);

@@ -40,14 +40,6 @@ static void assert_vec_value(cprom_gauge_vec *vec, cprom_strs values, double exp
  * Plain
  *============================================================================*/
 
-static void test_gauge_new_starts_at_zero_on_the_page(void **state)
-{
-    ct_fixture *fixture = *state;
-    cprom_gauge *gauge = new_gauge(fixture);
-    assert_true(cprom_gauge_value(gauge) == 0);
-    ct_assert_page(fixture->registry, "# HELP x H.\n# TYPE x gauge\nx 0\n");
-}
-
 static void test_gauge_operations_change_the_value(void **state)
 {
     ct_fixture *fixture = *state;
@@ -100,30 +92,6 @@ static void test_gauge_set_to_current_time_is_the_wall_clock_in_seconds(void **s
     assert_ok(cprom_gauge_vec_new(fixture->registry, FAMILY("y", .labels = {"l"}), &vec));
     assert_ok(cprom_gauge_vec_set_to_current_time(vec, CPROM_STRS("1")));
     assert_vec_value(vec, CPROM_STRS("1"), seconds);
-}
-
-static void test_gauge_null_handle_is_a_no_op(void **state)
-{
-    cprom_gauge_set(NULL, 1);
-    cprom_gauge_add(NULL, 1);
-    cprom_gauge_sub(NULL, 1);
-    cprom_gauge_inc(NULL);
-    cprom_gauge_dec(NULL);
-    cprom_gauge_set_to_current_time(NULL);
-    assert_true(cprom_gauge_value(NULL) == 0);
-    assert_null(cprom_gauge_ref(NULL));
-    cprom_gauge_unref(NULL);
-}
-
-static void test_gauge_unref_of_a_plain_one_is_a_no_op(void **state)
-{
-    ct_fixture *fixture = *state;
-    cprom_gauge *gauge = new_gauge(fixture);
-    for (int i = 0; i < 3; i++) cprom_gauge_unref(gauge);
-    assert_ptr_equal(cprom_gauge_ref(gauge), gauge);
-    cprom_registry_trim(fixture->registry);
-    cprom_gauge_set(gauge, 4);
-    assert_value(fixture, gauge, 4);
 }
 
 static void add_and_sub(void *ctx, size_t index)
@@ -484,12 +452,9 @@ static void test_gauge_vec_add_from_many_threads_loses_nothing(void **state)
 int group_gauge(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_gauge_new_starts_at_zero_on_the_page),
         TEST(test_gauge_operations_change_the_value),
         TEST(test_gauge_any_value_is_taken),
         TEST(test_gauge_set_to_current_time_is_the_wall_clock_in_seconds),
-        cmocka_unit_test(test_gauge_null_handle_is_a_no_op),
-        TEST(test_gauge_unref_of_a_plain_one_is_a_no_op),
         TEST(test_gauge_add_from_many_threads_loses_nothing),
         TEST(test_gauge_vec_operations_create_and_change),
         TEST(test_gauge_vec_bad_arguments_are_refused_and_create_nothing),

@@ -5,12 +5,6 @@
 
 #include "series.h"
 
-static char *number(char out[16], size_t n)
-{
-    snprintf(out, 16, "%04zu", n);
-    return out;
-}
-
 /*==============================================================================
  * The model: all observations, counted naively
  *============================================================================*/
@@ -234,28 +228,6 @@ static void test_histogram_observe_nan_is_in_infinity_and_the_sum(void **state)
                                       "x_sum NaN\nx_count 2\n");
 }
 
-static void test_histogram_null_handle_is_a_no_op(void **state)
-{
-    cprom_histogram_observe(NULL, 1);
-    assert_int_equal(cprom_histogram_count(NULL), 0);
-    assert_true(cprom_histogram_sum(NULL) == 0);
-    assert_int_equal(cprom_histogram_bucket(NULL, 0), 0);
-    assert_null(cprom_histogram_ref(NULL));
-    cprom_histogram_unref(NULL);
-}
-
-static void test_histogram_unref_of_a_plain_one_is_a_no_op(void **state)
-{
-    ct_fixture *fixture = *state;
-    model m = {.bounds = {1}, .n_bounds = 1};
-    cprom_histogram *histogram = new_histogram(fixture, &m);
-    for (int i = 0; i < 3; i++) cprom_histogram_unref(histogram);
-    assert_ptr_equal(cprom_histogram_ref(histogram), histogram);
-    cprom_registry_trim(fixture->registry);
-    cprom_histogram_observe(histogram, m.values[m.n++] = 1);
-    assert_model(fixture, &m, histogram);
-}
-
 /*==============================================================================
  * Threads
  *============================================================================*/
@@ -329,100 +301,6 @@ static void test_histogram_vec_observe_creates_and_counts_with_le_last(void **st
     cprom_histogram_unref(histogram);
 }
 
-static void test_histogram_vec_bad_arguments_are_refused_and_create_nothing(void **state)
-{
-    ct_fixture *fixture = *state;
-    cprom_histogram_vec *vec = new_vec(fixture);
-    uint64_t count = 5;
-    double sum = 5;
-    assert_status(cprom_histogram_vec_observe(vec, CPROM_NO_STRS, 1), CPROM_ELABELS);
-    assert_status(cprom_histogram_vec_observe(vec, CPROM_STRS("\xff"), 1), CPROM_EUTF8);
-    assert_null(cprom_histogram_vec_with(vec, CPROM_NO_STRS));
-    assert_status(cprom_histogram_vec_get(vec, CPROM_STRS("a"), &count, &sum), CPROM_ENOENT);
-    assert_true(count == 0 && sum == 0);
-    assert_status(cprom_histogram_vec_get(vec, CPROM_STRS("a"), NULL, NULL), CPROM_ENOENT);
-    assert_status(cprom_histogram_vec_get(vec, CPROM_NO_STRS, &count, NULL), CPROM_ELABELS);
-    assert_int_equal(stats_of(fixture->registry).dropped_invalid, 3);
-    assert_int_equal(stats_of(fixture->registry).series_created, 0);
-    assert_ok(cprom_histogram_vec_observe(vec, CPROM_STRS("a"), 1));
-    assert_ok(cprom_histogram_vec_get(vec, CPROM_STRS("a"), NULL, NULL));
-
-    count = 5;
-    sum = 5;
-    assert_status(cprom_histogram_vec_observe(NULL, CPROM_STRS("a"), 1), CPROM_EINVAL);
-    assert_status(cprom_histogram_vec_get(NULL, CPROM_STRS("a"), &count, &sum), CPROM_EINVAL);
-    assert_true(count == 0 && sum == 0);
-    assert_null(cprom_histogram_vec_with(NULL, CPROM_STRS("a")));
-    assert_int_equal(cprom_histogram_vec_size(NULL), 0);
-}
-
-static void test_histogram_vec_life_of_a_handle(void **state)
-{
-    ct_fixture *fixture = *state;
-    cprom_histogram_vec *vec = new_vec(fixture);
-    cprom_histogram *histogram = cprom_histogram_vec_with(vec, CPROM_STRS("a"));
-    assert_ptr_equal(cprom_histogram_ref(histogram), histogram);
-    cprom_histogram_observe(histogram, 1);
-    assert_ok(cprom_histogram_vec_delete(vec, CPROM_STRS("a")));
-    assert_ok(cprom_histogram_vec_observe(vec, CPROM_STRS("a"), 2));
-    cprom_histogram_observe(histogram, 1);
-    assert_int_equal(stats_of(fixture->registry).dropped_detached, 1);
-    assert_int_equal(cprom_histogram_count(histogram), 1);
-    assert_vec_value(vec, "a", 1, 2);
-    cprom_histogram_unref(histogram);
-    cprom_histogram_unref(histogram);
-}
-
-#define MANY ((size_t)200) /* 4 cells each: more than are striped */
-
-static bool check_view(void *ctx, const cprom_view *view)
-{
-    size_t *n = ctx;
-    char z[16];
-    assert_string_equal(view->values.v[0], number(z, *n));
-    assert_int_equal(view->n_buckets, 3);
-    assert_int_equal(view->buckets[0], 12);
-    assert_int_equal(view->buckets[1], 24);
-    assert_int_equal(view->buckets[2], 36);
-    assert_int_equal(view->count, 36);
-    assert_true(view->sum == 12 * (1 + 2 + (double)*n + 3));
-    assert_true(view->value == 0);
-    ++*n;
-    return true;
-}
-
-static void observe_every(void *ctx, size_t index)
-{
-    char z[16];
-    for (size_t i = 0; i < MANY; i++) {
-        cprom_histogram *histogram = cprom_histogram_vec_with(ctx, CPROM_STRS(number(z, i)));
-        cprom_histogram_observe(histogram, 1);
-        cprom_histogram_observe(histogram, 2);
-        cprom_histogram_unref(histogram);
-        cprom_histogram_vec_observe(ctx, CPROM_STRS(z), (double)i + 3);
-    }
-}
-
-static void test_histogram_vec_more_series_than_have_stripes_count_alike(void **state)
-{
-    ct_fixture *fixture = *state;
-    cprom_histogram_vec *vec = new_vec(fixture);
-    size_t striped = 0, n = 0;
-    crowd_run(12, observe_every, vec);
-    for (size_t i = 0; i < MANY; i++) {
-        char z[16];
-        cprom_histogram *histogram = cprom_histogram_vec_with(vec, CPROM_STRS(number(z, i)));
-        striped += ((struct cprom_series *)histogram)->striped;
-        assert_vec_value(vec, z, 36, 12 * (1 + 2 + (double)i + 3));
-        cprom_histogram_unref(histogram);
-    }
-    assert_in_range(striped, CPROM_STRIPES > 1, MANY - 1);
-    assert_ok(cprom_histogram_vec_each(vec, check_view, &n));
-    assert_int_equal(n, MANY);
-    ct_assert_sample(fixture->registry, "x_sum{z=\"0199\"}", 12 * (1 + 2 + 199 + 3));
-    ct_assert_sample(fixture->registry, "x_bucket{z=\"0000\",le=\"2\"}", 24);
-}
-
 int group_histogram(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,13 +312,8 @@ int group_histogram(void)
         TEST(test_histogram_observe_each_bound_and_its_neighbours_fall_right),
         TEST(test_histogram_observe_odd_values_are_counted),
         TEST(test_histogram_observe_nan_is_in_infinity_and_the_sum),
-        cmocka_unit_test(test_histogram_null_handle_is_a_no_op),
-        TEST(test_histogram_unref_of_a_plain_one_is_a_no_op),
         TEST(test_histogram_observe_from_many_threads_loses_nothing),
         TEST(test_histogram_vec_observe_creates_and_counts_with_le_last),
-        TEST(test_histogram_vec_bad_arguments_are_refused_and_create_nothing),
-        TEST(test_histogram_vec_life_of_a_handle),
-        TEST(test_histogram_vec_more_series_than_have_stripes_count_alike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

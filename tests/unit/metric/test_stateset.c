@@ -87,15 +87,6 @@ static void test_stateset_index_that_is_no_state_is_dropped_and_counted(void **s
     assert_int_equal(ct_log_count_with(&fixture->log, "\"x\"", "invalid", NULL), 1);
 }
 
-static void test_stateset_null_handle_is_a_no_op(void **state)
-{
-    cprom_stateset_set(NULL, 0, true);
-    cprom_stateset_enter(NULL, 0);
-    assert_int_equal(cprom_stateset_value(NULL), 0);
-    assert_null(cprom_stateset_ref(NULL));
-    cprom_stateset_unref(NULL);
-}
-
 static void test_stateset_with_as_many_states_as_there_can_be(void **state)
 {
     ct_fixture *fixture = *state;
@@ -438,7 +429,6 @@ int group_stateset(void)
         TEST(test_stateset_new_starts_with_all_states_off),
         TEST(test_stateset_set_changes_one_state_and_enter_leaves_one),
         TEST(test_stateset_index_that_is_no_state_is_dropped_and_counted),
-        cmocka_unit_test(test_stateset_null_handle_is_a_no_op),
         TEST(test_stateset_with_as_many_states_as_there_can_be),
         TEST(test_stateset_new_options_that_do_not_fit_are_refused),
         TEST(test_stateset_new_state_that_is_too_long_is_refused),

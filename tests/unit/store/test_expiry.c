@@ -1,6 +1,8 @@
 /* Idle expiry, linger and caps. The clock is the test's. */
 #include "oracle/model.h"
 
+#include "support/kinds.h"
+
 #define WAIT(seconds) ct_clock_advance(&fixture->clock, (int64_t)((seconds)*1e9))
 
 static cprom_gauge_vec *gauges(cprom_registry *r, cprom_opts opts)
@@ -117,34 +119,28 @@ static void test_ttl_every_update_touches(void **state)
 static void test_ttl_all_kinds_expire(void **state)
 {
     TESTS_BEGIN;
-    cprom_counter_vec *c;
-    cprom_histogram_vec *h;
-    cprom_summary_vec *s;
-#define MORTAL(n) CPROM_OPTS(cprom_opts, .name = n, .help = "h", .labels = {"s"}, .ttl_seconds = 10)
-    assert_ok(cprom_counter_vec_new(r, MORTAL("c_total"), &c));
-    assert_ok(cprom_histogram_vec_new(r, MORTAL("h"), &h));
-    assert_ok(cprom_summary_vec_new(r, MORTAL("s"), &s));
+    cprom_vec *vecs[KINDS];
+    for (int i = 0; i < KINDS; i++) {
+        assert_ok(kinds[i].make(r, FAMILY(kinds[i].name, .labels = {"s"}, .ttl_seconds = 10), &vecs[i]));
+    }
     char text[8];
     for (int i = 0; i < 400; i++) { /* with and without stripes */
         snprintf(text, sizeof text, "%d", i);
-        assert_ok(cprom_counter_vec_inc(c, CPROM_STRS(text)));
-        assert_ok(cprom_histogram_vec_observe(h, CPROM_STRS(text), 1));
-        assert_ok(cprom_summary_vec_observe(s, CPROM_STRS(text), 1));
+        for (int k = 0; k < KINDS; k++) assert_ok(kinds[k].update(vecs[k], CPROM_STRS(text)));
     }
     WAIT(8);
     for (int i = 0; i < 400; i += 3) {
         snprintf(text, sizeof text, "%d", i);
-        assert_ok(cprom_counter_vec_add(c, CPROM_STRS(text), 0));
-        assert_ok(cprom_histogram_vec_observe(h, CPROM_STRS(text), 1));
-        assert_ok(cprom_summary_vec_observe(s, CPROM_STRS(text), 1));
+        for (int k = 0; k < KINDS; k++) assert_ok(kinds[k].add(vecs[k], CPROM_STRS(text), 0));
     }
     WAIT(8);
     ct_page page = ct_page_read(r, NULL, 65536);
     assert_int_equal(parser_count(page.parsed, "c_total"), 134);
+    assert_int_equal(parser_count(page.parsed, "g"), 134);
     assert_int_equal(parser_count(page.parsed, "h"), 134 * 14);
     assert_int_equal(parser_count(page.parsed, "s"), 134 * 2);
     ct_page_free(&page);
-    assert_int_equal(cprom_counter_vec_size(c) + cprom_histogram_vec_size(h) + cprom_summary_vec_size(s), 3 * 134);
+    for (int k = 0; k < KINDS; k++) assert_int_equal(cprom_vec_size(vecs[k]), 134);
 }
 
 /* Nobody scrapes: what is created later finds what is idle. */

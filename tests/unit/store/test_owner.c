@@ -2,6 +2,7 @@
  * The owner index: a vector with an owner does the same as one without, at any size and with any values. What it does
  * is compared with a table of what is alive.
  */
+#include "support/kinds.h"
 #include "support/updates.h"
 
 /* ---- at size ---- */
@@ -220,39 +221,34 @@ static void test_owner_values_that_look_alike_are_apart(void **state)
 static void test_owner_on_all_kinds_of_vectors(void **state)
 {
     TESTS_BEGIN;
-    cprom_vec *vecs[4];
     double bounds[300];
     assert_ok(cprom_bounds_linear(1, 1, 300, bounds));
-#define OWNED(n) CPROM_OPTS(cprom_opts, .name = n, .help = "h", .labels = {"p", "s"}, .owner = "s")
-    assert_ok(cprom_gauge_vec_new(r, OWNED("g"), (cprom_gauge_vec **)&vecs[0]));
-    assert_ok(cprom_counter_vec_new(r, OWNED("c_total"), (cprom_counter_vec **)&vecs[1]));
-    assert_ok(cprom_histogram_vec_new(r,
-                                      CPROM_OPTS(cprom_opts, .name = "h", .help = "h", .labels = {"p", "s"},
-                                                 .owner = "s", .bounds = bounds, .n_bounds = 300),
-                                      (cprom_histogram_vec **)&vecs[2]));
-    assert_ok(cprom_summary_vec_new(r, OWNED("s"), (cprom_summary_vec **)&vecs[3]));
-    for (int kind = 0; kind < 4; kind++) {
+    for (const kind *k = kinds; k < kinds + KINDS; k++) {
+        cprom_opts opts = *FAMILY(k->name, .labels = {"p", "s"}, .owner = "s");
+        cprom_vec *vec;
         char p[16], s[16];
+        if (k->type == CPROM_HISTOGRAM) {
+            opts.bounds = bounds;
+            opts.n_bounds = COUNT(bounds);
+        }
+        assert_ok(k->make(r, &opts, &vec));
         /* More than may have stripes, so that there are both sorts. */
         for (int i = 0; i < 600; i++) {
             snprintf(p, sizeof p, "%d", i);
             snprintf(s, sizeof s, "%.*s", 1 + i % 7, "12345678");
-            cprom_series *series = cprom_vec_with(vecs[kind], CPROM_STRS(p, s));
-            if (kind == 0) cprom_gauge_set((cprom_gauge *)series, i);
-            if (kind == 1) cprom_counter_add((cprom_counter *)series, i);
-            if (kind == 2) cprom_histogram_observe((cprom_histogram *)series, i);
-            if (kind == 3) cprom_summary_observe((cprom_summary *)series, i);
+            cprom_series *series = cprom_vec_with(vec, CPROM_STRS(p, s));
+            k->add_to(series, i);
             cprom_series_unref(series);
         }
         for (int i = 0; i < 7; i++) {
             size_t removed;
             snprintf(s, sizeof s, "%.*s", 1 + i, "12345678");
-            assert_ok(cprom_vec_delete_matching(vecs[kind], CPROM_LABELS({"s", s}), &removed));
+            assert_ok(cprom_vec_delete_matching(vec, CPROM_LABELS({"s", s}), &removed));
             assert_int_equal(removed, 600 / 7 + (i < 600 % 7));
             ct_page page = ct_page_read(r, NULL, 65536);
             ct_page_free(&page);
         }
-        assert_int_equal(cprom_vec_size(vecs[kind]), 0);
+        assert_int_equal(cprom_vec_size(vec), 0);
     }
 }
 

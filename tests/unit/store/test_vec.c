@@ -1,86 +1,5 @@
 /* The life of a vector's series, through the one base that all kinds have, for the four that count. */
-#include "support/cprom_test.h"
-
-/*==============================================================================
- * The four kinds, as one: an update by 1, and how often that was done
- *============================================================================*/
-
-typedef struct kind {
-    const char *name, *key, *in_log; /* of the family, of the sample that counts, and as log lines quote it */
-    cprom_status (*make)(cprom_registry *registry, const cprom_opts *opts, cprom_vec **vec);
-    cprom_status (*update)(cprom_vec *vec, cprom_strs values);
-    void (*update_handle)(cprom_series *series);
-    double (*value)(cprom_series *series);
-    cprom_status (*get)(cprom_vec *vec, cprom_strs values, double *value);
-} kind;
-
-static cprom_status make_counter(cprom_registry *r, const cprom_opts *o, cprom_vec **v)
-{
-    return cprom_counter_vec_new(r, o, (cprom_counter_vec **)v);
-}
-static cprom_status make_gauge(cprom_registry *r, const cprom_opts *o, cprom_vec **v)
-{
-    return cprom_gauge_vec_new(r, o, (cprom_gauge_vec **)v);
-}
-static cprom_status make_histogram(cprom_registry *r, const cprom_opts *o, cprom_vec **v)
-{
-    return cprom_histogram_vec_new(r, o, (cprom_histogram_vec **)v);
-}
-static cprom_status make_summary(cprom_registry *r, const cprom_opts *o, cprom_vec **v)
-{
-    return cprom_summary_vec_new(r, o, (cprom_summary_vec **)v);
-}
-static cprom_status update_counter(cprom_vec *v, cprom_strs s)
-{
-    return cprom_counter_vec_inc((cprom_counter_vec *)v, s);
-}
-static cprom_status update_gauge(cprom_vec *v, cprom_strs s) { return cprom_gauge_vec_inc((cprom_gauge_vec *)v, s); }
-static cprom_status update_histogram(cprom_vec *v, cprom_strs s)
-{
-    return cprom_histogram_vec_observe((cprom_histogram_vec *)v, s, 1);
-}
-static cprom_status update_summary(cprom_vec *v, cprom_strs s)
-{
-    return cprom_summary_vec_observe((cprom_summary_vec *)v, s, 1);
-}
-static void touch_counter(cprom_series *s) { cprom_counter_inc((cprom_counter *)s); }
-static void touch_gauge(cprom_series *s) { cprom_gauge_inc((cprom_gauge *)s); }
-static void touch_histogram(cprom_series *s) { cprom_histogram_observe((cprom_histogram *)s, 1); }
-static void touch_summary(cprom_series *s) { cprom_summary_observe((cprom_summary *)s, 1); }
-static double value_counter(cprom_series *s) { return cprom_counter_value((cprom_counter *)s); }
-static double value_gauge(cprom_series *s) { return cprom_gauge_value((cprom_gauge *)s); }
-static double value_histogram(cprom_series *s) { return (double)cprom_histogram_count((cprom_histogram *)s); }
-static double value_summary(cprom_series *s) { return (double)cprom_summary_count((cprom_summary *)s); }
-static cprom_status get_counter(cprom_vec *v, cprom_strs s, double *value)
-{
-    return cprom_counter_vec_get((cprom_counter_vec *)v, s, value);
-}
-static cprom_status get_gauge(cprom_vec *v, cprom_strs s, double *value)
-{
-    return cprom_gauge_vec_get((cprom_gauge_vec *)v, s, value);
-}
-static cprom_status get_histogram(cprom_vec *v, cprom_strs s, double *value)
-{
-    uint64_t count;
-    cprom_status status = cprom_histogram_vec_get((cprom_histogram_vec *)v, s, &count, NULL);
-    *value = (double)count;
-    return status;
-}
-static cprom_status get_summary(cprom_vec *v, cprom_strs s, double *value)
-{
-    uint64_t count;
-    cprom_status status = cprom_summary_vec_get((cprom_summary_vec *)v, s, &count, NULL);
-    *value = (double)count;
-    return status;
-}
-
-static const kind kinds[] = {
-    {"c_total", "c_total", "\"c_total\"", make_counter, update_counter, touch_counter, value_counter, get_counter},
-    {"g", "g", "\"g\"", make_gauge, update_gauge, touch_gauge, value_gauge, get_gauge},
-    {"h", "h_count", "\"h\"", make_histogram, update_histogram, touch_histogram, value_histogram, get_histogram},
-    {"s", "s_count", "\"s\"", make_summary, update_summary, touch_summary, value_summary, get_summary},
-};
-#define KINDS COUNT(kinds)
+#include "support/kinds.h"
 
 /* A vector with the labels "z" and "a", unlike their order on the page. */
 static cprom_vec *make(ct_fixture *fixture, const kind *k)
@@ -105,6 +24,14 @@ static void assert_absent(ct_fixture *fixture, const kind *k, const char *labels
     ct_assert_no_sample(fixture->registry, key);
 }
 
+/* How many log lines name the family and say so. */
+static size_t count_logged(ct_fixture *fixture, const kind *k, const char *what)
+{
+    char name[16];
+    snprintf(name, sizeof name, "\"%s\"", k->name);
+    return ct_log_count_with(&fixture->log, name, what, NULL);
+}
+
 /*==============================================================================
  * Finding and creating
  *============================================================================*/
@@ -122,8 +49,8 @@ static void test_with_new_and_known_values_is_one_series_from_zero(void **state)
         assert_ptr_equal(one, same);
         assert_ptr_not_equal(one, other);
         assert_ptr_equal(cprom_series_ref(one), one);
-        k->update_handle(one);
-        k->update_handle(same);
+        k->touch(one);
+        k->touch(same);
         assert_ok(k->update(vec, CPROM_STRS("1", "2")));
         assert_true(k->value(one) == 3 && k->value(other) == 0);
         assert_value(fixture, k, "a=\"2\",z=\"1\"", 3);
@@ -187,7 +114,7 @@ static void test_with_labels_wrong_labels_is_refused_and_counted(void **state)
             assert_status(cprom_vec_delete_labels(vec, wrong[i]), CPROM_ELABELS);
         }
         assert_int_equal(cprom_vec_size(vec), 0);
-        assert_int_equal(ct_log_count_with(&fixture->log, k->in_log, "invalid", NULL), 1);
+        assert_int_equal(count_logged(fixture, k, "invalid"), 1);
     }
 }
 
@@ -226,12 +153,12 @@ static void test_update_refused_values_are_counted_and_logged_once(void **state)
             assert_int_equal(stats_of(fixture->registry).dropped_invalid, refused);
             /* Looking and deleting is not an update. */
             cprom_status looked = cases[i].status == CPROM_ELABELS ? CPROM_ELABELS : CPROM_ENOENT;
-            assert_status(k->get(vec, cases[i].values, &value), looked);
+            assert_status(k->get(vec, cases[i].values, &value, NULL), looked);
             assert_status(cprom_vec_delete(vec, cases[i].values), looked);
             assert_int_equal(stats_of(fixture->registry).dropped_invalid, refused);
         }
         assert_int_equal(cprom_vec_size(vec), 0);
-        assert_int_equal(ct_log_count_with(&fixture->log, k->in_log, "invalid", NULL), 1);
+        assert_int_equal(count_logged(fixture, k, "invalid"), 1);
         /* The longest that may be. */
         assert_ok(k->update(vec, CPROM_STRS(longest + 1, longest + 1)));
         assert_int_equal(cprom_vec_size(vec), 1);
@@ -250,14 +177,14 @@ static void test_get_unknown_values_creates_nothing(void **state)
     for (const kind *k = kinds; k < kinds + KINDS; k++) {
         cprom_vec *vec = make(fixture, k);
         double value = 7;
-        assert_status(k->get(vec, CPROM_STRS("1", "2"), &value), CPROM_ENOENT);
+        assert_status(k->get(vec, CPROM_STRS("1", "2"), &value, NULL), CPROM_ENOENT);
         assert_true(value == 0);
         assert_int_equal(cprom_vec_size(vec), 0);
         assert_ok(k->update(vec, CPROM_STRS("1", "2")));
-        assert_ok(k->get(vec, CPROM_STRS("1", "2"), &value));
+        assert_ok(k->get(vec, CPROM_STRS("1", "2"), &value, NULL));
         assert_true(value == 1);
         assert_ok(cprom_vec_delete(vec, CPROM_STRS("1", "2")));
-        assert_status(k->get(vec, CPROM_STRS("1", "2"), &value), CPROM_ENOENT);
+        assert_status(k->get(vec, CPROM_STRS("1", "2"), &value, NULL), CPROM_ENOENT);
     }
 }
 
@@ -313,7 +240,7 @@ static void test_values_that_look_alike_are_series_of_their_own(void **state)
         }
         assert_int_equal(cprom_vec_size(vec), N);
         for (size_t i = 0; i < N; i++) {
-            assert_ok(k->get(vec, (cprom_strs){pairs[i], 2}, &value));
+            assert_ok(k->get(vec, (cprom_strs){pairs[i], 2}, &value, NULL));
             assert_true(value == (double)i + 1);
             assert_true(k->value(handles[i]) == (double)i + 1);
         }
@@ -336,7 +263,7 @@ static void test_values_that_look_alike_are_series_of_their_own(void **state)
             assert_ok(cprom_vec_delete(vec, (cprom_strs){pairs[i], 2}));
             assert_int_equal(cprom_vec_size(vec), N - 1 - i);
             for (size_t n = 0; n < N; n++) {
-                assert_status(k->get(vec, (cprom_strs){pairs[n], 2}, &value), n > i ? CPROM_OK : CPROM_ENOENT);
+                assert_status(k->get(vec, (cprom_strs){pairs[n], 2}, &value, NULL), n > i ? CPROM_OK : CPROM_ENOENT);
             }
             cprom_series_unref(handles[i]);
         }
@@ -382,9 +309,9 @@ static void test_delete_held_handle_is_detached_for_good(void **state)
     for (const kind *k = kinds; k < kinds + KINDS; k++) {
         cprom_vec *vec = make(fixture, k);
         cprom_series *old = cprom_vec_with(vec, CPROM_STRS("1", "2"));
-        k->update_handle(old);
+        k->touch(old);
         assert_ok(cprom_vec_delete(vec, CPROM_STRS("1", "2")));
-        k->update_handle(old);
+        k->touch(old);
         assert_int_equal(stats_of(fixture->registry).dropped_detached, ++detached);
         assert_true(k->value(old) == 1);
         assert_absent(fixture, k, "a=\"2\",z=\"1\"");
@@ -392,7 +319,7 @@ static void test_delete_held_handle_is_detached_for_good(void **state)
         cprom_series *new = cprom_vec_with(vec, CPROM_STRS("1", "2"));
         assert_ptr_not_equal(old, new);
         assert_true(k->value(new) == 0);
-        k->update_handle(old);
+        k->touch(old);
         detached++;
         assert_value(fixture, k, "a=\"2\",z=\"1\"", 0);
         assert_ok(k->update(vec, CPROM_STRS("1", "2")));
@@ -401,18 +328,18 @@ static void test_delete_held_handle_is_detached_for_good(void **state)
         size_t removed;
         assert_ok(cprom_vec_delete_matching(vec, CPROM_LABELS({"z", "1"}), &removed));
         assert_int_equal(removed, 1);
-        k->update_handle(new);
+        k->touch(new);
         cprom_series *third = cprom_vec_with(vec, CPROM_STRS("1", "2"));
         assert_ok(cprom_vec_clear(vec));
-        k->update_handle(third);
+        k->touch(third);
         detached += 2;
         assert_int_equal(stats_of(fixture->registry).dropped_detached, detached);
         assert_int_equal(cprom_vec_size(vec), 0);
         cprom_registry_trim(fixture->registry);
-        k->update_handle(old);
+        k->touch(old);
         detached++;
         assert_true(k->value(old) == 1 && k->value(new) == 1 && k->value(third) == 0);
-        assert_int_equal(ct_log_count_with(&fixture->log, k->in_log, "detached", NULL), 1);
+        assert_int_equal(count_logged(fixture, k, "detached"), 1);
         cprom_series_unref(old);
         cprom_series_unref(new);
         cprom_series_unref(third);
@@ -570,31 +497,6 @@ static void test_vector_without_labels_has_one_series(void **state)
     }
 }
 
-static void test_typed_forms_of_each_kind_are_the_base(void **state)
-{
-    ct_fixture *fixture = *state;
-#define CHECK_FORMS(type, i)                                                                                           \
-    do {                                                                                                               \
-        cprom_##type##_vec *vec = (cprom_##type##_vec *)make(fixture, &kinds[i]);                                      \
-        cprom_##type *handle = cprom_##type##_vec_with(vec, CPROM_STRS("1", "2"));                                     \
-        cprom_##type *same = cprom_##type##_vec_with_labels(vec, CPROM_LABELS({"a", "2"}, {"z", "1"}));                \
-        size_t removed;                                                                                                \
-        assert_ptr_equal(handle, same);                                                                                \
-        assert_ptr_equal(cprom_##type##_ref(handle), handle);                                                          \
-        for (int n = 0; n < 3; n++) cprom_##type##_unref(handle);                                                      \
-        assert_int_equal(cprom_##type##_vec_size(vec), 1);                                                             \
-        assert_ok(cprom_##type##_vec_delete(vec, CPROM_STRS("1", "2")));                                               \
-        assert_status(cprom_##type##_vec_delete_labels(vec, CPROM_LABELS({"a", "2"}, {"z", "1"})), CPROM_ENOENT);      \
-        assert_ok(cprom_##type##_vec_delete_matching(vec, CPROM_LABELS({"a", "2"}), &removed));                        \
-        assert_int_equal(removed, 0);                                                                                  \
-        assert_ok(cprom_##type##_vec_clear(vec));                                                                      \
-    } while (0)
-    CHECK_FORMS(counter, 0);
-    CHECK_FORMS(gauge, 1);
-    CHECK_FORMS(histogram, 2);
-    CHECK_FORMS(summary, 3);
-}
-
 int group_vec(void)
 {
     const struct CMUnitTest tests[] = {
@@ -611,7 +513,6 @@ int group_vec(void)
         TEST(test_clear_all_are_gone_and_new_ones_start_at_zero),
         TEST(test_registry_delete_matching_every_vector_that_has_the_labels),
         TEST(test_vector_without_labels_has_one_series),
-        TEST(test_typed_forms_of_each_kind_are_the_base),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

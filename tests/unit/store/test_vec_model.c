@@ -1,53 +1,5 @@
 /* A vector beside a naive model, over random operations. */
-#include "support/cprom_test.h"
-
-/* Counters and gauges, as one: an update by 1. */
-typedef struct kind {
-    const char *name, *type;
-    cprom_status (*make)(cprom_registry *registry, const cprom_opts *opts, cprom_vec **vec);
-    cprom_status (*update)(cprom_vec *vec, cprom_strs values);
-    void (*update_handle)(cprom_series *series);
-    double (*value)(cprom_series *series);
-    cprom_status (*get)(cprom_vec *vec, cprom_strs values, double *value);
-} kind;
-
-static cprom_status make_counter(cprom_registry *r, const cprom_opts *o, cprom_vec **v)
-{
-    return cprom_counter_vec_new(r, o, (cprom_counter_vec **)v);
-}
-static cprom_status make_gauge(cprom_registry *r, const cprom_opts *o, cprom_vec **v)
-{
-    return cprom_gauge_vec_new(r, o, (cprom_gauge_vec **)v);
-}
-static cprom_status update_counter(cprom_vec *v, cprom_strs s)
-{
-    return cprom_counter_vec_inc((cprom_counter_vec *)v, s);
-}
-static cprom_status update_gauge(cprom_vec *v, cprom_strs s) { return cprom_gauge_vec_inc((cprom_gauge_vec *)v, s); }
-static void touch_counter(cprom_series *s) { cprom_counter_inc((cprom_counter *)s); }
-static void touch_gauge(cprom_series *s) { cprom_gauge_inc((cprom_gauge *)s); }
-static double value_counter(cprom_series *s) { return cprom_counter_value((cprom_counter *)s); }
-static double value_gauge(cprom_series *s) { return cprom_gauge_value((cprom_gauge *)s); }
-static cprom_status get_counter(cprom_vec *v, cprom_strs s, double *value)
-{
-    return cprom_counter_vec_get((cprom_counter_vec *)v, s, value);
-}
-static cprom_status get_gauge(cprom_vec *v, cprom_strs s, double *value)
-{
-    return cprom_gauge_vec_get((cprom_gauge_vec *)v, s, value);
-}
-
-static const kind kinds[] = {
-    {"c_total", "counter", make_counter, update_counter, touch_counter, value_counter, get_counter},
-    {"g", "gauge", make_gauge, update_gauge, touch_gauge, value_gauge, get_gauge},
-};
-
-static uint64_t detached_of(ct_fixture *fixture)
-{
-    cprom_stats stats = CPROM_INIT(cprom_stats);
-    assert_ok(cprom_registry_stats(fixture->registry, &stats));
-    return stats.dropped_detached;
-}
+#include "support/kinds.h"
 
 /* The model: a sorted array of label values. */
 
@@ -149,7 +101,7 @@ static void compare_pages(model *m)
 {
     char *text = malloc(200 + m->n * 1000), *out = text, number[PARSER_NUMBER_MAX];
     assert_non_null(text);
-    if (m->n) out += sprintf(out, "# HELP %s h\n# TYPE %s %s\n", m->k->name, m->k->name, m->k->type);
+    if (m->n) out += sprintf(out, "# HELP %s h\n# TYPE %s %s\n", m->k->name, m->k->name, m->k->type_name);
     for (size_t i = 0; i < m->n; i++) {
         out += sprintf(out, "%s{a=\"", m->k->name);
         put_value(&out, m->entries[i].values[1]);
@@ -180,7 +132,7 @@ static void handle_operation(model *m, const char *const *values)
         if (m->entries[i].id == m->handles[slot].id) alive = &m->entries[i];
     }
     for (size_t n = pick(m, 3); n; n--) {
-        m->k->update_handle(series);
+        m->k->touch(series);
         if (alive) alive->value++;
         else m->detached++;
     }
@@ -234,7 +186,7 @@ static void run_model(ct_fixture *fixture, size_t which, const char *const *alph
     m.alphabet = alphabet;
     m.n_alphabet = n_alphabet;
     m.seed = 1234567 + which;
-    uint64_t detached_before = detached_of(fixture);
+    uint64_t detached_before = stats_of(fixture->registry).dropped_detached;
     assert_ok(m.k->make(fixture->registry,
                         CPROM_OPTS(cprom_opts, .name = m.k->name, .help = "h", .labels = {"z", "a", "m"}), &m.vec));
     for (size_t round = 0; round < 100000; round++) {
@@ -248,7 +200,7 @@ static void run_model(ct_fixture *fixture, size_t which, const char *const *alph
             model_get(&m, values)->value++;
         } else if (what < 600) {
             const entry *found = model_find(&m, values);
-            assert_status(m.k->get(m.vec, strs, &value), found ? CPROM_OK : CPROM_ENOENT);
+            assert_status(m.k->get(m.vec, strs, &value, NULL), found ? CPROM_OK : CPROM_ENOENT);
             assert_true(value == (found ? found->value : 0));
         } else if (what < 750) {
             handle_operation(&m, values);
@@ -262,7 +214,7 @@ static void run_model(ct_fixture *fixture, size_t which, const char *const *alph
         assert_int_equal(cprom_vec_size(m.vec), m.n);
     }
     compare_pages(&m);
-    assert_int_equal(detached_of(fixture) - detached_before, m.detached);
+    assert_int_equal(stats_of(fixture->registry).dropped_detached - detached_before, m.detached);
     assert_true(m.detached > 500);
     for (size_t i = 0; i < MODEL_HANDLES; i++) cprom_series_unref(m.handles[i].series);
     assert_ok(cprom_registry_unregister(fixture->registry, m.k->name));
