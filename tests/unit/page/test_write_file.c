@@ -286,12 +286,13 @@ static void test_write_file_has_the_page_and_nothing_is_beside_it(void **state)
     fill(p);
     assert_ok(cprom_registry_write_file(p->registry, p->path));
     assert_page_file(p, p->path);
+    assert_int_equal(count_files(p->dir), 1);
+    if (!promtool_available()) ct_skip("promtool is not installed");
     size_t len;
     char *text = ct_read_file(p->path, &len);
     assert_true(len > 100000);
     promtool_assert_parses(text, len);
     free(text);
-    assert_int_equal(count_files(p->dir), 1);
 }
 
 static void test_write_file_new_file_and_empty_page(void **state)
