@@ -165,11 +165,11 @@ emulated_skips() {
     [ -z "$1" ] || echo "  skipped on $name: $1, $2"
 }
 
-unit='^test_'
+unit='^unit_'
 # Each program is optimised with the whole library in it, by gcc in ten seconds: some of everything do.
-some='test_counter test_faults test_formats test_gauge test_histogram test_http_server test_map test_number test_park
-    test_reclaim test_update test_vec'
-some_regex="^($(printf '%s' "$some" | tr -s ' \n' '||'))\$"
+some='unit_base unit_store unit_metric unit_update unit_page unit_http'
+some_regex='^unit_(base_number|store_map|store_reclaim|store_vec|metric_counter|metric_gauge|metric_histogram)$'
+some_regex="$some_regex|^unit_(update_commit|page_faults|page_formats|page_park|http_server)\$"
 for name in $names; do
     printf '\n== %s\n' "$name"
     dir=$work/$name
@@ -260,8 +260,8 @@ for name in $names; do
             build 'cprom unit_tests' -DCMAKE_C_COMPILER="$triple-gcc" -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_BUILD_TYPE=Release \
                 '-DCMAKE_C_FLAGS_RELEASE=-O1' "-DCPROM_TEST_LAUNCHER=qemu-$name-static;-L;/usr/$triple" \
                 "-DCMOCKA_INCLUDE_DIR=$cmocka/include" "-DCMOCKA_LIBRARY=$dir/libcmocka.a" || continue
-            emulated_skips 'test_process and test_process_live' 'the emulator makes /proc/self/stat up, with zeros'
-            run_tests -R "$unit" -LE heavy -E '^test_process(_live)?$'
+            emulated_skips 'unit_registry_process and unit_registry_process_live' 'the emulator makes /proc/self/stat up, with zeros'
+            run_tests -R "$unit" -LE heavy -E '^unit_registry_process(_live)?$'
             ;;
     esac
 done

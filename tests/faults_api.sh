@@ -12,10 +12,10 @@ for name in $(sed -n 's/^ *\(cprom_[a-z0-9_]*\);$/\1/p' lib/cprom.map); do
     case " $without " in *" $name "*) continue ;; esac
     case $name in
         cprom_http_*)
-            files='tests/test_http_handler.c tests/test_http_coding.c tests/test_http_faults.c'
-            files="$files tests/http_read.h tests/http_running.h"
+            files='tests/unit/http/test_handler.c tests/unit/http/test_coding.c tests/unit/http/test_faults.c'
+            files="$files tests/oracle/http_read.h tests/support/http_running.h"
             ;;
-        *) files=tests/test_faults.c ;;
+        *) files=tests/unit/page/test_faults.c ;;
     esac
     # shellcheck disable=SC2086 # a list of files
     grep -Eqw "$name|$(echo "$name" | sed 's/^cprom_vec_/cprom_[a-z]*_vec_/')" $files && continue

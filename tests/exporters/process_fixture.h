@@ -2,7 +2,7 @@
 #ifndef TESTS_EXPORTERS_PROCESS_FIXTURE_H
 #define TESTS_EXPORTERS_PROCESS_FIXTURE_H
 
-#include "../cprom_test.h"
+#include "support/cprom_test.h"
 
 #include <errno.h>
 #include <ftw.h>

@@ -1,4 +1,4 @@
-#include "../cprom_test.h"
+#include "support/cprom_test.h"
 
 #include "claims.h"
 #include "text.h"
@@ -212,18 +212,16 @@ static void test_claims_replace_agrees_with_the_library(void **state)
     for (int i = 0; i < 2 * ALL; i++) text_free(pages[i / ALL][i % ALL]);
 }
 
-#define TEST(function) cmocka_unit_test(function)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_claims_replace_family_of_another_type_is_refused),
-        TEST(test_claims_replace_own_types_may_change),
-        TEST(test_claims_replace_help_is_that_of_the_first),
-        TEST(test_claims_replace_refused_page_leaves_all_as_it_was),
-        TEST(test_claims_replace_own_names_are_nobody_elses),
-        TEST(test_claims_replace_many_families),
-        TEST(test_claims_replace_agrees_with_the_library),
+        cmocka_unit_test(test_claims_replace_family_of_another_type_is_refused),
+        cmocka_unit_test(test_claims_replace_own_types_may_change),
+        cmocka_unit_test(test_claims_replace_help_is_that_of_the_first),
+        cmocka_unit_test(test_claims_replace_refused_page_leaves_all_as_it_was),
+        cmocka_unit_test(test_claims_replace_own_names_are_nobody_elses),
+        cmocka_unit_test(test_claims_replace_many_families),
+        cmocka_unit_test(test_claims_replace_agrees_with_the_library),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,6 @@
-#include "../cprom_test.h"
+#include "support/cprom_test.h"
 
 #include "flags.h"
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static struct values {
     bool cpu, wifi, once;
@@ -132,15 +130,13 @@ static void test_flags_parse_what_is_wrong_is_named(void **state)
     }
 }
 
-#define TEST(function) cmocka_unit_test(function)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_flags_parse_sets_what_is_said),
-        TEST(test_flags_parse_stops_at_what_is_no_flag),
-        TEST(test_flags_parse_times),
-        TEST(test_flags_parse_what_is_wrong_is_named),
+        cmocka_unit_test(test_flags_parse_sets_what_is_said),
+        cmocka_unit_test(test_flags_parse_stops_at_what_is_no_flag),
+        cmocka_unit_test(test_flags_parse_times),
+        cmocka_unit_test(test_flags_parse_what_is_wrong_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,8 @@
-#include "../cprom_test.h"
+#include "support/cprom_test.h"
 
 #include "json.h"
 
 /* What the strict reader of JSON takes and refuses. */
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static const struct json *parse(struct arena *arena, const char *text, struct text_error *error)
 {
@@ -188,17 +186,15 @@ static void test_arena_alloc_of_nothing(void **state)
     arena_free(&arena);
 }
 
-#define TEST(function) cmocka_unit_test(function)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_json_parse_values_have_their_types),
-        TEST(test_json_parse_strings_are_utf8),
-        TEST(test_json_parse_bad_text_names_line_and_reason),
-        TEST(test_json_parse_nul_is_refused),
-        TEST(test_json_parse_depth_is_bounded),
-        TEST(test_arena_alloc_of_nothing),
+        cmocka_unit_test(test_json_parse_values_have_their_types),
+        cmocka_unit_test(test_json_parse_strings_are_utf8),
+        cmocka_unit_test(test_json_parse_bad_text_names_line_and_reason),
+        cmocka_unit_test(test_json_parse_nul_is_refused),
+        cmocka_unit_test(test_json_parse_depth_is_bounded),
+        cmocka_unit_test(test_arena_alloc_of_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -566,31 +566,29 @@ static void test_metrics_page_has_all_families(void **state)
     fx_end(&f);
 }
 
-#define TEST(function) cmocka_unit_test(function)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_read_stat_names_and_numbers_are_taken_as_they_are),
-        TEST(test_read_stat_bad_is_an_error),
-        TEST(test_read_cmdline_is_cut_after_64_kib),
-        TEST(test_procfs_open_finds_the_boot_time_behind_a_long_line),
-        TEST(test_tracker_open_without_proc_fails),
-        TEST(test_update_counts_from_the_first_pass_on),
-        TEST(test_update_same_number_other_start_is_another_process),
-        TEST(test_update_counts_that_fall_start_again),
-        TEST(test_update_gauges_are_sums_and_the_worst),
-        TEST(test_update_threads_come_and_go),
-        TEST(test_update_threads_of_an_old_process_count_from_the_first_pass_on),
-        TEST(test_update_empty_groups_stay_as_configured),
-        TEST(test_update_process_that_vanishes_in_the_middle_leaves_nothing),
-        TEST(test_update_unreadable_process_is_an_error_and_stays_as_it_was),
-        TEST(test_update_process_unreadable_in_the_first_pass_is_old),
-        TEST(test_update_unreadable_threads_do_not_count_again),
-        TEST(test_update_children_go_to_the_first_ancestor_with_a_group),
-        TEST(test_update_after_an_unfinished_pass_counts_once),
-        TEST(test_update_without_children_takes_matches_only),
-        TEST(test_update_recheck_finds_new_names),
+        cmocka_unit_test(test_read_stat_names_and_numbers_are_taken_as_they_are),
+        cmocka_unit_test(test_read_stat_bad_is_an_error),
+        cmocka_unit_test(test_read_cmdline_is_cut_after_64_kib),
+        cmocka_unit_test(test_procfs_open_finds_the_boot_time_behind_a_long_line),
+        cmocka_unit_test(test_tracker_open_without_proc_fails),
+        cmocka_unit_test(test_update_counts_from_the_first_pass_on),
+        cmocka_unit_test(test_update_same_number_other_start_is_another_process),
+        cmocka_unit_test(test_update_counts_that_fall_start_again),
+        cmocka_unit_test(test_update_gauges_are_sums_and_the_worst),
+        cmocka_unit_test(test_update_threads_come_and_go),
+        cmocka_unit_test(test_update_threads_of_an_old_process_count_from_the_first_pass_on),
+        cmocka_unit_test(test_update_empty_groups_stay_as_configured),
+        cmocka_unit_test(test_update_process_that_vanishes_in_the_middle_leaves_nothing),
+        cmocka_unit_test(test_update_unreadable_process_is_an_error_and_stays_as_it_was),
+        cmocka_unit_test(test_update_process_unreadable_in_the_first_pass_is_old),
+        cmocka_unit_test(test_update_unreadable_threads_do_not_count_again),
+        cmocka_unit_test(test_update_children_go_to_the_first_ancestor_with_a_group),
+        cmocka_unit_test(test_update_after_an_unfinished_pass_counts_once),
+        cmocka_unit_test(test_update_without_children_takes_matches_only),
+        cmocka_unit_test(test_update_recheck_finds_new_names),
         cmocka_unit_test_setup_teardown(test_metrics_page_has_all_families, ct_setup, ct_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,10 +1,8 @@
-#include "../cprom_test.h"
+#include "support/cprom_test.h"
 
 #include "regexp.h"
 
 /* Regular expressions with Go's meaning, against a list whose results Go's own regexp gave, or says of itself. */
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static px_regex *make(const char *pattern)
 {

@@ -1,10 +1,8 @@
-#include "../cprom_test.h"
+#include "support/cprom_test.h"
 
 #include "rules.h"
 
 /* Configuration files, templates, and which process belongs to which group. */
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static px_rules parse(const char *text)
 {

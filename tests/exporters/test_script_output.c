@@ -1,11 +1,9 @@
-#include "../cprom_test.h"
+#include "support/cprom_test.h"
 
 #include "script.h"
 #include "text.h"
 
 /* What scripts print, as JSON of open-falcon's plugins, and what the exporter asks of text beyond the format. */
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static void assert_page(const char *text, const char *expected)
 {
@@ -169,17 +167,15 @@ static void test_script_seconds_of_file_names(void **state)
     }
 }
 
-#define TEST(function) cmocka_unit_test(function)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_output_parse_json_becomes_families),
-        TEST(test_output_parse_names_are_mapped),
-        TEST(test_output_parse_text_is_no_json),
-        TEST(test_output_parse_bad_output_names_line_and_reason),
-        TEST(test_output_parse_too_many_families_are_refused),
-        TEST(test_script_seconds_of_file_names),
+        cmocka_unit_test(test_output_parse_json_becomes_families),
+        cmocka_unit_test(test_output_parse_names_are_mapped),
+        cmocka_unit_test(test_output_parse_text_is_no_json),
+        cmocka_unit_test(test_output_parse_bad_output_names_line_and_reason),
+        cmocka_unit_test(test_output_parse_too_many_families_are_refused),
+        cmocka_unit_test(test_script_seconds_of_file_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

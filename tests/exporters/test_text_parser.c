@@ -1,4 +1,4 @@
-#include "../cprom_test.h"
+#include "support/cprom_test.h"
 
 #include <math.h>
 
@@ -6,8 +6,6 @@
 #include "text_parser.h"
 
 /* What the strict reader of text 0.0.4 takes and refuses, against lists written by hand, promtool, and itself. */
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static struct text_page *parse(const char *text, struct text_error *error)
 {
@@ -297,22 +295,20 @@ static void test_text_parse_library_page_is_read_as_it_was(void **state)
     ct_page_free(&page);
 }
 
-#define TEST(function) cmocka_unit_test(function)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_text_parse_nothing_has_no_families),
-        TEST(test_text_parse_families_has_types_help_and_labels),
-        TEST(test_text_parse_histogram_is_one_metric),
-        TEST(test_text_parse_summary_is_one_metric),
-        TEST(test_text_parse_freely_written_makes_the_library_page),
-        TEST(test_text_parse_parts_of_no_whole_are_families),
-        TEST(test_text_parse_numbers),
-        TEST(test_text_parse_bad_text_names_line_and_reason),
-        TEST(test_text_parse_nul_is_refused),
-        TEST(test_text_parse_labels_at_the_limit),
-        TEST(test_text_parse_bad_text_is_refused_by_promtool_as_well),
+        cmocka_unit_test(test_text_parse_nothing_has_no_families),
+        cmocka_unit_test(test_text_parse_families_has_types_help_and_labels),
+        cmocka_unit_test(test_text_parse_histogram_is_one_metric),
+        cmocka_unit_test(test_text_parse_summary_is_one_metric),
+        cmocka_unit_test(test_text_parse_freely_written_makes_the_library_page),
+        cmocka_unit_test(test_text_parse_parts_of_no_whole_are_families),
+        cmocka_unit_test(test_text_parse_numbers),
+        cmocka_unit_test(test_text_parse_bad_text_names_line_and_reason),
+        cmocka_unit_test(test_text_parse_nul_is_refused),
+        cmocka_unit_test(test_text_parse_labels_at_the_limit),
+        cmocka_unit_test(test_text_parse_bad_text_is_refused_by_promtool_as_well),
         cmocka_unit_test_setup_teardown(test_text_parse_library_page_is_read_as_it_was, ct_setup, ct_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,11 +1,11 @@
 /*
  * libFuzzer: bytes as calls, one after the other: series made, changed and removed in every way, handles, updates that
  * overlap, marks, times that run out, pages, and allocations that fail. After each, the library must be where the naive
- * model of tests/model.h is. The first byte chooses what the vectors can do.
+ * model of tests/oracle/model.h is. The first byte chooses what the vectors can do.
  */
 #include "fuzz.h"
 
-#include "../model.h"
+#include "oracle/model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {

@@ -2,7 +2,7 @@
 #ifndef CPROM_TESTS_FUZZ_H
 #define CPROM_TESTS_FUZZ_H
 
-#include "../cprom_test.h"
+#include "support/cprom_test.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 

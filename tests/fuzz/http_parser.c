@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../http_reference.h"
+#include "oracle/http_reference.h"
 #include "http/parser.h"
 
 #define MAX 4096

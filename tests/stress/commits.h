@@ -2,7 +2,7 @@
 #ifndef CPROM_TESTS_STRESS_COMMITS_H
 #define CPROM_TESTS_STRESS_COMMITS_H
 
-#include "owners.h"
+#include "support/owners.h"
 #include "stress.h"
 
 enum { SCRAPERS = 8, WRITERS = 4, HANDLES = 16, EXCLUSIVE = 25 };
@@ -60,28 +60,28 @@ static inline cprom_status load_delete(struct load *load, int i)
  */
 static inline cprom_status load_commit(struct load *load, uint64_t *seed, cprom_gauge **handles)
 {
-    int i = (int)(up_random(seed) % OWNERS);
+    int i = (int)(next_random(seed) % OWNERS);
     struct owner *owner = &load->owners.v[i];
     bool exclusive = load->deletions && i < EXCLUSIVE;
     cprom_status status = CPROM_OK;
     char name[8];
-    if (load->deletions && !exclusive && up_random(seed) % 8 == 0) status = load_delete(load, i);
+    if (load->deletions && !exclusive && next_random(seed) % 8 == 0) status = load_delete(load, i);
     if (status) return status;
     pthread_mutex_lock(&owner->lock);
     uint64_t run;
     cprom_update *update = owners_begin(&load->owners, i, &run);
     if (!exclusive) pthread_mutex_unlock(&owner->lock);
-    if (up_random(seed) % 16 == 0) sched_yield();
+    if (next_random(seed) % 16 == 0) sched_yield();
     status = update ? owners_finish(&load->owners, i, update, run) : CPROM_ENOMEM;
     if (exclusive) {
-        cprom_gauge **handle = &handles[up_random(seed) % HANDLES];
+        cprom_gauge **handle = &handles[next_random(seed) % HANDLES];
         cprom_gauge_add(*handle, 0); /* its series may be gone */
         cprom_gauge_unref(*handle);
         *handle = NULL;
         owners_name(i, name);
-        const char *step = up_random(seed) % 2 ? "build" : run % 2 ? "clone" : "push";
-        if (up_random(seed) % 2) *handle = cprom_gauge_vec_with(load->owners.step, CPROM_STRS(name, step));
-        if (up_random(seed) % 8 == 0) status = load_delete(load, i);
+        const char *step = next_random(seed) % 2 ? "build" : run % 2 ? "clone" : "push";
+        if (next_random(seed) % 2) *handle = cprom_gauge_vec_with(load->owners.step, CPROM_STRS(name, step));
+        if (next_random(seed) % 8 == 0) status = load_delete(load, i);
         pthread_mutex_unlock(&owner->lock);
     }
     return status;

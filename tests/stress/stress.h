@@ -5,7 +5,7 @@
 #ifndef CPROM_TESTS_STRESS_H
 #define CPROM_TESTS_STRESS_H
 
-#include "cprom_test.h"
+#include "support/cprom_test.h"
 
 #include <sched.h>
 #include <unistd.h>

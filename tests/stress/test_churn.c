@@ -235,12 +235,12 @@ static void test_churn_under_an_open_page_stays_bounded(void **state)
     play(*state, OPEN_PAGE, ct_stress_seconds() / 3);
 }
 
-int main(void)
+int group_churn(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_churn_without_a_scraper_stays_bounded, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_churn_with_a_scraper_stays_bounded, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_churn_under_an_open_page_stays_bounded, ct_setup, ct_teardown),
+        TEST(test_churn_without_a_scraper_stays_bounded),
+        TEST(test_churn_with_a_scraper_stays_bounded),
+        TEST(test_churn_under_an_open_page_stays_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

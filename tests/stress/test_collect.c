@@ -385,11 +385,11 @@ static void test_registry_freed_inside_a_callback(void **state)
     }
 }
 
-int main(void)
+int group_collect(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_collect_while_collectors_come_and_go, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_registry_freed_inside_a_callback, ct_setup, ct_teardown),
+        TEST(test_collect_while_collectors_come_and_go),
+        TEST(test_registry_freed_inside_a_callback),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

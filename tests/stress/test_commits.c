@@ -30,11 +30,11 @@ static void run(ct_fixture *fixture, const char *test, bool deletions)
 static void test_commits_of_many_owners_are_seen_whole(void **state) { run(*state, __func__, false); }
 static void test_commits_with_deletions_and_held_handles_are_seen_whole(void **state) { run(*state, __func__, true); }
 
-int main(void)
+int group_commits(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_commits_of_many_owners_are_seen_whole, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_commits_with_deletions_and_held_handles_are_seen_whole, ct_setup, ct_teardown),
+        TEST(test_commits_of_many_owners_are_seen_whole),
+        TEST(test_commits_with_deletions_and_held_handles_are_seen_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

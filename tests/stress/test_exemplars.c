@@ -109,10 +109,10 @@ static void test_exemplars_under_load_belong_to_their_series(void **state)
     assert_int_equal(st_stats(w.registry).exemplars_dropped, 0);
 }
 
-int main(void)
+int group_exemplars(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_exemplars_under_load_belong_to_their_series, ct_setup, ct_teardown),
+        TEST(test_exemplars_under_load_belong_to_their_series),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -365,10 +365,10 @@ static void test_handles_outlive_series_families_and_registry(void **state)
     for (unsigned i = 0; i < BENCH; i++) pthread_mutex_destroy(&world.bench[i].lock);
 }
 
-int main(void)
+int group_handles(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_handles_outlive_series_families_and_registry, ct_setup, ct_teardown),
+        TEST(test_handles_outlive_series_families_and_registry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

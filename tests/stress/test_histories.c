@@ -6,7 +6,7 @@
  */
 #include "stress.h"
 
-#include "history.h"
+#include "oracle/history.h"
 
 enum {
     WRITERS = 3,
@@ -319,13 +319,13 @@ static void test_histories_of_removals_family_by_family_are_found(void **state)
     must_be_found(*state, CPROM__MUTANT_BY_FAMILY, WRITERS);
 }
 
-int main(void)
+int group_histories(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_histories_are_such_as_may_be, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_histories_of_commits_without_the_gate_are_found, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_histories_of_commits_that_clear_first_are_found, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_histories_of_removals_family_by_family_are_found, ct_setup, ct_teardown),
+        TEST(test_histories_are_such_as_may_be),
+        TEST(test_histories_of_commits_without_the_gate_are_found),
+        TEST(test_histories_of_commits_that_clear_first_are_found),
+        TEST(test_histories_of_removals_family_by_family_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

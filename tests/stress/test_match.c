@@ -279,10 +279,10 @@ static void test_match_removes_groups_as_a_whole(void **state)
     pthread_rwlock_destroy(&world.unregistered_lock);
 }
 
-int main(void)
+int group_match(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_match_removes_groups_as_a_whole, ct_setup, ct_teardown),
+        TEST(test_match_removes_groups_as_a_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,12 +43,12 @@ static void test_mutant_deletion_family_by_family_is_found(void **state)
     must_be_found(*state, CPROM__MUTANT_BY_FAMILY, true, WRITERS);
 }
 
-int main(void)
+int group_mutants(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_mutant_commit_without_the_gate_is_found, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_mutant_clear_then_set_is_found, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_mutant_deletion_family_by_family_is_found, ct_setup, ct_teardown),
+        TEST(test_mutant_commit_without_the_gate_is_found),
+        TEST(test_mutant_clear_then_set_is_found),
+        TEST(test_mutant_deletion_family_by_family_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

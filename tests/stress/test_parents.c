@@ -263,7 +263,7 @@ static void test_children_come_and_go_under_scrapes(void **state)
     ct_fixture_free(world.fixture);
 }
 
-int main(void)
+int group_parents(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_children_come_and_go_under_scrapes)};
     return cmocka_run_group_tests(tests, NULL, NULL);

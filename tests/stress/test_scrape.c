@@ -515,11 +515,11 @@ static void test_scrape_with_hardly_a_slot_left_is_exact(void **state)
     st_join(&hogs);
 }
 
-int main(void)
+int group_scrape(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_scrape_while_series_come_and_go_is_exact, ct_setup, ct_teardown),
-        cmocka_unit_test_setup_teardown(test_scrape_with_hardly_a_slot_left_is_exact, ct_setup, ct_teardown),
+        TEST(test_scrape_while_series_come_and_go_is_exact),
+        TEST(test_scrape_with_hardly_a_slot_left_is_exact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
