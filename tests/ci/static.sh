@@ -6,7 +6,7 @@
 #   /* NOLINT(CHECK): REASON */            clang-tidy, at the line (or NOLINTNEXTLINE before it)
 #   /* cppcheck-suppress ID ; REASON */    cppcheck, before the line
 #
-#   sh tests/static.sh [gcc] [clang-tidy] [cppcheck]    all, or these
+#   sh tests/ci/static.sh [gcc] [clang-tidy] [cppcheck]    all, or these
 #
 # CPROM_WORK: for what the tools say (build/static). Ends with 1 if something was found, with 77 if no tool is there.
 set -u
@@ -14,7 +14,7 @@ unset CDPATH CC CFLAGS CPPFLAGS
 LC_ALL=C
 export LC_ALL
 
-root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+root=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 work=${CPROM_WORK:-$root/build/static}
 mkdir -p "$work" || exit 1
 cd "$root" || exit 1
@@ -66,7 +66,7 @@ for tool in ${*:-gcc clang-tidy cppcheck}; do
         gcc)
             need gcc gcc || continue
             # shellcheck disable=SC2086 # lists of files
-            printf '%s\n' lib/*.c $examples | xargs -P 2 -n 4 sh -c '
+            { find lib -name '*.c'; printf '%s\n' $examples; } | xargs -P 2 -n 4 sh -c '
                 for file in "$@"; do
                     gcc -std=gnu11 -O1 -Wall -Wextra -fanalyzer -fdiagnostics-path-format=none -fdiagnostics-plain-output \
                         -Iinclude -c "$file" -o /dev/null 2>&1
@@ -80,7 +80,7 @@ for tool in ${*:-gcc clang-tidy cppcheck}; do
             need clang-tidy clang-tidy || continue
             # The checks are in .clang-tidy.
             # shellcheck disable=SC2086 # lists of files
-            printf '%s\n' lib/*.c $examples | xargs -P 2 -n 8 sh -c \
+            { find lib -name '*.c'; printf '%s\n' $examples; } | xargs -P 2 -n 8 sh -c \
                 'clang-tidy --quiet "$@" -- -std=gnu11 -Iinclude 2>/dev/null' sh >"$out.all"
             grep -E ': (warning|error):' "$out.all" | sort -u >"$out"
             said clang-tidy "$out"
