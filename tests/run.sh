@@ -447,10 +447,10 @@ else
 fi
 
 # Each of these installs what it alone needs.
-run_check coverage sh "$root/tests/coverage.sh"
+run_check coverage sh "$root/tests/ci/coverage.sh"
 run_check models sh "$root/tests/models/run.sh"
-run_check static sh "$root/tests/static.sh"
-run_check abi sh "$root/tests/abi.sh"
-run_check everywhere sh "$root/tests/everywhere.sh"
+run_check static sh "$root/tests/ci/static.sh"
+run_check abi sh "$root/tests/ci/abi.sh"
+run_check everywhere sh "$root/tests/ci/everywhere.sh"
 
 finish

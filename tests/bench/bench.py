@@ -1,8 +1,8 @@
 """Runs the benchmarks, beside the peers that are installed, prints tables, and writes docs/benchmarks.md.
 
-    cmake --build build --target bench                                  everything
-    python3 tests/bench/bench.py --programs build/tests updates lookups   single parts, printed only
-    build/tests/bench_core updates                                      the samples of one part as they are
+    cmake --build build --target bench                                          everything
+    python3 tests/bench/bench.py --programs build/tests/bench updates lookups   single parts, printed only
+    build/tests/bench/bench_core updates                                        the samples of one part as they are
 
 Programs print a line for each sample: case, unit, threads, value, with tabs between.
 """

@@ -95,7 +95,7 @@ static char *read_back(const char *page, size_t len)
     /* The package is the distribution's, and so must the Python be. */
     snprintf(command, sizeof command,
              "python=/usr/bin/python3; [ -x $python ] || python=$(command -v python3) || exit 77; "
-             "$python '%s/../readback.py' <%s", CPROM_TEST_DATA, path);
+             "$python '%s/../e2e/readback.py' <%s", CPROM_TEST_DATA, path);
     FILE *output = popen(command, "r");
     assert_non_null(output);
     size_t used = 0, cap = 1 << 16;

@@ -6,7 +6,7 @@
 #   /* NOLINT(CHECK): REASON */            clang-tidy, at the line (or NOLINTNEXTLINE before it)
 #   /* cppcheck-suppress ID ; REASON */    cppcheck, before the line
 #
-#   sh tests/static.sh [gcc] [clang-tidy] [cppcheck]    all, or these
+#   sh tests/ci/static.sh [gcc] [clang-tidy] [cppcheck]    all, or these
 #
 # CPROM_WORK: for what the tools say (build/static). Ends with 1 if something was found, with 77 if no tool is there.
 set -u
@@ -14,7 +14,7 @@ unset CDPATH CC CFLAGS CPPFLAGS
 LC_ALL=C
 export LC_ALL
 
-root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+root=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 work=${CPROM_WORK:-$root/build/static}
 mkdir -p "$work" || exit 1
 cd "$root" || exit 1

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Every function of the headers is called where allocations fail in turn, or is listed here with the reason.
 #
-#   sh tests/faults_api.sh SOURCE_DIRECTORY
+#   sh tests/ci/faults_api.sh SOURCE_DIRECTORY
 set -eu
 cd "$1"
 # Not asked for memory, and nothing to be hooked: the default registry has the allocator of libc, and the other one is

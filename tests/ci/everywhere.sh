@@ -2,8 +2,8 @@
 # Builds cprom and runs its unit tests where tests/run.sh's other configurations do not: other C libraries, word sizes,
 # byte orders and machines, and with link-time optimisation. On Debian and Ubuntu it installs what is missing.
 #
-#   sh tests/everywhere.sh            all of: lto-gcc lto-clang musl i386 s390x aarch64
-#   sh tests/everywhere.sh NAME...    only these
+#   sh tests/ci/everywhere.sh            all of: lto-gcc lto-clang musl i386 s390x aarch64
+#   sh tests/ci/everywhere.sh NAME...    only these
 #
 # CPROM_WORK: where everything is built (build/everywhere). Ends with 1 if something failed, with 77 if nothing could
 # run, else with 0. What cannot run here is SKIPPED, with the reason.
@@ -12,7 +12,7 @@ unset CDPATH CC CXX CFLAGS CXXFLAGS CPPFLAGS LDFLAGS CMAKE_GENERATOR CTEST_PARAL
 LC_ALL=C
 export LC_ALL
 
-root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+root=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 work=${CPROM_WORK:-$root/build/everywhere}
 mkdir -p "$work" || exit 1
 work=$(cd "$work" && pwd) || exit 1

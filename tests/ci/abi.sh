@@ -1,9 +1,9 @@
 #!/bin/sh
-# Compares the binary interface of the shared library with tests/abi/libcprom.abi, what the last release or the last
+# Compares the binary interface of the shared library with tests/ci/abi/libcprom.abi, what the last release or the last
 # deliberate change had. docs/abi.md says what may change when.
 #
-#   sh tests/abi.sh            1: something is not as it was; 77: cannot be told here; else 0
-#   sh tests/abi.sh --update   writes the baseline anew
+#   sh tests/ci/abi.sh            1: something is not as it was; 77: cannot be told here; else 0
+#   sh tests/ci/abi.sh --update   writes the baseline anew
 #
 # New functions are no change to those who do not call them, and need no new baseline; the version script's test knows
 # them. CPROM_WORK: where the library is built (build/abi).
@@ -12,10 +12,10 @@ unset CDPATH CC CFLAGS CPPFLAGS LDFLAGS CMAKE_GENERATOR
 LC_ALL=C
 export LC_ALL
 
-root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+root=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 work=${CPROM_WORK:-$root/build/abi}
 mkdir -p "$work" || exit 1
-baseline=$root/tests/abi/libcprom.abi
+baseline=$root/tests/ci/abi/libcprom.abi
 
 have() { command -v "$1" >/dev/null 2>&1; }
 skip() {
@@ -64,12 +64,12 @@ if grep -n -e "$root" -e '/tmp/' -e '/home/' "$work/libcprom.abi"; then
 fi
 
 if [ "${1-}" = --update ]; then
-    mkdir -p "$root/tests/abi"
+    mkdir -p "$root/tests/ci/abi"
     cp "$work/libcprom.abi" "$baseline" && echo "wrote $baseline"
     exit
 fi
 
-abidiff --no-added-syms --no-corpus-path --suppressions "$root/tests/abi/compatible" "$baseline" "$work/libcprom.abi" \
+abidiff --no-added-syms --no-corpus-path --suppressions "$root/tests/ci/abi/compatible" "$baseline" "$work/libcprom.abi" \
     >"$work/report" 2>&1
 code=$?
 # Fields at the end pass there, but not in what was padding: the size has to grow.
@@ -82,7 +82,7 @@ if [ "$code" -ne 0 ]; then
     cat "$work/report"
     cat <<END
 FAILED abi: abidiff ended with $code. docs/abi.md says what may change in which version. If this may, write the baseline anew:
-    sh tests/abi.sh --update
+    sh tests/ci/abi.sh --update
 END
     exit 1
 fi

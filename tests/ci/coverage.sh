@@ -1,12 +1,12 @@
 #!/bin/sh
 # Line and branch coverage of lib/ by the unit tests, file by file; fails below the goals. Needs gcc and gcovr.
 #
-#   sh tests/coverage.sh [DIRECTORY]     builds there; default build/coverage
+#   sh tests/ci/coverage.sh [DIRECTORY]     builds there; default build/coverage
 #
 # DIRECTORY/coverage/index.html shows the lines. What is not covered, and why, is in docs/testing.md.
 set -eu
 lines=95 branches=85
-root=$(cd "$(dirname "$0")/.." && pwd)
+root=$(cd "$(dirname "$0")/../.." && pwd)
 build=${1:-$root/build/coverage}
 cd "$root"
 if ! command -v gcovr >/dev/null; then
