@@ -41,9 +41,9 @@ struct cprom_http_handler {
 
 static cprom_status handler_refuse(struct cprom_registry *registry, cprom_status status, const char *why)
 {
-    struct cprom__line handler_line;
-    cprom__line_join(&handler_line, "http handler refused: ", why, (char *)NULL);
-    cprom__log(registry, &handler_line);
+    struct cprom__line line;
+    cprom__line_join(&line, "http handler refused: ", why, (char *)NULL);
+    cprom__log(registry, &line);
     return status;
 }
 
@@ -100,7 +100,7 @@ cprom_status cprom_http_handler_new(cprom_registry *registry, const cprom_http_h
     handler->max_scrapes = o.max_scrapes;
     handler->self_metrics = o.self_metrics;
     atomic_init(&handler->refs, 1);
-    cprom__registry_hold(registry);
+    cprom__registry_holder_ref(registry);
     *out = handler;
     return CPROM_OK;
 }
@@ -112,7 +112,7 @@ static void handler_unref(struct cprom_http_handler *handler)
     struct cprom_registry *registry = handler->registry;
     struct cprom__arena memory = handler->memory; /* which the handler lies in */
     cprom__arena_free(&memory);
-    cprom__registry_let_go(registry);
+    cprom__registry_holder_unref(registry);
 }
 
 void cprom_http_handler_free(cprom_http_handler *handler)

@@ -87,7 +87,7 @@ cprom_status cprom_counter_vec_new(cprom_registry *registry, const cprom_opts *o
 void cprom_counter_inc(cprom_counter *counter)
 {
     struct cprom_series *series = counter_series_of(counter);
-    if (CPROM__LIKELY(series && cprom__series_live(series))) counter_step(series);
+    if (CPROM__LIKELY(series && cprom__handle_touch(series))) counter_step(series);
 }
 
 /* Whether the update took effect. */
@@ -98,7 +98,7 @@ static inline bool counter_add(struct cprom_series *series, double amount)
         cprom__vec_drop(series->vec, CPROM__DROP_INVALID);
         return false;
     }
-    if (!cprom__series_live(series)) return false;
+    if (!cprom__handle_touch(series)) return false;
     counter_add_to(series, amount);
     return true;
 }

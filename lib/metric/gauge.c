@@ -30,13 +30,13 @@ cprom_status cprom_gauge_vec_new(cprom_registry *registry, const cprom_opts *opt
 void cprom_gauge_set(cprom_gauge *gauge, double value)
 {
     struct cprom_series *series = gauge_series_of(gauge);
-    if (series && cprom__series_live(series)) gauge_set(series, value);
+    if (series && cprom__handle_touch(series)) gauge_set(series, value);
 }
 
 void cprom_gauge_add(cprom_gauge *gauge, double amount)
 {
     struct cprom_series *series = gauge_series_of(gauge);
-    if (series && cprom__series_live(series)) cprom__cell_add_shared(&series->value, amount);
+    if (series && cprom__handle_touch(series)) cprom__cell_add_shared(&series->value, amount);
 }
 
 void cprom_gauge_set_to_current_time(cprom_gauge *gauge)

@@ -123,14 +123,14 @@ cprom_status cprom_histogram_vec_new(cprom_registry *registry, const cprom_opts 
 void cprom_histogram_observe(cprom_histogram *histogram, double value)
 {
     struct cprom_series *series = histogram_series_of(histogram);
-    if (CPROM__LIKELY(series && cprom__series_live(series))) histogram_observe(series, value);
+    if (CPROM__LIKELY(series && cprom__handle_touch(series))) histogram_observe(series, value);
 }
 
 void cprom_histogram_observe_with_exemplar(cprom_histogram *histogram, double value, cprom_labels labels,
                                            int64_t timestamp_ms)
 {
     struct cprom_series *series = histogram_series_of(histogram);
-    if (!series || !cprom__series_live(series)) return;
+    if (!series || !cprom__handle_touch(series)) return;
     cprom__series_keep_exemplar(series, histogram_observe(series, value), value, labels, timestamp_ms);
 }
 

@@ -55,13 +55,13 @@ cprom_status cprom_stateset_vec_new(cprom_registry *registry, const cprom_opts *
 void cprom_stateset_set(cprom_stateset *stateset, unsigned state, bool on)
 {
     struct cprom_series *series = stateset_series_of(stateset);
-    if (series && stateset_is_state(series->vec, state) && cprom__series_live(series)) stateset_set(series, state, on);
+    if (series && stateset_is_state(series->vec, state) && cprom__handle_touch(series)) stateset_set(series, state, on);
 }
 
 void cprom_stateset_enter(cprom_stateset *stateset, unsigned state)
 {
     struct cprom_series *series = stateset_series_of(stateset);
-    if (series && stateset_is_state(series->vec, state) && cprom__series_live(series)) stateset_enter(series, state);
+    if (series && stateset_is_state(series->vec, state) && cprom__handle_touch(series)) stateset_enter(series, state);
 }
 
 uint64_t cprom_stateset_value(const cprom_stateset *stateset)

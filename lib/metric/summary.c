@@ -54,7 +54,7 @@ cprom_status cprom_summary_vec_new(cprom_registry *registry, const cprom_opts *o
 void cprom_summary_observe(cprom_summary *summary, double value)
 {
     struct cprom_series *series = summary_series_of(summary);
-    if (series && cprom__series_live(series)) cprom__summary_observe(series, value);
+    if (series && cprom__handle_touch(series)) cprom__summary_observe(series, value);
 }
 
 uint64_t cprom_summary_count(const cprom_summary *summary)

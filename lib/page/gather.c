@@ -7,7 +7,7 @@
 #include "metric/histogram.h"
 #include "metric/summary.h"
 #include "page/merge.h"
-#include "page/stage.h"
+#include "page/collect.h"
 #include "registry/hold.h"
 #include "registry/tree.h"
 #include "store/reclaim.h"
@@ -112,18 +112,18 @@ static void gather_copy_sorted(struct gather_part *part, uint64_t death, int64_t
         /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the order has a chunk in every place below n_sorted */
         uint32_t n = chunk->n, kept = 0;
         for (uint32_t i = 0; i < n; i++) {
-            if (i + GATHER_AHEAD < n) CPROM__PREFETCH(cprom__slab_in(dir, chunk->refs[i + GATHER_AHEAD]));
+            if (i + GATHER_AHEAD < n) CPROM__PREFETCH(cprom__slab_in(dir, chunk->indexes[i + GATHER_AHEAD]));
             else if (next && i + GATHER_AHEAD - n < next->n)
-                CPROM__PREFETCH(cprom__slab_in(dir, next->refs[i + GATHER_AHEAD - n]));
-            uint32_t ref = chunk->refs[i];
-            struct cprom_series *series = cprom__slab_in(dir, ref);
+                CPROM__PREFETCH(cprom__slab_in(dir, next->indexes[i + GATHER_AHEAD - n]));
+            uint32_t index = chunk->indexes[i];
+            struct cprom_series *series = cprom__slab_in(dir, index);
             /* acquire: pairs with the release in cprom__vec_kill(); see the second look at `gone` in gather_copy_all(). */
             uint64_t life = atomic_load_explicit(&series->life, memory_order_acquire);
             if (CPROM__UNLIKELY(life & CPROM__LIFE_UNLINKED)) {
-                cprom__chain_add(reclaimer, &dead, ref, death);
+                cprom__chain_add(reclaimer, &dead, index, death);
                 continue;
             }
-            chunk->refs[kept++] = ref;
+            chunk->indexes[kept++] = index;
             if (CPROM__UNLIKELY(!gather_is_shown(part, series, life, now))) continue;
             struct cprom__row *row = &rows[n_rows++];
             if (CPROM__LIKELY(!words_each && !series->striped)) { /* the row's word is the series', whatever it means */
@@ -150,7 +150,7 @@ static bool gather_copy_tail(struct gather_part *part, struct cprom__arena *memo
     struct cprom__slab *slab = &part->vec->registry->slab;
     struct cprom__group *group = &part->group;
     size_t n = 0, words_each = gather_words_of(part->vec);
-    for (uint32_t ref = part->tail; ref; n++) ref = ((struct cprom_series *)cprom__slab_at(slab, ref))->next;
+    for (uint32_t index = part->tail; index; n++) index = ((struct cprom_series *)cprom__slab_at(slab, index))->next;
     if (group->n_rows + part->n_over + n > part->room) {
         part->room = group->n_rows + n; /* what is over stays in the old rows */
         struct cprom__row *rows = cprom__arena_alloc(memory, part->room * sizeof *rows);
@@ -160,10 +160,10 @@ static bool gather_copy_tail(struct gather_part *part, struct cprom__arena *memo
     }
     uint64_t *words = cprom__arena_alloc(memory, n * words_each * sizeof *words);
     if (!words) return false;
-    for (uint32_t ref = part->tail; ref;) {
-        const struct cprom_series *series = cprom__slab_at(slab, ref);
+    for (uint32_t index = part->tail; index;) {
+        const struct cprom_series *series = cprom__slab_at(slab, index);
         bool over;
-        ref = series->next;
+        index = series->next;
         if (!cprom__series_shown(series, now, &over)) continue; /* if over, the next gather sees to it */
         gather_copy_row(&group->rows[group->n_rows++], series, words);
         words += words_each;
@@ -344,7 +344,7 @@ static void gather_source_init(struct cprom__source *source, struct cprom_regist
                                struct cprom__families *families)
 {
     *source = (struct cprom__source){.registry = registry, .families = families};
-    cprom__registry_hold(registry);
+    cprom__registry_holder_ref(registry);
 }
 
 static void gather_source_unpin(struct cprom__source *source)
@@ -403,13 +403,13 @@ static bool gather_bars(const struct cprom__desc *old, const struct cprom_regist
  * Whether a family that was registered during the gather can be on its page: it was not checked against what callbacks
  * emitted, nor against what other registries had when they were looked at.
  */
-static bool gather_fits(const struct cprom__stage *stage, const struct cprom__source *source,
+static bool gather_fits(const struct cprom__collection *collection, const struct cprom__source *source,
                         const struct cprom__desc *desc)
 {
-    const struct cprom__snapshot *snapshot = stage->snapshot;
+    const struct cprom__snapshot *snapshot = collection->snapshot;
     const struct cprom_registry *registry = source->registry;
-    for (size_t i = 0; i < stage->n_kept; i++) {
-        if (gather_bars(stage->kept[i].desc, stage->kept[i].source->registry, desc, registry)) return false;
+    for (size_t i = 0; i < collection->n_kept; i++) {
+        if (gather_bars(collection->kept[i].desc, collection->kept[i].source->registry, desc, registry)) return false;
     }
     for (size_t i = 0; i < snapshot->n_groups; i++) {
         const struct cprom__group *group = &snapshot->groups[i];
@@ -431,7 +431,7 @@ static bool gather_is_new(const struct cprom__source *source, const struct cprom
 
 /* Lists the vectors as they are now; what was registered since the gather began may have been changed with others. */
 static bool gather_list_vectors(struct gather_taking *taking, struct cprom__source *source,
-                                const struct cprom__stage *stage)
+                                const struct cprom__collection *collection)
 {
     uint64_t registrations =
         gather_registrations_of(source->registry); /* before the list: one that comes between is seen */
@@ -442,37 +442,37 @@ static bool gather_list_vectors(struct gather_taking *taking, struct cprom__sour
     }
     if (source->copied) cprom__families_unref(source->copied);
     source->copied = families;
-    if (!gather_taking_init(taking, stage->snapshot, source, families->n)) return false;
+    if (!gather_taking_init(taking, collection->snapshot, source, families->n)) return false;
     taking->registrations = registrations;
     for (size_t i = 0; i < families->n; i++) {
         struct cprom_vec *vec = families->v[i].vec;
-        if (!vec || !cprom__filter_lets(stage->filter, vec->desc)) continue;
-        if (families == source->families || !gather_is_new(source, vec) || gather_fits(stage, source, vec->desc))
+        if (!vec || !cprom__filter_lets(collection->filter, vec->desc)) continue;
+        if (families == source->families || !gather_is_new(source, vec) || gather_fits(collection, source, vec->desc))
             gather_taking_add(taking, vec);
     }
     return true;
 }
 
-static cprom_status gather_take_source(struct cprom__source *source, const struct cprom__stage *stage)
+static cprom_status gather_take_source(struct cprom__source *source, const struct cprom__collection *collection)
 {
-    struct cprom__arena *memory = &stage->snapshot->memory;
+    struct cprom__arena *memory = &collection->snapshot->memory;
     struct cprom__arena_mark mark = cprom__arena_mark(memory);
     struct gather_taking taking;
     for (;;) {
-        cprom_status status = gather_list_vectors(&taking, source, stage) ? gather_take(&taking) : CPROM_ENOMEM;
+        cprom_status status = gather_list_vectors(&taking, source, collection) ? gather_take(&taking) : CPROM_ENOMEM;
         if (status != CPROM_EBUSY) return status;
         cprom__arena_rewind(memory, &mark); /* who registers all the time makes the page wait, but not grow */
     }
 }
 
-static cprom_status gather_take_all(struct cprom__stage *stage)
+static cprom_status gather_take_all(struct cprom__collection *collection)
 {
-    struct cprom__snapshot *snapshot = stage->snapshot;
+    struct cprom__snapshot *snapshot = collection->snapshot;
     cprom_status status = CPROM_OK;
     for (struct cprom__source *source = &snapshot->own; source && !status; source = source->next) {
-        status = gather_take_source(source, stage);
+        status = gather_take_source(source, collection);
     }
-    return status ? status : cprom__stage_groups(stage);
+    return status ? status : cprom__merge_groups(collection);
 }
 
 cprom_status cprom__snapshot_take(struct cprom__snapshot *snapshot, struct cprom_registry *registry,
@@ -481,10 +481,10 @@ cprom_status cprom__snapshot_take(struct cprom__snapshot *snapshot, struct cprom
     if (cprom__thread_callbacks) return CPROM_EBUSY;
     cprom_status status = cprom__snapshot_list(snapshot, registry);
     if (status) return status;
-    struct cprom__stage stage = {.snapshot = snapshot, .filter = filter, .deadline = deadline};
-    status = cprom__stage_collect(&stage);
-    if (!status && self) status = cprom__stage_self_metrics(&stage, self);
-    if (!status) status = gather_take_all(&stage);
+    struct cprom__collection collection = {.snapshot = snapshot, .filter = filter, .deadline = deadline};
+    status = cprom__collect(&collection);
+    if (!status && self) status = cprom__collect_self_metrics(&collection, self);
+    if (!status) status = gather_take_all(&collection);
     if (status) cprom__snapshot_free(snapshot);
     else atomic_fetch_add_explicit(&registry->gathers, 1, memory_order_relaxed);
     return status;
@@ -522,9 +522,9 @@ void cprom__snapshot_free(struct cprom__snapshot *snapshot)
     for (struct cprom__source *source = snapshot->own.next; source; source = source->next) {
         gather_source_unpin(source);
         gather_unref_lists(source->families, source->copied);
-        cprom__registry_let_go(source->registry);
+        cprom__registry_holder_unref(source->registry);
     }
     cprom__arena_free(&snapshot->memory);
     gather_unref_lists(families, copied);
-    cprom__registry_let_go(registry);
+    cprom__registry_holder_unref(registry);
 }

@@ -2,7 +2,7 @@
  * Gathering: from a registry to the snapshot that a page shows.
  *
  *   callbacks run, no lock held                                    collector.c, emit.c
- *   their samples are checked against the rest of the page         stage.c
+ *   their samples are checked against the rest of the page         collect.c
  *   under the order lock: what is new is sorted in                 order.c
  *   in the gate as well: the values of all vectors are copied      gather.c
  *   no lock held: what came in meanwhile is sorted, blocks made    gather.c

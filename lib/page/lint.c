@@ -4,7 +4,7 @@
 
 #include "base/names.h"
 #include "page/gather.h"
-#include "page/stage.h"
+#include "page/collect.h"
 
 /*
  * What `promtool check metrics` of Prometheus 2.42 says of a page: rules about names, types and help texts. Its texts

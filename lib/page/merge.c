@@ -301,23 +301,23 @@ static bool merge_join(struct cprom__arena *memory, bool states_sort, struct cpr
     return true;
 }
 
-cprom_status cprom__stage_groups(struct cprom__stage *stage)
+cprom_status cprom__merge_groups(struct cprom__collection *collection)
 {
-    struct cprom__snapshot *snapshot = stage->snapshot;
+    struct cprom__snapshot *snapshot = collection->snapshot;
     struct cprom__arena *memory = &snapshot->memory;
     bool alone = !snapshot->own.next;
     size_t n = snapshot->n_groups;
-    if (!stage->n_kept && alone) return CPROM_OK;
-    struct cprom__group *groups = cprom__arena_alloc(memory, (n + stage->n_kept) * sizeof *groups);
+    if (!collection->n_kept && alone) return CPROM_OK;
+    struct cprom__group *groups = cprom__arena_alloc(memory, (n + collection->n_kept) * sizeof *groups);
     if (!groups) return CPROM_ENOMEM;
     memcpy(groups, snapshot->groups, n * sizeof *groups);
-    for (size_t i = 0; i < stage->n_kept; i++) {
-        const struct cprom__kept *kept = &stage->kept[i];
-        if (kept->source->gone || !cprom__filter_lets(stage->filter, kept->desc)) continue;
+    for (size_t i = 0; i < collection->n_kept; i++) {
+        const struct cprom__kept *kept = &collection->kept[i];
+        if (kept->source->gone || !cprom__filter_lets(collection->filter, kept->desc)) continue;
         if (!merge_make_group(memory, kept, &groups[n++])) return CPROM_ENOMEM;
     }
     groups = merge_sort_groups(memory, groups, n);
-    if (!groups || (!alone && !merge_join(memory, stage->filter->states_sort, &groups, &n))) return CPROM_ENOMEM;
+    if (!groups || (!alone && !merge_join(memory, collection->filter->states_sort, &groups, &n))) return CPROM_ENOMEM;
     snapshot->groups = groups; /* only now: until then, the snapshot frees what it was given */
     snapshot->n_groups = n;
     return CPROM_OK;

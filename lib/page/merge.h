@@ -4,9 +4,9 @@
 #ifndef CPROM_LIB_PAGE_MERGE_H
 #define CPROM_LIB_PAGE_MERGE_H
 
-#include "page/stage.h"
+#include "page/collect.h"
 
 /* Merges the kept families into the snapshot's groups; families of several registries become one. ENOMEM. */
-cprom_status cprom__stage_groups(struct cprom__stage *stage);
+cprom_status cprom__merge_groups(struct cprom__collection *collection);
 
 #endif

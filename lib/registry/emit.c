@@ -7,7 +7,7 @@
 #include "base/names.h"
 #include "base/opts.h"
 
-/* Emissions are staged in the page's memory; whether they are kept is decided when the callback is done. */
+/* Emissions are gathered in the page's memory; whether they are kept is decided when the callback is done. */
 
 static cprom_status emit_refuse(cprom_scrape *out, cprom_status status, const char *family, cprom_strs values,
                                 const char *reason)
@@ -132,7 +132,7 @@ static uint64_t emit_identity_of(const struct cprom__desc *desc, const struct cp
 }
 
 /* Checks and renders the labels. */
-static cprom_status emit_stage(cprom_scrape *out, cprom_strs strs, struct cprom__sample **staged)
+static cprom_status emit_make(cprom_scrape *out, cprom_strs strs, struct cprom__sample **made)
 {
     const struct cprom__desc *desc = out->current;
     struct cprom__values values = {.n = strs.n};
@@ -158,7 +158,7 @@ static cprom_status emit_stage(cprom_scrape *out, cprom_strs strs, struct cprom_
                                      .len = text_len,
                                      .timestamp_ms = -1,
                                      .identity = emit_identity_of(desc, &values, out->key)};
-    *staged = sample;
+    *made = sample;
     return CPROM_OK;
 }
 
@@ -173,7 +173,7 @@ static void emit_keep(cprom_scrape *out, struct cprom__sample *sample)
 static cprom_status emit_value(cprom_scrape *out, cprom_strs values, double value, int64_t timestamp_ms)
 {
     struct cprom__sample *sample = NULL;
-    cprom_status status = emit_stage(out, values, &sample);
+    cprom_status status = emit_make(out, values, &sample);
     if (status) return status;
     sample->value = value;
     sample->timestamp_ms = timestamp_ms;
@@ -219,7 +219,7 @@ static cprom_status emit_distribution(cprom_scrape *out, cprom_strs values, cons
                                       int64_t timestamp_ms)
 {
     struct cprom__sample *sample = NULL;
-    cprom_status status = emit_stage(out, values, &sample);
+    cprom_status status = emit_make(out, values, &sample);
     if (status) return status;
     struct cprom__distribution *copy = cprom__arena_alloc(out->memory, sizeof *copy);
     double *at = cprom__arena_alloc(out->memory, given->n * sizeof *at + 1);

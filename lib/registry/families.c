@@ -37,7 +37,7 @@ void cprom__families_unref(struct cprom__families *families)
     /* acq_rel: who drops the last one sees what all others did before theirs. */
     if (atomic_fetch_sub_explicit(&families->refs, 1, memory_order_acq_rel) != 1) return;
     for (size_t i = 0; i < families->n; i++) {
-        if (families->v[i].vec) cprom__vec_unlist(families->v[i].vec);
+        if (families->v[i].vec) cprom__vec_content_unref(families->v[i].vec);
     }
     for (size_t i = 0; i < families->n_collectors; i++) cprom__collector_unref(families->collectors[i]);
     cprom__release(families->allocator, families, families->bytes);
@@ -47,7 +47,7 @@ void cprom__families_unref(struct cprom__families *families)
 static void families_list_all(struct cprom__families *families)
 {
     for (size_t i = 0; i < families->n; i++) {
-        if (families->v[i].vec) cprom__vec_list(families->v[i].vec);
+        if (families->v[i].vec) cprom__vec_content_ref(families->v[i].vec);
     }
     for (size_t i = 0; i < families->n_collectors; i++) cprom__collector_ref(families->collectors[i]);
 }
@@ -250,7 +250,7 @@ cprom_status cprom__families_remove(struct cprom_registry *registry, const char 
         }
     }
     /* What goes stays in memory until the caller is done with it: it is still listed in `old`. */
-    if (new && removed->vec) cprom__vec_list(removed->vec);
+    if (new && removed->vec) cprom__vec_content_ref(removed->vec);
     if (new && removed->collector) cprom__collector_ref(removed->collector);
     cprom__tree_unlock(registry);
     if (new) cprom__families_unref(old);

@@ -4,12 +4,12 @@
 #include "registry/tree.h"
 #include "store/reclaim.h"
 
-void cprom__registry_hold(struct cprom_registry *registry)
+void cprom__registry_holder_ref(struct cprom_registry *registry)
 {
     atomic_fetch_add_explicit(&registry->holders, 1, memory_order_relaxed);
 }
 
-void cprom__registry_let_go(struct cprom_registry *registry)
+void cprom__registry_holder_unref(struct cprom_registry *registry)
 {
     if (atomic_fetch_sub_explicit(&registry->holders, 1, memory_order_acq_rel) != 1) return;
     cprom__reclaim_abandon(&registry->reclaimer);

@@ -7,8 +7,8 @@
 #include "registry/families.h"
 
 /* Another holder. The caller is one already, or owns the registry. */
-void cprom__registry_hold(struct cprom_registry *registry);
-void cprom__registry_let_go(struct cprom_registry *registry);
+void cprom__registry_holder_ref(struct cprom_registry *registry);
+void cprom__registry_holder_unref(struct cprom_registry *registry);
 
 /* The families now, with a reference; NULL: the registry was freed. */
 struct cprom__families *cprom__registry_families(struct cprom_registry *registry);

@@ -258,7 +258,7 @@ void cprom_registry_free(cprom_registry *registry)
     cprom__tree_unlock(registry);
     registry_detach_all(registry, families);
     cprom__families_unref(families);
-    cprom__registry_let_go(registry);
+    cprom__registry_holder_unref(registry);
 }
 
 cprom_status cprom_registry_unregister(cprom_registry *registry, const char *name)
@@ -269,7 +269,7 @@ cprom_status cprom_registry_unregister(cprom_registry *registry, const char *nam
     if (status) return status;
     if (removed.vec) {
         cprom__vec_detach(removed.vec);
-        cprom__vec_unlist(removed.vec);
+        cprom__vec_content_unref(removed.vec);
     } else {
         cprom__collector_detach(registry, removed.collector);
         cprom__collector_unref(removed.collector);

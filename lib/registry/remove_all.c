@@ -85,7 +85,7 @@ static cprom_status remove_all_remove_everywhere(struct cprom_registry *registry
     for (struct remove_all_target *target = targets; target; target = target->next) {
         cprom__match_free(&target->match);
         if (status) cprom__event_free(target->vec, target->event);
-        else cprom__vec_work(target->vec);
+        else cprom__vec_upkeep(target->vec);
     }
     cprom__arena_free(&memory);
     cprom__families_unref(families);

@@ -150,8 +150,8 @@ static cprom_status vec_new(struct cprom_registry *registry, const cprom_opts *o
     if (status) return status;
     status = cprom__families_add_vec(registry, vec);
     if (status) {
-        cprom__vec_list(vec);
-        cprom__vec_unlist(vec); /* the only list: its content goes with it */
+        cprom__vec_content_ref(vec);
+        cprom__vec_content_unref(vec); /* the only list: its content goes with it */
         return status;
     }
     if (plain) cprom__series_born(vec);

@@ -3,9 +3,9 @@
 
 #include "store/owner.h"
 
-void cprom__series_unlink(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref, bool alone)
+void cprom__series_unlink(struct cprom_vec *vec, struct cprom_series *series, uint32_t index, bool alone)
 {
-    if (ref) cprom__map_remove(&vec->map, series->hash, ref);
+    if (index) cprom__map_remove(&vec->map, series->hash, index);
     if (alone && vec->has_owner) cprom__owner_remove(vec, series);
     if (alone) atomic_fetch_add_explicit(&vec->dead, 1, memory_order_relaxed);
     /* release: pairs with the acquire in cprom__series_unlinked(); retired only after it has left the map. Not a
@@ -14,20 +14,20 @@ void cprom__series_unlink(struct cprom_vec *vec, struct cprom_series *series, ui
     atomic_store_explicit(&series->life, life | CPROM__LIFE_UNLINKED, memory_order_release);
 }
 
-void cprom__series_end_linger(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref, bool alone)
+void cprom__series_end_linger(struct cprom_vec *vec, struct cprom_series *series, uint32_t index, bool alone)
 {
     atomic_fetch_and_explicit(&series->life, ~(uint64_t)CPROM__LIFE_LINGER, memory_order_relaxed);
     atomic_fetch_sub_explicit(&vec->lingering, 1, memory_order_relaxed);
-    cprom__series_unlink(vec, series, ref, alone);
+    cprom__series_unlink(vec, series, index, alone);
 }
 
-uint32_t cprom__series_ref(struct cprom_vec *vec, const struct cprom_series *series)
+uint32_t cprom__series_index(struct cprom_vec *vec, const struct cprom_series *series)
 {
     struct cprom__probe probe = cprom__map_probe(&vec->map, series->hash);
-    uint32_t ref;
-    while ((ref = cprom__probe_next(&probe)) != 0 && cprom__slab_at(&vec->registry->slab, ref) != series) {
+    uint32_t index;
+    while ((index = cprom__probe_next(&probe)) != 0 && cprom__slab_at(&vec->registry->slab, index) != series) {
     }
-    return ref;
+    return index;
 }
 
 void cprom__vec_removed(struct cprom_vec *vec, enum cprom__removal reason, size_t n)
@@ -46,7 +46,7 @@ static bool kill_may_linger(struct cprom_vec *vec)
            (!vec->max_series || atomic_load_explicit(&vec->lingering, memory_order_relaxed) < vec->max_series);
 }
 
-bool cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref,
+bool cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_t index,
                      const struct cprom__removing *removing, int64_t now)
 {
     bool linger = removing->linger && kill_may_linger(vec), alone = !removing->unlinked;
@@ -60,7 +60,7 @@ bool cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_
         if (life & CPROM__LIFE_DEAD) {
             if (!(life & CPROM__LIFE_LINGER) || removing->linger) return false;
             if (!alone) *removing->unlinked = true;
-            cprom__series_end_linger(vec, series, ref, alone);
+            cprom__series_end_linger(vec, series, index, alone);
             return false;
         }
         if (removing->touched_since && life >> CPROM__LIFE_SHIFT >= removing->touched_since) return false;
@@ -77,6 +77,6 @@ bool cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_
         return true;
     }
     if (!alone) *removing->unlinked = true;
-    cprom__series_unlink(vec, series, ref, alone);
+    cprom__series_unlink(vec, series, index, alone);
     return true;
 }

@@ -33,7 +33,7 @@ struct cprom__removing {
 };
 
 /* Removes one, under the map's lock; false: it was dead, or touched since. */
-bool cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref,
+bool cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_t index,
                      const struct cprom__removing *removing, int64_t now);
 
 /* Counts what was removed; under the map's lock, or for a plain instrument. */
@@ -43,12 +43,12 @@ void cprom__vec_removed(struct cprom_vec *vec, enum cprom__removal reason, size_
  * Under the map's lock: takes a dead series out of the map. If it is not `alone`, the caller, who has many, counts it in
  * vec->dead before, and takes it out of its owner's list afterwards.
  */
-void cprom__series_unlink(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref, bool alone);
+void cprom__series_unlink(struct cprom_vec *vec, struct cprom_series *series, uint32_t index, bool alone);
 
 /* Under the map's lock: ends the lingering of a series, likewise. */
-void cprom__series_end_linger(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref, bool alone);
+void cprom__series_end_linger(struct cprom_vec *vec, struct cprom_series *series, uint32_t index, bool alone);
 
-/* The reference by which slab and map know the series; costs a search. Under the map's lock. */
-uint32_t cprom__series_ref(struct cprom_vec *vec, const struct cprom_series *series);
+/* The slab index by which the map knows the series; costs a search. Under the map's lock. */
+uint32_t cprom__series_index(struct cprom_vec *vec, const struct cprom_series *series);
 
 #endif

@@ -78,11 +78,11 @@ static void lookup_end_linger_of(struct cprom_vec *vec, const struct cprom_serie
 {
     if (!atomic_load_explicit(&vec->lingering, memory_order_relaxed)) return;
     struct cprom__probe probe = cprom__map_probe(&vec->map, again->hash);
-    for (uint32_t ref; (ref = cprom__probe_next(&probe)) != 0;) {
-        struct cprom_series *series = cprom__slab_at(&vec->registry->slab, ref);
+    for (uint32_t index; (index = cprom__probe_next(&probe)) != 0;) {
+        struct cprom_series *series = cprom__slab_at(&vec->registry->slab, index);
         if (series == again || series->len != again->len || memcmp(series->text, again->text, again->len) != 0)
             continue;
-        cprom__series_end_linger(vec, series, ref, true);
+        cprom__series_end_linger(vec, series, index, true);
         return;
     }
 }
@@ -92,8 +92,8 @@ static CPROM__INLINE struct cprom_series *lookup_find(struct cprom_vec *vec, con
 {
     struct cprom__probe probe = cprom__map_probe(&vec->map, values->hash);
     CPROM__SEAM(CPROM__SEAM_LOOKUP_PROBES);
-    for (uint32_t ref; (ref = cprom__probe_next(&probe)) != 0;) {
-        struct cprom_series *series = cprom__slab_at(&vec->registry->slab, ref);
+    for (uint32_t index; (index = cprom__probe_next(&probe)) != 0;) {
+        struct cprom_series *series = cprom__slab_at(&vec->registry->slab, index);
         if (!cprom__desc_matches(vec->desc, series->text, series->len, series->escaped, values)) continue;
         CPROM__SEAM(CPROM__SEAM_LOOKUP_PROBES);
         if (!(atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_LINGER)) return series;
@@ -132,11 +132,11 @@ void cprom__series_born(struct cprom_vec *vec)
     atomic_fetch_add_explicit(&vec->registry->created, 1, memory_order_relaxed);
 }
 
-static void lookup_enter_order(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref)
+static void lookup_enter_order(struct cprom_vec *vec, struct cprom_series *series, uint32_t index)
 {
     /* First the number: a page that finds the series in the order has that number or a later one, and pins it. */
     series->birth = cprom__snapshot_now(&vec->registry->reclaimer);
-    cprom__order_push(&vec->order, series, ref);
+    cprom__order_push(&vec->order, series, index);
 }
 
 /* A hidden series becomes alive; under the map's lock, or before anybody knows it. */
@@ -153,9 +153,9 @@ static void lookup_come_alive(struct cprom_vec *vec, struct cprom_series *series
     atomic_store_explicit(&series->life, life, memory_order_release);
 }
 
-/* Under the map's lock; `ref` 0: not known. */
-static cprom_status lookup_reveal_locked(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref, bool exempt,
-                                         bool *born)
+/* Under the map's lock; `index` 0: not known. */
+static cprom_status lookup_reveal_locked(struct cprom_vec *vec, struct cprom_series *series, uint32_t index,
+                                         bool exempt, bool *born)
 {
     *born = false;
     if (!(atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_HIDDEN)) return CPROM_OK;
@@ -164,7 +164,7 @@ static cprom_status lookup_reveal_locked(struct cprom_vec *vec, struct cprom_ser
     if (atomic_load_explicit(&vec->gone, memory_order_acquire)) return CPROM_ENOENT;
     lookup_end_linger_of(vec, series);
     /* Before anybody can find it alive: what somebody else's update has put into it is on the next page. */
-    lookup_enter_order(vec, series, ref ? ref : cprom__series_ref(vec, series));
+    lookup_enter_order(vec, series, index ? index : cprom__series_index(vec, series));
     CPROM__SEAM(CPROM__SEAM_CREATE_INSERTS);
     cprom__series_born(vec);
     lookup_come_alive(vec, series);
@@ -174,14 +174,14 @@ static cprom_status lookup_reveal_locked(struct cprom_vec *vec, struct cprom_ser
 }
 
 /* Puts a made one into the map; under the lock. false: out of memory. */
-static bool lookup_link_made(struct cprom_vec *vec, struct cprom_series *made, uint32_t ref)
+static bool lookup_link_made(struct cprom_vec *vec, struct cprom_series *made, uint32_t index)
 {
     if (!cprom__map_reserve(&vec->map, &vec->registry->reclaimer, made->hash)) return false;
     if (vec->has_owner) {
         if (!cprom__owner_reserve(vec, made)) return false;
-        cprom__owner_add(vec, made, ref);
+        cprom__owner_add(vec, made, index);
     }
-    cprom__map_insert(&vec->map, made->hash, ref);
+    cprom__map_insert(&vec->map, made->hash, index);
     return true;
 }
 
@@ -196,28 +196,28 @@ static cprom_status lookup_obtain(struct cprom_vec *vec, struct cprom__values *v
     cprom_status status = cprom__values_check(values);
     if (status) return status;
     if (alive && !exempt && lookup_is_surely_full(vec)) return CPROM_ELIMIT;
-    uint32_t made_ref;
-    struct cprom_series *made = cprom__series_make(vec, values, &made_ref);
+    uint32_t made_index;
+    struct cprom_series *made = cprom__series_make(vec, values, &made_index);
     if (!made) return CPROM_ENOMEM;
     CPROM__SEAM(CPROM__SEAM_CREATE_READY);
     pthread_mutex_lock(&vec->map_lock);
     struct cprom_series *there = lookup_find_locked(vec, values);
     if (!there) {
         if (alive && !exempt && lookup_is_full(vec)) status = CPROM_ELIMIT;
-        else if (!lookup_link_made(vec, made, made_ref)) status = CPROM_ENOMEM;
+        else if (!lookup_link_made(vec, made, made_index)) status = CPROM_ENOMEM;
         else there = made;
         linked = !status;
     }
     if (!status && alive) {
-        status = lookup_reveal_locked(vec, there, there == made ? made_ref : 0, exempt, &born);
+        status = lookup_reveal_locked(vec, there, there == made ? made_index : 0, exempt, &born);
         if (!status) cprom__series_touch(there); /* a sweep comes before or after, but not in between */
     }
     pthread_mutex_unlock(&vec->map_lock);
     CPROM__SEAM(CPROM__SEAM_CREATE_DONE);
-    if (!linked) cprom__series_destroy(made, made_ref);
+    if (!linked) cprom__series_destroy(made, made_index);
     if (status) cprom__series_unreserve(vec, there);
     if (!status) *series = there;
-    cprom__vec_work(vec);
+    cprom__vec_upkeep(vec);
     return status;
 }
 
@@ -319,12 +319,12 @@ cprom_status cprom__series_look(struct cprom_vec *vec, cprom_strs strs, struct c
 struct cprom_series *cprom__series_plain(struct cprom_vec *vec, const char *const *v)
 {
     struct cprom__values values;
-    uint32_t ref;
+    uint32_t index;
     lookup_measure(vec, (cprom_strs){v, vec->desc->n_labels}, &values);
-    struct cprom_series *series = cprom__series_make(vec, &values, &ref);
+    struct cprom_series *series = cprom__series_make(vec, &values, &index);
     if (!series) return NULL;
     lookup_come_alive(vec, series);
-    lookup_enter_order(vec, series, ref);
+    lookup_enter_order(vec, series, index);
     return series;
 }
 
@@ -355,11 +355,11 @@ void cprom__series_unreserve(struct cprom_vec *vec, struct cprom_series *series)
     bool hidden = atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_HIDDEN;
     /* References to a hidden series come and go under this lock, so that one of two that go at once is the last. */
     if (hidden && atomic_fetch_sub_explicit(&series->refs, CPROM__REF, memory_order_relaxed) == CPROM__REF) {
-        uint32_t ref = cprom__series_ref(vec, series), hash = series->hash;
-        cprom__series_unlink(vec, series, ref, true);
+        uint32_t index = cprom__series_index(vec, series), hash = series->hash;
+        cprom__series_unlink(vec, series, index, true);
         cprom__map_tidy(&vec->map, reclaimer, hash);
         atomic_fetch_sub_explicit(&vec->dead, 1, memory_order_relaxed); /* it was never in the order */
-        cprom__chain_add(reclaimer, &chain, ref, 0);
+        cprom__chain_add(reclaimer, &chain, index, 0);
     }
     pthread_mutex_unlock(&vec->map_lock);
     CPROM__SEAM(CPROM__SEAM_GIVEN_BACK);

@@ -156,16 +156,16 @@ bool cprom__map_reserve(struct cprom__map *map, struct cprom__reclaimer *reclaim
     }
 }
 
-void cprom__map_insert(struct cprom__map *map, uint32_t hash, uint32_t ref)
+void cprom__map_insert(struct cprom__map *map, uint32_t hash, uint32_t index)
 {
-    map_put(map_segment_of(map_dir_of(map), hash), (uint64_t)hash << 32 | ref);
+    map_put(map_segment_of(map_dir_of(map), hash), (uint64_t)hash << 32 | index);
 }
 
-void cprom__map_remove(struct cprom__map *map, uint32_t hash, uint32_t ref)
+void cprom__map_remove(struct cprom__map *map, uint32_t hash, uint32_t index)
 {
     struct cprom__segment *segment = map_segment_of(map_dir_of(map), hash);
     uint32_t mask = segment->mask, at = hash;
-    while (map_entry_at(segment, at & mask) != ((uint64_t)hash << 32 | ref)) at++;
+    while (map_entry_at(segment, at & mask) != ((uint64_t)hash << 32 | index)) at++;
     /* Where the chain ends right behind, dead entries at its end are of no use to any search. */
     bool chain_ends = map_entry_at(segment, (at + 1) & mask) == CPROM__ENTRY_EMPTY;
     atomic_store_explicit(&segment->entries[at & mask], chain_ends ? CPROM__ENTRY_EMPTY : CPROM__ENTRY_DEAD,

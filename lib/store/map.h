@@ -1,10 +1,10 @@
 /*
- * The label map: from a hash of label values to the references of series. It knows nothing of series; the caller
+ * The label map: from a hash of label values to the slab indexes of series. It knows nothing of series; the caller
  * compares.
  *
  * Extendible hashing (Fagin, Nievergelt, Pippenger, Strong, "Extendible hashing", 1979): the first bits of the hash
  * choose a segment through a directory, the last bits a place in it, from which entries follow linearly. An entry is 8
- * bytes: 32 bits of hash, 32 bits of reference; all positions come from the stored bits, so that growing touches no
+ * bytes: 32 bits of hash, 32 bits of index; all positions come from the stored bits, so that growing touches no
  * series. A segment is at most 60 % full (dead entries counted) and at most CPROM__SEGMENT_MAX long; then it is split,
  * so that no insertion moves more than that many entries.
  *
@@ -62,7 +62,7 @@ static inline struct cprom__probe cprom__map_probe(struct cprom__map *map, uint3
     return probe;
 }
 
-/* The next reference with this hash; 0: no more. */
+/* The next index with this hash; 0: no more. */
 static inline uint32_t cprom__probe_next(struct cprom__probe *probe)
 {
     struct cprom__segment *segment = probe->segment;
@@ -90,8 +90,8 @@ static inline void cprom__map_prefetch_entry(struct cprom__map *map, uint32_t ha
 /* Makes room for one more entry; false: out of memory, nothing changed. */
 bool cprom__map_reserve(struct cprom__map *map, struct cprom__reclaimer *reclaimer, uint32_t hash);
 /* After cprom__map_reserve() with the same hash, under the same hold of the lock: cannot fail. */
-void cprom__map_insert(struct cprom__map *map, uint32_t hash, uint32_t ref);
-void cprom__map_remove(struct cprom__map *map, uint32_t hash, uint32_t ref);
+void cprom__map_insert(struct cprom__map *map, uint32_t hash, uint32_t index);
+void cprom__map_remove(struct cprom__map *map, uint32_t hash, uint32_t index);
 /* After removals around `hash`: a nearly empty segment becomes a small one. The old must not be looked at any more. */
 void cprom__map_tidy(struct cprom__map *map, struct cprom__reclaimer *reclaimer, uint32_t hash);
 

@@ -11,10 +11,10 @@
 /* ---- comparing and sorting ---- */
 
 /* The text's byte at `at` as it sorts; 0 behind the end. `*inside` says whether `at` is the second byte of an escape. */
-static unsigned order_sort_byte(const struct cprom_series *series, size_t order_at, bool *inside)
+static unsigned order_sort_byte(const struct cprom_series *series, size_t at, bool *inside)
 {
-    if (order_at >= series->len) return 0;
-    unsigned char c = (unsigned char)series->text[order_at];
+    if (at >= series->len) return 0;
+    unsigned char c = (unsigned char)series->text[at];
     if (*inside) {
         /* Says nothing new: the first byte has stood for the whole escape. */
         *inside = false;
@@ -23,7 +23,7 @@ static unsigned order_sort_byte(const struct cprom_series *series, size_t order_
     if (c == '"') return 0;
     if (c != '\\') return c;
     *inside = true;
-    unsigned char meant = (unsigned char)series->text[order_at + 1];
+    unsigned char meant = (unsigned char)series->text[at + 1];
     return meant == 'n' ? '\n' : meant;
 }
 
@@ -35,25 +35,25 @@ static bool order_cuts_escape(uint64_t key)
 }
 
 /* `inside`: the eight bytes before end with the first half of an escape. */
-static uint64_t order_key_at(const struct cprom_series *series, size_t order_at, bool inside)
+static uint64_t order_key_at(const struct cprom_series *series, size_t at, bool inside)
 {
     uint64_t key = 0;
-    if (!series->escaped && order_at + 8 <= series->len) {
-        for (size_t i = 0; i < 8; i++) key = key << 8 | (unsigned char)series->text[order_at + i];
+    if (!series->escaped && at + 8 <= series->len) {
+        for (size_t i = 0; i < 8; i++) key = key << 8 | (unsigned char)series->text[at + i];
         /* Bytes that are quotes become 0: x has a zero byte exactly there (Warren, Hacker's Delight, 6-1). */
         uint64_t x = key ^ UINT64_C(0x2222222222222222), low = UINT64_C(0x7f7f7f7f7f7f7f7f);
         uint64_t zero = ~(((x & low) + low) | x | low);
         return key & ~(zero | (zero - (zero >> 7)));
     }
-    for (size_t i = 0; i < 8; i++) key = key << 8 | order_sort_byte(series, order_at + i, &inside);
+    for (size_t i = 0; i < 8; i++) key = key << 8 | order_sort_byte(series, at + i, &inside);
     return key;
 }
 
 int cprom__series_compare(const struct cprom_series *a, const struct cprom_series *b)
 {
     bool inside = false;
-    for (size_t order_at = 0; order_at < a->len || order_at < b->len; order_at += 8) {
-        uint64_t x = order_key_at(a, order_at, inside), y = order_key_at(b, order_at, inside);
+    for (size_t at = 0; at < a->len || at < b->len; at += 8) {
+        uint64_t x = order_key_at(a, at, inside), y = order_key_at(b, at, inside);
         if (x != y) return x < y ? -1 : 1;
         inside = order_cuts_escape(x);
     }
@@ -64,14 +64,13 @@ static void order_insertion_sort(struct cprom__order_item *items, size_t n)
 {
     for (size_t i = 1; i < n; i++) {
         struct cprom__order_item moved = items[i];
-        size_t order_at = i;
-        for (; order_at && (moved.key < items[order_at - 1].key ||
-                            (moved.key == items[order_at - 1].key &&
-                             cprom__series_compare(moved.series, items[order_at - 1].series) < 0));
-             order_at--) {
-            items[order_at] = items[order_at - 1];
+        size_t at = i;
+        for (; at && (moved.key < items[at - 1].key || (moved.key == items[at - 1].key &&
+                                                        cprom__series_compare(moved.series, items[at - 1].series) < 0));
+             at--) {
+            items[at] = items[at - 1];
         }
-        items[order_at] = moved;
+        items[at] = moved;
     }
 }
 
@@ -170,7 +169,7 @@ static void order_sort_many(struct cprom__order_item *items, size_t n, size_t de
     }
     unsigned shift = 56;
     while (!(differ >> shift)) shift -= 8;
-    uint32_t next[256], end[256] = {0}; /* of 32 bits, as references are: 20 KiB of stack in all */
+    uint32_t next[256], end[256] = {0}; /* of 32 bits, as indexes are: 20 KiB of stack in all */
     for (size_t i = 0; i < n; i++) end[items[i].key >> shift & 0xff]++;
     for (uint32_t b = 0, sum = 0; b < 256; b++) {
         next[b] = sum;
@@ -198,13 +197,13 @@ void cprom__order_sort_items(struct cprom__order_item *items, size_t n)
 
 /* ---- taking series in ---- */
 
-void cprom__order_push(struct cprom__order *order, struct cprom_series *series, uint32_t ref)
+void cprom__order_push(struct cprom__order *order, struct cprom_series *series, uint32_t index)
 {
     uint32_t first = atomic_load_explicit(&order->intake, memory_order_relaxed);
     do {
         series->next = first;
         /* release: pairs with the acquire in cprom__order_take(); the series is whole before it can be seen there. */
-    } while (!atomic_compare_exchange_weak_explicit(&order->intake, &first, ref, memory_order_release,
+    } while (!atomic_compare_exchange_weak_explicit(&order->intake, &first, index, memory_order_release,
                                                     memory_order_relaxed));
 }
 
@@ -227,13 +226,13 @@ static bool order_drain_pending(struct cprom__order *order, struct cprom__reclai
                                 struct cprom__chain *dead, uint64_t death, size_t max)
 {
     for (size_t moved = 0; order->pending && moved < max; moved++) {
-        uint32_t ref = order->pending;
-        struct cprom_series *series = cprom__slab_at(reclaimer->slab, ref);
+        uint32_t index = order->pending;
+        struct cprom_series *series = cprom__slab_at(reclaimer->slab, index);
         uint32_t next = series->next;
         if (next) CPROM__PREFETCH(cprom__slab_at(reclaimer->slab, next));
         if (cprom__series_unlinked(series)) {
             order->pending = next;
-            cprom__chain_add(reclaimer, dead, ref, death);
+            cprom__chain_add(reclaimer, dead, index, death);
             continue;
         }
         struct cprom__order_chunk *chunk = order->young;
@@ -245,7 +244,7 @@ static bool order_drain_pending(struct cprom__order *order, struct cprom__reclai
             if (!order->young) order->young_last = chunk;
             order->young = chunk;
         }
-        chunk->refs[chunk->n++] = ref;
+        chunk->indexes[chunk->n++] = index;
         order->n_young_series++;
         order->pending = next;
     }
@@ -282,7 +281,7 @@ struct order_merge {
     struct cprom__order_chunk **chunks;
     size_t n;
     struct cprom__order_chunk *open; /* the last one, if it is new and may take more */
-    size_t fill;                     /* how many references a new chunk gets */
+    size_t fill;                     /* how many indexes a new chunk gets */
     bool failed;
 };
 
@@ -292,7 +291,7 @@ static void order_add_chunk(struct order_merge *merge, struct cprom__order_chunk
     merge->open = NULL;
 }
 
-static void order_add_ref(struct order_merge *merge, uint32_t ref)
+static void order_add_index(struct order_merge *merge, uint32_t index)
 {
     if (!merge->open || merge->open->n >= merge->fill) {
         struct cprom__order_chunk *chunk = cprom__alloc(merge->reclaimer->allocator, sizeof *chunk);
@@ -305,27 +304,28 @@ static void order_add_ref(struct order_merge *merge, uint32_t ref)
         order_add_chunk(merge, chunk);
         merge->open = chunk;
     }
-    merge->open->refs[merge->open->n++] = ref;
+    merge->open->indexes[merge->open->n++] = index;
 }
 
-static struct cprom_series *order_at(struct cprom__reclaimer *reclaimer, uint32_t ref)
+static struct cprom_series *order_at(struct cprom__reclaimer *reclaimer, uint32_t index)
 {
-    return cprom__slab_at(reclaimer->slab, ref);
+    return cprom__slab_at(reclaimer->slab, index);
 }
 
-/* The first of `n` sorted references from `from` that is not before `series`; searches near `from` first. */
-static size_t order_find_place(struct cprom__reclaimer *reclaimer, const uint32_t *refs, size_t n, size_t from,
+/* The first of `n` sorted indexes from `from` that is not before `series`; searches near `from` first. */
+static size_t order_find_place(struct cprom__reclaimer *reclaimer, const uint32_t *indexes, size_t n, size_t from,
                                const struct cprom_series *series)
 {
     size_t low = from, step = 1;
-    while (low < n && low + step <= n && cprom__series_compare(order_at(reclaimer, refs[low + step - 1]), series) < 0) {
+    while (low < n && low + step <= n &&
+           cprom__series_compare(order_at(reclaimer, indexes[low + step - 1]), series) < 0) {
         low += step;
         step *= 2;
     }
     size_t high = low + step <= n ? low + step - 1 : n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (cprom__series_compare(order_at(reclaimer, refs[middle]), series) < 0) low = middle + 1;
+        if (cprom__series_compare(order_at(reclaimer, indexes[middle]), series) < 0) low = middle + 1;
         else high = middle;
     }
     return low;
@@ -336,7 +336,7 @@ static size_t order_find_chunk(struct cprom__order *order, struct cprom__reclaim
                                const struct cprom_series *series)
 {
     size_t low = from, step = 1, n = order->n_sorted;
-#define ORDER_LAST(i) order_at(reclaimer, order->sorted[i]->refs[order->sorted[i]->n - 1])
+#define ORDER_LAST(i) order_at(reclaimer, order->sorted[i]->indexes[order->sorted[i]->n - 1])
     while (low < n && low + step <= n && cprom__series_compare(ORDER_LAST(low + step - 1), series) < 0) {
         low += step;
         step *= 2;
@@ -355,7 +355,7 @@ static size_t order_find_chunk(struct cprom__order *order, struct cprom__reclaim
 static size_t order_merge_chunk(struct order_merge *merge, const struct cprom__order_chunk *old,
                                 const struct cprom__order_item *items, size_t n)
 {
-    const struct cprom_series *last = order_at(merge->reclaimer, old->refs[old->n - 1]);
+    const struct cprom_series *last = order_at(merge->reclaimer, old->indexes[old->n - 1]);
     size_t done = 0, used = 0, count = 0;
     while (count < n && cprom__series_compare(items[count].series, last) < 0) count++;
     /* The new chunks get equal shares, so that the next insertion here finds room. */
@@ -363,11 +363,11 @@ static size_t order_merge_chunk(struct order_merge *merge, const struct cprom__o
     merge->fill = (total + chunks - 1) / chunks;
     merge->open = NULL;
     while (used < count && !merge->failed) {
-        size_t place = order_find_place(merge->reclaimer, old->refs, old->n, done, items[used].series);
-        while (done < place && !merge->failed) order_add_ref(merge, old->refs[done++]);
-        order_add_ref(merge, items[used++].tag);
+        size_t place = order_find_place(merge->reclaimer, old->indexes, old->n, done, items[used].series);
+        while (done < place && !merge->failed) order_add_index(merge, old->indexes[done++]);
+        order_add_index(merge, items[used++].tag);
     }
-    while (done < old->n && !merge->failed) order_add_ref(merge, old->refs[done++]);
+    while (done < old->n && !merge->failed) order_add_index(merge, old->indexes[done++]);
     return used;
 }
 
@@ -385,8 +385,8 @@ static void order_merge_all(struct order_merge *merge, struct cprom__order *orde
             merge->fill = CPROM__ORDER_CHUNK;
             merge->open = NULL;
             const struct cprom__order_chunk *last = chunk < order->n_sorted ? order->sorted[chunk++] : NULL;
-            for (uint32_t k = 0; last && k < last->n && !merge->failed; k++) order_add_ref(merge, last->refs[k]);
-            while (i < n && !merge->failed) order_add_ref(merge, items[i++].tag);
+            for (uint32_t k = 0; last && k < last->n && !merge->failed; k++) order_add_index(merge, last->indexes[k]);
+            while (i < n && !merge->failed) order_add_index(merge, items[i++].tag);
             break;
         }
         i += order_merge_chunk(merge, order->sorted[chunk++], items + i, n - i);
@@ -416,9 +416,9 @@ bool cprom__order_sort(struct cprom__order *order, struct cprom__reclaimer *recl
     size_t filled = 0;
     for (struct cprom__order_chunk *chunk = order->young; chunk; chunk = chunk->next) {
         for (uint32_t i = 0; i < chunk->n; i++, filled++) {
-            struct cprom_series *series = order_at(reclaimer, chunk->refs[i]);
-            if (i + ORDER_AHEAD < chunk->n) CPROM__PREFETCH(order_at(reclaimer, chunk->refs[i + ORDER_AHEAD])->text);
-            items[filled] = cprom__order_item(series, chunk->refs[i]);
+            struct cprom_series *series = order_at(reclaimer, chunk->indexes[i]);
+            if (i + ORDER_AHEAD < chunk->n) CPROM__PREFETCH(order_at(reclaimer, chunk->indexes[i + ORDER_AHEAD])->text);
+            items[filled] = cprom__order_item(series, chunk->indexes[i]);
         }
     }
     cprom__order_sort_items(items, n);
@@ -454,11 +454,11 @@ static size_t order_compact(struct cprom__order_chunk *chunk, struct cprom__recl
     uint64_t death = cprom__snapshot_now(reclaimer);
     uint32_t kept = 0, n = chunk->n;
     for (uint32_t i = 0; i < n; i++) {
-        if (i + ORDER_AHEAD < n) CPROM__PREFETCH(order_at(reclaimer, chunk->refs[i + ORDER_AHEAD]));
-        if (cprom__series_unlinked(order_at(reclaimer, chunk->refs[i]))) {
-            cprom__chain_add(reclaimer, dead, chunk->refs[i], death);
+        if (i + ORDER_AHEAD < n) CPROM__PREFETCH(order_at(reclaimer, chunk->indexes[i + ORDER_AHEAD]));
+        if (cprom__series_unlinked(order_at(reclaimer, chunk->indexes[i]))) {
+            cprom__chain_add(reclaimer, dead, chunk->indexes[i], death);
         } else {
-            chunk->refs[kept++] = chunk->refs[i];
+            chunk->indexes[kept++] = chunk->indexes[i];
         }
     }
     chunk->n = kept;
@@ -493,7 +493,7 @@ static void order_step_young(struct cprom__order *order, struct cprom__reclaimer
         if (!first->next) order->young_last = first;
         second->next = NULL;
         if (first->n + second->n <= CPROM__ORDER_CHUNK) {
-            memcpy(first->refs + first->n, second->refs, second->n * sizeof *second->refs);
+            memcpy(first->indexes + first->n, second->indexes, second->n * sizeof *second->indexes);
             first->n += second->n;
             order_free_chunk(reclaimer, second);
         } else {
@@ -521,7 +521,7 @@ void cprom__order_step(struct cprom__order *order, struct cprom__reclaimer *recl
         /* What is left joins the chunk before, where it fits, so that chunks do not stay nearly empty. */
         struct cprom__order_chunk *before = order->step_at ? order->sorted[order->step_at - 1] : NULL;
         if (before && before->n + chunk->n <= CPROM__ORDER_CHUNK) {
-            memcpy(before->refs + before->n, chunk->refs, chunk->n * sizeof *chunk->refs);
+            memcpy(before->indexes + before->n, chunk->indexes, chunk->n * sizeof *chunk->indexes);
             before->n += chunk->n;
             chunk->n = 0;
         }
@@ -537,7 +537,7 @@ void cprom__order_prune(struct cprom__order *order, struct cprom__reclaimer *rec
         struct cprom__order_chunk *chunk = order->sorted[i], *before = kept ? order->sorted[kept - 1] : NULL;
         /* Joined up to half a chunk only: what one gather joins, the next insertions should not split again. */
         if (before && before->n + chunk->n <= CPROM__ORDER_CHUNK / 2) {
-            memcpy(before->refs + before->n, chunk->refs, chunk->n * sizeof *chunk->refs);
+            memcpy(before->indexes + before->n, chunk->indexes, chunk->n * sizeof *chunk->indexes);
             before->n += chunk->n;
             chunk->n = 0;
         }
@@ -549,17 +549,18 @@ void cprom__order_prune(struct cprom__order *order, struct cprom__reclaimer *rec
 
 static void order_abandon_chunk(struct cprom__order_chunk *chunk, struct cprom__reclaimer *reclaimer)
 {
-    for (uint32_t i = 0; i < chunk->n; i++) cprom__series_abandon(order_at(reclaimer, chunk->refs[i]), chunk->refs[i]);
+    for (uint32_t i = 0; i < chunk->n; i++)
+        cprom__series_abandon(order_at(reclaimer, chunk->indexes[i]), chunk->indexes[i]);
     order_free_chunk(reclaimer, chunk);
 }
 
 void cprom__order_free(struct cprom__order *order, struct cprom__reclaimer *reclaimer)
 {
-    for (uint32_t ref = cprom__order_take(order, reclaimer->slab); ref;) {
-        struct cprom_series *series = order_at(reclaimer, ref);
+    for (uint32_t index = cprom__order_take(order, reclaimer->slab); index;) {
+        struct cprom_series *series = order_at(reclaimer, index);
         uint32_t next = series->next;
-        cprom__series_abandon(series, ref);
-        ref = next;
+        cprom__series_abandon(series, index);
+        index = next;
     }
     order->pending = 0;
     for (struct cprom__order_chunk *chunk = order->young; chunk;) {

@@ -26,7 +26,7 @@ struct cprom_series;
 struct cprom__order_chunk {
     struct cprom__order_chunk *next; /* of the young */
     uint32_t n;
-    uint32_t refs[CPROM__ORDER_CHUNK];
+    uint32_t indexes[CPROM__ORDER_CHUNK];
 };
 
 struct cprom__order {
@@ -40,7 +40,7 @@ struct cprom__order {
 };
 
 /* Puts a new series on the intake. Lock-free. */
-void cprom__order_push(struct cprom__order *order, struct cprom_series *series, uint32_t ref);
+void cprom__order_push(struct cprom__order *order, struct cprom_series *series, uint32_t index);
 
 /* Moves what is on the intake into chunks; false: out of memory, what is left stays pending. */
 bool cprom__order_drain(struct cprom__order *order, struct cprom__reclaimer *reclaimer, struct cprom__chain *dead,
@@ -54,7 +54,7 @@ void cprom__order_prune(struct cprom__order *order, struct cprom__reclaimer *rec
 /* Frees the chunks and abandons every series; all of them are dead, and no page shows them. */
 void cprom__order_free(struct cprom__order *order, struct cprom__reclaimer *reclaimer);
 
-/* Takes the intake into the pending list and returns its first reference; the rest hangs on `next`. */
+/* Takes the intake into the pending list and returns its first index; the rest hangs on `next`. */
 uint32_t cprom__order_take(struct cprom__order *order, struct cprom__slab *slab);
 
 /* Compares two series of one vector. */

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static void *owner_at(struct cprom_vec *vec, uint32_t ref) { return cprom__slab_at(&vec->registry->slab, ref); }
+static void *owner_at(struct cprom_vec *vec, uint32_t index) { return cprom__slab_at(&vec->registry->slab, index); }
 
 static uint32_t owner_hash_of(struct cprom_vec *vec, const char *value, size_t len)
 {
@@ -12,11 +12,11 @@ static uint32_t owner_hash_of(struct cprom_vec *vec, const char *value, size_t l
 }
 
 static struct cprom__owner *owner_find(struct cprom_vec *vec, uint32_t hash, const char *value, size_t len,
-                                       uint32_t *ref)
+                                       uint32_t *index)
 {
     struct cprom__probe probe = cprom__map_probe(&vec->owners, hash);
-    while ((*ref = cprom__probe_next(&probe)) != 0) {
-        struct cprom__owner *owner = owner_at(vec, *ref);
+    while ((*index = cprom__probe_next(&probe)) != 0) {
+        struct cprom__owner *owner = owner_at(vec, *index);
         if (owner->len == len && memcmp(owner->value, value, len) == 0) return owner;
     }
     return NULL;
@@ -24,8 +24,8 @@ static struct cprom__owner *owner_find(struct cprom_vec *vec, uint32_t hash, con
 
 uint32_t cprom__owner_chunks(struct cprom_vec *vec, const char *value, size_t len)
 {
-    uint32_t ref;
-    struct cprom__owner *owner = owner_find(vec, owner_hash_of(vec, value, len), value, len, &ref);
+    uint32_t index;
+    struct cprom__owner *owner = owner_find(vec, owner_hash_of(vec, value, len), value, len, &index);
     return owner ? owner->chunks : 0;
 }
 
@@ -39,74 +39,74 @@ bool cprom__owner_reserve(struct cprom_vec *vec, const struct cprom_series *seri
     struct cprom__slab *slab = &vec->registry->slab;
     size_t len;
     const char *value = owner_value_of(vec, series, &len);
-    uint32_t hash = owner_hash_of(vec, value, len), ref, chunk_ref;
-    struct cprom__owner *owner = owner_find(vec, hash, value, len, &ref), *made = NULL;
+    uint32_t hash = owner_hash_of(vec, value, len), index, chunk_index;
+    struct cprom__owner *owner = owner_find(vec, hash, value, len, &index), *made = NULL;
     if (owner && owner->chunks && ((struct cprom__owner_chunk *)owner_at(vec, owner->chunks))->n < CPROM__OWNER_CHUNK) {
         return true;
     }
-    struct cprom__owner_chunk *chunk = cprom__slab_alloc(slab, sizeof *chunk, &chunk_ref);
+    struct cprom__owner_chunk *chunk = cprom__slab_alloc(slab, sizeof *chunk, &chunk_index);
     if (!chunk) return false;
     if (!owner) {
-        made = cprom__slab_alloc(slab, sizeof *made + len, &ref);
+        made = cprom__slab_alloc(slab, sizeof *made + len, &index);
         if (!made || !cprom__map_reserve(&vec->owners, &vec->registry->reclaimer, hash)) {
-            if (made) cprom__slab_free(slab, ref);
-            cprom__slab_free(slab, chunk_ref);
+            if (made) cprom__slab_free(slab, index);
+            cprom__slab_free(slab, chunk_index);
             return false;
         }
         *made = (struct cprom__owner){.hash = hash, .len = (uint32_t)len};
         memcpy(made->value, value, len);
-        cprom__map_insert(&vec->owners, hash, ref);
+        cprom__map_insert(&vec->owners, hash, index);
         owner = made;
     }
-    *chunk = (struct cprom__owner_chunk){.next = owner->chunks, .owner = ref};
-    if (chunk->next) ((struct cprom__owner_chunk *)owner_at(vec, chunk->next))->prev = chunk_ref;
-    owner->chunks = chunk_ref;
+    *chunk = (struct cprom__owner_chunk){.next = owner->chunks, .owner = index};
+    if (chunk->next) ((struct cprom__owner_chunk *)owner_at(vec, chunk->next))->prev = chunk_index;
+    owner->chunks = chunk_index;
     return true;
 }
 
-void cprom__owner_add(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref)
+void cprom__owner_add(struct cprom_vec *vec, struct cprom_series *series, uint32_t index)
 {
     size_t len;
     const char *value = owner_value_of(vec, series, &len);
-    uint32_t owner_ref;
-    struct cprom__owner *owner = owner_find(vec, owner_hash_of(vec, value, len), value, len, &owner_ref);
+    uint32_t owner_index;
+    struct cprom__owner *owner = owner_find(vec, owner_hash_of(vec, value, len), value, len, &owner_index);
     struct cprom__owner_chunk *chunk = owner_at(vec, owner->chunks); /* analyzer: _reserve has put the owner there */
     struct cprom__extra *extra = cprom__series_extra(series);
     extra->chunk = owner->chunks;
     extra->place = chunk->n;
-    chunk->refs[chunk->n++] = ref;
+    chunk->indexes[chunk->n++] = index;
 }
 
 void cprom__owner_remove(struct cprom_vec *vec, struct cprom_series *series)
 {
     struct cprom__extra *extra = cprom__series_extra(series);
-    uint32_t chunk_ref = extra->chunk;
-    struct cprom__owner_chunk *chunk = owner_at(vec, chunk_ref);
+    uint32_t chunk_index = extra->chunk;
+    struct cprom__owner_chunk *chunk = owner_at(vec, chunk_index);
     /* The chunk's last takes its place: none but this chunk is touched. */
-    uint32_t moved = chunk->refs[--chunk->n];
+    uint32_t moved = chunk->indexes[--chunk->n];
     if (extra->place != chunk->n) {
-        chunk->refs[extra->place] = moved;
+        chunk->indexes[extra->place] = moved;
         cprom__series_extra(owner_at(vec, moved))->place = extra->place;
     }
-    cprom__owner_tidy(vec, chunk_ref);
+    cprom__owner_tidy(vec, chunk_index);
 }
 
-void cprom__owner_tidy(struct cprom_vec *vec, uint32_t chunk_ref)
+void cprom__owner_tidy(struct cprom_vec *vec, uint32_t chunk_index)
 {
     struct cprom__slab *slab = &vec->registry->slab;
-    struct cprom__owner_chunk *chunk = owner_at(vec, chunk_ref);
+    struct cprom__owner_chunk *chunk = owner_at(vec, chunk_index);
     if (chunk->n) return;
     struct cprom__owner *owner = owner_at(vec, chunk->owner);
-    uint32_t owner_ref = chunk->owner;
+    uint32_t owner_index = chunk->owner;
     if (chunk->next) ((struct cprom__owner_chunk *)owner_at(vec, chunk->next))->prev = chunk->prev;
     if (chunk->prev) ((struct cprom__owner_chunk *)owner_at(vec, chunk->prev))->next = chunk->next;
     else owner->chunks = chunk->next;
-    cprom__slab_free(slab, chunk_ref);
+    cprom__slab_free(slab, chunk_index);
     if (owner->chunks) return;
     uint32_t hash = owner->hash;
-    cprom__map_remove(&vec->owners, hash, owner_ref);
+    cprom__map_remove(&vec->owners, hash, owner_index);
     cprom__map_tidy(&vec->owners, &vec->registry->reclaimer, hash);
-    cprom__slab_free(slab, owner_ref);
+    cprom__slab_free(slab, owner_index);
 }
 
 void cprom__owner_free(struct cprom_vec *vec)

@@ -33,14 +33,14 @@ size_t cprom__reclaim(struct cprom__reclaimer *reclaimer, size_t max)
     /* What is still reachable goes to the end, so that each call looks at others; one round at the most. */
     uint32_t end = 0;
     for (size_t looked = 0; looked < max && reclaimer->ready_first && reclaimer->ready_first != end; looked++) {
-        uint32_t ref = cprom__ready_pop(reclaimer);
-        struct cprom_series *series = cprom__slab_at(reclaimer->slab, ref);
+        uint32_t index = cprom__ready_pop(reclaimer);
+        struct cprom_series *series = cprom__slab_at(reclaimer->slab, index);
         if (reclaim_reachable(reclaimer, series)) {
-            cprom__ready_add(reclaimer, ref);
-            if (!end) end = ref;
+            cprom__ready_add(reclaimer, index);
+            if (!end) end = index;
         } else {
             series->next = doomed;
-            doomed = ref;
+            doomed = index;
             n++;
         }
     }
@@ -78,14 +78,14 @@ void cprom__reclaim_abandon(struct cprom__reclaimer *reclaimer)
         pthread_mutex_lock(&reclaimer->lock);
         struct cprom__block *blocks[3];
         for (int i = 0; i < 3; i++) blocks[i] = cprom__bag_empty(reclaimer, &reclaimer->bags[i]);
-        uint32_t ref = reclaimer->ready_first;
-        if (ref) {
+        uint32_t index = reclaimer->ready_first;
+        if (index) {
             cprom__ready_pop(reclaimer);
             atomic_fetch_sub_explicit(&reclaimer->waiting, 1, memory_order_relaxed);
         }
         pthread_mutex_unlock(&reclaimer->lock);
         for (int i = 0; i < 3; i++) cprom__blocks_free(reclaimer, blocks[i]);
-        if (!ref) return;
-        cprom__series_abandon(cprom__slab_at(reclaimer->slab, ref), ref);
+        if (!index) return;
+        cprom__series_abandon(cprom__slab_at(reclaimer->slab, index), index);
     }
 }

@@ -26,16 +26,16 @@ cprom_status cprom_vec_delete(cprom_vec *vec, cprom_strs strs)
     struct cprom__slab *slab = &vec->registry->slab;
     pthread_mutex_lock(&vec->map_lock);
     struct cprom__probe probe = cprom__map_probe(&vec->map, values.hash);
-    for (uint32_t ref; status && (ref = cprom__probe_next(&probe)) != 0;) {
-        struct cprom_series *series = cprom__slab_at(slab, ref);
+    for (uint32_t index; status && (index = cprom__probe_next(&probe)) != 0;) {
+        struct cprom_series *series = cprom__slab_at(slab, index);
         if (!cprom__desc_matches(vec->desc, series->text, series->len, series->escaped, &values)) continue;
-        if (!cprom__vec_kill(vec, series, ref, &removing, now)) continue;
+        if (!cprom__vec_kill(vec, series, index, &removing, now)) continue;
         cprom__vec_removed(vec, CPROM__REMOVED_DELETE, 1);
         cprom__map_tidy(&vec->map, &vec->registry->reclaimer, values.hash);
         status = CPROM_OK;
     }
     pthread_mutex_unlock(&vec->map_lock);
-    if (!status) cprom__vec_work(vec);
+    if (!status) cprom__vec_upkeep(vec);
     return status;
 }
 
@@ -135,7 +135,7 @@ static void remove_take_chunks(struct cprom_vec *vec, uint32_t *next, struct rem
     while (*next && owned->n_chunks < REMOVE_OWNER_CHUNKS) {
         const struct cprom__owner_chunk *chunk = cprom__slab_at(slab, *next);
         for (uint32_t i = 0; i < chunk->n; i++) {
-            struct cprom_series *series = owned->series[owned->n_series++] = cprom__slab_at(slab, chunk->refs[i]);
+            struct cprom_series *series = owned->series[owned->n_series++] = cprom__slab_at(slab, chunk->indexes[i]);
             CPROM__PREFETCH(series);
             CPROM__PREFETCH(&series->hash); /* perhaps in another line */
         }
@@ -147,32 +147,32 @@ static void remove_take_chunks(struct cprom_vec *vec, uint32_t *next, struct rem
 }
 
 /* Removes what goes of one chunk, and the rest moves together. */
-static size_t remove_chunk(struct cprom_vec *vec, uint32_t chunk_ref, struct cprom_series *const *all,
+static size_t remove_chunk(struct cprom_vec *vec, uint32_t chunk_index, struct cprom_series *const *all,
                            const struct cprom__removing *removing, int64_t now)
 {
-    struct cprom__owner_chunk *chunk = cprom__slab_at(&vec->registry->slab, chunk_ref);
+    struct cprom__owner_chunk *chunk = cprom__slab_at(&vec->registry->slab, chunk_index);
     uint32_t n = chunk->n, kept = 0, hashes[CPROM__OWNER_CHUNK];
     size_t removed = 0, unlinked = 0;
     atomic_fetch_add_explicit(&vec->dead, n, memory_order_relaxed); /* before a gather sees one and counts it down */
     for (uint32_t i = 0; i < n; i++) {
         /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): `all` has the n of this chunk */
         struct cprom_series *series = all[i];
-        uint32_t ref = chunk->refs[i];
+        uint32_t index = chunk->indexes[i];
         hashes[unlinked] = series->hash;
         *removing->unlinked = false;
-        if (remove_goes(vec, series, removing)) removed += cprom__vec_kill(vec, series, ref, removing, now);
+        if (remove_goes(vec, series, removing)) removed += cprom__vec_kill(vec, series, index, removing, now);
         CPROM__SEAM(CPROM__SEAM_KILL_BY_OWNER);
         if (*removing->unlinked) {
             unlinked++;
             continue;
         }
-        chunk->refs[kept] = ref;
+        chunk->indexes[kept] = index;
         if (kept != i) cprom__series_extra(series)->place = kept;
         kept++;
     }
     chunk->n = kept;
     if (kept) atomic_fetch_sub_explicit(&vec->dead, kept, memory_order_relaxed);
-    cprom__owner_tidy(vec, chunk_ref);
+    cprom__owner_tidy(vec, chunk_index);
     for (size_t i = 0; i < unlinked; i++) cprom__map_tidy(&vec->map, &vec->registry->reclaimer, hashes[i]);
     return removed;
 }
@@ -215,8 +215,8 @@ bool cprom__vec_remove_one(struct cprom_vec *vec, struct cprom_series *series, c
 {
     uint32_t hash = series->hash;
     pthread_mutex_lock(&vec->map_lock);
-    uint32_t ref = remove_matches(vec, series, removing->match) ? cprom__series_ref(vec, series) : 0;
-    bool removed = ref && cprom__vec_kill(vec, series, ref, removing, 0);
+    uint32_t index = remove_matches(vec, series, removing->match) ? cprom__series_index(vec, series) : 0;
+    bool removed = index && cprom__vec_kill(vec, series, index, removing, 0);
     if (removed) {
         cprom__vec_removed(vec, removing->reason, 1);
         cprom__map_tidy(&vec->map, &vec->registry->reclaimer, hash);
@@ -245,7 +245,7 @@ static cprom_status remove_matching(struct cprom_vec *vec, cprom_labels labels, 
     cprom__gate_leave(&vec->registry->gate);
     cprom__match_free(&match);
     removing->match = NULL;
-    cprom__vec_work(vec);
+    cprom__vec_upkeep(vec);
     return CPROM_OK;
 }
 

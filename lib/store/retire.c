@@ -34,9 +34,9 @@ void cprom__reclaimer_destroy(struct cprom__reclaimer *reclaimer)
     pthread_mutex_destroy(&reclaimer->lock);
 }
 
-static struct cprom_series *retire_series_at(struct cprom__reclaimer *reclaimer, uint32_t ref)
+static struct cprom_series *retire_series_at(struct cprom__reclaimer *reclaimer, uint32_t index)
 {
-    return cprom__slab_at(reclaimer->slab, ref);
+    return cprom__slab_at(reclaimer->slab, index);
 }
 
 /* Puts the list from `head` to `tail` behind the list from `*first` to `*last`. */
@@ -48,10 +48,10 @@ static void retire_join(struct cprom__reclaimer *reclaimer, uint32_t *first, uin
     *last = tail;
 }
 
-static void retire_append(struct cprom__reclaimer *reclaimer, uint32_t *first, uint32_t *last, uint32_t ref)
+static void retire_append(struct cprom__reclaimer *reclaimer, uint32_t *first, uint32_t *last, uint32_t index)
 {
-    retire_series_at(reclaimer, ref)->next = 0;
-    retire_join(reclaimer, first, last, ref, ref);
+    retire_series_at(reclaimer, index)->next = 0;
+    retire_join(reclaimer, first, last, index, index);
 }
 
 struct cprom__block *cprom__bag_empty(struct cprom__reclaimer *reclaimer, struct cprom__bag *bag)
@@ -84,12 +84,12 @@ void cprom__retire_block(struct cprom__reclaimer *reclaimer, struct cprom__block
     cprom__blocks_free(reclaimer, old);
 }
 
-void cprom__chain_add(struct cprom__reclaimer *reclaimer, struct cprom__chain *chain, uint32_t ref, uint64_t death)
+void cprom__chain_add(struct cprom__reclaimer *reclaimer, struct cprom__chain *chain, uint32_t index, uint64_t death)
 {
     /* relaxed: it is dead already, and only the reclaimer reads the number, under its lock. */
-    atomic_store_explicit(&retire_series_at(reclaimer, ref)->life,
+    atomic_store_explicit(&retire_series_at(reclaimer, index)->life,
                           death << CPROM__LIFE_SHIFT | CPROM__LIFE_DEAD | CPROM__LIFE_UNLINKED, memory_order_relaxed);
-    retire_append(reclaimer, &chain->first, &chain->last, ref);
+    retire_append(reclaimer, &chain->first, &chain->last, index);
     chain->n++;
 }
 
@@ -134,15 +134,15 @@ void cprom__unpin(struct cprom__reclaimer *reclaimer, struct cprom__pin *pin)
     pthread_mutex_unlock(&reclaimer->lock);
 }
 
-void cprom__ready_add(struct cprom__reclaimer *reclaimer, uint32_t ref)
+void cprom__ready_add(struct cprom__reclaimer *reclaimer, uint32_t index)
 {
-    retire_append(reclaimer, &reclaimer->ready_first, &reclaimer->ready_last, ref);
+    retire_append(reclaimer, &reclaimer->ready_first, &reclaimer->ready_last, index);
 }
 
 uint32_t cprom__ready_pop(struct cprom__reclaimer *reclaimer)
 {
-    uint32_t ref = reclaimer->ready_first;
-    reclaimer->ready_first = retire_series_at(reclaimer, ref)->next;
+    uint32_t index = reclaimer->ready_first;
+    reclaimer->ready_first = retire_series_at(reclaimer, index)->next;
     if (!reclaimer->ready_first) reclaimer->ready_last = 0;
-    return ref;
+    return index;
 }

@@ -34,7 +34,7 @@ struct cprom__pin {
 struct cprom__bag {
     uint64_t epoch; /* in which all of it was unlinked */
     struct cprom__block *blocks;
-    uint32_t first, last; /* series, linked by reference */
+    uint32_t first, last; /* series, linked by slab index */
 };
 
 struct cprom__reclaimer {
@@ -64,7 +64,7 @@ struct cprom__chain {
 };
 
 /* `death` is the last snapshot that may show the series. Takes no lock. */
-void cprom__chain_add(struct cprom__reclaimer *reclaimer, struct cprom__chain *chain, uint32_t ref, uint64_t death);
+void cprom__chain_add(struct cprom__reclaimer *reclaimer, struct cprom__chain *chain, uint32_t index, uint64_t death);
 void cprom__retire_chain(struct cprom__reclaimer *reclaimer, const struct cprom__chain *chain);
 
 /* Numbers a new snapshot and pins what it will show, until it is unpinned. */
@@ -84,7 +84,7 @@ static inline uint64_t cprom__snapshot_now(struct cprom__reclaimer *reclaimer)
 struct cprom__block *cprom__bag_empty(struct cprom__reclaimer *reclaimer, struct cprom__bag *bag);
 void cprom__blocks_free(struct cprom__reclaimer *reclaimer, struct cprom__block *blocks);
 /* At the end of the ready ones; from their front, where there is one. */
-void cprom__ready_add(struct cprom__reclaimer *reclaimer, uint32_t ref);
+void cprom__ready_add(struct cprom__reclaimer *reclaimer, uint32_t index);
 uint32_t cprom__ready_pop(struct cprom__reclaimer *reclaimer);
 
 #endif

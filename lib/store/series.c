@@ -74,7 +74,7 @@ void cprom__series_keep_exemplar(struct cprom_series *series, size_t slot, doubl
         atomic_exchange_explicit(&cprom__series_exemplars(series)[slot], exemplar, memory_order_acq_rel));
 }
 
-struct cprom_series *cprom__series_make(struct cprom_vec *vec, const struct cprom__values *values, uint32_t *ref)
+struct cprom_series *cprom__series_make(struct cprom_vec *vec, const struct cprom__values *values, uint32_t *index)
 {
     struct cprom_registry *registry = vec->registry;
     size_t len = cprom__desc_text_len(vec->desc, values);
@@ -82,10 +82,10 @@ struct cprom_series *cprom__series_make(struct cprom_vec *vec, const struct cpro
     bool own_cells = !striped && vec->n_cells > 1;
     size_t size = sizeof(struct cprom_series) + len, tail = series_tail_size(vec, own_cells);
     if (tail) size = series_align(size) + tail;
-    struct cprom_series *series = cprom__slab_alloc(&registry->slab, size, ref);
+    struct cprom_series *series = cprom__slab_alloc(&registry->slab, size, index);
     cprom__cell *cells = striped && series ? cprom__cells_new(&registry->cells, vec->n_striped) : NULL;
     if (!series || (striped && !cells)) {
-        if (series) cprom__slab_free(&registry->slab, *ref);
+        if (series) cprom__slab_free(&registry->slab, *index);
         if (striped) atomic_fetch_sub_explicit(&vec->striped_cells, vec->n_striped, memory_order_relaxed);
         return NULL;
     }
@@ -128,11 +128,11 @@ static void series_empty(struct cprom_series *series)
     }
 }
 
-void cprom__series_destroy(struct cprom_series *series, uint32_t ref)
+void cprom__series_destroy(struct cprom_series *series, uint32_t index)
 {
     struct cprom_vec *vec = series->vec;
     series_empty(series);
-    cprom__slab_free(&vec->registry->slab, ref);
+    cprom__slab_free(&vec->registry->slab, index);
     cprom__vec_unref(vec, 1);
 }
 
@@ -140,26 +140,26 @@ void cprom__series_destroy_list(struct cprom__slab *slab, uint32_t first)
 {
     while (first) {
         struct cprom_vec *vec = ((struct cprom_series *)cprom__slab_at(slab, first))->vec;
-        uint32_t refs[SERIES_DESTROYED_AT_ONCE];
+        uint32_t indexes[SERIES_DESTROYED_AT_ONCE];
         size_t n = 0;
         while (first && n < SERIES_DESTROYED_AT_ONCE) {
             struct cprom_series *series = cprom__slab_at(slab, first);
             if (series->vec != vec) break;
-            refs[n++] = first;
+            indexes[n++] = first;
             first = series->next;
             series_empty(series);
         }
-        cprom__slab_free_many(slab, refs, n);
+        cprom__slab_free_many(slab, indexes, n);
         cprom__vec_unref(vec, n);
     }
 }
 
-void cprom__series_abandon(struct cprom_series *series, uint32_t ref)
+void cprom__series_abandon(struct cprom_series *series, uint32_t index)
 {
-    series->next = ref;
+    series->next = index;
     /* acq_rel: release for the one that drops the last reference, acquire for what earlier ones did. */
     uint32_t before = atomic_fetch_or_explicit(&series->refs, CPROM__REF_ORPHAN, memory_order_acq_rel);
-    if (before < CPROM__REF) cprom__series_destroy(series, ref);
+    if (before < CPROM__REF) cprom__series_destroy(series, index);
 }
 
 cprom_series *cprom_series_ref(cprom_series *series)
@@ -217,7 +217,7 @@ bool cprom__series_touch_held(struct cprom_series *series)
     return live;
 }
 
-bool cprom__series_revive(struct cprom_series *series)
+bool cprom__handle_touch_slowly(struct cprom_series *series)
 {
     bool live = cprom__series_touch_held(series);
     if (!live) cprom__vec_drop(series->vec, CPROM__DROP_DETACHED);

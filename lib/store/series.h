@@ -50,7 +50,7 @@ struct cprom_series {
     };
     uint64_t birth; /* the newest snapshot when it entered the order */
     _Atomic uint32_t refs;
-    uint32_t next; /* in the one list that it is in: intake, pending, retired; its own reference once orphan */
+    uint32_t next; /* in the one list that it is in: intake, pending, retired; its own index once orphan */
     uint32_t hash;
     unsigned len : 24;    /* of text */
     unsigned escaped : 1; /* the text has escapes */
@@ -107,13 +107,13 @@ struct cprom_vec {
     struct cprom__event *events; /* guarded by the gate: stale.h */
     struct cprom__order order;   /* guarded by the registry's order lock, but for the intake */
 
-    _Atomic bool gone;        /* unregistered, before its series die; release, pairs with the gather's acquires */
-    _Atomic size_t listed;    /* family lists that it is in */
-    _Atomic size_t refs;      /* being listed, and each series */
-    _Atomic size_t live;      /* series that are alive; changed under the map's lock */
-    _Atomic size_t lingering; /* likewise */
+    _Atomic bool gone;           /* unregistered, before its series die; release, pairs with the gather's acquires */
+    _Atomic size_t content_refs; /* family lists that it is in */
+    _Atomic size_t refs;         /* its content, and each series */
+    _Atomic size_t live;         /* series that are alive; changed under the map's lock */
+    _Atomic size_t lingering;    /* likewise */
     _Atomic(struct cprom_series *) other;      /* likewise: what others are folded into, while it lives */
-    _Atomic unsigned work;                     /* calls of cprom__vec_work() */
+    _Atomic unsigned upkeep_calls;             /* calls of cprom__vec_upkeep() */
     _Atomic size_t dead;                       /* series that are dead and still in the order */
     _Atomic size_t striped_cells;              /* of all its series */
     _Atomic uint64_t removed[CPROM__REMOVALS]; /* likewise changed under the map's lock */
@@ -138,7 +138,7 @@ static inline bool cprom__series_is_dead(const struct cprom_series *series)
 }
 
 /* A hidden series that nobody else knows yet, with one reference. NULL: out of memory. */
-struct cprom_series *cprom__series_make(struct cprom_vec *vec, const struct cprom__values *values, uint32_t *ref);
+struct cprom_series *cprom__series_make(struct cprom_vec *vec, const struct cprom__values *values, uint32_t *index);
 
 /* Milliseconds since 1970. */
 int64_t *cprom__series_created(const struct cprom_series *series);
@@ -153,11 +153,11 @@ void cprom__series_keep_exemplar(struct cprom_series *series, size_t slot, doubl
                                  int64_t timestamp_ms);
 
 /* Nobody can reach it any more. */
-void cprom__series_destroy(struct cprom_series *series, uint32_t ref);
+void cprom__series_destroy(struct cprom_series *series, uint32_t index);
 /* The same for a list through `next`. */
 void cprom__series_destroy_list(struct cprom__slab *slab, uint32_t first);
 /* Destroys it, or leaves that to the last handle. */
-void cprom__series_abandon(struct cprom_series *series, uint32_t ref);
+void cprom__series_abandon(struct cprom_series *series, uint32_t index);
 
 /* Raises the touch to the registry's epoch; false: it is dead. */
 bool cprom__series_touch(struct cprom_series *series);
@@ -168,14 +168,14 @@ bool cprom__series_touch_held(struct cprom_series *series);
  * Whether the series is alive, and touches it: one comparison where it was touched in this epoch. False is counted as
  * a detached update; for updates through handles.
  */
-CPROM__NOINLINE bool cprom__series_revive(struct cprom_series *series);
+CPROM__NOINLINE bool cprom__handle_touch_slowly(struct cprom_series *series);
 
-static inline bool cprom__series_live(struct cprom_series *series)
+static inline bool cprom__handle_touch(struct cprom_series *series)
 {
     /* relaxed: a removal at the same time may come before or after. */
     uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
     uint64_t epoch = atomic_load_explicit(series->vec->epoch, memory_order_relaxed);
-    return CPROM__LIKELY(life == epoch) || cprom__series_revive(series);
+    return CPROM__LIKELY(life == epoch) || cprom__handle_touch_slowly(series);
 }
 
 /* Counts a dropped update, and logs the first of its kind. */

@@ -23,7 +23,7 @@ void cprom__slab_init(struct cprom__slab *slab, struct cprom__allocator *allocat
     slab->allocator = allocator;
     atomic_init(&slab->dir, NULL);
     pthread_mutex_init(&slab->lock, NULL);
-    slab->next_number = 1; /* so that no reference is 0 or 1 */
+    slab->next_number = 1; /* so that no index is 0 or 1 */
     slab->free_numbers = 0;
     for (uint32_t i = 0; i < CPROM__SLAB_CLASSES; i++) slab->classes[i] = (struct cprom__slab_class){NULL, 0};
 }
@@ -121,7 +121,7 @@ static struct cprom__slab_chunk *slab_new_chunk(struct cprom__slab *slab, uint32
     return chunk;
 }
 
-void *cprom__slab_alloc(struct cprom__slab *slab, size_t size, uint32_t *ref)
+void *cprom__slab_alloc(struct cprom__slab *slab, size_t size, uint32_t *index)
 {
     uint32_t units = (uint32_t)((size + CPROM__SLAB_UNIT - 1) / CPROM__SLAB_UNIT);
     uint32_t class = units < CPROM__SLAB_CLASSES - 1 ? units : CPROM__SLAB_CLASSES - 1;
@@ -138,16 +138,16 @@ void *cprom__slab_alloc(struct cprom__slab *slab, size_t size, uint32_t *ref)
         }
         if (++chunk->used == chunk->slots) slab_unlink_partial(slab, chunk);
         slot = (char *)chunk + (size_t)unit * CPROM__SLAB_UNIT;
-        *ref = chunk->number << CPROM__SLAB_UNIT_BITS | unit;
+        *index = chunk->number << CPROM__SLAB_UNIT_BITS | unit;
     }
     pthread_mutex_unlock(&slab->lock);
     return slot;
 }
 
-static void slab_free_slot(struct cprom__slab *slab, uint32_t ref)
+static void slab_free_slot(struct cprom__slab *slab, uint32_t index)
 {
-    uint32_t unit = ref & ((1u << CPROM__SLAB_UNIT_BITS) - 1);
-    struct cprom__slab_chunk *chunk = cprom__slab_at(slab, ref - unit);
+    uint32_t unit = index & ((1u << CPROM__SLAB_UNIT_BITS) - 1);
+    struct cprom__slab_chunk *chunk = cprom__slab_at(slab, index - unit);
     *(uint32_t *)(void *)((char *)chunk + (size_t)unit * CPROM__SLAB_UNIT) = chunk->free;
     chunk->free = unit;
     if (chunk->used-- == chunk->slots) slab_link_partial(slab, chunk);
@@ -159,11 +159,11 @@ static void slab_free_slot(struct cprom__slab *slab, uint32_t ref)
     }
 }
 
-void cprom__slab_free(struct cprom__slab *slab, uint32_t ref) { cprom__slab_free_many(slab, &ref, 1); }
+void cprom__slab_free(struct cprom__slab *slab, uint32_t index) { cprom__slab_free_many(slab, &index, 1); }
 
-void cprom__slab_free_many(struct cprom__slab *slab, const uint32_t *refs, size_t n)
+void cprom__slab_free_many(struct cprom__slab *slab, const uint32_t *indexes, size_t n)
 {
     pthread_mutex_lock(&slab->lock);
-    for (size_t i = 0; i < n; i++) slab_free_slot(slab, refs[i]);
+    for (size_t i = 0; i < n; i++) slab_free_slot(slab, indexes[i]);
     pthread_mutex_unlock(&slab->lock);
 }

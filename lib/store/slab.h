@@ -1,8 +1,8 @@
 /*
- * Memory for series: slots of any size that are named by 32-bit references, so that tables and indexes over
+ * Memory for series: slots of any size that are named by 32-bit indexes, so that tables and indexes over
  * millions of series hold 4 bytes for each.
  *
- * A chunk holds slots of one size class (in units of 8 bytes). A reference is the chunk's number and the unit in it.
+ * A chunk holds slots of one size class (in units of 8 bytes). An index is the chunk's number and the unit in it.
  * Chunks grow with their class, so that a registry with few series stays small; an empty chunk is given back.
  */
 #ifndef CPROM_LIB_STORE_SLAB_H
@@ -42,10 +42,11 @@ struct cprom__slab_dir {
 void cprom__slab_init(struct cprom__slab *slab, struct cprom__allocator *allocator);
 void cprom__slab_destroy(struct cprom__slab *slab);
 
-/* A slot of at least `size` bytes, aligned to 8, not zeroed; `*ref` is never 0 or 1. NULL: out of memory. */
-void *cprom__slab_alloc(struct cprom__slab *slab, size_t size, uint32_t *ref);
-void cprom__slab_free(struct cprom__slab *slab, uint32_t ref);
-void cprom__slab_free_many(struct cprom__slab *slab, const uint32_t *refs, size_t n); /* under one hold of the lock */
+/* A slot of at least `size` bytes, aligned to 8, not zeroed; `*index` is never 0 or 1. NULL: out of memory. */
+void *cprom__slab_alloc(struct cprom__slab *slab, size_t size, uint32_t *index);
+void cprom__slab_free(struct cprom__slab *slab, uint32_t index);
+void cprom__slab_free_many(struct cprom__slab *slab, const uint32_t *indexes,
+                           size_t n); /* under one hold of the lock */
 
 /* Any directory that was read when the slot was there already knows the slot. */
 static inline const struct cprom__slab_dir *cprom__slab_dir(const struct cprom__slab *slab)
@@ -53,15 +54,15 @@ static inline const struct cprom__slab_dir *cprom__slab_dir(const struct cprom__
     return atomic_load_explicit(&slab->dir, memory_order_acquire);
 }
 
-static inline void *cprom__slab_in(const struct cprom__slab_dir *dir, uint32_t ref)
+static inline void *cprom__slab_in(const struct cprom__slab_dir *dir, uint32_t index)
 {
-    char *chunk = atomic_load_explicit(&dir->chunks[ref >> CPROM__SLAB_UNIT_BITS], memory_order_acquire);
-    return chunk + (size_t)(ref & ((1u << CPROM__SLAB_UNIT_BITS) - 1)) * CPROM__SLAB_UNIT;
+    char *chunk = atomic_load_explicit(&dir->chunks[index >> CPROM__SLAB_UNIT_BITS], memory_order_acquire);
+    return chunk + (size_t)(index & ((1u << CPROM__SLAB_UNIT_BITS) - 1)) * CPROM__SLAB_UNIT;
 }
 
-static inline void *cprom__slab_at(const struct cprom__slab *slab, uint32_t ref)
+static inline void *cprom__slab_at(const struct cprom__slab *slab, uint32_t index)
 {
-    return cprom__slab_in(cprom__slab_dir(slab), ref);
+    return cprom__slab_in(cprom__slab_dir(slab), index);
 }
 
 #endif

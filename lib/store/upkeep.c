@@ -10,7 +10,7 @@
  * creations and removals do finds them. Model: tests/models/expire.pml.
  */
 
-#define UPKEEP_EXPIRE_EVERY 64u /* calls of cprom__vec_work() for one that looks for expired series */
+#define UPKEEP_EXPIRE_EVERY 64u /* calls of cprom__vec_upkeep() for one that looks for expired series */
 #define UPKEEP_DEAD_MIN 256u    /* dead series that a vector's order may hold before anybody looks for them */
 #define UPKEEP_SEGMENTS 2u      /* of the map that cprom__vec_expire_some() looks at */
 
@@ -37,18 +37,18 @@ bool cprom__series_shown(const struct cprom_series *series, int64_t now, bool *o
 }
 
 /* Under the map's lock. */
-static void upkeep_expire(struct cprom_vec *vec, struct cprom_series *series, uint32_t ref, int64_t now)
+static void upkeep_expire(struct cprom_vec *vec, struct cprom_series *series, uint32_t index, int64_t now)
 {
     bool over;
     if (cprom__series_shown(series, now, &over) || !over) return;
     if (atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_DEAD) {
-        cprom__series_end_linger(vec, series, ref, true);
+        cprom__series_end_linger(vec, series, index, true);
         return;
     }
     /* From here on every touch comes to the lock; one that came before has stamped the time, or taken a reference. */
     atomic_fetch_or_explicit(&series->life, CPROM__LIFE_DYING, memory_order_seq_cst);
     struct cprom__removing removing = {.reason = CPROM__REMOVED_TTL};
-    if (upkeep_is_idle(series, now) && cprom__vec_kill(vec, series, ref, &removing, now)) {
+    if (upkeep_is_idle(series, now) && cprom__vec_kill(vec, series, index, &removing, now)) {
         /* Unlinked: from now on it may be reclaimed at any time. The flag stays; nobody waits for a dead one. */
         cprom__vec_removed(vec, CPROM__REMOVED_TTL, 1);
         return;
@@ -60,9 +60,9 @@ void cprom__vec_expire(struct cprom_vec *vec, const struct cprom_series *series,
 {
     uint32_t hash = series->hash;
     pthread_mutex_lock(&vec->map_lock);
-    uint32_t ref = cprom__series_ref(vec, series);
-    if (ref) {
-        upkeep_expire(vec, cprom__slab_at(&vec->registry->slab, ref), ref, now);
+    uint32_t index = cprom__series_index(vec, series);
+    if (index) {
+        upkeep_expire(vec, cprom__slab_at(&vec->registry->slab, index), index, now);
         cprom__map_tidy(&vec->map, &vec->registry->reclaimer, hash);
     }
     pthread_mutex_unlock(&vec->map_lock);
@@ -102,7 +102,7 @@ static void upkeep_retire(struct cprom_vec *vec, const struct cprom__chain *chai
     cprom__retire_chain(&vec->registry->reclaimer, chain);
 }
 
-void cprom__vec_work(struct cprom_vec *vec)
+void cprom__vec_upkeep(struct cprom_vec *vec)
 {
     struct cprom_registry *registry = vec->registry;
     size_t dead = atomic_load_explicit(&vec->dead, memory_order_relaxed);
@@ -115,7 +115,7 @@ void cprom__vec_work(struct cprom_vec *vec)
         pthread_mutex_unlock(&registry->order_lock);
     }
     if (vec->ttl || vec->linger) {
-        unsigned call = atomic_fetch_add_explicit(&vec->work, 1, memory_order_relaxed);
+        unsigned call = atomic_fetch_add_explicit(&vec->upkeep_calls, 1, memory_order_relaxed);
         if (call % UPKEEP_EXPIRE_EVERY == 0) cprom__vec_expire_some(vec);
     }
     cprom__reclaim_some(&registry->reclaimer);

@@ -7,7 +7,7 @@
 #include "store/series.h"
 
 /* A bounded share of cleaning up, after something was created or removed. Under no lock. */
-void cprom__vec_work(struct cprom_vec *vec);
+void cprom__vec_upkeep(struct cprom_vec *vec);
 
 /* All of it. */
 void cprom__vec_trim(struct cprom_vec *vec);

@@ -1,4 +1,4 @@
-/* A vector's content: listed by families, freed with the last list. */
+/* A vector's content: how long it lives. */
 #include "store/vec.h"
 
 #include "store/owner.h"
@@ -18,13 +18,16 @@ static void vec_free_content(struct cprom_vec *vec)
     cprom__order_free(&vec->order, &vec->registry->reclaimer);
 }
 
-void cprom__vec_list(struct cprom_vec *vec) { atomic_fetch_add_explicit(&vec->listed, 1, memory_order_relaxed); }
-
-bool cprom__vec_try_list(struct cprom_vec *vec)
+void cprom__vec_content_ref(struct cprom_vec *vec)
 {
-    size_t listed = atomic_load_explicit(&vec->listed, memory_order_relaxed);
+    atomic_fetch_add_explicit(&vec->content_refs, 1, memory_order_relaxed);
+}
+
+bool cprom__vec_content_try_ref(struct cprom_vec *vec)
+{
+    size_t listed = atomic_load_explicit(&vec->content_refs, memory_order_relaxed);
     while (listed) {
-        if (atomic_compare_exchange_weak_explicit(&vec->listed, &listed, listed + 1, memory_order_relaxed,
+        if (atomic_compare_exchange_weak_explicit(&vec->content_refs, &listed, listed + 1, memory_order_relaxed,
                                                   memory_order_relaxed)) {
             return true;
         }
@@ -32,9 +35,9 @@ bool cprom__vec_try_list(struct cprom_vec *vec)
     return false;
 }
 
-void cprom__vec_unlist(struct cprom_vec *vec)
+void cprom__vec_content_unref(struct cprom_vec *vec)
 {
-    if (atomic_fetch_sub_explicit(&vec->listed, 1, memory_order_acq_rel) != 1) return;
+    if (atomic_fetch_sub_explicit(&vec->content_refs, 1, memory_order_acq_rel) != 1) return;
     vec_free_content(vec);
     cprom__vec_unref(vec, 1);
 }

@@ -8,9 +8,9 @@
 
 extern const char *const cprom__removal_names[CPROM__REMOVALS];
 
-/* In one family list more, or less; what goes with the last is the vector's whole content. */
-void cprom__vec_list(struct cprom_vec *vec);
-bool cprom__vec_try_list(struct cprom_vec *vec); /* for who has a handle only; false: its content is gone */
-void cprom__vec_unlist(struct cprom_vec *vec);
+/* A reference to the content, by a family list or an update; the whole content goes with the last. */
+void cprom__vec_content_ref(struct cprom_vec *vec);
+bool cprom__vec_content_try_ref(struct cprom_vec *vec); /* for who has a handle only; false: its content is gone */
+void cprom__vec_content_unref(struct cprom_vec *vec);
 
 #endif

@@ -234,7 +234,7 @@ static cprom_status commit(struct cprom_update *update, cprom_result *result)
     cprom__update_retire(update);
     CPROM__SEAM(CPROM__SEAM_GIVE_BACK);
     cprom__update_give_back(update);
-    for (struct cprom__member *member = update->members; member; member = member->next) cprom__vec_work(member->vec);
+    for (struct cprom__member *member = update->members; member; member = member->next) cprom__vec_upkeep(member->vec);
     return status;
 }
 

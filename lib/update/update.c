@@ -17,7 +17,7 @@ cprom_status cprom__update_init(struct cprom_update *update, struct cprom_regist
     struct cprom__families *families = cprom__registry_families(registry);
     if (!families) return CPROM_ENOENT;
     cprom__families_unref(families);
-    cprom__registry_hold(registry);
+    cprom__registry_holder_ref(registry);
     update->registry = registry;
     update->lasting = lasting;
     cprom__arena_init(&update->memory, &registry->allocator, 1024);
@@ -68,10 +68,10 @@ void cprom__update_end(struct cprom_update *update)
     }
     for (struct cprom__member *member = update->members, *next; member; member = next) {
         next = member->next;
-        cprom__vec_unlist(member->vec);
+        cprom__vec_content_unref(member->vec);
     }
     cprom__arena_free(&update->memory);
-    cprom__registry_let_go(registry);
+    cprom__registry_holder_unref(registry);
 }
 
 cprom_status cprom_update_new(cprom_registry *registry, cprom_update **out)
@@ -119,7 +119,7 @@ static cprom_status update_join(struct cprom_update *update, struct cprom_vec *v
     }
     struct cprom__member *member = cprom__arena_alloc(&update->memory, sizeof *member);
     if (!member) return CPROM_ENOMEM;
-    if (!cprom__vec_try_list(vec)) return CPROM_ENOENT;
+    if (!cprom__vec_content_try_ref(vec)) return CPROM_ENOENT;
     *member = (struct cprom__member){.next = update->members, .vec = vec};
     update->members = *out = member;
     update->n_members++;

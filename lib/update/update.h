@@ -36,7 +36,7 @@ struct cprom__scope {
     struct cprom__event *event; /* to be recorded at the commit */
 };
 
-/* A vector that takes part; kept by being listed once more. */
+/* A vector that takes part; kept by a reference to its content. */
 struct cprom__member {
     struct cprom__member *next;
     struct cprom_vec *vec;

@@ -96,7 +96,7 @@ static size_t check(bench *b)
         assert_in_range(order->sorted[c]->n, 1, CPROM__ORDER_CHUNK);
         assert_null(order->sorted[c]->next);
         for (uint32_t i = 0; i < order->sorted[c]->n; i++) {
-            const struct cprom_series *series = series_at(b, order->sorted[c]->refs[i]);
+            const struct cprom_series *series = series_at(b, order->sorted[c]->indexes[i]);
             if (before) assert_true(cprom__series_compare(before, series) <= 0);
             before = series;
         }
@@ -386,7 +386,7 @@ static void test_step_nearly_empty_young_beside_full_one_are_joined(void **state
             /* Without the work that comes with a deletion. */
             pthread_mutex_lock(&b->vec->map_lock);
             struct cprom__removing removing = {.reason = CPROM__REMOVED_DELETE};
-            assert_true(cprom__vec_kill(b->vec, series_at(b, chunk->refs[i]), chunk->refs[i], &removing, 0));
+            assert_true(cprom__vec_kill(b->vec, series_at(b, chunk->indexes[i]), chunk->indexes[i], &removing, 0));
             cprom__vec_removed(b->vec, CPROM__REMOVED_DELETE, 1);
             pthread_mutex_unlock(&b->vec->map_lock);
         }

@@ -2,13 +2,13 @@
  * What the callbacks of one gather have emitted, on its way to the page: each collector's samples are checked against
  * what is there already, and kept or dropped as a whole.
  */
-#ifndef CPROM_LIB_PAGE_STAGE_H
-#define CPROM_LIB_PAGE_STAGE_H
+#ifndef CPROM_LIB_PAGE_COLLECT_H
+#define CPROM_LIB_PAGE_COLLECT_H
 
 #include "page/self.h"
 #include "page/snapshot.h"
 
-struct cprom__stage {
+struct cprom__collection {
     struct cprom__snapshot *snapshot;
     struct cprom__source *source; /* whose callbacks run */
     const struct cprom__filter *filter;
@@ -27,8 +27,8 @@ struct cprom__kept {
 };
 
 /* Runs the callbacks of all registries. ENOMEM is the only failure. */
-cprom_status cprom__stage_collect(struct cprom__stage *stage);
+cprom_status cprom__collect(struct cprom__collection *collection);
 /* Adds the library's own families. ENOMEM. */
-cprom_status cprom__stage_self_metrics(struct cprom__stage *stage, const struct cprom__self *self);
+cprom_status cprom__collect_self_metrics(struct cprom__collection *collection, const struct cprom__self *self);
 
 #endif

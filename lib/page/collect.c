@@ -1,0 +1,452 @@
+/* Runs callbacks, and checks what each has emitted against the rest of the page. */
+#define _POSIX_C_SOURCE 200809L /* clock_gettime */
+
+#include "page/collect.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "registry/families.h"
+
+static void collect_log_failure(struct cprom_registry *registry, const struct cprom__collector *collector,
+                                const char *why)
+{
+    struct cprom__line line;
+    if (!registry->log) return;
+    const char *name = cprom__collector_name(collector);
+    cprom__line_join(&line, "collector \"", (char *)NULL);
+    cprom__line_add_cut(&line, name, strlen(name), CPROM__WHY_COLLECTOR);
+    cprom__line_add(&line, "\": ");
+    cprom__line_add(&line, why);
+    cprom__log(registry, &line);
+}
+
+/* ---- label pairs ---- */
+
+/* The next label pair that is not empty, still escaped; false: no more. */
+static bool collect_next_pair(const char **at, const char *end, const char **pair, size_t *len)
+{
+    while (*at < end) {
+        const char *name = *at, *value = memchr(name, '"', (size_t)(end - name)), *p = value + 1;
+        while (*p != '"') p += *p == '\\' ? 2 : 1;
+        *at = p + 1 < end ? p + 2 : end;
+        if (p == value + 1) continue;
+        *pair = name;
+        *len = (size_t)(p + 1 - name);
+        return true;
+    }
+    return false;
+}
+
+/* Whether two samples are the same series, an empty label value being no label. */
+static bool collect_same_series(const struct cprom__sample *a, const struct cprom__sample *b)
+{
+    if (strcmp(a->desc->name, b->desc->name) != 0) return false;
+    const char *at_a = a->text, *at_b = b->text, *pair_a, *pair_b;
+    for (;;) {
+        size_t len_a, len_b;
+        bool more_a = collect_next_pair(&at_a, a->text + a->len, &pair_a, &len_a);
+        bool more_b = collect_next_pair(&at_b, b->text + b->len, &pair_b, &len_b);
+        if (!more_a || !more_b) return more_a == more_b;
+        if (len_a != len_b || memcmp(pair_a, pair_b, len_a) != 0) return false;
+    }
+}
+
+/* ---- duplicates ---- */
+
+/* Returns the same series that is there already; NULL: it was put in. */
+static struct cprom__sample *collect_insert_seen(struct cprom__collection *collection, struct cprom__sample *sample)
+{
+    size_t mask = collection->seen_room - 1, at = (size_t)sample->identity & mask;
+    for (; collection->seen[at]; at = (at + 1) & mask) {
+        struct cprom__sample *there = collection->seen[at];
+        if (there->identity == sample->identity && collect_same_series(there, sample)) return there;
+    }
+    collection->seen[at] = sample;
+    collection->n_seen++;
+    return NULL;
+}
+
+static bool collect_reserve_seen(struct cprom__collection *collection, size_t more)
+{
+    if ((collection->n_seen + more) * 2 <= collection->seen_room) return true;
+    size_t room = 64;
+    while (room < (collection->n_seen + more) * 2) room *= 2;
+    struct cprom__sample **seen = cprom__arena_alloc(&collection->snapshot->memory, room * sizeof *seen);
+    if (!seen) return false;
+    memset(seen, 0, room * sizeof *seen);
+    struct cprom__sample **old = collection->seen;
+    size_t old_room = collection->seen_room;
+    collection->seen = seen;
+    collection->seen_room = room;
+    collection->n_seen = 0;
+    for (size_t i = 0; i < old_room; i++) {
+        if (old[i]) collect_insert_seen(collection, old[i]);
+    }
+    return true;
+}
+
+/* Takes samples out again, from `first` up to but not with `end`. Their run of places is closed by re-inserting. */
+static void collect_forget(struct cprom__collection *collection, struct cprom__sample *first,
+                           const struct cprom__sample *end)
+{
+    for (struct cprom__sample *sample = first; sample != end; sample = sample->next) {
+        size_t mask = collection->seen_room - 1, at = (size_t)sample->identity & mask;
+        while (collection->seen[at] != sample) at = (at + 1) & mask;
+        collection->seen[at] = NULL;
+        collection->n_seen--;
+        for (at = (at + 1) & mask; collection->seen[at]; at = (at + 1) & mask) {
+            struct cprom__sample *moved = collection->seen[at];
+            collection->seen[at] = NULL;
+            collection->n_seen--;
+            collect_insert_seen(collection, moved);
+        }
+    }
+}
+
+/* ---- families ---- */
+
+/* Behind the same family of registries whose callbacks ran before. */
+static size_t collect_place(const struct cprom__collection *collection, const char *name)
+{
+    size_t low = 0, high = collection->n_kept;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(collection->kept[middle].desc->name, name) <= 0) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
+static struct cprom__kept *collect_find_kept(const struct cprom__collection *collection, const char *name)
+{
+    size_t at = collect_place(collection, name);
+    if (!at--) return NULL;
+    struct cprom__kept *kept = &collection->kept[at];
+    return kept->source == collection->source && strcmp(kept->desc->name, name) == 0 ? kept : NULL;
+}
+
+static struct cprom__kept *collect_add_kept(struct cprom__collection *collection, const struct cprom__desc *desc)
+{
+    if (collection->n_kept == collection->kept_room) {
+        size_t room = collection->kept_room ? collection->kept_room * 2 : 16;
+        struct cprom__kept *kept = cprom__arena_alloc(&collection->snapshot->memory, room * sizeof *kept);
+        if (!kept) return NULL;
+        if (collection->n_kept) memcpy(kept, collection->kept, collection->n_kept * sizeof *kept);
+        collection->kept = kept;
+        collection->kept_room = room;
+    }
+    size_t at = collect_place(collection, desc->name);
+    memmove(collection->kept + at + 1, collection->kept + at, (collection->n_kept - at) * sizeof *collection->kept);
+    collection->n_kept++;
+    collection->kept[at] = (struct cprom__kept){.desc = desc, .source = collection->source};
+    return &collection->kept[at];
+}
+
+static bool collect_same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
+
+static bool collect_same_header(const struct cprom__desc *a, const struct cprom__desc *b)
+{
+    return a->type == b->type && collect_same_text(a->help, b->help) && collect_same_text(a->unit, b->unit);
+}
+
+/* Whether a family that an unchecked collector brought can stand on the page with the others of its name. */
+static const char *collect_check_same(const struct cprom__collection *collection, const struct cprom__desc *desc,
+                                      bool *known)
+{
+    const struct cprom_registry *here = collection->source->registry;
+    for (const struct cprom__source *source = &collection->snapshot->own; source; source = source->next) {
+        bool same;
+        cprom_status status =
+            cprom__families_check_same(source->families, desc, cprom__registry_apart(source->registry, here), &same);
+        if (status == CPROM_EEXIST) return "the family belongs to somebody else";
+        if (status) return "another registry has the family with another type, help, unit or labels";
+        *known |= same;
+    }
+    for (size_t at = collect_place(collection, desc->name);
+         at && strcmp(collection->kept[at - 1].desc->name, desc->name) == 0; at--) {
+        const struct cprom__kept *kept = &collection->kept[at - 1];
+        if (!cprom__registry_apart(kept->source->registry, here)) {
+            return "a collector registered earlier has the family";
+        }
+        if (!collect_same_header(kept->desc, desc))
+            return "another registry has the family with another type, help or unit";
+        *known = true;
+    }
+    return NULL;
+}
+
+/* Likewise with all others; one whose family is on the page already was checked. */
+static const char *collect_check_others(const struct cprom__collection *collection, const struct cprom__desc *desc)
+{
+    for (const struct cprom__source *source = &collection->snapshot->own; source; source = source->next) {
+        if (cprom__families_collide(source->families, desc)) {
+            return "the sample names would collide with a registered family";
+        }
+    }
+    for (size_t i = 0; i < collection->n_kept; i++) {
+        if (cprom__desc_collides(collection->kept[i].desc, desc))
+            return "the sample names would collide with another family";
+    }
+    return NULL;
+}
+
+/* Whether the families that an unchecked collector brought can stand on the page; if not, why. */
+static const char *collect_check_brought(struct cprom__collection *collection, const struct cprom_scrape *scrape,
+                                         const char **family)
+{
+    for (struct cprom__brought *brought = scrape->brought; brought; brought = brought->next) {
+        const struct cprom__desc *desc = brought->desc;
+        *family = desc->name;
+        bool known = false;
+        const char *reason = collect_check_same(collection, desc, &known);
+        if (!reason && !known) reason = collect_check_others(collection, desc);
+        if (reason) return reason;
+        for (struct cprom__brought *next = brought->next; next; next = next->next) {
+            if (strcmp(next->desc->name, desc->name) != 0) {
+                if (cprom__desc_collides(next->desc, desc)) return "the sample names would collide with another family";
+            } else if (!collect_same_header(next->desc, desc)) {
+                return "the family was emitted with another type, help or unit";
+            }
+        }
+    }
+    return NULL;
+}
+
+static void collect_log_sample(struct cprom__line *why, const struct cprom__sample *sample, const char *reason)
+{
+    cprom__line_join(why, "family \"", (char *)NULL);
+    cprom__line_add_cut(why, sample->desc->name, sample->desc->name_len, CPROM__WHY_FAMILY);
+    cprom__line_add(why, "\", labels {");
+    cprom__line_add_cut(why, sample->text, sample->len, CPROM__WHY_LABELS);
+    cprom__line_add(why, "}: ");
+    cprom__line_add(why, reason);
+}
+
+/* Keeps what one callback has emitted, or says in scrape->why what is wrong with it. ENOMEM: the page fails. */
+static cprom_status collect_keep(struct cprom__collection *collection, struct cprom_scrape *scrape)
+{
+    /* The library's own names are nobody else's. */
+    const char *family = NULL, *reason = scrape->collector ? collect_check_brought(collection, scrape, &family) : NULL;
+    if (reason) {
+        scrape->status = CPROM_ECONFLICT;
+        cprom__line_join(&scrape->why, "family \"", (char *)NULL);
+        cprom__line_add_cut(&scrape->why, family, strlen(family), CPROM__WHY_FAMILY);
+        cprom__line_add(&scrape->why, "\": ");
+        cprom__line_add(&scrape->why, reason);
+        return CPROM_OK;
+    }
+    if (!collect_reserve_seen(collection, scrape->n_samples)) return CPROM_ENOMEM;
+    for (struct cprom__sample **link = &scrape->first; *link;) {
+        struct cprom__sample *sample = *link, *there = collect_insert_seen(collection, sample);
+        if (!there) {
+            link = &sample->next;
+            continue;
+        }
+        if (!scrape->collector) { /* of another registry with the same const labels */
+            cprom__self_metrics_join(there, sample);
+            *link = sample->next;
+            continue;
+        }
+        scrape->status = CPROM_EEXIST;
+        collect_log_sample(&scrape->why, sample, "the series was emitted twice");
+        collect_forget(collection, scrape->first, sample);
+        return CPROM_OK;
+    }
+    for (struct cprom__sample *sample = scrape->first, *next; sample; sample = next) {
+        next = sample->next;
+        struct cprom__kept *kept = collect_find_kept(collection, sample->desc->name);
+        if (!kept) kept = collect_add_kept(collection, sample->desc);
+        if (!kept) return CPROM_ENOMEM;
+        sample->next = NULL;
+        if (kept->last) kept->last->next = sample;
+        else kept->first = sample;
+        kept->last = sample;
+        kept->n++;
+    }
+    return CPROM_OK;
+}
+
+/* ---- running ---- */
+
+/* How one run ended. */
+enum collect_run {
+    COLLECT_RUN_DONE, /* the callback ran; scrape->status says how it went */
+    COLLECT_RUN_LATE, /* the deadline was over before it could begin */
+    COLLECT_RUN_GONE  /* unregistered meanwhile */
+};
+
+#define COLLECT_WAIT_MAX (INT64_C(86400) * 1000000000)
+
+/* Waits until a change in some collector, or the deadline of the registry's clock; false: it is over. */
+static bool collect_wait_until(struct cprom_registry *registry, int64_t deadline)
+{
+    if (deadline == INT64_MAX) {
+        pthread_cond_wait(&registry->collect_cond, &registry->collect_lock);
+        return true;
+    }
+    int64_t left = deadline - cprom__monotonic_now(registry);
+    if (left <= 0) return false;
+    /* A day at a time: a time_t may have 32 bits. */
+    bool whole = left <= COLLECT_WAIT_MAX;
+    if (!whole) left = COLLECT_WAIT_MAX;
+    /* The condition runs on CLOCK_MONOTONIC, the registry's clock may be another: what is left is the same on both. */
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t ns = until.tv_nsec + left % 1000000000;
+    until.tv_sec += (time_t)(left / 1000000000 + ns / 1000000000);
+    until.tv_nsec = (long)(ns % 1000000000);
+    return pthread_cond_timedwait(&registry->collect_cond, &registry->collect_lock, &until) != ETIMEDOUT || !whole;
+}
+
+static enum collect_run collect_run_collector(struct cprom__collector *collector, struct cprom_scrape *scrape,
+                                              int64_t *duration)
+{
+    struct cprom_registry *registry = scrape->registry;
+    enum collect_run run = COLLECT_RUN_DONE;
+    *duration = 0;
+    if (scrape->deadline != INT64_MAX && cprom__monotonic_now(registry) >= scrape->deadline) run = COLLECT_RUN_LATE;
+    const _Atomic bool *cancelled = cprom__thread_cancelled;
+    if (cancelled && atomic_load_explicit(cancelled, memory_order_relaxed)) run = COLLECT_RUN_LATE;
+    pthread_mutex_lock(&registry->collect_lock);
+    while (collector->running && !collector->gone && run == COLLECT_RUN_DONE) {
+        if (!collect_wait_until(registry, scrape->deadline)) run = COLLECT_RUN_LATE;
+    }
+    if (collector->gone) run = COLLECT_RUN_GONE;
+    if (run == COLLECT_RUN_DONE) collector->running = true;
+    pthread_mutex_unlock(&registry->collect_lock);
+    if (run != COLLECT_RUN_DONE) return run;
+
+    int64_t start = cprom__monotonic_now(registry);
+    cprom__thread_callbacks++;
+    cprom_status status = CPROM_OK;
+    if (collector->value) {
+        status = cprom__emit_plain(scrape, collector->descs[0], collector->value(collector->ctx));
+    } else {
+        status = collector->collect(collector->ctx, scrape);
+    }
+    cprom__thread_callbacks--;
+    *duration = cprom__monotonic_now(registry) - start;
+    if (status && !scrape->status) {
+        scrape->status = status;
+        cprom__line_join(&scrape->why, "the callback failed: ", cprom_status_string(status), (char *)NULL);
+    }
+
+    pthread_mutex_lock(&registry->collect_lock);
+    collector->running = false;
+    bool gone = collector->gone;
+    pthread_cond_broadcast(&registry->collect_cond);
+    pthread_mutex_unlock(&registry->collect_lock);
+    if (gone && collector->free) collector->free(collector->ctx);
+    return COLLECT_RUN_DONE;
+}
+
+static bool collect_wanted(const struct cprom__filter *filter, const struct cprom__collector *collector)
+{
+    size_t n;
+    const struct cprom__family *families = cprom__collector_families(collector, &n);
+    for (size_t i = 0; i < n; i++) {
+        if (cprom__filter_lets(filter, families[i].desc)) return true;
+    }
+    return n == 0;
+}
+
+/* What it brought goes with the page, whatever becomes of its samples. */
+static void collect_adopt(struct cprom__collection *collection, struct cprom_scrape *scrape)
+{
+    while (scrape->brought) {
+        struct cprom__brought *brought = scrape->brought;
+        scrape->brought = brought->next;
+        brought->next = collection->snapshot->brought;
+        collection->snapshot->brought = brought;
+    }
+}
+
+/* The page's deadline on the clock of the registry whose callbacks run. */
+static int64_t collect_deadline_here(const struct cprom__collection *collection)
+{
+    struct cprom_registry *page = collection->snapshot->registry, *here = collection->source->registry;
+    int64_t deadline = collection->deadline;
+    if (deadline == INT64_MAX) return deadline;
+    if (page->monotonic_clock == here->monotonic_clock && page->clock_ctx == here->clock_ctx) return deadline;
+    return cprom__monotonic_now(here) + (deadline - cprom__monotonic_now(page));
+}
+
+static struct cprom_scrape collect_begin(const struct cprom__collection *collection, struct cprom__collector *collector,
+                                         int64_t deadline)
+{
+    const struct cprom__snapshot *snapshot = collection->snapshot;
+    return (struct cprom_scrape){.registry = collection->source->registry,
+                                 .collector = collector,
+                                 .memory = &collection->snapshot->memory,
+                                 .key = &snapshot->registry->key,
+                                 .deadline = deadline};
+}
+
+static cprom_status collect_run(struct cprom__collection *collection, struct cprom__collector *collector,
+                                int64_t deadline)
+{
+    struct cprom_registry *registry = collection->source->registry;
+    struct cprom_scrape scrape = collect_begin(collection, collector, deadline);
+    int64_t duration;
+    enum collect_run how = collect_run_collector(collector, &scrape, &duration);
+    if (how == COLLECT_RUN_GONE) return CPROM_OK;
+    cprom_status status = scrape.out_of_memory ? CPROM_ENOMEM : CPROM_OK;
+    if (how == COLLECT_RUN_LATE) {
+        scrape.status = CPROM_EBUSY;
+        cprom__line_join(&scrape.why, "skipped: the scrape's deadline was over before it could begin", (char *)NULL);
+    } else if (!scrape.status) {
+        status = collect_keep(collection, &scrape);
+    }
+    collect_adopt(collection, &scrape);
+    if (status) return status;
+    if (scrape.status) {
+        atomic_fetch_add_explicit(&registry->collector_failures, 1, memory_order_relaxed);
+        collect_log_failure(registry, collector, scrape.why.text);
+    }
+    collection->source->results[collection->source->n_results++] =
+        (struct cprom__result){cprom__collector_name(collector), scrape.status == CPROM_OK, duration};
+    return CPROM_OK;
+}
+
+static cprom_status collect_source(struct cprom__collection *collection)
+{
+    struct cprom__source *source = collection->source;
+    struct cprom__families *families = source->families;
+    if (!families->n_collectors) return CPROM_OK;
+    int64_t deadline = collect_deadline_here(collection);
+    source->results =
+        cprom__arena_alloc(&collection->snapshot->memory, families->n_collectors * sizeof *source->results);
+    if (!source->results) return CPROM_ENOMEM;
+    for (size_t i = 0; i < families->n_collectors; i++) {
+        if (!collect_wanted(collection->filter, families->collectors[i])) continue;
+        cprom_status status = collect_run(collection, families->collectors[i], deadline);
+        if (status) return status;
+    }
+    return CPROM_OK;
+}
+
+cprom_status cprom__collect(struct cprom__collection *collection)
+{
+    cprom_status status = CPROM_OK;
+    for (collection->source = &collection->snapshot->own; collection->source && !status;
+         collection->source = collection->source->next) {
+        status = collect_source(collection);
+    }
+    return status;
+}
+
+cprom_status cprom__collect_self_metrics(struct cprom__collection *collection, const struct cprom__self *self)
+{
+    cprom_status status = CPROM_OK;
+    for (collection->source = &collection->snapshot->own; collection->source && !status;
+         collection->source = collection->source->next) {
+        struct cprom_scrape scrape = collect_begin(collection, NULL, INT64_MAX);
+        cprom__self_metrics(collection->source, &scrape);
+        if (self->emit && collection->source == &collection->snapshot->own) self->emit(self->ctx, &scrape);
+        status = scrape.status ? scrape.status : collect_keep(collection, &scrape);
+        collect_adopt(collection, &scrape);
+    }
+    return status;
+}
