@@ -387,7 +387,7 @@ if configure_and_build gcc -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug; then
         run_tests gcc -LE '^package$'
         python=/usr/bin/python3 # the distribution's, which has the client
         [ -x "$python" ] || python=python3
-        run_check 'gcc: OpenMetrics pages' "$python" "$root/tests/openmetrics.py" "$CPROM_TEST_OPENMETRICS"
+        run_check 'gcc: OpenMetrics pages' "$python" "$root/tests/oracle/openmetrics.py" "$CPROM_TEST_OPENMETRICS"
         unset CPROM_TEST_PROMTOOL CPROM_TEST_OPENMETRICS
     fi
 fi

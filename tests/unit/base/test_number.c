@@ -20,7 +20,7 @@
 #define cprom__number_openmetrics portable_openmetrics
 #define cprom__number_uint portable_uint
 #define cprom__number_int portable_int
-#undef CPROM_LIB_NUMBER_H
+#undef CPROM_LIB_BASE_NUMBER_H
 #include "base/number.c" /* NOLINT(bugprone-suspicious-include) */
 #undef cprom__number_double
 #undef cprom__number_openmetrics
