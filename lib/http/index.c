@@ -59,15 +59,7 @@ static void index_put_number(struct index_sink *sink, size_t number)
 
 static const char *index_type_name(cprom_type type)
 {
-    switch (type) {
-    case CPROM_COUNTER: return "counter";
-    case CPROM_GAUGE: return "gauge";
-    case CPROM_HISTOGRAM: return "histogram";
-    case CPROM_SUMMARY: return "summary";
-    case CPROM_INFO: return "info";
-    case CPROM_STATESET: return "stateset";
-    default: return "untyped";
-    }
+    return type == CPROM_UNTYPED ? "untyped" : cprom__kind(type)->name;
 }
 
 /* ---- what is listed ---- */

@@ -13,20 +13,16 @@ static const struct {
 
 static const double http_self_bounds[CPROM__HTTP_BOUNDS] = {.0001, .0005, .001, .005, .01, .05, .1, .5, 1, 5, 10};
 
-static const cprom_desc http_self_requests_desc = {.size = sizeof http_self_requests_desc,
-                                                   .name = "cprom_http_requests_total",
-                                                   .type = CPROM_COUNTER,
-                                                   .help = "HTTP responses made, by status.",
-                                                   .labels = {"code"}};
+static const cprom_desc http_self_requests_desc =
+    CPROM__OWN_COUNTER(.name = "cprom_http_requests_total", .help = "HTTP responses made, by status.",
+                       .labels = {"code"});
 static const cprom_desc http_self_duration_desc = {.size = sizeof http_self_duration_desc,
                                                    .name = "cprom_scrape_duration_seconds",
                                                    .type = CPROM_HISTOGRAM,
                                                    .help = "From a request for the page to the end of the response.",
                                                    .unit = "seconds"};
-static const cprom_desc http_self_in_flight_desc = {.size = sizeof http_self_in_flight_desc,
-                                                    .name = "cprom_scrapes_in_flight",
-                                                    .type = CPROM_GAUGE,
-                                                    .help = "Pages that are being sent, this one included."};
+static const cprom_desc http_self_in_flight_desc =
+    CPROM__OWN_GAUGE(.name = "cprom_scrapes_in_flight", .help = "Pages that are being sent, this one included.");
 
 void cprom__http_self_count(struct cprom__http_self *self, int status)
 {

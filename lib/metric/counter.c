@@ -1,8 +1,7 @@
 /* Counters. */
-#include "metric/counter.h"
-
 #include <math.h>
 
+#include "registry/collector_new.h"
 #include "registry/vec_new.h"
 #include "store/lookup.h"
 
@@ -51,12 +50,10 @@ static inline void counter_step(struct cprom_series *series)
     }
 }
 
-void cprom__counter_add(struct cprom_series *series, double amount) { counter_add_to(series, amount); }
-
 /* Neither NaN, infinite nor negative. */
 static bool counter_is_increment(double amount) { return amount >= 0 && amount < INFINITY; }
 
-double cprom__counter_read(const struct cprom_series *series)
+static double counter_read(const struct cprom_series *series)
 {
     if (!series->striped) return cprom__cell_double(&series->value);
     /* Each cell only grows and they are always added in the same order, so that the sum never falls. */
@@ -70,18 +67,37 @@ double cprom__counter_read(const struct cprom_series *series)
     return sum + (double)steps;
 }
 
+static void counter_read_words(const struct cprom_series *series, uint64_t *words)
+{
+    words[0] = cprom__bits(counter_read(series));
+}
+
+static bool counter_takes(const struct cprom_vec *vec, double value)
+{
+    (void)vec;
+    return counter_is_increment(value);
+}
+
+static void counter_change(struct cprom_series *series, const struct cprom__change *change)
+{
+    counter_add_to(series, change->value);
+}
+
+static const struct cprom__kind_ops counter_ops = {
+    .type = CPROM_COUNTER, .read = counter_read_words, .takes = counter_takes, .change = counter_change};
+
 cprom_status cprom_counter_new(cprom_registry *registry, const cprom_opts *opts, cprom_counter **counter)
 {
     struct cprom_vec *vec = NULL;
     if (counter) *counter = NULL;
-    cprom_status status = cprom__vec_new(registry, opts, CPROM_COUNTER, true, counter ? &vec : NULL);
+    cprom_status status = cprom__vec_new(registry, opts, &counter_ops, true, counter ? &vec : NULL);
     if (vec) *counter = (cprom_counter *)vec->plain;
     return status;
 }
 
 cprom_status cprom_counter_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_counter_vec **vec)
 {
-    return cprom__vec_new(registry, opts, CPROM_COUNTER, false, (struct cprom_vec **)vec);
+    return cprom__vec_new(registry, opts, &counter_ops, false, (struct cprom_vec **)vec);
 }
 
 void cprom_counter_inc(cprom_counter *counter)
@@ -113,7 +129,7 @@ void cprom_counter_add_with_exemplar(cprom_counter *counter, double amount, cpro
 
 double cprom_counter_value(const cprom_counter *counter)
 {
-    return counter ? cprom__counter_read(counter_series_of(counter)) : 0;
+    return counter ? counter_read(counter_series_of(counter)) : 0;
 }
 
 static inline cprom_status counter_vec_add(struct cprom_vec *vec, cprom_strs values, double amount,
@@ -166,7 +182,13 @@ cprom_status cprom_counter_vec_get(cprom_counter_vec *vec, cprom_strs values, do
     if (!vec) return CPROM_EINVAL;
     cprom_status status = cprom__series_look((struct cprom_vec *)vec, values, &use);
     if (status) return status;
-    if (value) *value = cprom__counter_read(use.series);
+    if (value) *value = counter_read(use.series);
     cprom__series_release(&use);
     return CPROM_OK;
+}
+
+cprom_status cprom_counter_func_new(cprom_registry *registry, const cprom_opts *opts, double (*value)(void *ctx),
+                                    void *ctx)
+{
+    return cprom__func_new(registry, opts, CPROM_COUNTER, value, ctx);
 }

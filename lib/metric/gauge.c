@@ -1,4 +1,5 @@
 /* Gauges. */
+#include "registry/collector_new.h"
 #include "registry/vec_new.h"
 #include "store/lookup.h"
 
@@ -13,18 +14,31 @@ static void gauge_set(struct cprom_series *series, double value)
 
 static double gauge_current_time(struct cprom_registry *registry) { return (double)cprom__wall_now(registry) / 1e9; }
 
+static void gauge_read(const struct cprom_series *series, uint64_t *words)
+{
+    words[0] = atomic_load_explicit(&series->value, memory_order_relaxed);
+}
+
+static void gauge_change(struct cprom_series *series, const struct cprom__change *change)
+{
+    if (change->sets) gauge_set(series, change->value);
+    else cprom__cell_add_shared(&series->value, change->value);
+}
+
+static const struct cprom__kind_ops gauge_ops = {.type = CPROM_GAUGE, .read = gauge_read, .change = gauge_change};
+
 cprom_status cprom_gauge_new(cprom_registry *registry, const cprom_opts *opts, cprom_gauge **gauge)
 {
     struct cprom_vec *vec = NULL;
     if (gauge) *gauge = NULL;
-    cprom_status status = cprom__vec_new(registry, opts, CPROM_GAUGE, true, gauge ? &vec : NULL);
+    cprom_status status = cprom__vec_new(registry, opts, &gauge_ops, true, gauge ? &vec : NULL);
     if (vec) *gauge = (cprom_gauge *)vec->plain;
     return status;
 }
 
 cprom_status cprom_gauge_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_gauge_vec **vec)
 {
-    return cprom__vec_new(registry, opts, CPROM_GAUGE, false, (struct cprom_vec **)vec);
+    return cprom__vec_new(registry, opts, &gauge_ops, false, (struct cprom_vec **)vec);
 }
 
 void cprom_gauge_set(cprom_gauge *gauge, double value)
@@ -87,4 +101,10 @@ cprom_status cprom_gauge_vec_get(cprom_gauge_vec *vec, cprom_strs values, double
     if (value) *value = cprom__cell_double(&use.series->value);
     cprom__series_release(&use);
     return CPROM_OK;
+}
+
+cprom_status cprom_gauge_func_new(cprom_registry *registry, const cprom_opts *opts, double (*value)(void *ctx),
+                                  void *ctx)
+{
+    return cprom__func_new(registry, opts, CPROM_GAUGE, value, ctx);
 }

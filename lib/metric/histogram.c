@@ -1,6 +1,4 @@
 /* Histograms. */
-#include "metric/histogram.h"
-
 #include <math.h>
 
 #include "metric/bucket.h"
@@ -48,20 +46,26 @@ static inline size_t histogram_observe(struct cprom_series *series, double value
     return bucket;
 }
 
-void cprom__histogram_observe(struct cprom_series *series, double value) { histogram_observe(series, value); }
-
-double cprom__histogram_read(const struct cprom_series *series, uint64_t *buckets)
+static void histogram_read(const struct cprom_series *series, uint64_t *words)
 {
     size_t n = series->vec->desc->n_bounds + 1;
     double sum = 0;
-    for (size_t i = 0; i < n; i++) buckets[i] = 0;
+    for (size_t i = 0; i < n; i++) words[i] = 0;
     for (unsigned stripe = 0; stripe < (series->striped ? CPROM_STRIPES : 1); stripe++) {
         const cprom__cell *cells = cprom__cell_in(series->cells, stripe);
-        for (size_t i = 0; i < n; i++) buckets[i] += atomic_load_explicit(&cells[i], memory_order_relaxed);
+        for (size_t i = 0; i < n; i++) words[i] += atomic_load_explicit(&cells[i], memory_order_relaxed);
         sum += cprom__cell_double(&cells[n]);
     }
-    return sum;
+    words[n] = cprom__bits(sum);
 }
+
+static void histogram_change(struct cprom_series *series, const struct cprom__change *change)
+{
+    for (const struct cprom__observation *o = change->first; o; o = o->next) histogram_observe(series, o->value);
+}
+
+static const struct cprom__kind_ops histogram_ops = {
+    .type = CPROM_HISTOGRAM, .read = histogram_read, .change = histogram_change};
 
 static uint64_t histogram_count_up_to(const struct cprom_series *series, size_t last)
 {
@@ -110,14 +114,14 @@ cprom_status cprom_histogram_new(cprom_registry *registry, const cprom_opts *opt
 {
     struct cprom_vec *vec = NULL;
     if (histogram) *histogram = NULL;
-    cprom_status status = cprom__vec_new(registry, opts, CPROM_HISTOGRAM, true, histogram ? &vec : NULL);
+    cprom_status status = cprom__vec_new(registry, opts, &histogram_ops, true, histogram ? &vec : NULL);
     if (vec) *histogram = (cprom_histogram *)vec->plain;
     return status;
 }
 
 cprom_status cprom_histogram_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_histogram_vec **vec)
 {
-    return cprom__vec_new(registry, opts, CPROM_HISTOGRAM, false, (struct cprom_vec **)vec);
+    return cprom__vec_new(registry, opts, &histogram_ops, false, (struct cprom_vec **)vec);
 }
 
 void cprom_histogram_observe(cprom_histogram *histogram, double value)

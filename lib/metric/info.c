@@ -4,14 +4,30 @@
 
 /* An info's value is 1 from its birth: all that it says is in its labels. */
 
+static void info_read(const struct cprom_series *series, uint64_t *words)
+{
+    words[0] = atomic_load_explicit(&series->value, memory_order_relaxed);
+}
+
+static void info_change(struct cprom_series *series, const struct cprom__change *change)
+{
+    (void)series;
+    (void)change;
+}
+
+static const struct cprom__kind_ops info_ops = {.type = CPROM_INFO,
+                                                .initial = UINT64_C(0x3ff0000000000000), /* 1 as a double */
+                                                .read = info_read,
+                                                .change = info_change};
+
 cprom_status cprom_info_new(cprom_registry *registry, const cprom_opts *opts, cprom_labels labels)
 {
-    return cprom__vec_new_labelled(registry, opts, CPROM_INFO, labels);
+    return cprom__vec_new_labelled(registry, opts, &info_ops, labels);
 }
 
 cprom_status cprom_info_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_info_vec **vec)
 {
-    return cprom__vec_new(registry, opts, CPROM_INFO, false, (struct cprom_vec **)vec);
+    return cprom__vec_new(registry, opts, &info_ops, false, (struct cprom_vec **)vec);
 }
 
 cprom_status cprom_info_vec_set(cprom_info_vec *vec, cprom_strs values)

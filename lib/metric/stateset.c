@@ -1,6 +1,4 @@
 /* Statesets. */
-#include "metric/stateset.h"
-
 #include "registry/vec_new.h"
 #include "store/lookup.h"
 
@@ -11,13 +9,23 @@ static struct cprom_series *stateset_series_of(const cprom_stateset *stateset)
     return (struct cprom_series *)stateset;
 }
 
-void cprom__stateset_change(struct cprom_series *series, uint64_t off, uint64_t on)
+static void stateset_read(const struct cprom_series *series, uint64_t *words)
+{
+    words[0] = atomic_load_explicit(&series->value, memory_order_relaxed);
+}
+
+static bool stateset_takes(const struct cprom_vec *vec, double state) { return state < (double)vec->desc->n_states; }
+
+static void stateset_change(struct cprom_series *series, const struct cprom__change *change)
 {
     uint64_t old = atomic_load_explicit(&series->value, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(&series->value, &old, (old & ~off) | on, memory_order_relaxed,
-                                                  memory_order_relaxed)) {
+    while (!atomic_compare_exchange_weak_explicit(&series->value, &old, (old & ~change->off) | change->on,
+                                                  memory_order_relaxed, memory_order_relaxed)) {
     }
 }
+
+static const struct cprom__kind_ops stateset_ops = {
+    .type = CPROM_STATESET, .read = stateset_read, .takes = stateset_takes, .change = stateset_change};
 
 static void stateset_set(struct cprom_series *series, unsigned state, bool on)
 {
@@ -42,14 +50,14 @@ cprom_status cprom_stateset_new(cprom_registry *registry, const cprom_opts *opts
 {
     struct cprom_vec *vec = NULL;
     if (stateset) *stateset = NULL;
-    cprom_status status = cprom__vec_new(registry, opts, CPROM_STATESET, true, stateset ? &vec : NULL);
+    cprom_status status = cprom__vec_new(registry, opts, &stateset_ops, true, stateset ? &vec : NULL);
     if (vec) *stateset = (cprom_stateset *)vec->plain;
     return status;
 }
 
 cprom_status cprom_stateset_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_stateset_vec **vec)
 {
-    return cprom__vec_new(registry, opts, CPROM_STATESET, false, (struct cprom_vec **)vec);
+    return cprom__vec_new(registry, opts, &stateset_ops, false, (struct cprom_vec **)vec);
 }
 
 void cprom_stateset_set(cprom_stateset *stateset, unsigned state, bool on)

@@ -1,6 +1,4 @@
 /* Summaries. */
-#include "metric/summary.h"
-
 #include "registry/vec_new.h"
 #include "store/lookup.h"
 
@@ -8,7 +6,7 @@
 
 static struct cprom_series *summary_series_of(const cprom_summary *summary) { return (struct cprom_series *)summary; }
 
-void cprom__summary_observe(struct cprom_series *series, double value)
+static void summary_observe(struct cprom_series *series, double value)
 {
     cprom__cell *cells = series->cells;
     unsigned stripe = 0;
@@ -25,7 +23,7 @@ void cprom__summary_observe(struct cprom_series *series, double value)
     cprom__cell_add_shared(&cells[1], value);
 }
 
-double cprom__summary_read(const struct cprom_series *series, uint64_t *count)
+static double summary_read(const struct cprom_series *series, uint64_t *count)
 {
     double sum = 0;
     *count = 0;
@@ -37,37 +35,50 @@ double cprom__summary_read(const struct cprom_series *series, uint64_t *count)
     return sum;
 }
 
+static void summary_read_words(const struct cprom_series *series, uint64_t *words)
+{
+    words[1] = cprom__bits(summary_read(series, &words[0]));
+}
+
+static void summary_change(struct cprom_series *series, const struct cprom__change *change)
+{
+    for (const struct cprom__observation *o = change->first; o; o = o->next) summary_observe(series, o->value);
+}
+
+static const struct cprom__kind_ops summary_ops = {
+    .type = CPROM_SUMMARY, .read = summary_read_words, .change = summary_change};
+
 cprom_status cprom_summary_new(cprom_registry *registry, const cprom_opts *opts, cprom_summary **summary)
 {
     struct cprom_vec *vec = NULL;
     if (summary) *summary = NULL;
-    cprom_status status = cprom__vec_new(registry, opts, CPROM_SUMMARY, true, summary ? &vec : NULL);
+    cprom_status status = cprom__vec_new(registry, opts, &summary_ops, true, summary ? &vec : NULL);
     if (vec) *summary = (cprom_summary *)vec->plain;
     return status;
 }
 
 cprom_status cprom_summary_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_summary_vec **vec)
 {
-    return cprom__vec_new(registry, opts, CPROM_SUMMARY, false, (struct cprom_vec **)vec);
+    return cprom__vec_new(registry, opts, &summary_ops, false, (struct cprom_vec **)vec);
 }
 
 void cprom_summary_observe(cprom_summary *summary, double value)
 {
     struct cprom_series *series = summary_series_of(summary);
-    if (series && cprom__handle_touch(series)) cprom__summary_observe(series, value);
+    if (series && cprom__handle_touch(series)) summary_observe(series, value);
 }
 
 uint64_t cprom_summary_count(const cprom_summary *summary)
 {
     uint64_t count = 0;
-    if (summary) cprom__summary_read(summary_series_of(summary), &count);
+    if (summary) summary_read(summary_series_of(summary), &count);
     return count;
 }
 
 double cprom_summary_sum(const cprom_summary *summary)
 {
     uint64_t count;
-    return summary ? cprom__summary_read(summary_series_of(summary), &count) : 0;
+    return summary ? summary_read(summary_series_of(summary), &count) : 0;
 }
 
 cprom_status cprom_summary_vec_observe(cprom_summary_vec *vec, cprom_strs values, double value)
@@ -76,7 +87,7 @@ cprom_status cprom_summary_vec_observe(cprom_summary_vec *vec, cprom_strs values
     if (!vec) return CPROM_EINVAL;
     cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
     if (status) return status;
-    cprom__summary_observe(use.series, value);
+    summary_observe(use.series, value);
     cprom__series_release(&use);
     return CPROM_OK;
 }
@@ -90,7 +101,7 @@ cprom_status cprom_summary_vec_get(cprom_summary_vec *vec, cprom_strs values, ui
     cprom_status status = cprom__series_look((struct cprom_vec *)vec, values, &use);
     if (status) return status;
     uint64_t n;
-    double total = cprom__summary_read(use.series, &n);
+    double total = summary_read(use.series, &n);
     if (count) *count = n;
     if (sum) *sum = total;
     cprom__series_release(&use);

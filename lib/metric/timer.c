@@ -1,5 +1,5 @@
 /* Timers: from a start to seconds. */
-#include "metric/histogram.h"
+#include "store/series.h"
 
 static cprom_timer timer_start(void *handle)
 {

@@ -27,20 +27,18 @@ static bool each_show(const struct cprom_vec *vec, const struct cprom__row *row,
     const char *values[CPROM_LABELS_MAX];
     cprom_view view = {.values = {values, vec->desc->n_labels}};
     each_read_values(vec, row->series, text, values);
-    switch (vec->desc->type) {
-    case CPROM_HISTOGRAM:
+    const struct cprom__kind *kind = vec->desc->kind;
+    const uint64_t *words = cprom__row_words(row);
+    if (cprom__kind_has(kind, CPROM__PART_BUCKETS)) {
         view.n_buckets = vec->desc->n_bounds + 1;
         view.buckets = buckets;
-        for (size_t i = 0; i < view.n_buckets; i++) buckets[i] = view.count += row->words[i];
-        view.sum = cprom__double(row->words[view.n_buckets]);
-        break;
-    case CPROM_SUMMARY:
-        view.count = row->words[0];
-        view.sum = cprom__double(row->words[1]);
-        break;
-    case CPROM_STATESET: view.states = row->states; break;
-    default: view.value = cprom__row_value(row); break;
+        for (size_t i = 0; i < view.n_buckets; i++) buckets[i] = view.count += words[i];
+    } else if (cprom__kind_has(kind, CPROM__PART_COUNT)) {
+        view.count = words[0];
     }
+    if (cprom__kind_has(kind, CPROM__PART_SUM)) view.sum = cprom__double(words[vec->n_cells - 1]);
+    else if (cprom__kind_has(kind, CPROM__PART_STATES)) view.states = words[0];
+    else view.value = cprom__double(words[0]);
     return each(ctx, &view);
 }
 

@@ -67,19 +67,57 @@ void cprom__put_series(struct cprom__sink *sink, const struct cprom__desc *desc,
     cprom__put_string(sink, " ");
 }
 
-/* Lines `n` and `n + 1`, if `number` is one of them. */
-static void encode_describe_sums(struct cprom__sample_line *line, size_t n, size_t number, double sum, uint64_t count)
+/* What a series or a sample of a collector has, for the parts that are several lines. */
+struct encode_shape {
+    size_t n_bounds; /* without +Inf */
+    const double *bounds;
+    size_t n_quantiles, n_states;
+};
+
+static size_t encode_count_lines(const struct cprom__page_form *form, const struct cprom__kind *kind,
+                                 enum cprom__part part, const struct encode_shape *shape)
 {
-    if (number != n && number != n + 1) return;
-    line->suffix = number == n ? "_sum" : "_count";
-    line->is_count = number > n;
-    line->count = count;
-    line->value = sum;
+    switch (part) {
+    case CPROM__PART_BUCKETS: return shape->n_bounds + 1;
+    case CPROM__PART_QUANTILES: return shape->n_quantiles;
+    case CPROM__PART_STATES: return shape->n_states;
+    case CPROM__PART_SUM:
+    case CPROM__PART_COUNT: /* neither stands where the sum could fall */
+        return !(form->format->sums_ascend && kind->sum_ascends && shape->n_bounds && shape->bounds[0] < 0);
+    case CPROM__PART_VALUE:
+    case CPROM__PART_ONE:
+    case CPROM__PART_NONE: break;
+    }
+    return 1;
 }
 
-static bool encode_has_sums(const struct cprom__format *format, size_t n_bounds, const double *bounds)
+/*
+ * Which part of its kind line `number` is, and which line of that part, in `*number`; NULL: it is behind the last.
+ * `*lines`: how many lines there are.
+ */
+static const struct cprom__kind_sample *encode_find_part(const struct cprom__page_form *form,
+                                                         const struct cprom__kind *kind,
+                                                         const struct encode_shape *shape, size_t *number,
+                                                         size_t *lines)
 {
-    return !(format->sums_ascend && n_bounds && bounds[0] < 0);
+    const struct cprom__kind_sample *found = NULL;
+    size_t wanted = *number;
+    *lines = 0;
+    for (const struct cprom__kind_sample *sample = kind->samples; sample->part; sample++) {
+        size_t n = encode_count_lines(form, kind, sample->part, shape);
+        if (wanted >= *lines && wanted - *lines < n) {
+            found = sample;
+            *number = wanted - *lines;
+        }
+        *lines += n;
+    }
+    return found;
+}
+
+static void encode_set_count(struct cprom__sample_line *line, uint64_t count)
+{
+    line->is_count = true;
+    line->count = count;
 }
 
 /* What stands on one line of a row. Returns how many lines the row has. */
@@ -88,47 +126,41 @@ static size_t encode_describe_row(const struct cprom__page_form *form, const str
 {
     const struct cprom_vec *vec = row->series->vec;
     const struct cprom__desc *desc = vec->desc;
-    size_t buckets = desc->n_bounds + 1, lines = 1;
+    const uint64_t *words = cprom__row_words(row);
+    struct encode_shape shape = {.n_bounds = desc->n_bounds, .bounds = desc->bounds, .n_states = desc->n_states};
+    size_t number = cursor->line, lines;
+    const struct cprom__kind_sample *sample = encode_find_part(form, desc->kind, &shape, &number, &lines);
     line->pairs = row->series->text;
     line->pairs_len = row->series->len;
-    if (desc->type == CPROM_HISTOGRAM) {
-        lines = buckets;
-        if (cursor->line < buckets) {
-            line->suffix = "_bucket";
-            line->extra = "le";
-            line->bound = &desc->le[cursor->line];
-            line->is_count = true;
-            line->count = cursor->total + row->words[cursor->line];
-            line->exemplar = cprom__row_exemplar(row, cursor->line);
-        }
-        if (encode_has_sums(form->format, desc->n_bounds, desc->bounds)) {
-            lines += 2;
-            encode_describe_sums(line, buckets, cursor->line, cprom__double(row->words[buckets]), cursor->total);
-        }
-    } else if (desc->type == CPROM_SUMMARY) {
-        lines = 2;
-        encode_describe_sums(line, 0, cursor->line, cprom__double(row->words[1]), row->words[0]);
-    } else if (desc->type == CPROM_STATESET) {
-        const struct cprom__state *state = &desc->states[cursor->line];
-        lines = desc->n_states;
-        line->state = &state->pair;
-        line->state_at = cprom__desc_state_at(desc, line->pairs);
-        line->is_count = true;
-        line->count = row->states >> state->bit & 1;
-    } else if (desc->type == CPROM_INFO) {
-        line->is_count = true;
-        line->count = 1;
-    } else {
-        line->value = cprom__row_value(row);
+    if (sample) line->suffix = form->format->is_text ? sample->text_suffix : sample->suffix;
+    switch (sample ? sample->part : CPROM__PART_NONE) {
+    case CPROM__PART_VALUE:
+        line->value = cprom__double(words[0]);
         line->exemplar = cprom__row_exemplar(row, 0);
+        break;
+    case CPROM__PART_ONE: encode_set_count(line, 1); break;
+    case CPROM__PART_STATES:
+        line->state = &desc->states[number].pair;
+        line->state_at = cprom__desc_state_at(desc, line->pairs);
+        encode_set_count(line, words[0] >> desc->states[number].bit & 1);
+        break;
+    case CPROM__PART_BUCKETS:
+        line->extra = desc->kind->label;
+        line->bound = &desc->le[number];
+        line->exemplar = cprom__row_exemplar(row, number);
+        encode_set_count(line, cursor->total + words[number]);
+        break;
+    case CPROM__PART_SUM: line->value = cprom__double(words[vec->n_cells - 1]); break;
+    case CPROM__PART_COUNT:
+        encode_set_count(line, cprom__kind_has(desc->kind, CPROM__PART_BUCKETS) ? cursor->total : words[0]);
+        break;
+    case CPROM__PART_QUANTILES: /* of samples of collectors only */
+    case CPROM__PART_NONE: break;
     }
     if (!form->created || !vec->accumulates) return lines;
     if (cursor->line == lines) {
-        *line = (struct cprom__sample_line){.name_len = desc->base_len,
-                                            .suffix = "_created",
-                                            .pairs = row->series->text,
-                                            .pairs_len = row->series->len,
-                                            .timestamp_ms = -1};
+        line->name_len = desc->base_len;
+        line->suffix = "_created";
         line->value = (double)*cprom__series_created(row->series) / 1e3;
     }
     return lines + 1;
@@ -139,28 +171,38 @@ static size_t encode_describe_sample(const struct cprom__page_form *form, const 
                                      size_t number, struct cprom__sample_line *line)
 {
     const struct cprom__distribution *dist = sample->distribution;
+    const struct cprom__desc *desc = sample->desc;
+    struct encode_shape shape = {0};
+    if (dist) shape = (struct encode_shape){.n_bounds = dist->n, .bounds = dist->at, .n_quantiles = dist->n};
+    size_t lines;
+    const struct cprom__kind_sample *part = encode_find_part(form, desc->kind, &shape, &number, &lines);
     line->pairs = sample->text;
     line->pairs_len = sample->len;
     line->value = sample->value;
     line->timestamp_ms = sample->timestamp_ms;
-    if (sample->desc->type == CPROM_INFO && sample->desc->base_len < sample->desc->name_len) {
-        line->is_count = true;
-        line->count = 1;
-    }
-    if (!dist) return 1;
-    bool histogram = sample->desc->type == CPROM_HISTOGRAM;
-    size_t lines = dist->n + histogram; /* with +Inf */
-    if (number < lines) {
-        line->suffix = histogram ? "_bucket" : "";
-        line->extra = histogram ? "le" : "quantile";
+    if (part) line->suffix = form->format->is_text ? part->text_suffix : part->suffix;
+    switch (part ? part->part : CPROM__PART_NONE) {
+    case CPROM__PART_ONE:
+        /* One that is not named so is a gauge. */
+        if (desc->base_len < desc->name_len) encode_set_count(line, 1);
+        break;
+    case CPROM__PART_BUCKETS:
+        line->extra = desc->kind->label;
         line->at = number < dist->n ? dist->at[number] : (double)INFINITY;
-        line->is_count = histogram;
-        if (histogram) line->count = number < dist->n ? dist->buckets[number] : dist->count;
-        else line->value = dist->values[number];
+        encode_set_count(line, number < dist->n ? dist->buckets[number] : dist->count);
+        break;
+    case CPROM__PART_QUANTILES:
+        line->extra = desc->kind->label;
+        line->at = dist->at[number];
+        line->value = dist->values[number];
+        break;
+    case CPROM__PART_SUM: line->value = dist->sum; break;
+    case CPROM__PART_COUNT: encode_set_count(line, dist->count); break;
+    case CPROM__PART_VALUE:
+    case CPROM__PART_STATES: /* of instruments only */
+    case CPROM__PART_NONE: break;
     }
-    if (histogram && !encode_has_sums(form->format, dist->n, dist->at)) return lines;
-    encode_describe_sums(line, lines, number, dist->sum, dist->count);
-    return lines + 2;
+    return lines;
 }
 
 /* What stands on the line at the cursor, and whose name it has. Returns how many lines the row has. */
@@ -271,11 +313,11 @@ static void encode_advance_by_state(const struct cprom__group *group, struct cpr
 static void encode_advance(const struct cprom__format *format, const struct cprom__group *group,
                            struct cprom__cursor *cursor, size_t lines)
 {
-    if (format->states_sort && cursor->row && group->n_rows && group->desc->type == CPROM_STATESET) {
+    if (format->states_sort && cursor->row && group->n_rows && group->desc->kind->samples->part == CPROM__PART_STATES) {
         encode_advance_by_state(group, cursor);
         return;
     }
-    if (cursor->row && group->n_rows && group->desc->type == CPROM_HISTOGRAM) {
+    if (cursor->row && group->n_rows && group->desc->kind->samples->part == CPROM__PART_BUCKETS) {
         const struct cprom__row *row = &group->rows[cursor->row - 1];
         if (cursor->line <= row->series->vec->desc->n_bounds) cursor->total += row->words[cursor->line];
     }
@@ -285,9 +327,10 @@ static void encode_advance(const struct cprom__format *format, const struct cpro
 /* Whether each row is one line with the value that stands in it. An info is a float as a gauge only. */
 static bool encode_is_plain(const struct cprom__page_form *form, const struct cprom__group *group)
 {
-    if (!group->n_rows || group->has_exemplars) return false;
-    return group->desc->type == CPROM_GAUGE || (group->desc->type == CPROM_INFO && form->format->counts_are_floats) ||
-           (group->desc->type == CPROM_COUNTER && !form->created);
+    const struct cprom__kind *kind = group->desc->kind;
+    if (!group->n_rows || group->has_exemplars || (form->created && kind->accumulates)) return false;
+    return kind->samples->part == CPROM__PART_VALUE ||
+           (kind->samples->part == CPROM__PART_ONE && form->format->is_text);
 }
 
 size_t cprom__encode(const struct cprom__snapshot *snapshot, const struct cprom__page_form *form,

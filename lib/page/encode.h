@@ -49,9 +49,9 @@ struct cprom__format {
     void (*put_line)(struct cprom__sink *sink, const struct cprom__desc *desc, const struct cprom__sample_line *line);
     size_t (*number)(char *out, double value);
     bool states_sort; /* a state is a label like the others: lines are ordered by it, and series' lines stand mixed */
-    bool counts_are_floats; /* whole numbers look like all others */
-    bool sums_ascend;       /* no sum and count where a bucket's bound is negative, since the sum could fall */
-    const char *end;        /* behind the last family */
+    bool is_text;     /* the text format 0.0.4: with its suffixes, and whole numbers like all others */
+    bool sums_ascend; /* no sum and count where a bucket's bound is negative, since the sum could fall */
+    const char *end;  /* behind the last family */
 };
 
 /* How a page is to look. */

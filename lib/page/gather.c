@@ -3,9 +3,6 @@
 
 #include <string.h>
 
-#include "metric/counter.h"
-#include "metric/histogram.h"
-#include "metric/summary.h"
 #include "page/merge.h"
 #include "page/collect.h"
 #include "registry/hold.h"
@@ -43,29 +40,15 @@ struct gather_taking {
 
 /* ---- copying ---- */
 
-/* 64-bit words that a row of this vector has beside itself. */
-static size_t gather_words_of(const struct cprom_vec *vec)
-{
-    return vec->n_cells > 1 || vec->n_exemplars ? cprom__row_exemplars_at(vec) + vec->n_exemplars : 0;
-}
-
 static void gather_copy_row(struct cprom__row *row, const struct cprom_series *series, uint64_t *words)
 {
     const struct cprom_vec *vec = series->vec;
     row->series = series;
-    switch (vec->desc->type) {
-    case CPROM_COUNTER:
-        if (CPROM__LIKELY(!vec->n_exemplars)) {
-            row->value = cprom__counter_read(series);
-            return;
-        }
-        words[0] = cprom__bits(cprom__counter_read(series));
-        break;
-    case CPROM_HISTOGRAM: words[vec->n_cells - 1] = cprom__bits(cprom__histogram_read(series, words)); break;
-    case CPROM_SUMMARY: words[1] = cprom__bits(cprom__summary_read(series, &words[0])); break;
-    case CPROM_STATESET: row->states = atomic_load_explicit(&series->value, memory_order_relaxed); return;
-    default: row->value = cprom__cell_double(&series->value); return;
+    if (CPROM__LIKELY(!cprom__row_words_of(vec))) {
+        vec->ops->read(series, &row->bits);
+        return;
     }
+    vec->ops->read(series, words);
     row->words = words;
     for (unsigned i = 0; i < vec->n_exemplars; i++) {
         struct cprom__exemplar *exemplar = cprom__exemplar_look(&cprom__series_exemplars(series)[i]);
@@ -104,7 +87,7 @@ static void gather_copy_sorted(struct gather_part *part, uint64_t death, int64_t
     struct cprom__order *order = &vec->order;
     struct cprom__chain dead = {0, 0, 0};
     struct cprom__row *rows = part->group.rows;
-    size_t words_each = gather_words_of(vec), n_rows = 0;
+    size_t words_each = cprom__row_words_of(vec), n_rows = 0;
     bool sparse = false;
     for (size_t c = 0; c < order->n_sorted; c++) {
         struct cprom__order_chunk *chunk = order->sorted[c];
@@ -128,7 +111,7 @@ static void gather_copy_sorted(struct gather_part *part, uint64_t death, int64_t
             struct cprom__row *row = &rows[n_rows++];
             if (CPROM__LIKELY(!words_each && !series->striped)) { /* the row's word is the series', whatever it means */
                 row->series = series;
-                row->states = atomic_load_explicit(&series->value, memory_order_relaxed);
+                row->bits = atomic_load_explicit(&series->value, memory_order_relaxed);
                 continue;
             }
             gather_copy_row(row, series, part->words);
@@ -149,7 +132,7 @@ static bool gather_copy_tail(struct gather_part *part, struct cprom__arena *memo
 {
     struct cprom__slab *slab = &part->vec->registry->slab;
     struct cprom__group *group = &part->group;
-    size_t n = 0, words_each = gather_words_of(part->vec);
+    size_t n = 0, words_each = cprom__row_words_of(part->vec);
     for (uint32_t index = part->tail; index; n++) index = ((struct cprom_series *)cprom__slab_at(slab, index))->next;
     if (group->n_rows + part->n_over + n > part->room) {
         part->room = group->n_rows + n; /* what is over stays in the old rows */
@@ -207,7 +190,7 @@ static bool gather_reserve_rows(struct gather_part *part, struct cprom__arena *m
     part->group.rows = cprom__arena_alloc(memory, part->room * sizeof *part->group.rows);
     if (!part->group.rows) return false;
     part->over = part->group.rows + part->room;
-    part->words = cprom__arena_alloc(memory, n * gather_words_of(part->vec) * sizeof *part->words);
+    part->words = cprom__arena_alloc(memory, n * cprom__row_words_of(part->vec) * sizeof *part->words);
     return part->words != NULL;
 }
 

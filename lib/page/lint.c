@@ -144,13 +144,15 @@ static bool lint_has_odd_unit(const char *name, struct cprom__line *text)
  * Families
  *============================================================================*/
 
-static uint32_t lint_label(cprom_type type, const char *name)
+static uint32_t lint_label(const struct cprom__desc *desc, const char *name)
 {
     uint32_t found = 0;
     if (lint_is_camel_case(name)) found |= 1u << LINT_CAMEL_CASE_LABEL;
-    if (type == CPROM_UNTYPED) return found;
-    if (type != CPROM_HISTOGRAM && strcmp(name, "le") == 0) found |= 1u << LINT_LE;
-    if (type != CPROM_SUMMARY && strcmp(name, "quantile") == 0) found |= 1u << LINT_QUANTILE;
+    if (desc->type == CPROM_UNTYPED) return found;
+    if (!cprom__kind_has(desc->kind, CPROM__PART_BUCKETS) && strcmp(name, "le") == 0) found |= 1u << LINT_LE;
+    if (!cprom__kind_has(desc->kind, CPROM__PART_QUANTILES) && strcmp(name, "quantile") == 0) {
+        found |= 1u << LINT_QUANTILE;
+    }
     return found;
 }
 
@@ -158,15 +160,14 @@ static uint32_t lint_suffix(const struct cprom__desc *desc)
 {
     const char *name = desc->name;
     size_t len = desc->name_len;
-    cprom_type type = desc->type;
-    bool total = cprom__has_suffix(name, len, "_total");
+    bool total = cprom__has_suffix(name, len, "_total"), counts = cprom__kind_answers(desc->kind, "_total");
     uint32_t found = 0;
-    if (type == CPROM_UNTYPED) return 0;
-    if (type == CPROM_COUNTER && !total) found |= 1u << LINT_COUNTER_WITHOUT_TOTAL;
-    if (type != CPROM_COUNTER && total) found |= 1u << LINT_TOTAL;
-    if (type == CPROM_HISTOGRAM) return found;
+    if (desc->type == CPROM_UNTYPED) return 0;
+    if (counts && !total) found |= 1u << LINT_COUNTER_WITHOUT_TOTAL;
+    if (!counts && total) found |= 1u << LINT_TOTAL;
+    if (cprom__kind_has(desc->kind, CPROM__PART_BUCKETS)) return found;
     if (cprom__has_suffix(name, len, "_bucket")) found |= 1u << LINT_BUCKET;
-    if (type == CPROM_SUMMARY) return found;
+    if (cprom__kind_has(desc->kind, CPROM__PART_QUANTILES)) return found;
     if (cprom__has_suffix(name, len, "_count")) found |= 1u << LINT_COUNT;
     if (cprom__has_suffix(name, len, "_sum")) found |= 1u << LINT_SUM;
     return found;
@@ -175,9 +176,9 @@ static uint32_t lint_suffix(const struct cprom__desc *desc)
 static uint32_t lint_labels(const struct cprom__desc *desc)
 {
     uint32_t found = 0;
-    for (size_t i = 0; i < desc->n_labels; i++) found |= lint_label(desc->type, desc->labels[i]);
-    for (size_t i = 0; i < desc->n_const_labels; i++) found |= lint_label(desc->type, desc->const_labels[i].name);
-    if (desc->type == CPROM_STATESET) found |= lint_label(desc->type, desc->name); /* the state's label */
+    for (size_t i = 0; i < desc->n_labels; i++) found |= lint_label(desc, desc->labels[i]);
+    for (size_t i = 0; i < desc->n_const_labels; i++) found |= lint_label(desc, desc->const_labels[i].name);
+    if (cprom__kind_has(desc->kind, CPROM__PART_STATES)) found |= lint_label(desc, desc->name); /* the state's label */
     return found;
 }
 

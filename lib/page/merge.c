@@ -123,7 +123,7 @@ static struct cprom__sample *merge_make_state(struct cprom__arena *memory, const
                                      .text = all,
                                      .len = (size_t)(out - all),
                                      .timestamp_ms = -1,
-                                     .value = (double)(row->states >> state->bit & 1)};
+                                     .value = (double)(row->bits >> state->bit & 1)};
     return sample;
 }
 
@@ -253,7 +253,7 @@ static void merge_drop_first(struct cprom__group *run, size_t n)
 static bool merge_join_family(struct merge_joining *joining, struct cprom__group *family, size_t n)
 {
     bool continues = false;
-    if (joining->states_sort && family->desc->type == CPROM_STATESET) {
+    if (joining->states_sort && cprom__kind_has(family->desc->kind, CPROM__PART_STATES)) {
         for (size_t i = 0; i < n; i++) {
             if (!merge_make_states(joining->memory, &family[i])) return false;
         }

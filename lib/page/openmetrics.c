@@ -7,12 +7,8 @@
 
 static const char *openmetrics_type_name(const struct cprom__desc *desc)
 {
-    static const char *const types[] = {"unknown", "counter", "gauge", "histogram", "summary", "info", "stateset"};
-    /* A counter's samples end in _total. One whose name does not, a collector passes on as it found it. */
-    if (desc->type == CPROM_COUNTER && desc->base_len == desc->name_len) return "unknown";
-    /* Likewise an info's end in _info; one whose name does not is the gauge that it is in the text format. */
-    if (desc->type == CPROM_INFO && desc->base_len == desc->name_len) return "gauge";
-    return types[desc->type];
+    /* A counter's samples end in _total, an info's in _info. One that does not is passed on as it was found. */
+    return *desc->kind->suffix && desc->base_len == desc->name_len ? desc->kind->bare_name : desc->kind->name;
 }
 
 static void openmetrics_put_keyword(struct cprom__sink *sink, const char *keyword, const struct cprom__desc *desc)

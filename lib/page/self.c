@@ -8,32 +8,20 @@
 
 /* The metrics of the library about itself. */
 
-static const cprom_desc self_series_desc = {.size = sizeof self_series_desc,
-                                            .name = "cprom_series",
-                                            .type = CPROM_GAUGE,
-                                            .help = "Series of the family that are alive.",
-                                            .labels = {"family"}};
-static const cprom_desc self_removed_desc = {.size = sizeof self_removed_desc,
-                                             .name = "cprom_series_removed_total",
-                                             .type = CPROM_COUNTER,
-                                             .help = "Series removed from the family, by reason.",
-                                             .labels = {"family", "reason"}};
-static const cprom_desc self_dropped_desc = {.size = sizeof self_dropped_desc,
-                                             .name = "cprom_dropped_updates_total",
-                                             .type = CPROM_COUNTER,
-                                             .help = "Updates that were dropped, by reason.",
-                                             .labels = {"reason"}};
-static const cprom_desc self_success_desc = {.size = sizeof self_success_desc,
-                                             .name = "cprom_collector_success",
-                                             .type = CPROM_GAUGE,
-                                             .help = "Whether the collector's samples are on this page.",
-                                             .labels = {"collector"}};
-static const cprom_desc self_duration_desc = {.size = sizeof self_duration_desc,
-                                              .name = "cprom_collector_duration_seconds",
-                                              .type = CPROM_GAUGE,
-                                              .help = "How long the collector's callback took.",
-                                              .unit = "seconds",
-                                              .labels = {"collector"}};
+static const cprom_desc self_series_desc =
+    CPROM__OWN_GAUGE(.name = "cprom_series", .help = "Series of the family that are alive.", .labels = {"family"});
+static const cprom_desc self_removed_desc =
+    CPROM__OWN_COUNTER(.name = "cprom_series_removed_total", .help = "Series removed from the family, by reason.",
+                       .labels = {"family", "reason"});
+static const cprom_desc self_dropped_desc =
+    CPROM__OWN_COUNTER(.name = "cprom_dropped_updates_total", .help = "Updates that were dropped, by reason.",
+                       .labels = {"reason"});
+static const cprom_desc self_success_desc =
+    CPROM__OWN_GAUGE(.name = "cprom_collector_success", .help = "Whether the collector's samples are on this page.",
+                     .labels = {"collector"});
+static const cprom_desc self_duration_desc =
+    CPROM__OWN_GAUGE(.name = "cprom_collector_duration_seconds", .help = "How long the collector's callback took.",
+                     .unit = "seconds", .labels = {"collector"});
 
 static void self_emit(struct cprom_scrape *out, const cprom_desc *desc, const char *a, const char *b, double value)
 {

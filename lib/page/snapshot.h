@@ -13,21 +13,23 @@
 struct cprom__row {
     const struct cprom_series *series; /* its text stays: the page's pin keeps it */
     union {
-        double value;    /* counter, gauge, info */
-        uint64_t states; /* stateset: a bit for each, as declared */
-        const uint64_t
-            *words; /* histogram: bucket counts, +Inf last; summary: the count; then the sum's bits; a counter
-                                  with an exemplar slot: its value's bits. Behind them exemplars, as addresses */
+        double value;          /* of a series without cells beside it, */
+        uint64_t bits;         /* or what it is, as its kind's read() gives it */
+        const uint64_t *words; /* others: what their kind's read() gives; behind it exemplars, as addresses */
     };
 };
 
-/* A counter has one cell, and is the only one with exemplars that is not made of words anyway. */
 static inline size_t cprom__row_exemplars_at(const struct cprom_vec *vec) { return vec->n_cells; }
 
-/* Of a counter or gauge. */
-static inline double cprom__row_value(const struct cprom__row *row)
+/* 64-bit words that a row of this vector has beside itself. */
+static inline size_t cprom__row_words_of(const struct cprom_vec *vec)
 {
-    return row->series->vec->n_exemplars ? cprom__double(row->words[0]) : row->value;
+    return vec->n_cells > 1 || vec->n_exemplars ? cprom__row_exemplars_at(vec) + vec->n_exemplars : 0;
+}
+
+static inline const uint64_t *cprom__row_words(const struct cprom__row *row)
+{
+    return cprom__row_words_of(row->series->vec) ? row->words : &row->bits;
 }
 
 /* NULL: none. */

@@ -5,7 +5,6 @@
 
 static void text_put_header(struct cprom__sink *sink, const struct cprom__desc *desc)
 {
-    static const char *const types[] = {"untyped", "counter", "gauge", "histogram", "summary", "gauge", "gauge"};
     if (desc->help && *desc->help) {
         cprom__put_string(sink, "# HELP ");
         cprom__put(sink, desc->name, desc->name_len);
@@ -16,7 +15,7 @@ static void text_put_header(struct cprom__sink *sink, const struct cprom__desc *
     cprom__put_string(sink, "# TYPE ");
     cprom__put(sink, desc->name, desc->name_len);
     cprom__put_string(sink, " ");
-    cprom__put_string(sink, types[desc->type]);
+    cprom__put_string(sink, desc->kind->text_name);
     cprom__put_string(sink, "\n");
 }
 
@@ -38,5 +37,5 @@ const struct cprom__format cprom__text_format = {.put_header = text_put_header,
                                                  .put_line = text_put_line,
                                                  .number = cprom__number_double,
                                                  .states_sort = true,
-                                                 .counts_are_floats = true,
+                                                 .is_text = true,
                                                  .end = ""};

@@ -1,4 +1,6 @@
 /* Makes and registers collectors, and instruments whose value a function gives. */
+#include "registry/collector_new.h"
+
 #include <string.h>
 
 #include "base/names.h"
@@ -106,8 +108,8 @@ cprom_status cprom_collector_new(cprom_registry *registry, const cprom_collector
     return collector_new_enter(registry, collector, status);
 }
 
-static cprom_status collector_new_func_new(cprom_registry *registry, const cprom_opts *opts, cprom_type type,
-                                           double (*value)(void *ctx), void *ctx)
+cprom_status cprom__func_new(cprom_registry *registry, const cprom_opts *opts, cprom_type type,
+                             double (*value)(void *ctx), void *ctx)
 {
     if (!registry || !opts) return CPROM_EINVAL;
     cprom_opts o;
@@ -133,16 +135,4 @@ static cprom_status collector_new_func_new(cprom_registry *registry, const cprom
     collector->value = value;
     collector->ctx = ctx;
     return collector_new_enter(registry, collector, status);
-}
-
-cprom_status cprom_counter_func_new(cprom_registry *registry, const cprom_opts *opts, double (*value)(void *ctx),
-                                    void *ctx)
-{
-    return collector_new_func_new(registry, opts, CPROM_COUNTER, value, ctx);
-}
-
-cprom_status cprom_gauge_func_new(cprom_registry *registry, const cprom_opts *opts, double (*value)(void *ctx),
-                                  void *ctx)
-{
-    return collector_new_func_new(registry, opts, CPROM_GAUGE, value, ctx);
 }

@@ -192,10 +192,11 @@ static cprom_status emit(cprom_scrape *out, const cprom_desc *desc, cprom_strs v
 {
     cprom_status status = emit_resolve(out, desc, values);
     if (status) return status;
-    if (out->current->type == CPROM_HISTOGRAM || out->current->type == CPROM_SUMMARY) {
+    const struct cprom__kind *kind = out->current->kind;
+    if (!cprom__kind_has(kind, CPROM__PART_VALUE) && !cprom__kind_has(kind, CPROM__PART_ONE)) {
         return emit_refuse(out, CPROM_EINVAL, out->current->name, values, "its type has no single value");
     }
-    if (out->current->type == CPROM_INFO && value != 1) {
+    if (cprom__kind_has(kind, CPROM__PART_ONE) && value != 1) {
         return emit_refuse(out, CPROM_EINVAL, out->current->name, values, "it is an info, and its value not 1");
     }
     return emit_value(out, values, value, timestamp_ms);
@@ -232,7 +233,7 @@ static cprom_status emit_distribution(cprom_scrape *out, cprom_strs values, cons
         else memcpy(what, given->values, given->n * sizeof(double));
     }
     copy->at = at;
-    if (out->current->type == CPROM_HISTOGRAM) copy->buckets = what;
+    if (cprom__kind_has(out->current->kind, CPROM__PART_BUCKETS)) copy->buckets = what;
     else copy->values = what;
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): set above, where the status was CPROM_OK */
     sample->distribution = copy;
@@ -249,7 +250,7 @@ cprom_status cprom_emit_histogram(cprom_scrape *out, const cprom_desc *desc, cpr
     if (status) return status;
     const char *name = out->current->name;
     cprom_const_histogram h;
-    if (out->current->type != CPROM_HISTOGRAM)
+    if (!cprom__kind_has(out->current->kind, CPROM__PART_BUCKETS))
         return emit_refuse(out, CPROM_EINVAL, name, values, "its type is not histogram");
     if (!histogram || !cprom__opts_read(&h, sizeof h, histogram)) {
         return emit_refuse(out, CPROM_EINVAL, name, values,
@@ -283,7 +284,7 @@ cprom_status cprom_emit_summary(cprom_scrape *out, const cprom_desc *desc, cprom
     if (status) return status;
     const char *name = out->current->name;
     cprom_const_summary s;
-    if (out->current->type != CPROM_SUMMARY)
+    if (!cprom__kind_has(out->current->kind, CPROM__PART_QUANTILES))
         return emit_refuse(out, CPROM_EINVAL, name, values, "its type is not summary");
     if (!summary || !cprom__opts_read(&s, sizeof s, summary)) {
         return emit_refuse(out, CPROM_EINVAL, name, values,

@@ -55,6 +55,16 @@ struct cprom_scrape {
     const struct cprom__desc *current; /* what the last emission was resolved to */
 };
 
+/* Descriptors of the library's own families. */
+#define CPROM__OWN_COUNTER(...)                                                                                        \
+    {                                                                                                                  \
+        .size = sizeof(cprom_desc), .type = CPROM_COUNTER, __VA_ARGS__                                                 \
+    }
+#define CPROM__OWN_GAUGE(...)                                                                                          \
+    {                                                                                                                  \
+        .size = sizeof(cprom_desc), .type = CPROM_GAUGE, __VA_ARGS__                                                   \
+    }
+
 /* Emits the one value of a family without labels. */
 cprom_status cprom__emit_plain(struct cprom_scrape *out, const struct cprom__desc *desc, double value);
 

@@ -13,6 +13,11 @@
 #ifdef __linux__
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#endif
+
+#include "registry/emit.h"
+
+#ifdef __linux__
 
 /* As in linux/magic.h, which belongs to the kernel's headers and not to every libc's. */
 #define PROCESS_PROC_MAGIC 0x9fa0
@@ -31,43 +36,19 @@ enum {
 };
 
 static const cprom_desc process_descs[CPROM__PROCESS_FAMILIES] = {
-    [PROCESS_CPU_SECONDS] = {.size = sizeof(cprom_desc),
-                             .name = "process_cpu_seconds_total",
-                             .unit = "seconds",
-                             .help = "Total user and system CPU time spent in seconds.",
-                             .type = CPROM_COUNTER},
-    [PROCESS_OPEN_FDS] = {.size = sizeof(cprom_desc),
-                          .name = "process_open_fds",
-                          .help = "Number of open file descriptors.",
-                          .type = CPROM_GAUGE},
-    [PROCESS_MAX_FDS] = {.size = sizeof(cprom_desc),
-                         .name = "process_max_fds",
-                         .help = "Maximum number of open file descriptors.",
-                         .type = CPROM_GAUGE},
-    [PROCESS_VIRTUAL_BYTES] = {.size = sizeof(cprom_desc),
-                               .name = "process_virtual_memory_bytes",
-                               .unit = "bytes",
-                               .help = "Virtual memory size in bytes.",
-                               .type = CPROM_GAUGE},
-    [PROCESS_VIRTUAL_MAX_BYTES] = {.size = sizeof(cprom_desc),
-                                   .name = "process_virtual_memory_max_bytes",
-                                   .unit = "bytes",
-                                   .help = "Maximum amount of virtual memory available in bytes.",
-                                   .type = CPROM_GAUGE},
-    [PROCESS_RESIDENT_BYTES] = {.size = sizeof(cprom_desc),
-                                .name = "process_resident_memory_bytes",
-                                .unit = "bytes",
-                                .help = "Resident memory size in bytes.",
-                                .type = CPROM_GAUGE},
-    [PROCESS_START_TIME] = {.size = sizeof(cprom_desc),
-                            .name = "process_start_time_seconds",
-                            .unit = "seconds",
-                            .help = "Start time of the process since unix epoch in seconds.",
-                            .type = CPROM_GAUGE},
-    [PROCESS_THREADS] = {.size = sizeof(cprom_desc),
-                         .name = "process_threads",
-                         .help = "Number of OS threads in the process.",
-                         .type = CPROM_GAUGE},
+    [PROCESS_CPU_SECONDS] = CPROM__OWN_COUNTER(.name = "process_cpu_seconds_total", .unit = "seconds",
+                                               .help = "Total user and system CPU time spent in seconds."),
+    [PROCESS_OPEN_FDS] = CPROM__OWN_GAUGE(.name = "process_open_fds", .help = "Number of open file descriptors."),
+    [PROCESS_MAX_FDS] = CPROM__OWN_GAUGE(.name = "process_max_fds", .help = "Maximum number of open file descriptors."),
+    [PROCESS_VIRTUAL_BYTES] = CPROM__OWN_GAUGE(.name = "process_virtual_memory_bytes", .unit = "bytes",
+                                               .help = "Virtual memory size in bytes."),
+    [PROCESS_VIRTUAL_MAX_BYTES] = CPROM__OWN_GAUGE(.name = "process_virtual_memory_max_bytes", .unit = "bytes",
+                                                   .help = "Maximum amount of virtual memory available in bytes."),
+    [PROCESS_RESIDENT_BYTES] = CPROM__OWN_GAUGE(.name = "process_resident_memory_bytes", .unit = "bytes",
+                                                .help = "Resident memory size in bytes."),
+    [PROCESS_START_TIME] = CPROM__OWN_GAUGE(.name = "process_start_time_seconds", .unit = "seconds",
+                                            .help = "Start time of the process since unix epoch in seconds."),
+    [PROCESS_THREADS] = CPROM__OWN_GAUGE(.name = "process_threads", .help = "Number of OS threads in the process."),
 };
 
 #ifdef __linux__

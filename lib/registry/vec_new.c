@@ -11,14 +11,9 @@
 
 static bool vec_new_is_time(double seconds) { return seconds >= 0 && seconds <= 1e9; }
 
-/* Whether one series can stand for several. */
-static bool vec_new_adds_up(cprom_type type)
-{
-    return type == CPROM_COUNTER || type == CPROM_HISTOGRAM || type == CPROM_SUMMARY;
-}
-
 /* The options that only vectors have. */
-static cprom_status vec_new_check_opts(const cprom_opts *o, cprom_type type, bool plain, struct cprom__refusal *refusal)
+static cprom_status vec_new_check_opts(const cprom_opts *o, const struct cprom__kind *kind, bool plain,
+                                       struct cprom__refusal *refusal)
 {
     cprom_status status = CPROM_EINVAL;
     *refusal = (struct cprom__refusal){NULL, "", NULL};
@@ -28,9 +23,9 @@ static cprom_status vec_new_check_opts(const cprom_opts *o, cprom_type type, boo
     } else if (plain && (o->owner || o->max_series || o->overflow || o->ttl_seconds != 0 || o->linger_seconds != 0)) {
         *refusal =
             (struct cprom__refusal){"owner, max_series, overflow, ttl_seconds or linger_seconds", "", "need a vector"};
-    } else if (o->overflow != CPROM_REFUSE && (o->overflow != CPROM_FOLD || !vec_new_adds_up(type) || !o->max_series)) {
+    } else if (o->overflow != CPROM_REFUSE && (o->overflow != CPROM_FOLD || !kind->folds || !o->max_series)) {
         *refusal = (struct cprom__refusal){"overflow", "", "folds only what adds up, and only with max_series"};
-    } else if (o->exemplars && type != CPROM_COUNTER && type != CPROM_HISTOGRAM) {
+    } else if (o->exemplars && !kind->exemplars && !kind->bucket_exemplars) {
         *refusal = (struct cprom__refusal){"exemplars", "", "are for counters and histograms"};
     } else if (!vec_new_is_time(o->ttl_seconds)) {
         *refusal = (struct cprom__refusal){"ttl_seconds", "", "is not a time"};
@@ -42,12 +37,8 @@ static cprom_status vec_new_check_opts(const cprom_opts *o, cprom_type type, boo
 
 static unsigned vec_new_cells_of(const struct cprom__desc *desc)
 {
-    switch (desc->type) {
-    case CPROM_COUNTER: return 1;
-    case CPROM_HISTOGRAM: return (unsigned)desc->n_bounds + 2; /* buckets with +Inf, sum */
-    case CPROM_SUMMARY: return 2;                              /* count, sum */
-    default: return 0;
-    }
+    bool buckets = cprom__kind_has(desc->kind, CPROM__PART_BUCKETS);
+    return desc->kind->cells + (buckets ? (unsigned)desc->n_bounds + 1 : 0); /* with +Inf */
 }
 
 static void vec_new_take_opts(struct cprom_vec *vec, const cprom_opts *o)
@@ -63,7 +54,8 @@ static void vec_new_take_opts(struct cprom_vec *vec, const cprom_opts *o)
 
 /* `plain`: the label values of a plain one; NULL: a vector. */
 static cprom_status vec_new_vec_make(struct cprom_registry *registry, struct cprom__desc *desc,
-                                     const char *const *plain, const cprom_opts *opts, struct cprom_vec **out)
+                                     const struct cprom__kind_ops *ops, const char *const *plain,
+                                     const cprom_opts *opts, struct cprom_vec **out)
 {
     struct cprom_vec *vec = cprom__alloc_zeroed(&registry->allocator, sizeof *vec);
     if (!vec) {
@@ -74,9 +66,10 @@ static cprom_status vec_new_vec_make(struct cprom_registry *registry, struct cpr
     vec->registry = registry;
     vec->epoch = &registry->epoch;
     vec->desc = desc;
+    vec->ops = ops;
     vec->n_cells = vec_new_cells_of(desc);
-    vec->n_striped = vec->n_cells + (desc->type == CPROM_COUNTER);
-    vec->accumulates = vec->n_cells > 0;
+    vec->n_striped = vec->n_cells + desc->kind->striped;
+    vec->accumulates = desc->kind->accumulates;
     vec->n_exemplars = opts->exemplars ? cprom__exemplar_slots(desc) : 0;
     vec_new_take_opts(vec, opts);
     vec->is_plain = plain != NULL;
@@ -109,7 +102,7 @@ static cprom_status vec_new_split_labels(cprom_labels labels, const char **names
 }
 
 /* `labels`: of a plain one; NULL: a vector. */
-static cprom_status vec_new(struct cprom_registry *registry, const cprom_opts *opts, cprom_type type,
+static cprom_status vec_new(struct cprom_registry *registry, const cprom_opts *opts, const struct cprom__kind_ops *ops,
                             const cprom_labels *labels, struct cprom_vec **out)
 {
     if (out) *out = NULL;
@@ -125,7 +118,7 @@ static cprom_status vec_new(struct cprom_registry *registry, const cprom_opts *o
     struct cprom__family_spec spec = {.name = o.name,
                                       .help = o.help,
                                       .unit = o.unit,
-                                      .type = type,
+                                      .type = ops->type,
                                       .labels = plain ? names : o.labels,
                                       .bounds = o.bounds,
                                       .n_bounds = o.n_bounds,
@@ -133,7 +126,7 @@ static cprom_status vec_new(struct cprom_registry *registry, const cprom_opts *o
                                       .instrument = true};
     struct cprom__refusal refusal;
     struct cprom__desc *desc = NULL;
-    cprom_status status = vec_new_check_opts(&o, type, plain, &refusal);
+    cprom_status status = vec_new_check_opts(&o, cprom__kind(ops->type), plain, &refusal);
     if (!status && plain) status = vec_new_split_labels(*labels, names, values, &refusal);
     if (!status) status = cprom__desc_new(&registry->allocator, &registry->rules, &spec, &desc, &refusal);
     if (!status && o.owner && cprom__desc_label(desc, o.owner) == desc->n_labels) {
@@ -146,7 +139,7 @@ static cprom_status vec_new(struct cprom_registry *registry, const cprom_opts *o
         return status;
     }
     struct cprom_vec *vec;
-    status = vec_new_vec_make(registry, desc, plain ? values : NULL, &o, &vec);
+    status = vec_new_vec_make(registry, desc, ops, plain ? values : NULL, &o, &vec);
     if (status) return status;
     status = cprom__families_add_vec(registry, vec);
     if (status) {
@@ -159,17 +152,17 @@ static cprom_status vec_new(struct cprom_registry *registry, const cprom_opts *o
     return CPROM_OK;
 }
 
-cprom_status cprom__vec_new(struct cprom_registry *registry, const cprom_opts *opts, cprom_type type, bool plain,
-                            struct cprom_vec **out)
+cprom_status cprom__vec_new(struct cprom_registry *registry, const cprom_opts *opts, const struct cprom__kind_ops *ops,
+                            bool plain, struct cprom_vec **out)
 {
-    return vec_new(registry, opts, type, plain ? &CPROM_NO_LABELS : NULL, out);
+    return vec_new(registry, opts, ops, plain ? &CPROM_NO_LABELS : NULL, out);
 }
 
-cprom_status cprom__vec_new_labelled(struct cprom_registry *registry, const cprom_opts *opts, cprom_type type,
-                                     cprom_labels labels)
+cprom_status cprom__vec_new_labelled(struct cprom_registry *registry, const cprom_opts *opts,
+                                     const struct cprom__kind_ops *ops, cprom_labels labels)
 {
     struct cprom_vec *vec;
-    return vec_new(registry, opts, type, &labels, &vec);
+    return vec_new(registry, opts, ops, &labels, &vec);
 }
 
 void cprom__vec_detach(struct cprom_vec *vec)

@@ -7,11 +7,11 @@
 #include "store/vec.h"
 
 /* Makes and registers one. */
-cprom_status cprom__vec_new(struct cprom_registry *registry, const cprom_opts *opts, cprom_type type, bool plain,
+cprom_status cprom__vec_new(struct cprom_registry *registry, const cprom_opts *opts, const struct cprom__kind_ops *ops, bool plain,
                             struct cprom_vec **vec);
 
 /* A plain one whose series has labels. */
-cprom_status cprom__vec_new_labelled(struct cprom_registry *registry, const cprom_opts *opts, cprom_type type,
+cprom_status cprom__vec_new_labelled(struct cprom_registry *registry, const cprom_opts *opts, const struct cprom__kind_ops *ops,
                                      cprom_labels labels);
 
 /* After it left the registry: every series dies. The caller lists it. */

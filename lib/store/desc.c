@@ -29,22 +29,19 @@ static cprom_status desc_check_name(const struct cprom__family_spec *spec, const
     }
     if (len > CPROM_VALUE_MAX)
         return desc_refuse(refusal, CPROM_ENAME, "name", full, "is too long"); /* for self-metrics */
-    bool total = cprom__has_suffix(full, len, "_total");
-    if (spec->instrument && spec->type == CPROM_COUNTER && (!total || len == strlen("_total"))) {
-        return desc_refuse(refusal, CPROM_ENAME, "name", full, "is a counter's and must end in _total");
+    const struct cprom__kind *kind = cprom__kind(spec->type);
+    bool ends = cprom__has_suffix(full, len, kind->suffix);
+    if (spec->instrument && *kind->suffix && (!ends || len == strlen(kind->suffix))) {
+        return desc_refuse(refusal, CPROM_ENAME, "name", full, kind->refusal);
     }
-    bool info = cprom__has_suffix(full, len, "_info");
-    if (spec->instrument && spec->type == CPROM_INFO && (!info || len == strlen("_info"))) {
-        return desc_refuse(refusal, CPROM_ENAME, "name", full, "is an info's and must end in _info");
-    }
-    if (spec->type == CPROM_STATESET && !cprom__is_label_name(full)) {
+    if (cprom__kind_has(kind, CPROM__PART_STATES) && !cprom__is_label_name(full)) {
         return desc_refuse(refusal, CPROM_ENAME, "name", full, "is a stateset's and must be a label name, too");
     }
-    if (spec->unit && (spec->type == CPROM_INFO || spec->type == CPROM_STATESET)) {
+    if (spec->unit && !kind->has_unit) {
         return desc_refuse(refusal, CPROM_EINVAL, "unit", spec->unit, "is for numbers; infos and statesets have none");
     }
     if (spec->unit) {
-        size_t base = spec->type == CPROM_COUNTER && total ? len - strlen("_total") : len;
+        size_t base = ends ? len - strlen(kind->suffix) : len;
         size_t unit = strlen(spec->unit);
         if (!*spec->unit || !cprom__has_suffix(full, base, spec->unit) || base <= unit + 1 ||
             full[base - unit - 1] != '_') {
@@ -68,9 +65,8 @@ static cprom_status desc_check_help(const struct cprom__family_spec *spec, struc
 /* Whether the type itself brings a label of that name; `full` is the family's name with the prefix. */
 static bool desc_is_own_label(cprom_type type, const char *full, const char *label)
 {
-    return (type == CPROM_HISTOGRAM && strcmp(label, "le") == 0) ||
-           (type == CPROM_SUMMARY && strcmp(label, "quantile") == 0) ||
-           (type == CPROM_STATESET && strcmp(label, full) == 0);
+    const char *own = cprom__kind(type)->label;
+    return own && strcmp(label, *own ? own : full) == 0;
 }
 
 static cprom_status desc_check_labels(const struct cprom__family_rules *rules, const struct cprom__family_spec *spec,
@@ -109,7 +105,7 @@ static cprom_status desc_check_labels(const struct cprom__family_rules *rules, c
 static cprom_status desc_check_bounds(const struct cprom__family_spec *spec, struct cprom__refusal *refusal)
 {
     if (!spec->bounds && !spec->n_bounds) return CPROM_OK;
-    if (spec->type != CPROM_HISTOGRAM)
+    if (!cprom__kind_has(cprom__kind(spec->type), CPROM__PART_BUCKETS))
         return desc_refuse(refusal, CPROM_EINVAL, "bounds", "", "are for histograms only");
     if (!spec->bounds || !spec->n_bounds)
         return desc_refuse(refusal, CPROM_EINVAL, "bounds", "", "come without their number");
@@ -134,7 +130,7 @@ static size_t desc_count_states(const struct cprom__family_spec *spec)
 static cprom_status desc_check_states(const struct cprom__family_spec *spec, struct cprom__refusal *refusal)
 {
     size_t n = desc_count_states(spec);
-    if (spec->type != CPROM_STATESET) {
+    if (!cprom__kind_has(cprom__kind(spec->type), CPROM__PART_STATES)) {
         return n ? desc_refuse(refusal, CPROM_EINVAL, "states", spec->states[0], "are for statesets only") : CPROM_OK;
     }
     if (!n) return desc_refuse(refusal, CPROM_EINVAL, "states", "", "are missing");
@@ -290,8 +286,8 @@ static bool desc_copy_strings(struct cprom__desc *desc, const struct cprom__fami
     if (!desc->const_labels) return false;
     memcpy(desc->const_labels, rules->const_labels, desc->n_const_labels * sizeof *desc->const_labels);
     if (!desc_make_pieces(desc, rules)) return false;
-    if (desc->type == CPROM_STATESET && !desc_make_states(desc, rules, spec)) return false;
-    return desc->type != CPROM_HISTOGRAM || desc_make_bounds(desc, spec);
+    if (cprom__kind_has(desc->kind, CPROM__PART_STATES) && !desc_make_states(desc, rules, spec)) return false;
+    return !cprom__kind_has(desc->kind, CPROM__PART_BUCKETS) || desc_make_bounds(desc, spec);
 }
 
 /* The library's own labels win over const labels of the same name. */
@@ -301,7 +297,7 @@ static struct cprom__family_rules desc_rules_for_own(const struct cprom__family_
     struct cprom__family_rules left = *rules;
     left.n_const_labels = 0;
     for (size_t i = 0; i < rules->n_const_labels; i++) {
-        bool own = spec->type == CPROM_HISTOGRAM && strcmp(rules->const_labels[i].name, "le") == 0;
+        bool own = desc_is_own_label(spec->type, spec->name, rules->const_labels[i].name);
         for (size_t k = 0; k < CPROM_LABELS_MAX && spec->labels[k]; k++) {
             own |= strcmp(spec->labels[k], rules->const_labels[i].name) == 0;
         }
@@ -316,9 +312,10 @@ cprom_status cprom__desc_new(struct cprom__allocator *allocator, const struct cp
 {
     *out = NULL;
     if (!spec->name) return desc_refuse(refusal, CPROM_ENAME, "name", "", "is missing");
-    if (spec->type > CPROM_STATESET) return desc_refuse(refusal, CPROM_EINVAL, "type", "", "is unknown");
-    if (spec->type == CPROM_STATESET && !spec->instrument) {
-        return desc_refuse(refusal, CPROM_EINVAL, "type", "stateset", "is for instruments only");
+    if (!cprom__is_kind(spec->type)) return desc_refuse(refusal, CPROM_EINVAL, "type", "", "is unknown");
+    const struct cprom__kind *kind = cprom__kind(spec->type);
+    if (!kind->emitted && !spec->instrument) {
+        return desc_refuse(refusal, CPROM_EINVAL, "type", kind->name, "is for instruments only");
     }
     struct cprom__family_rules own;
     if (spec->internal && spec->labels) {
@@ -334,6 +331,7 @@ cprom_status cprom__desc_new(struct cprom__allocator *allocator, const struct cp
     if (!desc) return CPROM_ENOMEM;
     memset(desc, 0, sizeof *desc + (n_labels + 1) * sizeof *desc->pieces);
     desc->type = spec->type;
+    desc->kind = kind;
     desc->n_labels = n_labels;
 
     bool bare = cprom__has_prefix(spec->name, "process_") || cprom__has_prefix(spec->name, "cprom_");
@@ -353,8 +351,8 @@ cprom_status cprom__desc_new(struct cprom__allocator *allocator, const struct cp
     if (!status) status = desc_check_bounds(spec, refusal);
     if (!status) status = desc_check_states(spec, refusal);
     if (!status) {
-        const char *suffix = desc->type == CPROM_COUNTER ? "_total" : desc->type == CPROM_INFO ? "_info" : "";
-        size_t base_len = desc->name_len - (cprom__has_suffix(name, desc->name_len, suffix) ? strlen(suffix) : 0);
+        bool ends = cprom__has_suffix(name, desc->name_len, kind->suffix);
+        size_t base_len = desc->name_len - (ends ? strlen(kind->suffix) : 0);
         desc->base_len = base_len ? base_len : desc->name_len;
         desc->memory = memory;
         status = desc_copy_strings(desc, rules, spec) ? CPROM_OK : CPROM_ENOMEM;
@@ -497,22 +495,14 @@ size_t cprom__desc_state_at(const struct cprom__desc *desc, const char *text)
 }
 
 /*
- * A family's base is its OpenMetrics name; what it claims are the base with these suffixes, and its own name.
+ * A family's base is its OpenMetrics name. It claims the base with the suffixes of its kind: this is how many of them.
  */
-static const char *const *desc_suffixes(const struct cprom__desc *desc)
+static unsigned desc_count_claims(const struct cprom__desc *desc)
 {
-    cprom_type type = desc->type;
-    static const char *const none[] = {"", NULL};
-    static const char *const info[] = {"", "_info", NULL};
-    static const char *const counter[] = {"", "_total", "_created", NULL};
-    static const char *const histogram[] = {"", "_bucket", "_sum", "_count", "_created", "_info", NULL};
-    static const char *const summary[] = {"", "_bucket", "_sum", "_count", "_created", "_info", NULL};
-    return type == CPROM_COUNTER     ? counter
-           : type == CPROM_HISTOGRAM ? histogram
-           : type == CPROM_SUMMARY   ? summary
-           /* One that is not named so is a gauge. */
-           : desc->base_len < desc->name_len ? info
-                                             : none;
+    unsigned n = 0;
+    if (desc->kind->bare_claims_name && desc->base_len == desc->name_len) return 1;
+    while (desc->kind->claims[n]) n++;
+    return n;
 }
 
 /* Whether `a` of a_len bytes and a suffix, and `b` of b_len and another, make the same name. */
@@ -541,9 +531,10 @@ bool cprom__desc_collides(const struct cprom__desc *a, const struct cprom__desc 
 {
     /* Names of which neither begins with the other cannot meet: nearly all. */
     if (memcmp(a->name, b->name, a->base_len < b->base_len ? a->base_len : b->base_len) != 0) return false;
-    for (const char *const *p = desc_suffixes(a); *p; p++) {
-        for (const char *const *q = desc_suffixes(b); *q; q++) {
-            if (desc_same_name(a->name, a->base_len, *p, b->name, b->base_len, *q)) return true;
+    for (unsigned i = 0, n = desc_count_claims(a); i < n; i++) {
+        for (unsigned k = 0, m = desc_count_claims(b); k < m; k++) {
+            const char *p = a->kind->claims[i], *q = b->kind->claims[k];
+            if (desc_same_name(a->name, a->base_len, p, b->name, b->base_len, q)) return true;
         }
     }
     return false;
@@ -551,11 +542,9 @@ bool cprom__desc_collides(const struct cprom__desc *a, const struct cprom__desc 
 
 bool cprom__desc_answers_to(const struct cprom__desc *desc, const char *name)
 {
-    for (const char *const *p = desc_suffixes(desc); *p; p++) {
-        /* Claimed, so that nobody takes it for theirs, but no sample has it. */
-        if (desc->type != CPROM_INFO && strcmp(*p, "_info") == 0) continue;
-        if (desc->type == CPROM_SUMMARY && strcmp(*p, "_bucket") == 0) continue;
-        if (desc_same_name(desc->name, desc->base_len, *p, name, strlen(name), "")) return true;
+    /* What it claims beyond, so that nobody takes it for theirs, no sample has. */
+    for (unsigned i = 0, n = desc_count_claims(desc); i < n && i < desc->kind->answers; i++) {
+        if (desc_same_name(desc->name, desc->base_len, desc->kind->claims[i], name, strlen(name), "")) return true;
     }
     return false;
 }

@@ -7,6 +7,7 @@
 #include <cprom/cprom.h>
 
 #include "base/alloc.h"
+#include "store/kind.h"
 
 /* Label values with their lengths and hash. */
 struct cprom__values {
@@ -66,6 +67,7 @@ struct cprom__state {
 struct cprom__desc {
     struct cprom__arena memory;
     cprom_type type;
+    const struct cprom__kind *kind;
     const char *name, *help, *unit; /* with the prefix; help and unit may be NULL */
     size_t name_len;
     size_t base_len; /* of the OpenMetrics name: a counter's without _total, an info's without _info */

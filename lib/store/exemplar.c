@@ -10,7 +10,7 @@
 
 unsigned cprom__exemplar_slots(const struct cprom__desc *desc)
 {
-    return desc->type == CPROM_COUNTER ? 1 : desc->type == CPROM_HISTOGRAM ? (unsigned)desc->n_bounds + 1 : 0;
+    return desc->kind->exemplars + (desc->kind->bucket_exemplars ? (unsigned)desc->n_bounds + 1 : 0);
 }
 
 static size_t exemplar_code_points(const char *text)

@@ -105,7 +105,7 @@ struct cprom_series *cprom__series_make(struct cprom_vec *vec, const struct cpro
         series->cells = (cprom__cell *)(void *)series_tail_of(series);
         for (unsigned i = 0; i < vec->n_cells; i++) atomic_init(&series->cells[i], 0);
     } else {
-        atomic_init(&series->value, cprom__bits(vec->desc->type == CPROM_INFO));
+        atomic_init(&series->value, vec->ops->initial);
     }
     if (vec->accumulates) *cprom__series_created(series) = cprom__wall_now(registry) / 1000000;
     for (unsigned i = 0; i < vec->n_exemplars; i++) atomic_init(&cprom__series_exemplars(series)[i], NULL);

@@ -88,6 +88,7 @@ struct cprom_vec {
     struct cprom_registry *registry;
     const _Atomic uint64_t *epoch; /* the registry's */
     struct cprom__desc *desc;
+    const struct cprom__kind_ops *ops;
     unsigned n_cells;     /* a series has; 0: its value stands in it */
     unsigned n_striped;   /* the same of a striped one: a counter has one more then, for steps of 1 */
     unsigned n_exemplars; /* slots a series has */

@@ -1,10 +1,6 @@
 /* Makes a staged update real. */
 #include <string.h>
 
-#include "metric/counter.h"
-#include "metric/histogram.h"
-#include "metric/stateset.h"
-#include "metric/summary.h"
 #include "store/lookup.h"
 #include "store/remove.h"
 #include "store/staged.h"
@@ -103,26 +99,6 @@ static bool commit_needs_another(const struct cprom_update *update)
     return false;
 }
 
-static void commit_write_value(const struct cprom__entry *entry, struct cprom_series *series)
-{
-    switch (entry->vec->desc->type) {
-    case CPROM_COUNTER: cprom__counter_add(series, entry->value); break;
-    case CPROM_HISTOGRAM:
-        for (const struct cprom__observation *o = entry->first; o; o = o->next)
-            cprom__histogram_observe(series, o->value);
-        break;
-    case CPROM_SUMMARY:
-        for (const struct cprom__observation *o = entry->first; o; o = o->next)
-            cprom__summary_observe(series, o->value);
-        break;
-    case CPROM_STATESET: cprom__stateset_change(series, entry->off, entry->on); break;
-    default:
-        if (entry->sets) atomic_store_explicit(&series->value, cprom__bits(entry->value), memory_order_relaxed);
-        else cprom__cell_add_shared(&series->value, entry->value);
-        break;
-    }
-}
-
 /* The series that the entry's value goes to; NULL: none, and `*reason` says why. */
 static struct cprom_series *commit_target_of(const struct cprom__entry *entry, bool *born, enum cprom__drop *reason)
 {
@@ -183,7 +159,7 @@ static void commit_make_real(struct cprom_update *update, const struct cprom__st
         struct cprom_series *series = commit_target_of(entry, &born, &reason);
         if (series) {
             bool counted = commit_is_counted(entry, series);
-            commit_write_value(entry, series);
+            series->vec->ops->change(series, &entry->change);
             result->created += born;
             result->updated += !born && !counted;
         } else {

@@ -1,7 +1,6 @@
 /* Stages a change: entries and scopes. */
 #include "update/update.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "registry/hold.h"
@@ -248,9 +247,9 @@ enum update_operation {
 static void update_put_state(struct cprom__entry *entry, enum update_operation operation, unsigned state)
 {
     uint64_t bit = (uint64_t)1 << state, off = operation == UPDATE_ENTER ? UINT64_MAX : bit;
-    entry->off |= off;
-    entry->on &= ~off;
-    if (operation != UPDATE_STATE_OFF) entry->on |= bit;
+    entry->change.off |= off;
+    entry->change.on &= ~off;
+    if (operation != UPDATE_STATE_OFF) entry->change.on |= bit;
 }
 
 static cprom_status update_put(struct cprom_update *update, struct cprom__entry *entry, enum update_operation operation,
@@ -260,24 +259,23 @@ static cprom_status update_put(struct cprom_update *update, struct cprom__entry 
         struct cprom__observation *observation = cprom__arena_alloc(&update->memory, sizeof *observation);
         if (!observation) return CPROM_ENOMEM;
         *observation = (struct cprom__observation){NULL, value};
-        if (entry->last) entry->last->next = observation;
-        else entry->first = observation;
-        entry->last = observation;
+        if (entry->change.last) entry->change.last->next = observation;
+        else entry->change.first = observation;
+        entry->change.last = observation;
         return CPROM_OK;
     }
     if (operation >= UPDATE_ENTER) {
         update_put_state(entry, operation, (unsigned)value);
         return CPROM_OK;
     }
-    entry->sets |= operation == UPDATE_SET;
-    entry->value = operation == UPDATE_SET ? value : entry->value + value;
+    entry->change.sets |= operation == UPDATE_SET;
+    entry->change.value = operation == UPDATE_SET ? value : entry->change.value + value;
     return CPROM_OK;
 }
 
 static bool update_is_fine(const struct cprom_vec *vec, double value)
 {
-    if (vec->desc->type == CPROM_STATESET) return value < (double)vec->desc->n_states;
-    return vec->desc->type != CPROM_COUNTER || (value >= 0 && value < INFINITY);
+    return !vec->ops->takes || vec->ops->takes(vec, value);
 }
 
 static cprom_status update_by_values(struct cprom_update *update, void *any_vec, cprom_strs strs,

@@ -8,12 +8,6 @@
 #include "store/kill.h"
 #include "store/vec.h"
 
-/* A value that is observed, in a list. */
-struct cprom__observation {
-    struct cprom__observation *next;
-    double value;
-};
-
 struct cprom__entry {
     struct cprom__entry *next; /* in the order of staging */
     struct cprom__entry *same_hash;
@@ -21,10 +15,7 @@ struct cprom__entry {
     struct cprom__member *member; /* of that vector */
     struct cprom__values values;  /* n is 0 and v NULL for an entry by handle */
     bool by_handle;
-    bool sets; /* gauge: value overwrites; otherwise it is added */
-    double value;
-    uint64_t off, on; /* stateset: bits that are cleared, and then set */
-    struct cprom__observation *first, *last;
+    struct cprom__change change;
     struct cprom_series *series;       /* with a reference, once reserved */
     const struct cprom_series *target; /* that the value went to */
 };

@@ -1,0 +1,104 @@
+/* The kinds of metrics, a row each. */
+#include "store/kind.h"
+
+#include <string.h>
+
+/* Claims: an empty suffix is the family's own name. Sources: OpenMetrics 1.0, "Metric Types"; the text format 0.0.4. */
+const struct cprom__kind cprom__kinds[] = {
+    [CPROM_UNTYPED] = {.name = "unknown",
+                       .text_name = "untyped",
+                       .suffix = "",
+                       .claims = {""},
+                       .answers = 1,
+                       .samples = {{CPROM__PART_VALUE, "", ""}},
+                       .has_unit = true,
+                       .emitted = true},
+    [CPROM_COUNTER] = {.name = "counter",
+                       .text_name = "counter",
+                       .suffix = "_total",
+                       .refusal = "is a counter's and must end in _total",
+                       .bare_name = "unknown",
+                       .claims = {"", "_total", "_created"},
+                       .answers = 3,
+                       .samples = {{CPROM__PART_VALUE, "", ""}},
+                       .has_unit = true,
+                       .emitted = true,
+                       .folds = true,
+                       .accumulates = true,
+                       .cells = 1,
+                       .striped = 1, /* steps of 1 have a cell of their own */
+                       .exemplars = 1},
+    [CPROM_GAUGE] = {.name = "gauge",
+                     .text_name = "gauge",
+                     .suffix = "",
+                     .claims = {""},
+                     .answers = 1,
+                     .samples = {{CPROM__PART_VALUE, "", ""}},
+                     .has_unit = true,
+                     .emitted = true},
+    [CPROM_HISTOGRAM] = {.name = "histogram",
+                         .text_name = "histogram",
+                         .suffix = "",
+                         .label = "le",
+                         .claims = {"", "_bucket", "_sum", "_count", "_created", "_info"},
+                         .answers = 5,
+                         .samples = {{CPROM__PART_BUCKETS, "_bucket", "_bucket"},
+                                     {CPROM__PART_SUM, "_sum", "_sum"},
+                                     {CPROM__PART_COUNT, "_count", "_count"}},
+                         .has_unit = true,
+                         .emitted = true,
+                         .folds = true,
+                         .accumulates = true,
+                         .sum_ascends = true,
+                         .cells = 1, /* the sum */
+                         .bucket_exemplars = true},
+    [CPROM_SUMMARY] = {.name = "summary",
+                       .text_name = "summary",
+                       .suffix = "",
+                       .label = "quantile",
+                       .claims = {"", "_sum", "_count", "_created", "_bucket", "_info"},
+                       .answers = 4,
+                       .samples = {{CPROM__PART_QUANTILES, "", ""},
+                                   {CPROM__PART_SUM, "_sum", "_sum"},
+                                   {CPROM__PART_COUNT, "_count", "_count"}},
+                       .has_unit = true,
+                       .emitted = true,
+                       .folds = true,
+                       .accumulates = true,
+                       .cells = 2}, /* the count, the sum */
+    [CPROM_INFO] = {.name = "info",
+                    .text_name = "gauge",
+                    .suffix = "_info",
+                    .refusal = "is an info's and must end in _info",
+                    .bare_name = "gauge",
+                    .bare_claims_name = true,
+                    .claims = {"", "_info"},
+                    .answers = 2,
+                    .samples = {{CPROM__PART_ONE, "", ""}},
+                    .emitted = true},
+    [CPROM_STATESET] = {.name = "stateset",
+                        .text_name = "gauge",
+                        .suffix = "",
+                        .label = "",
+                        .claims = {""},
+                        .answers = 1,
+                        .samples = {{CPROM__PART_STATES, "", ""}}},
+};
+
+bool cprom__is_kind(cprom_type type) { return (unsigned)type < sizeof cprom__kinds / sizeof *cprom__kinds; }
+
+bool cprom__kind_has(const struct cprom__kind *kind, enum cprom__part part)
+{
+    for (const struct cprom__kind_sample *sample = kind->samples; sample->part; sample++) {
+        if (sample->part == part) return true;
+    }
+    return false;
+}
+
+bool cprom__kind_answers(const struct cprom__kind *kind, const char *suffix)
+{
+    for (unsigned i = 0; i < kind->answers; i++) {
+        if (strcmp(kind->claims[i], suffix) == 0) return true;
+    }
+    return false;
+}
