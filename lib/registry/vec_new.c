@@ -172,5 +172,5 @@ void cprom__vec_detach(struct cprom_vec *vec)
     struct cprom__removing removing = {.match = &all, .reason = CPROM__REMOVED_CLEAR};
     /* Without the gate, since unregistering never waits: pages look at the flag, and so does who wants to be born. */
     if (!vec->is_plain) cprom__vec_remove(vec, &removing);
-    else if (cprom__vec_kill(vec, vec->plain, 0, &removing, 0)) cprom__vec_removed(vec, CPROM__REMOVED_CLEAR, 1);
+    else if (cprom__vec_kill(vec, vec->plain, 0, &removing, true, 0)) cprom__vec_removed(vec, CPROM__REMOVED_CLEAR, 1);
 }

@@ -46,24 +46,23 @@ static bool kill_may_linger(struct cprom_vec *vec)
            (!vec->max_series || atomic_load_explicit(&vec->lingering, memory_order_relaxed) < vec->max_series);
 }
 
-bool cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_t index,
-                     const struct cprom__removing *removing, int64_t now)
+enum cprom__killed cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_t index,
+                                   const struct cprom__removing *removing, bool alone, int64_t now)
 {
-    bool linger = removing->linger && kill_may_linger(vec), alone = !removing->unlinked;
+    bool linger = removing->linger && kill_may_linger(vec);
     uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
     /* One that lingers already does not begin again; whether it is dead changes under this lock only. */
     if (linger && !(life & CPROM__LIFE_DEAD)) {
         atomic_store_explicit(&cprom__series_extra(series)->until, now + vec->linger, memory_order_relaxed);
     }
     do {
-        if (life & CPROM__LIFE_HIDDEN) return false;
+        if (life & CPROM__LIFE_HIDDEN) return CPROM__KILLED_NOT;
         if (life & CPROM__LIFE_DEAD) {
-            if (!(life & CPROM__LIFE_LINGER) || removing->linger) return false;
-            if (!alone) *removing->unlinked = true;
+            if (!(life & CPROM__LIFE_LINGER) || removing->linger) return CPROM__KILLED_NOT;
             cprom__series_end_linger(vec, series, index, alone);
-            return false;
+            return CPROM__KILLED_LINGERED_ON;
         }
-        if (removing->touched_since && life >> CPROM__LIFE_SHIFT >= removing->touched_since) return false;
+        if (removing->touched_since && life >> CPROM__LIFE_SHIFT >= removing->touched_since) return CPROM__KILLED_NOT;
         /* release: until when it lingers, and `gone` if that is why, come first; pairs with the acquires of gathers. */
     } while (!atomic_compare_exchange_weak_explicit(&series->life, &life,
                                                     life | CPROM__LIFE_DEAD | (linger ? CPROM__LIFE_LINGER : 0),
@@ -74,9 +73,8 @@ bool cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_
     CPROM__SEAM(CPROM__SEAM_KILL_MARKED);
     if (linger) {
         atomic_fetch_add_explicit(&vec->lingering, 1, memory_order_relaxed);
-        return true;
+        return CPROM__KILLED_LINGERS;
     }
-    if (!alone) *removing->unlinked = true;
     cprom__series_unlink(vec, series, index, alone);
-    return true;
+    return CPROM__KILLED_UNLINKED;
 }

@@ -25,16 +25,25 @@ struct cprom__removing {
     const struct cprom__staged *staged; /* these stay; NULL: none */
     uint64_t touched_since;             /* those touched in this epoch or later stay; 0: none */
     bool linger;                        /* where the vector says so */
-    /*
-     * The caller walks over an owner's list: see cprom__series_unlink(). It is set where the series was unlinked, which
-     * then cannot be asked any more: it may be reclaimed at any time. NULL: one by one.
-     */
-    bool *unlinked;
 };
 
-/* Removes one, under the map's lock; false: it was dead, or touched since. */
-bool cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_t index,
-                     const struct cprom__removing *removing, int64_t now);
+/* What became of a series; of an unlinked one nothing can be asked any more: it may be reclaimed at any time. */
+enum cprom__killed {
+    CPROM__KILLED_NOT,        /* it was dead, hidden, or touched since */
+    CPROM__KILLED_LINGERS,    /* killed, and still in the map */
+    CPROM__KILLED_UNLINKED,   /* killed */
+    CPROM__KILLED_LINGERED_ON /* it was dead; its lingering ended, and it was unlinked */
+};
+
+/* Whether it is to be counted as removed. */
+static inline bool cprom__killed_counts(enum cprom__killed killed)
+{
+    return killed == CPROM__KILLED_LINGERS || killed == CPROM__KILLED_UNLINKED;
+}
+
+/* Removes one, under the map's lock. `alone`: see cprom__series_unlink(). */
+enum cprom__killed cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_t index,
+                                   const struct cprom__removing *removing, bool alone, int64_t now);
 
 /* Counts what was removed; under the map's lock, or for a plain instrument. */
 void cprom__vec_removed(struct cprom_vec *vec, enum cprom__removal reason, size_t n);

@@ -29,7 +29,7 @@ cprom_status cprom_vec_delete(cprom_vec *vec, cprom_strs strs)
     for (uint32_t index; status && (index = cprom__probe_next(&probe)) != 0;) {
         struct cprom_series *series = cprom__slab_at(slab, index);
         if (!cprom__desc_matches(vec->desc, series->text, series->len, series->escaped, &values)) continue;
-        if (!cprom__vec_kill(vec, series, index, &removing, now)) continue;
+        if (!cprom__killed_counts(cprom__vec_kill(vec, series, index, &removing, true, now))) continue;
         cprom__vec_removed(vec, CPROM__REMOVED_DELETE, 1);
         cprom__map_tidy(&vec->map, &vec->registry->reclaimer, values.hash);
         status = CPROM_OK;
@@ -85,11 +85,11 @@ static bool remove_matches(const struct cprom_vec *vec, const struct cprom_serie
     return true;
 }
 
-/* Whether the series is one of those that go; the rest is cprom__vec_kill()'s. */
+/* Whether the series is one of those that go; the rest is cprom__vec_kill()'s. `of_owner`: its owner is known to match. */
 static bool remove_goes(struct cprom_vec *vec, const struct cprom_series *series,
-                        const struct cprom__removing *removing)
+                        const struct cprom__removing *removing, bool of_owner)
 {
-    bool matched = removing->unlinked && removing->match->n == 1;
+    bool matched = of_owner && removing->match->n == 1;
     return (matched || remove_matches(vec, series, removing->match)) &&
            !(removing->staged && cprom__staged_has(removing->staged, series));
 }
@@ -109,7 +109,8 @@ static size_t remove_by_map(struct cprom_vec *vec, const struct cprom__removing 
             uint64_t entry = atomic_load_explicit(&segment->entries[i], memory_order_relaxed);
             if (entry <= CPROM__ENTRY_DEAD) continue;
             struct cprom_series *series = cprom__slab_at(slab, (uint32_t)entry);
-            n += remove_goes(vec, series, removing) && cprom__vec_kill(vec, series, (uint32_t)entry, removing, now);
+            if (!remove_goes(vec, series, removing, false)) continue;
+            n += cprom__killed_counts(cprom__vec_kill(vec, series, (uint32_t)entry, removing, true, now));
         }
         cprom__vec_removed(vec, removing->reason, n);
         removed += n;
@@ -159,10 +160,13 @@ static size_t remove_chunk(struct cprom_vec *vec, uint32_t chunk_index, struct c
         struct cprom_series *series = all[i];
         uint32_t index = chunk->indexes[i];
         hashes[unlinked] = series->hash;
-        *removing->unlinked = false;
-        if (remove_goes(vec, series, removing)) removed += cprom__vec_kill(vec, series, index, removing, now);
+        enum cprom__killed killed = CPROM__KILLED_NOT;
+        if (remove_goes(vec, series, removing, true)) {
+            killed = cprom__vec_kill(vec, series, index, removing, false, now);
+            removed += cprom__killed_counts(killed);
+        }
         CPROM__SEAM(CPROM__SEAM_KILL_BY_OWNER);
-        if (*removing->unlinked) {
+        if (killed == CPROM__KILLED_UNLINKED || killed == CPROM__KILLED_LINGERED_ON) {
             unlinked++;
             continue;
         }
@@ -180,18 +184,15 @@ static size_t remove_chunk(struct cprom_vec *vec, uint32_t chunk_index, struct c
 static size_t remove_by_owner(struct cprom_vec *vec, const struct cprom__removing *removing, int64_t now,
                               const struct cprom__piece *owner)
 {
-    struct cprom__removing by_owner = *removing;
     struct remove_owned owned;
     size_t removed = 0;
-    bool unlinked;
-    by_owner.unlinked = &unlinked;
     pthread_mutex_lock(&vec->map_lock);
     for (uint32_t next = cprom__owner_chunks(vec, owner->text, owner->len); next;) {
         struct cprom_series **series = owned.series;
         remove_take_chunks(vec, &next, &owned);
         for (size_t c = 0; c < owned.n_chunks; c++) {
             uint32_t n = ((struct cprom__owner_chunk *)cprom__slab_at(&vec->registry->slab, owned.chunks[c]))->n;
-            removed += remove_chunk(vec, owned.chunks[c], series, &by_owner, now);
+            removed += remove_chunk(vec, owned.chunks[c], series, removing, now);
             series += n;
         }
     }
@@ -216,7 +217,7 @@ bool cprom__vec_remove_one(struct cprom_vec *vec, struct cprom_series *series, c
     uint32_t hash = series->hash;
     pthread_mutex_lock(&vec->map_lock);
     uint32_t index = remove_matches(vec, series, removing->match) ? cprom__series_index(vec, series) : 0;
-    bool removed = index && cprom__vec_kill(vec, series, index, removing, 0);
+    bool removed = index && cprom__killed_counts(cprom__vec_kill(vec, series, index, removing, true, 0));
     if (removed) {
         cprom__vec_removed(vec, removing->reason, 1);
         cprom__map_tidy(&vec->map, &vec->registry->reclaimer, hash);

@@ -386,7 +386,8 @@ static void test_step_nearly_empty_young_beside_full_one_are_joined(void **state
             /* Without the work that comes with a deletion. */
             pthread_mutex_lock(&b->vec->map_lock);
             struct cprom__removing removing = {.reason = CPROM__REMOVED_DELETE};
-            assert_true(cprom__vec_kill(b->vec, series_at(b, chunk->indexes[i]), chunk->indexes[i], &removing, 0));
+            assert_int_equal(cprom__vec_kill(b->vec, series_at(b, chunk->indexes[i]), chunk->indexes[i], &removing, true, 0),
+                             CPROM__KILLED_UNLINKED);
             cprom__vec_removed(b->vec, CPROM__REMOVED_DELETE, 1);
             pthread_mutex_unlock(&b->vec->map_lock);
         }
