@@ -3,7 +3,6 @@
 
 #ifdef CPROM_SEAMS
 void (*cprom__seam_hook)(enum cprom__seam point);
-enum cprom__mutant cprom__mutant_on;
 #else
 typedef int cprom__seam_unused; /* a translation unit must not be empty */
 #endif

@@ -29,25 +29,14 @@ enum cprom__seam {
     CPROM__SEAM_GATHER_VECTOR /* in the gate, a vector is about to be copied */
 };
 
-/* Ways to break the promise that a change is all or nothing, for the tests of the tests that look after it. */
-enum cprom__mutant {
-    CPROM__MUTANT_NONE,
-    CPROM__MUTANT_NO_GATE,     /* a commit does not enter the gate */
-    CPROM__MUTANT_CLEAR_FIRST, /* a commit clears its scopes, and then sets */
-    CPROM__MUTANT_BY_FAMILY    /* a registry-wide deletion leaves the gate between vectors */
-};
-
 #ifdef CPROM_SEAMS
 extern void (*cprom__seam_hook)(enum cprom__seam point);
-extern enum cprom__mutant cprom__mutant_on; /* set while no other thread is in the library */
 #define CPROM__SEAM(point)                                                                                             \
     do {                                                                                                               \
         if (cprom__seam_hook) cprom__seam_hook(point);                                                                 \
     } while (0)
-#define CPROM__MUTANT(mutant) (cprom__mutant_on == CPROM__MUTANT_##mutant)
 #else
 #define CPROM__SEAM(point) ((void)0)
-#define CPROM__MUTANT(mutant) 0
 #endif
 
 #endif

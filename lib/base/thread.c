@@ -9,7 +9,6 @@ _Atomic unsigned cprom__threads_used;
 _Atomic uint64_t cprom__read_epoch = 2;
 _Thread_local unsigned cprom__thread_known CPROM__TLS;
 _Thread_local unsigned cprom__thread_callbacks CPROM__TLS;
-_Thread_local const _Atomic bool *cprom__thread_cancelled CPROM__TLS;
 
 static pthread_once_t thread_key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t thread_key;

@@ -46,8 +46,6 @@ extern _Atomic unsigned cprom__threads_used; /* slots that were ever taken: 0 to
 extern _Atomic uint64_t cprom__read_epoch;   /* begins at 2, so that 0 stays free */
 extern _Thread_local unsigned cprom__thread_known CPROM__TLS;     /* slot + 1; 0: not asked for yet */
 extern _Thread_local unsigned cprom__thread_callbacks CPROM__TLS; /* depth of collector callbacks on this thread */
-/* Once it is true, no callback begins on this thread: the page is not wanted any more. NULL: they do. */
-extern _Thread_local const _Atomic bool *cprom__thread_cancelled CPROM__TLS;
 
 unsigned cprom__thread_claim(void);
 

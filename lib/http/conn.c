@@ -77,7 +77,7 @@ static void conn_answer(const struct cprom__conn_rules *rules, struct cprom__con
     if (rules->authorize && !rules->authorize(rules->authorize_ctx, &request)) {
         failed = cprom__http_refuse(rules->handler, &request, 401, &conn->response);
     } else {
-        failed = cprom_http_handler_handle(rules->handler, &request, &conn->response);
+        failed = cprom__http_handle(rules->handler, &request, rules->stopping, &conn->response);
     }
     if (failed) conn->wait = CPROM__CONN_OVER;
 }

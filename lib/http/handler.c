@@ -213,7 +213,8 @@ struct handler_wanted {
     double timeout_seconds;
     const char **names; /* with their texts behind */
     size_t n_names;
-    size_t bytes; /* of that memory */
+    size_t bytes;                  /* of that memory */
+    const _Atomic bool *cancelled; /* once true, no callback begins any more; NULL: nobody cancels */
 };
 
 static const cprom_http_coding *handler_choose_coding(const struct cprom_http_handler *handler,
@@ -278,7 +279,7 @@ static struct cprom_http_response *handler_open_page(struct cprom_http_handler *
     opts.self_metrics = handler->self_metrics;
     struct cprom__self self = {cprom__http_self_emit, &handler->self};
     cprom_page *page;
-    cprom_status status = cprom__page_open(handler->registry, &opts, &self, &page);
+    cprom_status status = cprom__page_open(handler->registry, &opts, wanted->cancelled, &self, &page);
     if (!status &&
         handler_is_gone(handler)) { /* freed meanwhile: the page may lack what was detached before it was copied */
         cprom_page_close(page);
@@ -329,11 +330,13 @@ static struct cprom_http_response *handler_page_head(struct cprom_http_handler *
 }
 
 static struct cprom_http_response *handler_answer_page(struct cprom_http_handler *handler,
-                                                       const cprom_http_request *request, const char *query)
+                                                       const cprom_http_request *request, const char *query,
+                                                       const _Atomic bool *cancelled)
 {
     struct handler_wanted wanted;
     if (!handler_read_wanted(handler, request, query, &wanted))
         return handler_line(handler, request, 503, "out of memory", "");
+    wanted.cancelled = cancelled;
     bool is_head = strcmp(request->method, "HEAD") == 0;
     struct cprom_http_response *response =
         is_head ? handler_page_head(handler, request, &wanted) : handler_scrape(handler, request, &wanted);
@@ -341,7 +344,8 @@ static struct cprom_http_response *handler_answer_page(struct cprom_http_handler
     return response;
 }
 
-static struct cprom_http_response *handler_answer(struct cprom_http_handler *handler, const cprom_http_request *request)
+static struct cprom_http_response *handler_answer(struct cprom_http_handler *handler, const cprom_http_request *request,
+                                                  const _Atomic bool *cancelled)
 {
     struct cprom__http_target target;
     if (!request->method || !request->target || !cprom__http_target_read(request->target, &target)) {
@@ -356,22 +360,28 @@ static struct cprom_http_response *handler_answer(struct cprom_http_handler *han
         if (response) cprom__http_response_add(response, "Allow", "GET, HEAD");
         return response;
     }
-    if (is_page) return handler_answer_page(handler, request, target.query);
+    if (is_page) return handler_answer_page(handler, request, target.query, cancelled);
     if (is_index) return handler_index_page(handler, request);
     return handler_line(handler, request, 200, "", "");
+}
+
+cprom_status cprom__http_handle(cprom_http_handler *handler, const cprom_http_request *request,
+                                const _Atomic bool *cancelled, cprom_http_response **out)
+{
+    cprom_http_request r;
+    if (out) *out = NULL;
+    if (!handler || !request || !out || !cprom__opts_read(&r, sizeof r, request)) return CPROM_EINVAL;
+    struct cprom_http_response *response = handler_answer(handler, &r, cancelled);
+    if (!response) return CPROM_ENOMEM;
+    handler_give(handler, response);
+    *out = response;
+    return CPROM_OK;
 }
 
 cprom_status cprom_http_handler_handle(cprom_http_handler *handler, const cprom_http_request *request,
                                        cprom_http_response **out)
 {
-    cprom_http_request r;
-    if (out) *out = NULL;
-    if (!handler || !request || !out || !cprom__opts_read(&r, sizeof r, request)) return CPROM_EINVAL;
-    struct cprom_http_response *response = handler_answer(handler, &r);
-    if (!response) return CPROM_ENOMEM;
-    handler_give(handler, response);
-    *out = response;
-    return CPROM_OK;
+    return cprom__http_handle(handler, request, NULL, out);
 }
 
 cprom_status cprom__http_refuse(cprom_http_handler *handler, const cprom_http_request *request, int status,

@@ -9,6 +9,13 @@
 #include "http/response.h"
 
 /*
+ * As cprom_http_handler_handle(). Once `cancelled` is true, the page is not wanted any more, and no callback begins; NULL:
+ * nobody cancels.
+ */
+cprom_status cprom__http_handle(cprom_http_handler *handler, const cprom_http_request *request,
+                                const _Atomic bool *cancelled, cprom_http_response **response);
+
+/*
  * The answer `status` (400 and above) to a request that never came to cprom_http_handler_handle(), with a line of text.
  * `request` says whether it is HEAD and how it is framed; NULL: nothing of it could be understood, and the answer says
  * that the connection is closed. Counted like any other. ENOMEM.

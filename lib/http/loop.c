@@ -214,7 +214,6 @@ void *cprom__http_server_run(void *arg)
     struct cprom_http_server *server = arg;
     pthread_mutex_lock(&server->lock);
     char *room = server->rooms + server->rules.head_max * server->rooms_taken++;
-    cprom__thread_cancelled = &server->stopping;
     while (!atomic_load_explicit(&server->stopping, memory_order_relaxed)) {
         struct cprom__conn *closed = server->closed, *conn = closed ? NULL : loop_dequeue(server);
         if (!closed && !conn && !server->polling) {

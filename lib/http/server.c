@@ -99,6 +99,7 @@ static struct cprom_http_server *server_new(struct cprom_registry *registry, con
     if (!server) return NULL;
     server->rules = read->rules;
     server->rules.registry = registry;
+    server->rules.stopping = &server->stopping;
     server->conns_max = read->conns_max;
     server->n_threads = read->n_threads;
     server->fds = server_at(server, m.fds);

@@ -273,7 +273,7 @@ static cprom_status collect_keep(struct cprom__collection *collection, struct cp
 /* How one run ended. */
 enum collect_run {
     COLLECT_RUN_DONE, /* the callback ran; scrape->status says how it went */
-    COLLECT_RUN_LATE, /* the deadline was over before it could begin */
+    COLLECT_RUN_LATE, /* the deadline was over, or the page cancelled, before it could begin */
     COLLECT_RUN_GONE  /* unregistered meanwhile */
 };
 
@@ -301,13 +301,12 @@ static bool collect_wait_until(struct cprom_registry *registry, int64_t deadline
 }
 
 static enum collect_run collect_run_collector(struct cprom__collector *collector, struct cprom_scrape *scrape,
-                                              int64_t *duration)
+                                              const _Atomic bool *cancelled, int64_t *duration)
 {
     struct cprom_registry *registry = scrape->registry;
     enum collect_run run = COLLECT_RUN_DONE;
     *duration = 0;
     if (scrape->deadline != INT64_MAX && cprom__monotonic_now(registry) >= scrape->deadline) run = COLLECT_RUN_LATE;
-    const _Atomic bool *cancelled = cprom__thread_cancelled;
     if (cancelled && atomic_load_explicit(cancelled, memory_order_relaxed)) run = COLLECT_RUN_LATE;
     pthread_mutex_lock(&registry->collect_lock);
     while (collector->running && !collector->gone && run == COLLECT_RUN_DONE) {
@@ -390,7 +389,7 @@ static cprom_status collect_run(struct cprom__collection *collection, struct cpr
     struct cprom_registry *registry = collection->source->registry;
     struct cprom_scrape scrape = collect_begin(collection, collector, deadline);
     int64_t duration;
-    enum collect_run how = collect_run_collector(collector, &scrape, &duration);
+    enum collect_run how = collect_run_collector(collector, &scrape, collection->cancelled, &duration);
     if (how == COLLECT_RUN_GONE) return CPROM_OK;
     cprom_status status = scrape.out_of_memory ? CPROM_ENOMEM : CPROM_OK;
     if (how == COLLECT_RUN_LATE) {

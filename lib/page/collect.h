@@ -13,7 +13,8 @@ struct cprom__collection {
     struct cprom__source *source; /* whose callbacks run */
     const struct cprom__filter *filter;
     int64_t deadline;
-    struct cprom__kept *kept; /* families with samples, sorted by name; those of one name as their sources are */
+    const _Atomic bool *cancelled; /* once true, no callback begins any more; NULL: nobody cancels */
+    struct cprom__kept *kept;      /* families with samples, sorted by name; those of one name as their sources are */
     size_t n_kept, kept_room;
     struct cprom__sample **seen; /* all kept samples, hashed by identity; NULL: free */
     size_t n_seen, seen_room;

@@ -20,10 +20,12 @@
 cprom_status cprom__snapshot_list(struct cprom__snapshot *snapshot, struct cprom_registry *registry);
 /*
  * Takes a snapshot of a whole registry with its descendants. Callbacks of all come first; then each registry is copied
- * under locks of its own. `self` NULL: without the library's own families. ENOMEM: nothing is left of it. EBUSY; ENOENT.
+ * under locks of its own. Once `cancelled` is true, no callback begins any more; NULL: nobody cancels. `self` NULL: without
+ * the library's own families. ENOMEM: nothing is left of it. EBUSY; ENOENT.
  */
 cprom_status cprom__snapshot_take(struct cprom__snapshot *snapshot, struct cprom_registry *registry,
-                                  const struct cprom__filter *filter, int64_t deadline, const struct cprom__self *self);
+                                  const struct cprom__filter *filter, int64_t deadline, const _Atomic bool *cancelled,
+                                  const struct cprom__self *self);
 /* The same of one vector only, without callbacks. */
 cprom_status cprom__snapshot_take_vec(struct cprom__snapshot *snapshot, struct cprom_vec *vec);
 void cprom__snapshot_free(struct cprom__snapshot *snapshot);

@@ -258,7 +258,7 @@ cprom_status cprom_registry_lint(cprom_registry *registry, lint_teller finding, 
     struct cprom__filter all = {.n = 0};
     struct lint_subjects subjects;
     cprom__registry_ref(registry); /* as in cprom_page_open() */
-    cprom_status status = cprom__snapshot_take(&snapshot, registry, &all, INT64_MAX, NULL);
+    cprom_status status = cprom__snapshot_take(&snapshot, registry, &all, INT64_MAX, NULL, NULL);
     if (!status) {
         if (!lint_list(&snapshot, &subjects)) status = CPROM_ENOMEM;
         size_t n = 0;

@@ -53,11 +53,11 @@ static cprom_status page_refuse(struct cprom_registry *registry, const char *why
 cprom_status cprom_page_open(cprom_registry *registry, const cprom_page_opts *opts, cprom_page **out)
 {
     static const struct cprom__self nobody = {NULL, NULL};
-    return cprom__page_open(registry, opts, &nobody, out);
+    return cprom__page_open(registry, opts, NULL, &nobody, out);
 }
 
-cprom_status cprom__page_open(cprom_registry *registry, const cprom_page_opts *opts, const struct cprom__self *self,
-                              cprom_page **out)
+cprom_status cprom__page_open(cprom_registry *registry, const cprom_page_opts *opts, const _Atomic bool *cancelled,
+                              const struct cprom__self *self, cprom_page **out)
 {
     cprom_page_opts o = CPROM_INIT(cprom_page_opts);
     if (out) *out = NULL;
@@ -75,7 +75,7 @@ cprom_status cprom__page_open(cprom_registry *registry, const cprom_page_opts *o
     /* A callback may outlive cprom_registry_free(): then a snapshot that fails is the last to hold the registry. */
     cprom__registry_ref(registry);
     cprom_status status =
-        cprom__snapshot_take(&page->snapshot, registry, &filter, deadline, o.self_metrics ? self : NULL);
+        cprom__snapshot_take(&page->snapshot, registry, &filter, deadline, cancelled, o.self_metrics ? self : NULL);
     if (status) cprom__release(&registry->allocator, page, sizeof *page);
     cprom__registry_unref(registry);
     if (status) return status;

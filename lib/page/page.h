@@ -8,9 +8,9 @@
 
 #include "page/gather.h"
 
-/* Like cprom_page_open(); where the page has self-metrics, `self` adds its own. */
-cprom_status cprom__page_open(cprom_registry *registry, const cprom_page_opts *opts, const struct cprom__self *self,
-                              cprom_page **page);
+/* Like cprom_page_open(); where the page has self-metrics, `self` adds its own. `cancelled`: see gather.h. */
+cprom_status cprom__page_open(cprom_registry *registry, const cprom_page_opts *opts, const _Atomic bool *cancelled,
+                              const struct cprom__self *self, cprom_page **page);
 
 /* The page is read from its first byte again. */
 void cprom__page_rewind(cprom_page *page);

@@ -106,7 +106,7 @@ cprom_status cprom_registry_value(cprom_registry *registry, const char *name, cp
     struct cprom__snapshot snapshot;
     struct cprom__filter filter = {.names = &name, .n = 1};
     cprom__registry_ref(registry); /* as in cprom_page_open() */
-    status = cprom__snapshot_take(&snapshot, registry, &filter, INT64_MAX, NULL);
+    status = cprom__snapshot_take(&snapshot, registry, &filter, INT64_MAX, NULL, NULL);
     if (!status) {
         struct cprom__page_form form = {.format = &cprom__text_format};
         struct cprom__cursor cursor = {.group = 0};

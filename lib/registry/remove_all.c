@@ -76,9 +76,7 @@ static cprom_status remove_all_remove_everywhere(struct cprom_registry *registry
             if (target->event) cprom__event_record(target->vec, target->event, NULL);
             removing->match = &target->match;
             *removed += cprom__vec_remove(target->vec, removing);
-            if (CPROM__MUTANT(BY_FAMILY)) cprom__gate_leave(&registry->gate);
             CPROM__SEAM(CPROM__SEAM_DELETE_HALF);
-            if (CPROM__MUTANT(BY_FAMILY)) cprom__gate_enter(&registry->gate);
         }
         cprom__gate_leave(&registry->gate);
     }

@@ -172,21 +172,6 @@ static void commit_make_real(struct cprom_update *update, const struct cprom__st
 
 /* ---- both halves ---- */
 
-#ifdef CPROM_SEAMS
-/* What a mutant does. Only what is staged and stays away for a moment differs from the real thing. */
-static void commit_clear_first(struct cprom_update *update)
-{
-    for (struct cprom__scope *scope = update->scopes; scope; scope = scope->next) {
-        struct cprom__removing removing = {.match = &scope->match, .reason = CPROM__REMOVED_REPLACE};
-        cprom__gate_enter(&update->registry->gate);
-        cprom__vec_remove(scope->vec, &removing);
-        cprom__gate_leave(&update->registry->gate);
-    }
-}
-#else
-#define commit_clear_first(update) ((void)(update))
-#endif
-
 static cprom_status commit(struct cprom_update *update, cprom_result *result)
 {
     struct cprom__gate *gate = &update->registry->gate;
@@ -195,13 +180,12 @@ static cprom_status commit(struct cprom_update *update, cprom_result *result)
     for (bool again = true; again;) {
         status = commit_prepare(update, &staged);
         if (status) return status;
-        if (CPROM__MUTANT(CLEAR_FIRST)) commit_clear_first(update);
         CPROM__SEAM(CPROM__SEAM_COMMIT_READY);
-        if (!CPROM__MUTANT(NO_GATE)) cprom__gate_enter(gate);
+        cprom__gate_enter(gate);
         status = commit_is_gone(update) ? CPROM_ENOENT : commit_is_stale(update) ? CPROM_ESTALE : CPROM_OK;
         again = !status && commit_needs_another(update);
         if (!status && !again) commit_make_real(update, &staged, result);
-        if (!CPROM__MUTANT(NO_GATE)) cprom__gate_leave(gate);
+        cprom__gate_leave(gate);
     }
     if (status == CPROM_ESTALE) {
         atomic_fetch_add_explicit(&update->registry->dropped[CPROM__DROP_STALE], 1, memory_order_relaxed);

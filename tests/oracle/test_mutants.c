@@ -1,9 +1,10 @@
 /*
- * Tests of the tests: the library with one promise broken on purpose (lib/base/seam.h), stopped where it hurts. The checker
- * of the stress tests must see it, and must see nothing wrong where nothing is broken.
+ * Tests of the tests: the library with one promise broken on purpose (support/mutants.h), stopped where it hurts. The
+ * checker of the stress tests must see it, and must see nothing wrong where nothing is broken.
  */
 #include <sched.h>
 
+#include "support/mutants.h"
 #include "support/owners.h"
 
 struct job {
@@ -31,7 +32,7 @@ static void *read_page(void *registry)
 }
 
 /* Whether the checker is content with a page that is taken while a change is stopped at `point`. */
-static bool content(ct_fixture *fixture, enum cprom__mutant mutant, enum cprom__seam point, bool deletes, char *why)
+static bool content(ct_fixture *fixture, enum ct_mutant mutant, enum cprom__seam point, bool deletes, char *why)
 {
     struct owners owners;
     struct owners_reader reader = {.why = ""};
@@ -43,7 +44,7 @@ static bool content(ct_fixture *fixture, enum cprom__mutant mutant, enum cprom__
         assert_ok(owners_finish(&owners, i, update, run));
     }
     assert_true(owners_read(&owners, &reader, false));
-    cprom__mutant_on = mutant;
+    ct_mutant_on = mutant;
     pthread_t worker, scraper;
     ct_park(point);
     pthread_create(&worker, NULL, do_job, &job);
@@ -52,7 +53,7 @@ static bool content(ct_fixture *fixture, enum cprom__mutant mutant, enum cprom__
     for (int i = 0; i < OWNERS; i++) reader.done[i] = atomic_load(&owners.v[i].done);
     pthread_create(&scraper, NULL, read_page, fixture->registry);
     void *text;
-    if (mutant == CPROM__MUTANT_NONE && point != CPROM__SEAM_COMMIT_READY) {
+    if (mutant == CT_MUTANT_NONE && point != CPROM__SEAM_COMMIT_READY) {
         for (int i = 0; i < 100; i++) sched_yield();
         ct_park_release();
         pthread_join(scraper, &text);
@@ -61,7 +62,7 @@ static bool content(ct_fixture *fixture, enum cprom__mutant mutant, enum cprom__
         ct_park_release();
     }
     pthread_join(worker, NULL);
-    cprom__mutant_on = CPROM__MUTANT_NONE;
+    ct_mutant_on = CT_MUTANT_NONE;
     assert_non_null(text);
     bool fine = owners_check(&owners, &reader, text, strlen(text), deletes);
     cprom_text_free(text);
@@ -77,7 +78,7 @@ static void test_checker_is_content_with_the_library(void **state)
     for (int i = 0; i < 4; i++) {
         ct_fixture *fixture = ct_fixture_new();
         char why[256];
-        assert_true(content(fixture, CPROM__MUTANT_NONE, points[i], points[i] == CPROM__SEAM_DELETE_HALF, why));
+        assert_true(content(fixture, CT_MUTANT_NONE, points[i], points[i] == CPROM__SEAM_DELETE_HALF, why));
         ct_fixture_free(fixture);
     }
 }
@@ -85,21 +86,21 @@ static void test_checker_is_content_with_the_library(void **state)
 static void test_checker_sees_a_commit_without_the_gate(void **state)
 {
     char why[256];
-    assert_false(content(*state, CPROM__MUTANT_NO_GATE, CPROM__SEAM_COMMIT_HALF, false, why));
+    assert_false(content(*state, CT_MUTANT_NO_GATE, CPROM__SEAM_COMMIT_HALF, false, why));
     assert_non_null(strstr(why, "has not these steps"));
 }
 
 static void test_checker_sees_clear_then_set(void **state)
 {
     char why[256];
-    assert_false(content(*state, CPROM__MUTANT_CLEAR_FIRST, CPROM__SEAM_COMMIT_READY, false, why));
+    assert_false(content(*state, CT_MUTANT_CLEAR_FIRST, CPROM__SEAM_COMMIT_READY, false, why));
     assert_non_null(strstr(why, "has not these steps"));
 }
 
 static void test_checker_sees_deletion_family_by_family(void **state)
 {
     char why[256];
-    assert_false(content(*state, CPROM__MUTANT_BY_FAMILY, CPROM__SEAM_DELETE_HALF, true, why));
+    assert_false(content(*state, CT_MUTANT_BY_FAMILY, CPROM__SEAM_DELETE_HALF, true, why));
     assert_true(strstr(why, "lacks a family") || strstr(why, "has not these steps"));
 }
 

@@ -7,6 +7,7 @@
 #include "stress.h"
 
 #include "oracle/history.h"
+#include "support/mutants.h"
 
 enum {
     WRITERS = 3,
@@ -281,21 +282,21 @@ static void test_histories_are_such_as_may_be(void **state)
     assert_true(world.undecided * 10 <= rounds);
 }
 
-static void must_be_found(ct_fixture *fixture, enum cprom__mutant mutant, unsigned writers)
+static void must_be_found(ct_fixture *fixture, enum ct_mutant mutant, unsigned writers)
 {
     static struct world world;
     unsigned rounds = 0;
     world_init(&world, fixture);
     world.writers = writers;
     world.commits_only = true;
-    cprom__mutant_on = mutant;
+    ct_mutant_on = mutant;
     int64_t start = ct_now();
     enum history_verdict verdict;
     do {
         verdict = play_round(&world, rounds++);
         if (verdict != HISTORY_WRONG) history_free(&world.history);
     } while (verdict != HISTORY_WRONG && !ct_over(start, 20 * ct_stress_seconds()));
-    cprom__mutant_on = CPROM__MUTANT_NONE;
+    ct_mutant_on = CT_MUTANT_NONE;
     tell(&world, rounds);
     assert_int_equal(verdict, HISTORY_WRONG);
     history_free(&world.history);
@@ -304,19 +305,19 @@ static void must_be_found(ct_fixture *fixture, enum cprom__mutant mutant, unsign
 static void test_histories_of_commits_without_the_gate_are_found(void **state)
 {
     st_begin(__func__);
-    must_be_found(*state, CPROM__MUTANT_NO_GATE, 1);
+    must_be_found(*state, CT_MUTANT_NO_GATE, 1);
 }
 
 static void test_histories_of_commits_that_clear_first_are_found(void **state)
 {
     st_begin(__func__);
-    must_be_found(*state, CPROM__MUTANT_CLEAR_FIRST, WRITERS);
+    must_be_found(*state, CT_MUTANT_CLEAR_FIRST, WRITERS);
 }
 
 static void test_histories_of_removals_family_by_family_are_found(void **state)
 {
     st_begin(__func__);
-    must_be_found(*state, CPROM__MUTANT_BY_FAMILY, WRITERS);
+    must_be_found(*state, CT_MUTANT_BY_FAMILY, WRITERS);
 }
 
 int group_histories(void)
