@@ -66,7 +66,8 @@ static inline bool cprom__read_enter(void)
 {
     unsigned slot = cprom__thread_slot();
     if (CPROM__UNLIKELY(slot >= CPROM__THREADS)) return false;
-    uint64_t epoch = atomic_load_explicit(&cprom__read_epoch, memory_order_acquire);
+    /* seq_cst: an acquire would let a look-up use a destroyed series under RC11 and IMM; x86 has the same load. */
+    uint64_t epoch = atomic_load_explicit(&cprom__read_epoch, memory_order_seq_cst);
     atomic_exchange_explicit(&cprom__threads[slot].reading, epoch, memory_order_seq_cst);
     return true;
 }

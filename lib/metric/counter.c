@@ -140,8 +140,8 @@ static inline cprom_status counter_vec_add(struct cprom_vec *vec, cprom_strs val
         cprom__vec_drop(vec, CPROM__DROP_INVALID);
         return CPROM_EINVAL;
     }
-    cprom_status status = cprom__series_acquire(vec, values, use);
-    if (!status) counter_add_to(use->series, amount);
+    cprom_status status = cprom__series_acquire(vec, values, CPROM__OP_ADD, amount, use);
+    if (CPROM__LIKELY(!status)) counter_add_to(use->series, amount);
     return status;
 }
 
@@ -149,8 +149,7 @@ cprom_status cprom_counter_vec_add(cprom_counter_vec *vec, cprom_strs values, do
 {
     struct cprom__use use;
     cprom_status status = counter_vec_add((struct cprom_vec *)vec, values, amount, &use);
-    if (!status) cprom__series_release(&use);
-    return status;
+    return cprom__series_born_or(status, &use);
 }
 
 cprom_status cprom_counter_vec_add_with_exemplar(cprom_counter_vec *vec, cprom_strs values, double amount,
@@ -158,7 +157,7 @@ cprom_status cprom_counter_vec_add_with_exemplar(cprom_counter_vec *vec, cprom_s
 {
     struct cprom__use use;
     cprom_status status = counter_vec_add((struct cprom_vec *)vec, values, amount, &use);
-    if (status) return status;
+    if (status < 0) return status;
     cprom__series_keep_exemplar(use.series, 0, amount, labels, timestamp_ms);
     cprom__series_release(&use);
     return CPROM_OK;
@@ -168,8 +167,8 @@ cprom_status cprom_counter_vec_inc(cprom_counter_vec *vec, cprom_strs values)
 {
     struct cprom__use use;
     if (!vec) return CPROM_EINVAL;
-    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
-    if (status) return status;
+    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_ADD, 1, &use);
+    if (status) return cprom__series_born_or(status, &use);
     counter_step(use.series);
     cprom__series_release(&use);
     return CPROM_OK;

@@ -67,8 +67,8 @@ cprom_status cprom_gauge_vec_set(cprom_gauge_vec *vec, cprom_strs values, double
 {
     struct cprom__use use;
     if (!vec) return CPROM_EINVAL;
-    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
-    if (status) return status;
+    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_SET, value, &use);
+    if (status) return cprom__series_born_or(status, &use);
     gauge_set(use.series, value);
     cprom__series_release(&use);
     return CPROM_OK;
@@ -78,8 +78,8 @@ cprom_status cprom_gauge_vec_add(cprom_gauge_vec *vec, cprom_strs values, double
 {
     struct cprom__use use;
     if (!vec) return CPROM_EINVAL;
-    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
-    if (status) return status;
+    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_ADD, amount, &use);
+    if (status) return cprom__series_born_or(status, &use);
     cprom__cell_add_shared(&use.series->value, amount);
     cprom__series_release(&use);
     return CPROM_OK;

@@ -30,11 +30,16 @@ static CPROM__NOINLINE void histogram_observe_slowly(struct cprom_series *series
     cprom__cell_add_shared(&cells[sum], value);
 }
 
+static inline size_t histogram_bucket_of(const struct cprom_series *series, double value)
+{
+    const struct cprom__desc *desc = series->vec->desc;
+    return cprom__bucket(desc->bounds, desc->n_bounds, value);
+}
+
 /* Returns the bucket that it counts in. */
 static inline size_t histogram_observe(struct cprom_series *series, double value)
 {
-    const struct cprom__desc *desc = series->vec->desc;
-    size_t bucket = cprom__bucket(desc->bounds, desc->n_bounds, value), sum = desc->n_bounds + 1;
+    size_t bucket = histogram_bucket_of(series, value), sum = series->vec->desc->n_bounds + 1;
     unsigned stripe;
     if (CPROM__LIKELY(series->striped && cprom__stripe_known(&stripe))) {
         cprom__cell *cells = cprom__cell_in(series->cells, stripe);
@@ -157,8 +162,8 @@ cprom_status cprom_histogram_vec_observe(cprom_histogram_vec *vec, cprom_strs va
 {
     struct cprom__use use;
     if (!vec) return CPROM_EINVAL;
-    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
-    if (status) return status;
+    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_OBSERVE, value, &use);
+    if (status) return cprom__series_born_or(status, &use);
     histogram_observe(use.series, value);
     cprom__series_release(&use);
     return CPROM_OK;
@@ -169,9 +174,10 @@ cprom_status cprom_histogram_vec_observe_with_exemplar(cprom_histogram_vec *vec,
 {
     struct cprom__use use;
     if (!vec) return CPROM_EINVAL;
-    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
-    if (status) return status;
-    cprom__series_keep_exemplar(use.series, histogram_observe(use.series, value), value, labels, timestamp_ms);
+    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_OBSERVE, value, &use);
+    if (status < 0) return status;
+    size_t bucket = status ? histogram_bucket_of(use.series, value) : histogram_observe(use.series, value);
+    cprom__series_keep_exemplar(use.series, bucket, value, labels, timestamp_ms);
     cprom__series_release(&use);
     return CPROM_OK;
 }

@@ -34,9 +34,8 @@ cprom_status cprom_info_vec_set(cprom_info_vec *vec, cprom_strs values)
 {
     struct cprom__use use;
     if (!vec) return CPROM_EINVAL;
-    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
-    if (!status) cprom__series_release(&use);
-    return status;
+    return cprom__series_born_or(cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_TOUCH, 0, &use),
+                                 &use);
 }
 
 cprom_status cprom_info_vec_get(cprom_info_vec *vec, cprom_strs values)

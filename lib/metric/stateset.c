@@ -81,8 +81,9 @@ cprom_status cprom_stateset_vec_set(cprom_stateset_vec *vec, cprom_strs values, 
 {
     struct cprom__use use;
     if (!vec || !stateset_is_state((struct cprom_vec *)vec, state)) return CPROM_EINVAL;
-    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
-    if (status) return status;
+    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values,
+                                                on ? CPROM__OP_STATE_ON : CPROM__OP_STATE_OFF, state, &use);
+    if (status) return cprom__series_born_or(status, &use);
     stateset_set(use.series, state, on);
     cprom__series_release(&use);
     return CPROM_OK;
@@ -92,8 +93,8 @@ cprom_status cprom_stateset_vec_enter(cprom_stateset_vec *vec, cprom_strs values
 {
     struct cprom__use use;
     if (!vec || !stateset_is_state((struct cprom_vec *)vec, state)) return CPROM_EINVAL;
-    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
-    if (status) return status;
+    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_ENTER, state, &use);
+    if (status) return cprom__series_born_or(status, &use);
     stateset_enter(use.series, state);
     cprom__series_release(&use);
     return CPROM_OK;

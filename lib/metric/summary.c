@@ -85,8 +85,8 @@ cprom_status cprom_summary_vec_observe(cprom_summary_vec *vec, cprom_strs values
 {
     struct cprom__use use;
     if (!vec) return CPROM_EINVAL;
-    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, &use);
-    if (status) return status;
+    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_OBSERVE, value, &use);
+    if (status) return cprom__series_born_or(status, &use);
     summary_observe(use.series, value);
     cprom__series_release(&use);
     return CPROM_OK;

@@ -102,3 +102,33 @@ bool cprom__kind_answers(const struct cprom__kind *kind, const char *suffix)
     }
     return false;
 }
+
+void cprom__change_add(struct cprom__change *change, enum cprom__operation operation, double value,
+                       struct cprom__observation *observation)
+{
+    uint64_t bit = operation >= CPROM__OP_ENTER ? (uint64_t)1 << (unsigned)value : 0;
+    switch (operation) {
+    case CPROM__OP_TOUCH: break;
+    case CPROM__OP_SET:
+        change->sets = true;
+        change->value = value;
+        break;
+    case CPROM__OP_ADD: change->value += value; break;
+    case CPROM__OP_OBSERVE:
+        *observation = (struct cprom__observation){NULL, value};
+        if (change->last) change->last->next = observation;
+        else change->first = observation;
+        change->last = observation;
+        break;
+    case CPROM__OP_ENTER:
+        change->off = UINT64_MAX;
+        change->on = bit;
+        break;
+    case CPROM__OP_STATE_ON:
+    case CPROM__OP_STATE_OFF:
+        change->off |= bit;
+        change->on &= ~bit;
+        if (operation == CPROM__OP_STATE_ON) change->on |= bit;
+        break;
+    }
+}

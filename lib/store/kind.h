@@ -76,13 +76,28 @@ struct cprom__observation {
     double value;
 };
 
-/* What an update does to one series. */
+/* What a call does to a series: a value that is set or added, one that is observed, or a state. */
+enum cprom__operation {
+    CPROM__OP_TOUCH, /* nothing more */
+    CPROM__OP_SET,
+    CPROM__OP_ADD,
+    CPROM__OP_OBSERVE,
+    CPROM__OP_ENTER,
+    CPROM__OP_STATE_ON,
+    CPROM__OP_STATE_OFF
+};
+
+/* What comes of one operation, or of several that an update stages. */
 struct cprom__change {
     bool sets; /* value overwrites; otherwise it is added */
     double value;
     uint64_t off, on; /* states: bits that are cleared, and then set */
     struct cprom__observation *first, *last;
 };
+
+/* Adds an operation; the observation is memory for one, and lives as long as the change. */
+void cprom__change_add(struct cprom__change *change, enum cprom__operation operation, double value,
+                       struct cprom__observation *observation);
 
 /* What a kind of instrument does. */
 struct cprom__kind_ops {

@@ -149,25 +149,28 @@ static void lookup_come_alive(struct cprom_vec *vec, struct cprom_series *series
                               memory_order_relaxed);
     }
     cprom__count_locked(&vec->live, 1);
-    /* release: who touches it may read its time. */
+    /* release: pairs with the acquires of who finds it alive; its value and its time come first. */
     atomic_store_explicit(&series->life, life, memory_order_release);
 }
 
 /* Under the map's lock; `index` 0: not known. */
 static cprom_status lookup_reveal_locked(struct cprom_vec *vec, struct cprom_series *series, uint32_t index,
-                                         bool exempt, bool *born)
+                                         bool exempt, const struct cprom__change *change, bool *born)
 {
     *born = false;
     if (!(atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_HIDDEN)) return CPROM_OK;
     if (!exempt && lookup_is_full(vec)) return CPROM_ELIMIT;
     /* Under this lock: the walk that kills all series of a vector that is gone comes after this, or the flag was set. */
     if (atomic_load_explicit(&vec->gone, memory_order_acquire)) return CPROM_ENOENT;
+    /* A value first: nobody sees the series with one that nobody set. */
+    if (change) vec->ops->change(series, change);
     lookup_end_linger_of(vec, series);
     /* Before anybody can find it alive: what somebody else's update has put into it is on the next page. */
     lookup_enter_order(vec, series, index ? index : cprom__series_index(vec, series));
     CPROM__SEAM(CPROM__SEAM_CREATE_INSERTS);
     cprom__series_born(vec);
     lookup_come_alive(vec, series);
+    CPROM__SEAM(CPROM__SEAM_CREATE_ALIVE);
     if (exempt) atomic_store_explicit(&vec->other, series, memory_order_relaxed);
     *born = true;
     return CPROM_OK;
@@ -186,13 +189,15 @@ static bool lookup_link_made(struct cprom_vec *vec, struct cprom_series *made, u
 }
 
 /*
- * Finds the series under the lock, or makes it; with a reference. Alive, if that is wanted, or at least reserved. All
- * that costs time (checking, rendering, allocating) is done before the lock is taken.
+ * Finds the series under the lock, or makes it; with a reference. Alive, if that is wanted, or at least reserved; `*born`
+ * says that it came alive here, with the change in it. All that costs time (checking, rendering, allocating) is done
+ * before the lock is taken.
  */
 static cprom_status lookup_obtain(struct cprom_vec *vec, struct cprom__values *values, bool alive,
-                                  struct cprom_series **series)
+                                  const struct cprom__change *change, struct cprom_series **series, bool *born)
 {
-    bool exempt = vec->folds && lookup_is_other(values), born = false, linked = false;
+    bool exempt = vec->folds && lookup_is_other(values), linked = false;
+    *born = false;
     cprom_status status = cprom__values_check(values);
     if (status) return status;
     if (alive && !exempt && lookup_is_surely_full(vec)) return CPROM_ELIMIT;
@@ -209,7 +214,7 @@ static cprom_status lookup_obtain(struct cprom_vec *vec, struct cprom__values *v
         linked = !status;
     }
     if (!status && alive) {
-        status = lookup_reveal_locked(vec, there, there == made ? made_index : 0, exempt, &born);
+        status = lookup_reveal_locked(vec, there, there == made ? made_index : 0, exempt, change, born);
         if (!status) cprom__series_touch(there); /* a sweep comes before or after, but not in between */
     }
     pthread_mutex_unlock(&vec->map_lock);
@@ -232,8 +237,8 @@ static cprom_status lookup_drop(struct cprom_vec *vec, cprom_status status)
 /* Whether the series is alive; touches it: one comparison where it was touched in this epoch. */
 static inline bool lookup_touch(struct cprom_vec *vec, struct cprom_series *series)
 {
-    /* relaxed: a removal at the same time may come before or after. */
-    uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
+    /* acquire: what the series was born with comes first; pairs with the release in lookup_come_alive(). */
+    uint64_t life = atomic_load_explicit(&series->life, memory_order_acquire);
     uint64_t epoch = atomic_load_explicit(vec->epoch, memory_order_relaxed);
     return CPROM__LIKELY(life == epoch) || cprom__series_touch(series);
 }
@@ -255,8 +260,12 @@ static CPROM__INLINE bool lookup_acquire_reading(struct cprom_vec *vec, const st
 }
 
 static CPROM__NOINLINE cprom_status lookup_acquire_slowly(struct cprom_vec *vec, struct cprom__values *values,
+                                                          enum cprom__operation operation, double value,
                                                           struct cprom__use *use)
 {
+    struct cprom__change change = {.sets = false};
+    struct cprom__observation observation;
+    bool born;
     if (cprom__thread_slot() >= CPROM__THREADS) {
         pthread_mutex_lock(&vec->map_lock);
         use->series = lookup_find_locked(vec, values);
@@ -266,33 +275,40 @@ static CPROM__NOINLINE cprom_status lookup_acquire_slowly(struct cprom_vec *vec,
         cprom__series_unreserve(vec, use->series);
     }
     use->reading = false;
-    return lookup_obtain(vec, values, true, &use->series);
+    cprom__change_add(&change, operation, value, &observation);
+    cprom_status status =
+        lookup_obtain(vec, values, true, operation == CPROM__OP_TOUCH ? NULL : &change, &use->series, &born);
+    return status ? status : born ? CPROM__BORN_WITH_IT : CPROM_OK;
 }
 
 /* The second try, for what others are folded into. */
-static CPROM__NOINLINE cprom_status lookup_acquire_other(struct cprom_vec *vec, struct cprom__use *use)
+static CPROM__NOINLINE cprom_status lookup_acquire_other(struct cprom_vec *vec, enum cprom__operation operation,
+                                                         double value, struct cprom__use *use)
 {
     struct cprom__values values;
     atomic_fetch_add_explicit(&vec->registry->folded, 1, memory_order_relaxed);
     cprom__values_other(vec, &values);
-    return lookup_acquire_reading(vec, &values, use) ? CPROM_OK : lookup_acquire_slowly(vec, &values, use);
+    if (lookup_acquire_reading(vec, &values, use)) return CPROM_OK;
+    return lookup_acquire_slowly(vec, &values, operation, value, use);
 }
 
-cprom_status cprom__series_acquire(struct cprom_vec *vec, cprom_strs strs, struct cprom__use *use)
+cprom_status cprom__series_acquire(struct cprom_vec *vec, cprom_strs strs, enum cprom__operation operation,
+                                   double value, struct cprom__use *use)
 {
     struct cprom__values values;
     cprom_status status = lookup_measure(vec, strs, &values);
     if (CPROM__LIKELY(!status)) {
         if (CPROM__LIKELY(lookup_acquire_reading(vec, &values, use))) return CPROM_OK;
-        status = lookup_acquire_slowly(vec, &values, use);
-        if (status == CPROM_ELIMIT && vec->folds) status = lookup_acquire_other(vec, use);
+        status = lookup_acquire_slowly(vec, &values, operation, value, use);
+        if (status == CPROM_ELIMIT && vec->folds) status = lookup_acquire_other(vec, operation, value, use);
     }
-    return status ? lookup_drop(vec, status) : CPROM_OK;
+    return status < 0 ? lookup_drop(vec, status) : status;
 }
 
 static bool lookup_is_there(const struct cprom_series *series)
 {
-    uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
+    /* acquire: what it was born with comes first, as in lookup_touch(). */
+    uint64_t life = atomic_load_explicit(&series->life, memory_order_acquire);
     return !(life & (CPROM__LIFE_DEAD | CPROM__LIFE_HIDDEN));
 }
 
@@ -335,13 +351,15 @@ cprom_status cprom__series_reserve(struct cprom_vec *vec, struct cprom__values *
     pthread_mutex_lock(&vec->map_lock);
     *series = lookup_find_locked(vec, values);
     pthread_mutex_unlock(&vec->map_lock);
-    return *series ? CPROM_OK : lookup_obtain(vec, values, false, series);
+    bool born;
+    return *series ? CPROM_OK : lookup_obtain(vec, values, false, NULL, series, &born);
 }
 
-cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *series, bool exempt, bool *born)
+cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *series, bool exempt,
+                                  const struct cprom__change *change, bool *born)
 {
     pthread_mutex_lock(&vec->map_lock);
-    cprom_status status = lookup_reveal_locked(vec, series, 0, exempt, born);
+    cprom_status status = lookup_reveal_locked(vec, series, 0, exempt, change, born);
     pthread_mutex_unlock(&vec->map_lock);
     return status;
 }
@@ -372,11 +390,14 @@ void cprom__series_unreserve(struct cprom_vec *vec, struct cprom_series *series)
 cprom_series *cprom_vec_with(cprom_vec *vec, cprom_strs strs)
 {
     struct cprom__use use;
-    if (!vec || cprom__series_acquire(vec, strs, &use) != CPROM_OK) return NULL;
-    if (use.reading) {
+    while (vec && cprom__series_acquire(vec, strs, CPROM__OP_TOUCH, 0, &use) >= 0) {
+        if (!use.reading) return use.series;
         /* A series that was found in a read section is not destroyed before its end, so that the reference counts. */
-        atomic_fetch_add_explicit(&use.series->refs, CPROM__REF, memory_order_relaxed);
+        atomic_fetch_add_explicit(&use.series->refs, CPROM__REF, memory_order_seq_cst);
         cprom__read_leave();
+        /* It may have expired between the touch and the reference; once it is held, it does not. */
+        if (CPROM__LIKELY(!vec->ttl) || cprom__series_touch_held(use.series)) return use.series;
+        cprom_series_unref(use.series);
     }
-    return use.series;
+    return NULL;
 }

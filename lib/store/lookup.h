@@ -12,11 +12,16 @@ struct cprom__use {
     bool reading;
 };
 
+/* A positive status: the series was born here, with the value in it already. */
+#define CPROM__BORN_WITH_IT ((cprom_status)1)
+
 /*
- * Finds the series or creates it, touches it and lets the caller use it until cprom__series_release(). Failures are
- * counted and logged.
+ * Finds the series, touches it and lets the caller use it until cprom__series_release(), or creates it with what the
+ * operation does: CPROM__BORN_WITH_IT, and there is nothing left to do but to release it. Failures are counted and
+ * logged.
  */
-cprom_status cprom__series_acquire(struct cprom_vec *vec, cprom_strs values, struct cprom__use *use);
+cprom_status cprom__series_acquire(struct cprom_vec *vec, cprom_strs values, enum cprom__operation operation,
+                                   double value, struct cprom__use *use);
 
 /* The same, looking only: ENOENT; nothing is counted. */
 cprom_status cprom__series_look(struct cprom_vec *vec, cprom_strs values, struct cprom__use *use);
@@ -25,6 +30,14 @@ static inline void cprom__series_release(const struct cprom__use *use)
 {
     if (CPROM__LIKELY(use->reading)) cprom__read_leave();
     else cprom_series_unref(use->series);
+}
+
+/* The end of an acquisition that was not CPROM_OK: what the caller answers. */
+static inline cprom_status cprom__series_born_or(cprom_status status, const struct cprom__use *use)
+{
+    if (status < 0) return status;
+    cprom__series_release(use);
+    return CPROM_OK;
 }
 
 /* Makes the one series of a plain instrument, not counted yet; only an info has label values. NULL: out of memory. */
@@ -38,8 +51,9 @@ void cprom__series_born(struct cprom_vec *vec);
  */
 cprom_status cprom__series_reserve(struct cprom_vec *vec, struct cprom__values *values, struct cprom_series **series);
 
-/* Lets a hidden one be born, unless it is alive already. ELIMIT: the vector is full, and it not exempt; it stays hidden. */
-cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *series, bool exempt, bool *born);
+/* Lets a hidden one be born with the change in it, unless it is alive already. ELIMIT: the vector is full, and it not exempt; it stays hidden. */
+cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *series, bool exempt,
+                                  const struct cprom__change *change, bool *born);
 
 /* Gives the reference back; a series that nobody revealed goes with the last. */
 void cprom__series_unreserve(struct cprom_vec *vec, struct cprom_series *series);

@@ -99,7 +99,10 @@ static bool commit_needs_another(const struct cprom_update *update)
     return false;
 }
 
-/* The series that the entry's value goes to; NULL: none, and `*reason` says why. */
+/*
+ * The series that the entry's value goes to; NULL: none, and `*reason` says why. `*born`: it came alive here, with the
+ * value in it.
+ */
 static struct cprom_series *commit_target_of(const struct cprom__entry *entry, bool *born, enum cprom__drop *reason)
 {
     *born = false;
@@ -107,10 +110,11 @@ static struct cprom_series *commit_target_of(const struct cprom__entry *entry, b
     if (entry->by_handle) return cprom__series_touch_held(entry->series) ? entry->series : NULL;
     *reason = CPROM__DROP_LIMIT;
     struct cprom_series *series = entry->series;
-    if (cprom__series_reveal(entry->vec, series, series == entry->member->other, born) != CPROM_OK) {
+    bool is_other = series == entry->member->other;
+    if (cprom__series_reveal(entry->vec, series, is_other, &entry->change, born) != CPROM_OK) {
         series = entry->member->other;
         if (!series) return NULL;
-        cprom__series_reveal(entry->vec, series, true, born);
+        cprom__series_reveal(entry->vec, series, true, &entry->change, born);
         atomic_fetch_add_explicit(&entry->vec->registry->folded, 1, memory_order_relaxed);
     }
     /* Deleted singly since it was looked at: that comes after this commit. */
@@ -159,7 +163,7 @@ static void commit_make_real(struct cprom_update *update, const struct cprom__st
         struct cprom_series *series = commit_target_of(entry, &born, &reason);
         if (series) {
             bool counted = commit_is_counted(entry, series);
-            series->vec->ops->change(series, &entry->change);
+            if (!born) series->vec->ops->change(series, &entry->change);
             result->created += born;
             result->updated += !born && !counted;
         } else {

@@ -234,42 +234,15 @@ static cprom_status update_stage(struct cprom_update *update, struct cprom_vec *
     return CPROM_OK;
 }
 
-/* What is staged: a value that is set or added, one that is observed, or a state. */
-enum update_operation {
-    UPDATE_SET,
-    UPDATE_ADD,
-    UPDATE_OBSERVE,
-    UPDATE_ENTER,
-    UPDATE_STATE_ON,
-    UPDATE_STATE_OFF
-};
-
-static void update_put_state(struct cprom__entry *entry, enum update_operation operation, unsigned state)
-{
-    uint64_t bit = (uint64_t)1 << state, off = operation == UPDATE_ENTER ? UINT64_MAX : bit;
-    entry->change.off |= off;
-    entry->change.on &= ~off;
-    if (operation != UPDATE_STATE_OFF) entry->change.on |= bit;
-}
-
-static cprom_status update_put(struct cprom_update *update, struct cprom__entry *entry, enum update_operation operation,
+static cprom_status update_put(struct cprom_update *update, struct cprom__entry *entry, enum cprom__operation operation,
                                double value)
 {
-    if (operation == UPDATE_OBSERVE) {
-        struct cprom__observation *observation = cprom__arena_alloc(&update->memory, sizeof *observation);
+    struct cprom__observation *observation = NULL;
+    if (operation == CPROM__OP_OBSERVE) {
+        observation = cprom__arena_alloc(&update->memory, sizeof *observation);
         if (!observation) return CPROM_ENOMEM;
-        *observation = (struct cprom__observation){NULL, value};
-        if (entry->change.last) entry->change.last->next = observation;
-        else entry->change.first = observation;
-        entry->change.last = observation;
-        return CPROM_OK;
     }
-    if (operation >= UPDATE_ENTER) {
-        update_put_state(entry, operation, (unsigned)value);
-        return CPROM_OK;
-    }
-    entry->change.sets |= operation == UPDATE_SET;
-    entry->change.value = operation == UPDATE_SET ? value : entry->change.value + value;
+    cprom__change_add(&entry->change, operation, value, observation);
     return CPROM_OK;
 }
 
@@ -279,7 +252,7 @@ static bool update_is_fine(const struct cprom_vec *vec, double value)
 }
 
 static cprom_status update_by_values(struct cprom_update *update, void *any_vec, cprom_strs strs,
-                                     enum update_operation operation, double value)
+                                     enum cprom__operation operation, double value)
 {
     struct cprom_vec *vec = any_vec;
     struct cprom__values values;
@@ -294,7 +267,7 @@ static cprom_status update_by_values(struct cprom_update *update, void *any_vec,
     return status ? update_refuse(update, status) : CPROM_OK;
 }
 
-static cprom_status update_by_handle(struct cprom_update *update, void *handle, enum update_operation operation,
+static cprom_status update_by_handle(struct cprom_update *update, void *handle, enum cprom__operation operation,
                                      double value)
 {
     struct cprom_series *series = handle;
@@ -311,70 +284,70 @@ static cprom_status update_by_handle(struct cprom_update *update, void *handle, 
 
 cprom_status cprom_update_gauge_vec_set(cprom_update *update, cprom_gauge_vec *vec, cprom_strs values, double value)
 {
-    return update_by_values(update, vec, values, UPDATE_SET, value);
+    return update_by_values(update, vec, values, CPROM__OP_SET, value);
 }
 
 cprom_status cprom_update_gauge_vec_add(cprom_update *update, cprom_gauge_vec *vec, cprom_strs values, double amount)
 {
-    return update_by_values(update, vec, values, UPDATE_ADD, amount);
+    return update_by_values(update, vec, values, CPROM__OP_ADD, amount);
 }
 
 cprom_status cprom_update_counter_vec_add(cprom_update *update, cprom_counter_vec *vec, cprom_strs values,
                                           double amount)
 {
-    return update_by_values(update, vec, values, UPDATE_ADD, amount);
+    return update_by_values(update, vec, values, CPROM__OP_ADD, amount);
 }
 
 cprom_status cprom_update_histogram_vec_observe(cprom_update *update, cprom_histogram_vec *vec, cprom_strs values,
                                                 double value)
 {
-    return update_by_values(update, vec, values, UPDATE_OBSERVE, value);
+    return update_by_values(update, vec, values, CPROM__OP_OBSERVE, value);
 }
 
 cprom_status cprom_update_summary_vec_observe(cprom_update *update, cprom_summary_vec *vec, cprom_strs values,
                                               double value)
 {
-    return update_by_values(update, vec, values, UPDATE_OBSERVE, value);
+    return update_by_values(update, vec, values, CPROM__OP_OBSERVE, value);
 }
 
 cprom_status cprom_update_gauge_set(cprom_update *update, cprom_gauge *gauge, double value)
 {
-    return update_by_handle(update, gauge, UPDATE_SET, value);
+    return update_by_handle(update, gauge, CPROM__OP_SET, value);
 }
 
 cprom_status cprom_update_gauge_add(cprom_update *update, cprom_gauge *gauge, double amount)
 {
-    return update_by_handle(update, gauge, UPDATE_ADD, amount);
+    return update_by_handle(update, gauge, CPROM__OP_ADD, amount);
 }
 
 cprom_status cprom_update_counter_add(cprom_update *update, cprom_counter *counter, double amount)
 {
-    return update_by_handle(update, counter, UPDATE_ADD, amount);
+    return update_by_handle(update, counter, CPROM__OP_ADD, amount);
 }
 
 cprom_status cprom_update_histogram_observe(cprom_update *update, cprom_histogram *histogram, double value)
 {
-    return update_by_handle(update, histogram, UPDATE_OBSERVE, value);
+    return update_by_handle(update, histogram, CPROM__OP_OBSERVE, value);
 }
 
 cprom_status cprom_update_summary_observe(cprom_update *update, cprom_summary *summary, double value)
 {
-    return update_by_handle(update, summary, UPDATE_OBSERVE, value);
+    return update_by_handle(update, summary, CPROM__OP_OBSERVE, value);
 }
 
 cprom_status cprom_update_info_vec_set(cprom_update *update, cprom_info_vec *vec, cprom_strs values)
 {
-    return update_by_values(update, vec, values, UPDATE_SET, 1);
+    return update_by_values(update, vec, values, CPROM__OP_SET, 1);
 }
 
 cprom_status cprom_update_stateset_vec_set(cprom_update *update, cprom_stateset_vec *vec, cprom_strs values,
                                            unsigned state, bool on)
 {
-    return update_by_values(update, vec, values, on ? UPDATE_STATE_ON : UPDATE_STATE_OFF, state);
+    return update_by_values(update, vec, values, on ? CPROM__OP_STATE_ON : CPROM__OP_STATE_OFF, state);
 }
 
 cprom_status cprom_update_stateset_vec_enter(cprom_update *update, cprom_stateset_vec *vec, cprom_strs values,
                                              unsigned state)
 {
-    return update_by_values(update, vec, values, UPDATE_ENTER, state);
+    return update_by_values(update, vec, values, CPROM__OP_ENTER, state);
 }
