@@ -64,7 +64,7 @@ struct cprom__state {
 };
 
 struct cprom__desc {
-    struct cprom__arena memory;
+    struct cprom__arena memory; /* of what it points at */
     cprom_type type;
     const char *name, *help, *unit; /* with the prefix; help and unit may be NULL */
     size_t name_len;
