@@ -227,9 +227,9 @@ CPROM_API cprom_status cprom_registry_new(const cprom_registry_opts *opts, cprom
 CPROM_API void cprom_registry_free(cprom_registry *registry);
 
 /*
- * The registry of the process; made at the first call, never NULL, needs no memory. It carries the process metrics (see
- * cprom_process_collector_new); cprom_registry_unregister(cprom_registry_default(), "process") switches them off.
- * MT-safe.
+ * The registry of the process; made at the first call, never NULL, needs no memory. It carries the process metrics
+ * (cprom_registry_unregister(cprom_registry_default(), "process") switches them off), unless there was no memory for them
+ * at the first call: then cprom_process_collector_new() adds them later. MT-safe.
  */
 CPROM_API cprom_registry *cprom_registry_default(void);
 

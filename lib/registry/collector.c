@@ -10,8 +10,9 @@ void cprom__collector_unref(struct cprom__collector *collector)
 {
     if (atomic_fetch_sub_explicit(&collector->refs, 1, memory_order_acq_rel) != 1) return;
     for (size_t i = 0; i < collector->n_families; i++) cprom__desc_free(collector->descs[i]);
-    struct cprom__arena memory = collector->memory;
-    cprom__arena_free(&memory);
+    struct cprom__allocator *allocator = collector->memory.allocator;
+    cprom__arena_free(&collector->memory);
+    cprom__release(allocator, collector, sizeof *collector);
 }
 
 const char *cprom__collector_name(const struct cprom__collector *collector) { return collector->name; }

@@ -14,7 +14,7 @@ struct cprom__collector {
     void *ctx;
     void (*free)(void *ctx);
     bool running, gone;         /* guarded by the registry's collect_lock */
-    struct cprom__arena memory; /* holds this struct, too */
+    struct cprom__arena memory; /* of what it points at; it is a block of its own, as a descriptor is (desc.c) */
     size_t n_families;
     struct cprom__family *families;
     struct cprom__desc **descs;

@@ -11,13 +11,10 @@
 static struct cprom__collector *collector_new_collector_make(struct cprom_registry *registry, const char *name,
                                                              size_t n_descs)
 {
-    struct cprom__arena memory;
-    cprom__arena_init(&memory, &registry->allocator, 512);
-    struct cprom__collector *collector = cprom__arena_alloc(&memory, sizeof *collector);
+    struct cprom__collector *collector = cprom__alloc_zeroed(&registry->allocator, sizeof *collector);
     if (!collector) return NULL;
-    memset(collector, 0, sizeof *collector);
     atomic_init(&collector->refs, 1);
-    collector->memory = memory;
+    cprom__arena_init(&collector->memory, &registry->allocator, 256);
     collector->name = cprom__arena_copy(&collector->memory, name, strlen(name));
     collector->families = cprom__arena_alloc(&collector->memory, (n_descs + 1) * sizeof *collector->families);
     collector->descs = cprom__arena_alloc(&collector->memory, (n_descs + 1) * sizeof(struct cprom__desc *));

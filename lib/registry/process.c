@@ -32,10 +32,11 @@ enum {
     PROCESS_VIRTUAL_MAX_BYTES,
     PROCESS_RESIDENT_BYTES,
     PROCESS_START_TIME,
-    PROCESS_THREADS
+    PROCESS_THREADS,
+    PROCESS_FAMILIES
 };
 
-static const cprom_desc process_descs[CPROM__PROCESS_FAMILIES] = {
+static const cprom_desc process_descs[PROCESS_FAMILIES] = {
     [PROCESS_CPU_SECONDS] = CPROM__OWN_COUNTER(.name = "process_cpu_seconds_total", .unit = "seconds",
                                                .help = "Total user and system CPU time spent in seconds."),
     [PROCESS_OPEN_FDS] = CPROM__OWN_GAUGE(.name = "process_open_fds", .help = "Number of open file descriptors."),
@@ -339,7 +340,7 @@ cprom_status cprom__process_collector_new(cprom_registry *registry, const char *
     opts.collect = process_collect_process;
     opts.ctx = (void *)(uintptr_t)root;
     opts.descs = process_descs;
-    opts.n_descs = CPROM__PROCESS_FAMILIES;
+    opts.n_descs = PROCESS_FAMILIES;
     return cprom_collector_new(registry, &opts);
 }
 

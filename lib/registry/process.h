@@ -6,8 +6,6 @@
 
 #include <cprom/cprom.h>
 
-#define CPROM__PROCESS_FAMILIES 8u
-
 /* The collector with another root than /proc; the string is borrowed for as long as the collector lives. */
 cprom_status cprom__process_collector_new(cprom_registry *registry, const char *root);
 

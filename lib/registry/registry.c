@@ -2,7 +2,6 @@
 #define _POSIX_C_SOURCE 200809L /* clock_gettime, pthread_condattr_setclock */
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -187,47 +186,20 @@ cprom_status cprom_registry_new(const cprom_registry_opts *opts, cprom_registry 
     return CPROM_OK;
 }
 
-/* In static memory, so that it can be had without any; the process metrics, too. */
+/* In static memory, with its empty list of families, so that they can be had without any. */
 static struct cprom_registry registry_the_default;
 static struct cprom__families registry_default_families;
-static struct {
-    bool done; /* the registry is made: from now on, memory comes from malloc */
-    size_t used;
-    /* The families with the slack of their arenas, and as much as one more for the rest; a test sees that it does. */
-    _Alignas(max_align_t) char bytes[(CPROM__PROCESS_FAMILIES + 1) * (sizeof(struct cprom__desc) + 1024)];
-} registry_default_memory;
-
-static void *registry_allocate_default(void *ctx, size_t size)
-{
-    (void)ctx;
-    if (registry_default_memory.done) return malloc(size);
-    size = (size + _Alignof(max_align_t) - 1) / _Alignof(max_align_t) * _Alignof(max_align_t);
-    if (size > sizeof registry_default_memory.bytes - registry_default_memory.used) return NULL;
-    registry_default_memory.used += size;
-    return registry_default_memory.bytes + registry_default_memory.used - size;
-}
-
-/* What was cut from the static memory is not used again. */
-static void registry_release_default(void *ctx, void *ptr, size_t size)
-{
-    (void)ctx;
-    (void)size;
-    uintptr_t at = (uintptr_t)ptr, bytes = (uintptr_t)registry_default_memory.bytes;
-    if (at < bytes || at >= bytes + sizeof registry_default_memory.bytes) free(ptr);
-}
 
 static void registry_make_default(void)
 {
-    cprom_registry_opts o = CPROM_INIT(cprom_registry_opts);
-    o.allocate = registry_allocate_default;
-    o.release = registry_release_default;
+    const cprom_registry_opts o = CPROM_INIT(cprom_registry_opts);
     registry_init(&registry_the_default, &o);
     /* One reference is never given back: this list is not the allocator's. */
     atomic_init(&registry_default_families.refs, 2);
     registry_default_families.allocator = &registry_the_default.allocator;
     registry_the_default.families = &registry_default_families;
+    /* Out of memory: it goes without them. */
     cprom_process_collector_new(&registry_the_default);
-    registry_default_memory.done = true;
 }
 
 cprom_registry *cprom_registry_default(void)

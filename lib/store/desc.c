@@ -306,6 +306,12 @@ static struct cprom__family_rules desc_rules_for_own(const struct cprom__family_
     return left;
 }
 
+/* In a block of its own: what points at it must point at the beginning of one, for tools that look for leaks. */
+static size_t desc_bytes(size_t n_labels)
+{
+    return sizeof(struct cprom__desc) + (n_labels + 1) * sizeof(struct cprom__piece);
+}
+
 cprom_status cprom__desc_new(struct cprom__allocator *allocator, const struct cprom__family_rules *rules,
                              const struct cprom__family_spec *spec, struct cprom__desc **out,
                              struct cprom__refusal *refusal)
@@ -323,13 +329,11 @@ cprom_status cprom__desc_new(struct cprom__allocator *allocator, const struct cp
         rules = &own;
     }
 
-    struct cprom__arena memory;
-    cprom__arena_init(&memory, allocator, 512);
     size_t n_labels = 0;
     while (n_labels < CPROM_LABELS_MAX && spec->labels && spec->labels[n_labels]) n_labels++;
-    struct cprom__desc *desc = cprom__arena_alloc(&memory, sizeof *desc + (n_labels + 1) * sizeof *desc->pieces);
+    struct cprom__desc *desc = cprom__alloc_zeroed(allocator, desc_bytes(n_labels));
     if (!desc) return CPROM_ENOMEM;
-    memset(desc, 0, sizeof *desc + (n_labels + 1) * sizeof *desc->pieces);
+    cprom__arena_init(&desc->memory, allocator, 256);
     desc->type = spec->type;
     desc->kind = kind;
     desc->n_labels = n_labels;
@@ -337,7 +341,7 @@ cprom_status cprom__desc_new(struct cprom__allocator *allocator, const struct cp
     bool bare = cprom__has_prefix(spec->name, "process_") || cprom__has_prefix(spec->name, "cprom_");
     const char *prefix = rules->prefix && !bare ? rules->prefix : "";
     size_t prefix_len = strlen(prefix), name_len = strlen(spec->name);
-    char *name = cprom__arena_alloc(&memory, prefix_len + name_len + 1);
+    char *name = cprom__arena_alloc(&desc->memory, prefix_len + name_len + 1);
     if (name) {
         memcpy(name, prefix, prefix_len);
         memcpy(name + prefix_len, spec->name, name_len + 1);
@@ -354,13 +358,11 @@ cprom_status cprom__desc_new(struct cprom__allocator *allocator, const struct cp
         bool ends = cprom__has_suffix(name, desc->name_len, kind->suffix);
         size_t base_len = desc->name_len - (ends ? strlen(kind->suffix) : 0);
         desc->base_len = base_len ? base_len : desc->name_len;
-        desc->memory = memory;
         status = desc_copy_strings(desc, rules, spec) ? CPROM_OK : CPROM_ENOMEM;
-        memory = desc->memory;
     }
     /* The refusal's text may be in this memory: point it at what the caller gave. */
     if (status && refusal->text == name) refusal->text = spec->name;
-    if (status) cprom__arena_free(&memory);
+    if (status) cprom__desc_free(desc);
     else *out = desc;
     return status;
 }
@@ -368,8 +370,9 @@ cprom_status cprom__desc_new(struct cprom__allocator *allocator, const struct cp
 void cprom__desc_free(struct cprom__desc *desc)
 {
     if (!desc) return;
-    struct cprom__arena memory = desc->memory; /* it holds the descriptor itself */
-    cprom__arena_free(&memory);
+    struct cprom__allocator *allocator = desc->memory.allocator;
+    cprom__arena_free(&desc->memory);
+    cprom__release(allocator, desc, desc_bytes(desc->n_labels));
 }
 
 size_t cprom__desc_label(const struct cprom__desc *desc, const char *name)

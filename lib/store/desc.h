@@ -65,7 +65,7 @@ struct cprom__state {
 };
 
 struct cprom__desc {
-    struct cprom__arena memory;
+    struct cprom__arena memory; /* of what it points at */
     cprom_type type;
     const struct cprom__kind *kind;
     const char *name, *help, *unit; /* with the prefix; help and unit may be NULL */

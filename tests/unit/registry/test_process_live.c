@@ -48,21 +48,34 @@ static double status_bytes(const char *name)
 
 static int default_without_memory(void *ctx)
 {
-    struct rlimit none = {1, 1};
+    struct rlimit limit, none;
+    void *blocks = NULL;
+    if (getrlimit(RLIMIT_AS, &limit) != 0) return 2;
+    none = (struct rlimit){1, limit.rlim_max};
     if (setrlimit(RLIMIT_AS, &none) != 0) return 2;
-    for (size_t size = 1 << 24; size >= 8; size /= 2) {
-        for (void **p; (p = malloc(size));) *(void *volatile *)p = NULL;
+    for (size_t size = 1 << 24; size >= sizeof blocks; size /= 2) {
+        for (void **block; (block = malloc(size)); blocks = block) *block = blocks;
     }
     cprom_registry *registry = cprom_registry_default();
     cprom_stats stats = CPROM_INIT(cprom_stats);
     if (!registry || cprom_registry_stats(registry, &stats) != CPROM_OK) return 3;
+    if (stats.families || stats.collectors) return 4;
     cprom_page *page;
-    if (cprom_page_open(registry, NULL, &page) != CPROM_ENOMEM) return 4;
-    return stats.families == 8 && stats.collectors == 1 ? 0 : 5;
+    if (cprom_page_open(registry, NULL, &page) != CPROM_ENOMEM) return 5;
+    if (cprom_process_collector_new(registry) != CPROM_ENOMEM) return 6;
+    while (blocks) {
+        void *block = blocks;
+        memcpy(&blocks, block, sizeof blocks);
+        free(block);
+    }
+    if (setrlimit(RLIMIT_AS, &limit) != 0) return 7;
+    if (cprom_registry_default() != registry || cprom_process_collector_new(registry) != CPROM_OK) return 8;
+    if (cprom_registry_stats(registry, &stats) != CPROM_OK) return 9;
+    return stats.families == COUNT(names) && stats.collectors == 1 && value_of(registry, "process_threads") > 0 ? 0 : 10;
 }
 
 /* First: in the other tests it is made already. */
-static void test_registry_default_without_memory_has_the_process_metrics(void **state)
+static void test_registry_default_made_without_memory_gets_the_process_metrics_later(void **state)
 {
     if (SANITIZED || on_valgrind()) ct_skip("memory cannot be taken away here");
     assert_int_equal(child_run(default_without_memory, NULL), 0);
@@ -381,7 +394,7 @@ static void test_process_scraped_and_unregistered_at_once(void **state)
 int group_process_live(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_registry_default_without_memory_has_the_process_metrics),
+        cmocka_unit_test(test_registry_default_made_without_memory_gets_the_process_metrics_later),
         cmocka_unit_test(test_registry_default_carries_the_process_metrics),
         cmocka_unit_test(test_registry_default_page_promtool_has_nothing_to_say),
         cmocka_unit_test(test_registry_default_takes_other_families_beside),
