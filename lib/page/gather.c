@@ -22,12 +22,12 @@
 struct gather_part {
     struct cprom_vec *vec;
     struct cprom__group group;
-    size_t room;             /* for rows */
-    uint64_t *words;         /* for what sorted rows have beside themselves; moves on as they are filled */
-    size_t sorted;           /* the first rows, which are in order; behind them the tail */
-    uint32_t tail;           /* series that came in after the sort */
-    bool timed;              /* the vector has a ttl or lets series linger */
-    struct cprom__row *over; /* behind the last of those that are over; they grow down from the end of the rows' room */
+    size_t room;                      /* for rows */
+    uint64_t *words;                  /* for what sorted rows have beside themselves; moves on as they are filled */
+    size_t sorted;                    /* the first rows, which are in order; behind them the tail */
+    uint32_t tail;                    /* series that came in after the sort */
+    bool timed;                       /* the vector has a ttl or lets series linger */
+    const struct cprom_series **over; /* sorted series that have no row, since their time is over; where timed */
     size_t n_over;
 };
 
@@ -84,14 +84,13 @@ static void gather_release_rows(const struct cprom__group *group)
     }
 }
 
-/* Whether the page shows the series, whose life was just read. What is over is put aside, where there is room. */
+/* Whether the page shows the sorted series, whose life was just read. What is over is put aside. */
 static inline bool gather_is_shown(struct gather_part *part, const struct cprom_series *series, uint64_t life,
                                    int64_t now)
 {
     if (CPROM__LIKELY(!part->timed)) return !(life & (CPROM__LIFE_DEAD | CPROM__LIFE_HIDDEN));
     bool over, shown = cprom__series_shown(series, now, &over);
-    /* A lingering series that is over has no row, so that there is room for one that is over as well. */
-    if (over) (part->over - ++part->n_over)->series = series;
+    if (over) part->over[part->n_over++] = series;
     return shown;
 }
 
@@ -151,8 +150,8 @@ static bool gather_copy_tail(struct gather_part *part, struct cprom__arena *memo
     struct cprom__group *group = &part->group;
     size_t n = 0, words_each = gather_words_of(part->vec);
     for (uint32_t index = part->tail; index; n++) index = ((struct cprom_series *)cprom__slab_at(slab, index))->next;
-    if (group->n_rows + part->n_over + n > part->room) {
-        part->room = group->n_rows + n; /* what is over stays in the old rows */
+    if (group->n_rows + n > part->room) {
+        part->room = group->n_rows + n;
         struct cprom__row *rows = cprom__arena_alloc(memory, part->room * sizeof *rows);
         if (!rows) return false;
         memcpy(rows, group->rows, group->n_rows * sizeof *rows);
@@ -200,15 +199,15 @@ static bool gather_sort_tail(struct gather_part *part, struct cprom__arena *memo
 
 /* ---- taking ---- */
 
-static bool gather_reserve_rows(struct gather_part *part, struct cprom__arena *memory)
+/* Room for all that is sorted, however many of it are over. */
+static bool gather_reserve(struct gather_part *part, struct cprom__arena *memory)
 {
     size_t n = part->vec->order.n_sorted_series;
     part->room = n + GATHER_TAIL_ROOM;
     part->group.rows = cprom__arena_alloc(memory, part->room * sizeof *part->group.rows);
-    if (!part->group.rows) return false;
-    part->over = part->group.rows + part->room;
     part->words = cprom__arena_alloc(memory, n * gather_words_of(part->vec) * sizeof *part->words);
-    return part->words != NULL;
+    if (part->timed) part->over = cprom__arena_alloc(memory, n * sizeof *part->over);
+    return part->group.rows && part->words && (part->over || !part->timed);
 }
 
 /* Under the order lock: what can be done before the gate. */
@@ -222,7 +221,7 @@ static bool gather_prepare(struct gather_taking *taking)
         atomic_fetch_sub_explicit(&vec->dead, dead.n, memory_order_relaxed);
         cprom__retire_chain(reclaimer, &dead);
         if (!done || !cprom__order_sort(&vec->order, reclaimer)) return false;
-        if (!gather_reserve_rows(&taking->parts[i], &taking->snapshot->memory)) return false;
+        if (!gather_reserve(&taking->parts[i], &taking->snapshot->memory)) return false;
     }
     return true;
 }
@@ -308,7 +307,7 @@ static cprom_status gather_take(struct gather_taking *taking)
     done = done && gather_reserve_groups(snapshot, taking->n);
     for (size_t i = 0; i < taking->n && done; i++) {
         struct gather_part *part = &taking->parts[i];
-        for (size_t k = 1; k <= part->n_over; k++) cprom__vec_expire(part->vec, (part->over - k)->series, taking->now);
+        for (size_t k = 0; k < part->n_over; k++) cprom__vec_expire(part->vec, part->over[k], taking->now);
         done = gather_sort_tail(part, &snapshot->memory);
     }
     for (size_t i = 0; i < taking->n; i++) {
