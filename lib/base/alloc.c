@@ -92,26 +92,11 @@ char *cprom__arena_copy(struct cprom__arena *arena, const char *bytes, size_t le
     return copy;
 }
 
-/* Frees the blocks that are newer than `last`. */
-static void alloc_free_newer(struct cprom__arena *arena, const struct cprom__arena_block *last)
+void cprom__arena_free(struct cprom__arena *arena)
 {
-    while (arena->blocks != last) {
+    while (arena->blocks) {
         struct cprom__arena_block *block = arena->blocks;
         arena->blocks = block->older;
         cprom__release(arena->allocator, block, sizeof *block + block->size);
     }
-}
-
-void cprom__arena_free(struct cprom__arena *arena) { alloc_free_newer(arena, NULL); }
-
-struct cprom__arena_mark cprom__arena_mark(const struct cprom__arena *arena)
-{
-    return (struct cprom__arena_mark){arena->blocks, arena->blocks ? arena->blocks->used : 0, arena->next_size};
-}
-
-void cprom__arena_rewind(struct cprom__arena *arena, const struct cprom__arena_mark *mark)
-{
-    alloc_free_newer(arena, mark->block);
-    if (arena->blocks) arena->blocks->used = mark->used;
-    arena->next_size = mark->next_size;
 }

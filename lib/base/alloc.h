@@ -37,14 +37,4 @@ void *cprom__arena_alloc(struct cprom__arena *arena, size_t size);
 char *cprom__arena_copy(struct cprom__arena *arena, const char *bytes, size_t len); /* adds a NUL */
 void cprom__arena_free(struct cprom__arena *arena);
 
-/* Where an arena is now, so that what comes behind can be given back. */
-struct cprom__arena_mark {
-    struct cprom__arena_block *block;
-    size_t used, next_size;
-};
-
-struct cprom__arena_mark cprom__arena_mark(const struct cprom__arena *arena);
-/* Frees all pieces that were cut since the mark. */
-void cprom__arena_rewind(struct cprom__arena *arena, const struct cprom__arena_mark *mark);
-
 #endif

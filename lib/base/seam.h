@@ -17,6 +17,7 @@ enum cprom__seam {
     CPROM__SEAM_GIVE_BACK,     /* an update is about to give its reserved series back */
     CPROM__SEAM_GIVEN_BACK,    /* it has given one back, the map's lock is open again */
     CPROM__SEAM_EXEMPLAR_OUT,  /* a gather has an exemplar out of its slot */
+    CPROM__SEAM_UNREGISTERED,  /* a family is listed no more, and its series are still there; no lock held */
     /* Under locks, so that a hook may delay but not wait for other calls: */
     CPROM__SEAM_CREATE_INSERTS, /* a new series is in the order, and not yet alive */
     CPROM__SEAM_CREATE_ALIVE,   /* a new series has just come alive */
@@ -24,6 +25,7 @@ enum cprom__seam {
     CPROM__SEAM_KILL_MARKED,    /* a series is flagged dead and still in the map */
     CPROM__SEAM_KILL_BY_OWNER,  /* a removal by owner is done with a series, and goes on to the next */
     CPROM__SEAM_MATCH_WALKS,    /* in the gate, between two parts of the map; no lock but the gate */
+    CPROM__SEAM_GATHER_LISTED,  /* a gather has listed the vectors; under the order lock, the last time in the gate */
     CPROM__SEAM_GATHER_READY, /* a gather is about to enter the gate; under the order lock, which nobody else waits for */
     CPROM__SEAM_GATHER_CUTS,  /* in the gate, the tail of a vector is about to be cut */
     CPROM__SEAM_GATHER_CUT,   /* in the gate, all tails are cut and nothing is copied */

@@ -13,19 +13,18 @@
 
 #define GATHER_AHEAD 24u           /* how many series before its turn one is fetched into the cache */
 #define GATHER_RECLAIMED_MAX 4096u /* series that closing a page reclaims at the most */
-#define GATHER_UNLISTED UINT64_MAX /* the parts do not come from a list of families */
 #define GATHER_TAIL_ROOM 64u       /* rows kept free for what is created between the sort and the copying */
 
 /* One vector of a snapshot while it is taken. */
 struct gather_part {
     struct cprom_vec *vec;
     struct cprom__group group;
-    size_t room;             /* for rows */
-    uint64_t *words;         /* for what sorted rows have beside themselves; moves on as they are filled */
-    size_t sorted;           /* the first rows, which are in order; behind them the tail */
-    uint32_t tail;           /* series that came in after the sort */
-    bool timed;              /* the vector has a ttl or lets series linger */
-    struct cprom__row *over; /* behind the last of those that are over; they grow down from the end of the rows' room */
+    size_t room;                      /* for rows */
+    uint64_t *words;                  /* for what sorted rows have beside themselves; moves on as they are filled */
+    size_t sorted;                    /* the first rows, which are in order; behind them the tail */
+    uint32_t tail;                    /* series that came in after the sort */
+    bool timed;                       /* the vector has a ttl or lets series linger */
+    const struct cprom_series **over; /* sorted series that have no row, since their time is over; where timed */
     size_t n_over;
 };
 
@@ -33,8 +32,9 @@ struct gather_part {
 struct gather_taking {
     struct cprom__snapshot *snapshot;
     struct cprom__source *source;
-    int64_t now; /* read before the gate, where a vector is timed */
-    struct gather_part *parts;
+    const struct cprom__collection *collection; /* NULL: one vector only, which needs no list */
+    int64_t now;                                /* read before the gate */
+    struct gather_part *parts;                  /* sorted by name */
     size_t n;
     uint64_t registrations; /* of the registry when the parts were listed */
 };
@@ -68,14 +68,13 @@ static void gather_release_rows(const struct cprom__group *group)
     }
 }
 
-/* Whether the page shows the series, whose life was just read. What is over is put aside, where there is room. */
+/* Whether the page shows the sorted series, whose life was just read. What is over is put aside. */
 static inline bool gather_is_shown(struct gather_part *part, const struct cprom_series *series, uint64_t life,
                                    int64_t now)
 {
     if (CPROM__LIKELY(!part->timed)) return !(life & (CPROM__LIFE_DEAD | CPROM__LIFE_HIDDEN));
     bool over, shown = cprom__series_shown(series, now, &over);
-    /* A lingering series that is over has no row, so that there is room for one that is over as well. */
-    if (over) (part->over - ++part->n_over)->series = series;
+    if (over) part->over[part->n_over++] = series;
     return shown;
 }
 
@@ -135,11 +134,11 @@ static bool gather_copy_tail(struct gather_part *part, struct cprom__arena *memo
     struct cprom__group *group = &part->group;
     size_t n = 0, words_each = cprom__row_words_of(part->vec);
     for (uint32_t index = part->tail; index; n++) index = ((struct cprom_series *)cprom__slab_at(slab, index))->next;
-    if (group->n_rows + part->n_over + n > part->room) {
-        part->room = group->n_rows + n; /* what is over stays in the old rows */
+    if (group->n_rows + n > part->room) {
+        part->room = group->n_rows + n;
         struct cprom__row *rows = cprom__arena_alloc(memory, part->room * sizeof *rows);
         if (!rows) return false;
-        memcpy(rows, group->rows, group->n_rows * sizeof *rows);
+        if (group->n_rows) memcpy(rows, group->rows, group->n_rows * sizeof *rows);
         group->rows = rows;
     }
     uint64_t *words = cprom__arena_alloc(memory, n * words_each * sizeof *words);
@@ -182,23 +181,115 @@ static bool gather_sort_tail(struct gather_part *part, struct cprom__arena *memo
     return true;
 }
 
+/* ---- listing ---- */
+
+static uint64_t gather_registrations_of(const struct cprom_registry *registry)
+{
+    return atomic_load_explicit(&registry->registrations, memory_order_relaxed);
+}
+
+static struct gather_part gather_part(struct cprom_vec *vec)
+{
+    return (struct gather_part){.vec = vec,
+                                .group = {.desc = vec->desc, .has_exemplars = vec->n_exemplars > 0},
+                                .timed = vec->ttl || vec->linger};
+}
+
+/* Whether a family of one registry and a newer one of another cannot be on one page. */
+static bool gather_bars(const struct cprom__desc *old, const struct cprom_registry *its, const struct cprom__desc *new,
+                        const struct cprom_registry *registry)
+{
+    if (strcmp(old->name, new->name) != 0) return cprom__desc_collides(old, new);
+    return !cprom__registry_apart(its, registry) || !cprom__desc_agrees(old, new);
+}
+
+/*
+ * Whether a family that was registered during the gather can be on its page: it was not checked against what callbacks
+ * emitted, nor against what other registries had when they were looked at.
+ */
+static bool gather_fits(const struct cprom__collection *collection, const struct cprom__source *source,
+                        const struct cprom__desc *desc)
+{
+    const struct cprom__snapshot *snapshot = collection->snapshot;
+    const struct cprom_registry *registry = source->registry;
+    for (size_t i = 0; i < collection->n_kept; i++) {
+        if (gather_bars(collection->kept[i].desc, collection->kept[i].source->registry, desc, registry)) return false;
+    }
+    for (size_t i = 0; i < snapshot->n_groups; i++) {
+        const struct cprom__group *group = &snapshot->groups[i];
+        if (gather_bars(group->desc, group->rows->series->vec->registry, desc, registry)) return false;
+    }
+    for (const struct cprom__source *other = &snapshot->own; other; other = other->next) {
+        for (size_t i = 0; other != source && i < other->families->n; i++) {
+            if (gather_bars(other->families->v[i].desc, other->registry, desc, registry)) return false;
+        }
+    }
+    return true;
+}
+
+static bool gather_is_new(const struct cprom__source *source, const struct cprom_vec *vec)
+{
+    const struct cprom__family *family = cprom__families_find(source->families, vec->desc->name);
+    return !family || family->vec != vec;
+}
+
+/* Whether something was registered since the vectors were listed. */
+static bool gather_is_late(const struct gather_taking *taking)
+{
+    return taking->collection && taking->registrations != gather_registrations_of(taking->source->registry);
+}
+
+/*
+ * Lists the vectors as they are now; false: out of memory. Parts that were listed before stay as they are, and those
+ * that are not registered any more go. What was registered since the gather began comes in, unless it does not fit.
+ */
+static bool gather_list(struct gather_taking *taking)
+{
+    struct cprom__source *source = taking->source;
+    const struct cprom__collection *collection = taking->collection;
+    const struct gather_part *before = taking->parts;
+    size_t n_before = taking->n, k = 0;
+    if (!collection) return true;
+    taking->registrations = gather_registrations_of(source->registry); /* first: one that comes between is seen */
+    struct cprom__families *families = cprom__registry_families(source->registry);
+    if (!families) { /* freed meanwhile */
+        families = source->n_listed ? source->listed[source->n_listed - 1] : source->families;
+        cprom__families_ref(families);
+    }
+    source->listed[source->n_listed++] = families;
+    taking->parts = cprom__arena_alloc(&taking->snapshot->memory, families->n * sizeof *taking->parts);
+    taking->n = 0;
+    for (size_t i = 0; taking->parts && i < families->n; i++) {
+        struct cprom_vec *vec = families->v[i].vec;
+        if (!vec || !cprom__filter_lets(collection->filter, vec->desc)) continue;
+        while (k < n_before && strcmp(before[k].vec->desc->name, vec->desc->name) < 0) k++;
+        if (k < n_before && before[k].vec == vec) taking->parts[taking->n++] = before[k];
+        else if (families == source->families || !gather_is_new(source, vec) ||
+                 gather_fits(collection, source, vec->desc))
+            taking->parts[taking->n++] = gather_part(vec);
+    }
+    CPROM__SEAM(CPROM__SEAM_GATHER_LISTED);
+    return taking->parts != NULL;
+}
+
 /* ---- taking ---- */
 
-static bool gather_reserve_rows(struct gather_part *part, struct cprom__arena *memory)
+/* Room for all that is sorted, however many of it are over. */
+static bool gather_reserve(struct gather_part *part, struct cprom__arena *memory)
 {
     size_t n = part->vec->order.n_sorted_series;
     part->room = n + GATHER_TAIL_ROOM;
     part->group.rows = cprom__arena_alloc(memory, part->room * sizeof *part->group.rows);
-    if (!part->group.rows) return false;
-    part->over = part->group.rows + part->room;
     part->words = cprom__arena_alloc(memory, n * cprom__row_words_of(part->vec) * sizeof *part->words);
-    return part->words != NULL;
+    if (part->timed) part->over = cprom__arena_alloc(memory, n * sizeof *part->over);
+    return part->group.rows && part->words && (part->over || !part->timed);
 }
 
-/* Under the order lock: what can be done before the gate. */
+/* Under the order lock: what can be done before the gate, where it is not done yet. */
 static bool gather_prepare(struct gather_taking *taking)
 {
     for (size_t i = 0; i < taking->n; i++) {
+        if (taking->parts[i].group.rows) continue;
         struct cprom_vec *vec = taking->parts[i].vec;
         struct cprom__reclaimer *reclaimer = &vec->registry->reclaimer;
         struct cprom__chain dead = {0, 0, 0};
@@ -206,7 +297,7 @@ static bool gather_prepare(struct gather_taking *taking)
         atomic_fetch_sub_explicit(&vec->dead, dead.n, memory_order_relaxed);
         cprom__retire_chain(reclaimer, &dead);
         if (!done || !cprom__order_sort(&vec->order, reclaimer)) return false;
-        if (!gather_reserve_rows(&taking->parts[i], &taking->snapshot->memory)) return false;
+        if (!gather_reserve(&taking->parts[i], &taking->snapshot->memory)) return false;
     }
     return true;
 }
@@ -261,38 +352,31 @@ static bool gather_reserve_groups(struct cprom__snapshot *snapshot, size_t n)
     return true;
 }
 
-static uint64_t gather_registrations_of(const struct cprom_registry *registry)
-{
-    return atomic_load_explicit(&registry->registrations, memory_order_relaxed);
-}
-
 /*
- * Appends to the snapshot's groups. EBUSY: something was registered meanwhile, and what changed it together with what is
- * listed would be shown by half; nothing happened.
+ * Appends to the snapshot's groups; false: out of memory. What is registered meanwhile may be changed together with what
+ * is listed, and the page would show the half of it. So the list is looked at again before the gate, since the wait and
+ * the sorting may have been long, and a last time in the gate: who changes what comes later waits there.
  */
-static cprom_status gather_take(struct gather_taking *taking)
+static bool gather_take(struct gather_taking *taking)
 {
     struct cprom__snapshot *snapshot = taking->snapshot;
     struct cprom_registry *registry = taking->source->registry;
     pthread_mutex_lock(&registry->order_lock);
-    bool done = gather_prepare(taking);
-    for (size_t i = 0; i < taking->n && !taking->now; i++) {
-        if (taking->parts[i].timed) taking->now = cprom__monotonic_now(registry);
-    }
-    bool late = false;
+    bool done = gather_list(taking) && gather_prepare(taking);
+    if (done && gather_is_late(taking)) done = gather_list(taking) && gather_prepare(taking);
+    taking->now = cprom__monotonic_now(registry);
     if (done) {
         CPROM__SEAM(CPROM__SEAM_GATHER_READY);
         cprom__gate_enter(&registry->gate);
-        late = taking->registrations != GATHER_UNLISTED && taking->registrations != gather_registrations_of(registry);
-        done = !late && gather_copy_all(taking);
+        /* Newcomers are all tail: only who has the order lock takes series off an intake. */
+        done = (!gather_is_late(taking) || gather_list(taking)) && gather_copy_all(taking);
         cprom__gate_leave(&registry->gate);
     }
     pthread_mutex_unlock(&registry->order_lock);
-    if (late) return CPROM_EBUSY;
     done = done && gather_reserve_groups(snapshot, taking->n);
     for (size_t i = 0; i < taking->n && done; i++) {
         struct gather_part *part = &taking->parts[i];
-        for (size_t k = 1; k <= part->n_over; k++) cprom__vec_expire(part->vec, (part->over - k)->series, taking->now);
+        for (size_t k = 0; k < part->n_over; k++) cprom__vec_expire(part->vec, part->over[k], taking->now);
         done = gather_sort_tail(part, &snapshot->memory);
     }
     for (size_t i = 0; i < taking->n; i++) {
@@ -300,25 +384,8 @@ static cprom_status gather_take(struct gather_taking *taking)
         if (!done || taking->source->gone) gather_release_rows(&part->group);
         else if (part->group.n_rows) snapshot->groups[snapshot->n_groups++] = part->group;
     }
-    if (!done) return CPROM_ENOMEM;
-    CPROM__SEAM(CPROM__SEAM_GATHER_TAKEN);
-    return CPROM_OK;
-}
-
-static bool gather_taking_init(struct gather_taking *taking, struct cprom__snapshot *snapshot,
-                               struct cprom__source *source, size_t n)
-{
-    *taking = (struct gather_taking){.snapshot = snapshot, .source = source, .registrations = GATHER_UNLISTED};
-    taking->parts = cprom__arena_alloc(&snapshot->memory, n * sizeof *taking->parts);
-    return taking->parts != NULL;
-}
-
-static void gather_taking_add(struct gather_taking *taking, struct cprom_vec *vec)
-{
-    taking->parts[taking->n++] =
-        (struct gather_part){.vec = vec,
-                             .group = {.desc = vec->desc, .has_exemplars = vec->n_exemplars > 0},
-                             .timed = vec->ttl || vec->linger};
+    if (done) CPROM__SEAM(CPROM__SEAM_GATHER_TAKEN);
+    return done;
 }
 
 /* ---- sources ---- */
@@ -375,88 +442,14 @@ cprom_status cprom__snapshot_list(struct cprom__snapshot *snapshot, struct cprom
 
 /* ---- the whole ---- */
 
-/* Whether a family of one registry and a newer one of another cannot be on one page. */
-static bool gather_bars(const struct cprom__desc *old, const struct cprom_registry *its, const struct cprom__desc *new,
-                        const struct cprom_registry *registry)
-{
-    if (strcmp(old->name, new->name) != 0) return cprom__desc_collides(old, new);
-    return !cprom__registry_apart(its, registry) || !cprom__desc_agrees(old, new);
-}
-
-/*
- * Whether a family that was registered during the gather can be on its page: it was not checked against what callbacks
- * emitted, nor against what other registries had when they were looked at.
- */
-static bool gather_fits(const struct cprom__collection *collection, const struct cprom__source *source,
-                        const struct cprom__desc *desc)
-{
-    const struct cprom__snapshot *snapshot = collection->snapshot;
-    const struct cprom_registry *registry = source->registry;
-    for (size_t i = 0; i < collection->n_kept; i++) {
-        if (gather_bars(collection->kept[i].desc, collection->kept[i].source->registry, desc, registry)) return false;
-    }
-    for (size_t i = 0; i < snapshot->n_groups; i++) {
-        const struct cprom__group *group = &snapshot->groups[i];
-        if (gather_bars(group->desc, group->rows->series->vec->registry, desc, registry)) return false;
-    }
-    for (const struct cprom__source *other = &snapshot->own; other; other = other->next) {
-        for (size_t i = 0; other != source && i < other->families->n; i++) {
-            if (gather_bars(other->families->v[i].desc, other->registry, desc, registry)) return false;
-        }
-    }
-    return true;
-}
-
-static bool gather_is_new(const struct cprom__source *source, const struct cprom_vec *vec)
-{
-    const struct cprom__family *family = cprom__families_find(source->families, vec->desc->name);
-    return !family || family->vec != vec;
-}
-
-/* Lists the vectors as they are now; what was registered since the gather began may have been changed with others. */
-static bool gather_list_vectors(struct gather_taking *taking, struct cprom__source *source,
-                                const struct cprom__collection *collection)
-{
-    uint64_t registrations =
-        gather_registrations_of(source->registry); /* before the list: one that comes between is seen */
-    struct cprom__families *families = cprom__registry_families(source->registry);
-    if (!families) { /* freed meanwhile */
-        families = source->families;
-        cprom__families_ref(families);
-    }
-    if (source->copied) cprom__families_unref(source->copied);
-    source->copied = families;
-    if (!gather_taking_init(taking, collection->snapshot, source, families->n)) return false;
-    taking->registrations = registrations;
-    for (size_t i = 0; i < families->n; i++) {
-        struct cprom_vec *vec = families->v[i].vec;
-        if (!vec || !cprom__filter_lets(collection->filter, vec->desc)) continue;
-        if (families == source->families || !gather_is_new(source, vec) || gather_fits(collection, source, vec->desc))
-            gather_taking_add(taking, vec);
-    }
-    return true;
-}
-
-static cprom_status gather_take_source(struct cprom__source *source, const struct cprom__collection *collection)
-{
-    struct cprom__arena *memory = &collection->snapshot->memory;
-    struct cprom__arena_mark mark = cprom__arena_mark(memory);
-    struct gather_taking taking;
-    for (;;) {
-        cprom_status status = gather_list_vectors(&taking, source, collection) ? gather_take(&taking) : CPROM_ENOMEM;
-        if (status != CPROM_EBUSY) return status;
-        cprom__arena_rewind(memory, &mark); /* who registers all the time makes the page wait, but not grow */
-    }
-}
-
 static cprom_status gather_take_all(struct cprom__collection *collection)
 {
     struct cprom__snapshot *snapshot = collection->snapshot;
-    cprom_status status = CPROM_OK;
-    for (struct cprom__source *source = &snapshot->own; source && !status; source = source->next) {
-        status = gather_take_source(source, collection);
+    for (struct cprom__source *source = &snapshot->own; source; source = source->next) {
+        struct gather_taking taking = {.snapshot = snapshot, .source = source, .collection = collection};
+        if (!gather_take(&taking)) return CPROM_ENOMEM;
     }
-    return status ? status : cprom__merge_groups(collection);
+    return cprom__merge_groups(collection);
 }
 
 cprom_status cprom__snapshot_take(struct cprom__snapshot *snapshot, struct cprom_registry *registry,
@@ -478,28 +471,23 @@ cprom_status cprom__snapshot_take(struct cprom__snapshot *snapshot, struct cprom
 
 cprom_status cprom__snapshot_take_vec(struct cprom__snapshot *snapshot, struct cprom_vec *vec)
 {
-    struct gather_taking taking;
     cprom_status status = gather_hold_one(snapshot, vec->registry);
     if (status) return status;
-    status = gather_taking_init(&taking, snapshot, &snapshot->own, 1) ? CPROM_OK : CPROM_ENOMEM;
-    if (!status) {
-        gather_taking_add(&taking, vec);
-        status = gather_take(&taking);
-    }
+    struct gather_part part = gather_part(vec);
+    struct gather_taking taking = {.snapshot = snapshot, .source = &snapshot->own, .parts = &part, .n = 1};
+    if (!gather_take(&taking)) status = CPROM_ENOMEM;
     if (status) cprom__snapshot_free(snapshot);
     return status;
 }
 
-static void gather_unref_lists(struct cprom__families *families, struct cprom__families *copied)
+static void gather_unref_lists(struct cprom__source *source)
 {
-    if (copied) cprom__families_unref(copied);
-    cprom__families_unref(families);
+    for (unsigned i = 0; i < source->n_listed; i++) cprom__families_unref(source->listed[i]);
+    cprom__families_unref(source->families);
 }
 
 void cprom__snapshot_free(struct cprom__snapshot *snapshot)
 {
-    struct cprom_registry *registry = snapshot->registry;
-    struct cprom__families *families = snapshot->own.families, *copied = snapshot->own.copied;
     for (size_t i = 0; i < snapshot->n_groups; i++) gather_release_rows(&snapshot->groups[i]);
     gather_source_unpin(&snapshot->own);
     for (struct cprom__brought *brought = snapshot->brought; brought; brought = brought->next) {
@@ -507,10 +495,10 @@ void cprom__snapshot_free(struct cprom__snapshot *snapshot)
     }
     for (struct cprom__source *source = snapshot->own.next; source; source = source->next) {
         gather_source_unpin(source);
-        gather_unref_lists(source->families, source->copied);
+        gather_unref_lists(source);
         cprom__registry_holder_unref(source->registry);
     }
     cprom__arena_free(&snapshot->memory);
-    gather_unref_lists(families, copied);
-    cprom__registry_holder_unref(registry);
+    gather_unref_lists(&snapshot->own);
+    cprom__registry_holder_unref(snapshot->registry);
 }

@@ -3,8 +3,10 @@
  *
  *   callbacks run, no lock held                                    collector.c, emit.c
  *   their samples are checked against the rest of the page         collect.c
- *   under the order lock: what is new is sorted in                 order.c
- *   in the gate as well: the values of all vectors are copied      gather.c
+ *   under the order lock: the vectors are listed                   gather.c
+ *   what is new of them is sorted in                               order.c
+ *   in the gate as well: what was registered meanwhile is listed   gather.c
+ *   the values of all are copied                                   gather.c
  *   no lock held: what came in meanwhile is sorted, blocks made    gather.c
  */
 #ifndef CPROM_LIB_PAGE_GATHER_H

@@ -61,12 +61,16 @@ struct cprom__result {
     int64_t duration;
 };
 
+/* How often a gather lists a registry's families after the callbacks, at the most: gather.c. */
+#define CPROM__LISTINGS 3u
+
 /* What one registry gives to a snapshot. */
 struct cprom__source {
     struct cprom__source *next;
     struct cprom_registry *registry;
-    struct cprom__families *families; /* when the gather began */
-    struct cprom__families *copied;   /* when values were copied, after the callbacks; NULL: none were */
+    struct cprom__families *families;                /* when the gather began */
+    struct cprom__families *listed[CPROM__LISTINGS]; /* after the callbacks; the last when values were copied */
+    unsigned n_listed;
     struct cprom__pin pin;
     bool pinned;
     bool gone;                     /* a child that was freed meanwhile: nothing of it is shown */

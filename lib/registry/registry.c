@@ -239,6 +239,7 @@ cprom_status cprom_registry_unregister(cprom_registry *registry, const char *nam
     struct cprom__family removed;
     cprom_status status = cprom__families_remove(registry, name, &removed);
     if (status) return status;
+    CPROM__SEAM(CPROM__SEAM_UNREGISTERED);
     if (removed.vec) {
         cprom__vec_detach(removed.vec);
         cprom__vec_content_unref(removed.vec);

@@ -3,7 +3,8 @@
  * of that name; here is what series and vectors know of it. Lock order, outermost first (docs/concurrency.md):
  *
  *   order_lock > gate > a vector's map_lock > reclaimer.lock, slab.lock, cells.lock, updates_lock
- *   collect_lock and families_lock: never together with any other; no locks of two registries together
+ *   order_lock > gate > the tree's families_lock, under which no other is taken
+ *   collect_lock: never together with any other; but for families_lock, no locks of two registries together
  */
 #ifndef CPROM_LIB_STORE_CONTEXT_H
 #define CPROM_LIB_STORE_CONTEXT_H

@@ -42,12 +42,11 @@ static inline cprom_stats up_stats(cprom_registry *registry)
     return stats;
 }
 
-/* Asserts what the page's samples are, without HELP and TYPE. */
-static inline void up_assert_lines(cprom_registry *registry, const char *expected)
+/* Asserts what the page's samples are, without HELP and TYPE; frees it. */
+static inline void up_assert_page_lines(ct_page *page, const char *expected)
 {
-    ct_page page = ct_page_read(registry, NULL, 65536);
-    char *out = page.text;
-    for (const char *line = page.text; *line;) {
+    char *out = page->text;
+    for (const char *line = page->text; *line;) {
         size_t n = strcspn(line, "\n") + 1;
         if (*line != '#') {
             memmove(out, line, n);
@@ -56,8 +55,14 @@ static inline void up_assert_lines(cprom_registry *registry, const char *expecte
         line += n;
     }
     *out = '\0';
-    ct_assert_text_equal(page.text, expected);
-    ct_page_free(&page);
+    ct_assert_text_equal(page->text, expected);
+    ct_page_free(page);
+}
+
+static inline void up_assert_lines(cprom_registry *registry, const char *expected)
+{
+    ct_page page = ct_page_read(registry, NULL, 65536);
+    up_assert_page_lines(&page, expected);
 }
 
 /* The page as it is now, to be compared later; to be freed with cprom_text_free(). Asserts. */

@@ -1,4 +1,4 @@
-/* lib/base/gate.c: first come, first served, and what that means for a clear and for registrations beside scrapes. */
+/* lib/base/gate.c: first come, first served, and what that means for a clear beside scrapes. */
 #include "support/cprom_test.h"
 
 #include <sched.h>
@@ -244,48 +244,6 @@ static void test_clear_beside_looping_scrapers_each_waits_for_one_copying(void *
     assert_int_equal(cprom_gauge_vec_size(vec), 20000);
 }
 
-/* ---- registrations ---- */
-
-static ct_fixture *registering;
-static int registered;
-
-static void register_another(enum cprom__seam point)
-{
-    enum { TIMES = 100 };
-    char name[16];
-    cprom_gauge *gauge;
-    if (point != CPROM__SEAM_GATHER_READY || registered == TIMES) return;
-    snprintf(name, sizeof name, "x%d", registered++);
-    assert_ok(cprom_gauge_new(registering->registry, CPROM_OPTS(cprom_opts, .name = name, .help = "h"), &gauge));
-}
-
-static void test_page_that_begins_again_for_each_registration_needs_no_more_memory(void **state)
-{
-    registering = *state;
-    registered = 0;
-    cprom_registry *r = registering->registry;
-    cprom_gauge_vec *vec;
-    assert_ok(cprom_gauge_vec_new(r, CPROM_OPTS(cprom_opts, .name = "v", .help = "h", .labels = {"l"}), &vec));
-    for (int i = 0; i < 20000; i++) {
-        char value[16];
-        snprintf(value, sizeof value, "%d", i);
-        assert_ok(cprom_gauge_vec_set(vec, CPROM_STRS(value), i));
-    }
-    cprom_page *page;
-    assert_ok(cprom_page_open(r, NULL, &page));
-    size_t bytes = registering->alloc.bytes;
-    cprom_page_close(page);
-    cprom__seam_hook = register_another;
-    assert_ok(cprom_page_open(r, NULL, &page));
-    cprom__seam_hook = NULL;
-    assert_int_equal(registered, 100);
-    assert_in_range(registering->alloc.bytes, bytes, 2 * bytes);
-    ct_page whole = ct_page_drain(page, 65536);
-    assert_int_equal(whole.parsed->n_samples, 20100);
-    ct_page_free(&whole);
-    cprom_page_close(page);
-}
-
 int group_gate(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,7 +253,6 @@ int group_gate(void)
         cmocka_unit_test(test_enter_by_many_threads_excludes_and_loses_no_wake_up),
         TEST(test_clear_while_one_gather_copies_goes_before_the_next_gather),
         TEST(test_clear_beside_looping_scrapers_each_waits_for_one_copying),
-        TEST(test_page_that_begins_again_for_each_registration_needs_no_more_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -557,6 +557,7 @@ static struct {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     int stage; /* guarded by the mutex */
+    ct_fixture *fixture;
 } amid = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static void amid_go(int from, int to, int until)
@@ -609,6 +610,88 @@ static void test_gather_amid_unregister_page_has_none_of_the_vector(void **state
     assert_null(failed);
 }
 
+/* The gather is about to enter the gate, until an unregistering thread has taken the family out, and not its series. */
+static void reregister_hook(enum cprom__seam point)
+{
+    if (point == CPROM__SEAM_GATHER_READY) amid_go(WAITS_FOR_GATHER, GATHER_IS_THERE, FIRST_IS_DEAD);
+    if (point == CPROM__SEAM_UNREGISTERED) {
+        cprom_gauge_vec *vec;
+        cprom_registry *r = amid.fixture->registry;
+        cprom_status status = cprom_gauge_vec_new(r, FAMILY("g", .labels = {"l"}), &vec);
+        if (!status) cprom_gauge_vec_set(vec, CPROM_STRS("new"), 2); /* the page tells */
+        amid_go(GATHER_IS_THERE, FIRST_IS_DEAD, IS_OVER);
+    }
+}
+
+static void test_gather_amid_unregister_page_has_the_vector_that_took_the_name(void **state)
+{
+    ct_fixture *fixture = *state;
+    cprom_gauge_vec *vec;
+    pthread_t thread;
+    void *failed;
+    assert_ok(cprom_gauge_vec_new(fixture->registry, FAMILY("g", .labels = {"l"}), &vec));
+    assert_ok(cprom_gauge_vec_set(vec, CPROM_STRS("old"), 1));
+    amid.stage = WAITS_FOR_GATHER;
+    amid.fixture = fixture;
+    void (*hook)(enum cprom__seam point) = cprom__seam_hook;
+    cprom__seam_hook = reregister_hook;
+    assert_int_equal(pthread_create(&thread, NULL, unregister_amid, fixture), 0);
+    cprom_page *page;
+    cprom_status status = cprom_page_open(fixture->registry, NULL, &page);
+    amid_go(FIRST_IS_DEAD, IS_OVER, IS_OVER);
+    pthread_join(thread, &failed);
+    cprom__seam_hook = hook;
+    assert_ok(status);
+    assert_null(failed);
+    ct_page whole = ct_page_drain(page, 65536);
+    cprom_page_close(page);
+    assert_int_equal(parser_count(whole.parsed, "g"), 1);
+    assert_true(parser_value(whole.parsed, "g{l=\"new\"}") == 2);
+    ct_page_free(&whole);
+}
+
+/* Vectors that come when the gather is about to enter the gate, with series in no order, are there in order and whole. */
+static void register_kinds(enum cprom__seam point)
+{
+    cprom_counter_vec *counters;
+    cprom_gauge_vec *gauges;
+    cprom_histogram_vec *histograms;
+    cprom_summary_vec *summaries;
+    cprom_registry *r = amid.fixture->registry;
+    if (point != CPROM__SEAM_GATHER_READY) return;
+    assert_ok(cprom_counter_vec_new(r, FAMILY("late_c_total", .labels = {"l"}), &counters));
+    assert_ok(cprom_gauge_vec_new(r, FAMILY("late_g", .labels = {"l"}, .ttl_seconds = 1), &gauges));
+    assert_ok(cprom_histogram_vec_new(r, FAMILY("late_h", .labels = {"l"}), &histograms));
+    assert_ok(cprom_summary_vec_new(r, FAMILY("late_s", .labels = {"l"}), &summaries));
+    for (int i = 299; i >= 0; i--) {
+        char value[16];
+        snprintf(value, sizeof value, "%d", i * 7 % 300);
+        assert_ok(cprom_counter_vec_add(counters, CPROM_STRS(value), i));
+        assert_ok(cprom_gauge_vec_set(gauges, CPROM_STRS(value), i));
+        assert_ok(cprom_histogram_vec_observe(histograms, CPROM_STRS(value), i));
+        assert_ok(cprom_summary_vec_observe(summaries, CPROM_STRS(value), i));
+    }
+}
+
+static void test_gather_amid_registrations_page_has_the_vectors_whole(void **state)
+{
+    static const char *const names[] = {"late_c_total", "late_g", "late_h_sum", "late_s_sum"};
+    ct_fixture *fixture = *state;
+    amid.fixture = fixture;
+    void (*hook)(enum cprom__seam point) = cprom__seam_hook;
+    cprom__seam_hook = register_kinds;
+    ct_page page = ct_page_read(fixture->registry, NULL, 65536);
+    cprom__seam_hook = hook;
+    for (int i = 0; i < 300; i++) {
+        for (size_t f = 0; f < COUNT(names); f++) {
+            char key[64];
+            snprintf(key, sizeof key, "%s{l=\"%d\"}", names[f], i * 7 % 300);
+            assert_true(parser_value(page.parsed, key) == i);
+        }
+    }
+    ct_page_free(&page);
+}
+
 static void test_gather_parked_after_snapshot_registry_freed_page_is_whole(void **state)
 {
     world *w = *state;
@@ -636,6 +719,8 @@ int group_park(void)
         OWN_TEST(test_gather_parked_amid_copying_single_calls_complete),
         OWN_TEST(test_gather_parked_amid_copying_unregistered_vector_is_not_on_the_page),
         TEST(test_gather_amid_unregister_page_has_none_of_the_vector),
+        TEST(test_gather_amid_unregister_page_has_the_vector_that_took_the_name),
+        TEST(test_gather_amid_registrations_page_has_the_vectors_whole),
         OWN_TEST(test_gather_parked_after_snapshot_registry_freed_page_is_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -519,6 +519,46 @@ static void test_update_of_a_vector_that_came_while_a_page_is_opened_is_whole(vo
     pthread_join(reader, NULL);
 }
 
+/* Something is registered whenever a gather looks: twice before the gate, and in it. */
+static struct late *looked_at;
+static int looks;
+static bool in_gate; /* nobody can commit */
+
+static void register_at_each_look(enum cprom__seam point)
+{
+    if (point != CPROM__SEAM_GATHER_LISTED && point != CPROM__SEAM_GATHER_READY) return;
+    looks += point == CPROM__SEAM_GATHER_LISTED;
+    if (in_gate) {
+        cprom_gauge_vec *behind;
+        assert_ok(cprom_gauge_vec_new(looked_at->registry, FAMILY("behind", .labels = {"x"}), &behind));
+        assert_ok(cprom_gauge_vec_set(behind, CPROM_STRS("1"), 1));
+    } else {
+        register_and_commit(looked_at);
+    }
+    in_gate |= point == CPROM__SEAM_GATHER_READY;
+}
+
+static void assert_lines_looked_at(struct late *late, const char *expected)
+{
+    looked_at = late;
+    looks = 0;
+    in_gate = false;
+    void (*hook)(enum cprom__seam point) = cprom__seam_hook;
+    cprom__seam_hook = register_at_each_look;
+    ct_page page = ct_page_read(late->registry, NULL, 65536);
+    cprom__seam_hook = hook;
+    assert_int_equal(looks, 3);
+    up_assert_page_lines(&page, expected);
+}
+
+static void test_update_of_vectors_that_come_whenever_a_page_looks_is_whole(void **state)
+{
+    struct late late = {.registry = ((ct_fixture *)*state)->registry};
+    assert_ok(cprom_gauge_vec_new(late.registry, FAMILY("o", .labels = {"x"}), &late.old));
+    assert_lines_looked_at(&late, "n1{x=\"1\"} 1\nn2{x=\"1\"} 2\nn3{x=\"1\"} 3\no{x=\"1\"} 3\n");
+    up_assert_lines(late.registry, "behind{x=\"1\"} 1\nn1{x=\"1\"} 1\nn2{x=\"1\"} 2\nn3{x=\"1\"} 3\no{x=\"1\"} 3\n");
+}
+
 /* What callbacks emitted was not checked against the new vector: then the page goes without it. */
 static cprom_status emit_and_register(void *ctx, cprom_scrape *out)
 {
@@ -536,6 +576,29 @@ static void test_update_of_a_vector_that_came_behind_a_sample_of_its_name_leaves
                                                             .collect = emit_and_register, .ctx = &late)));
     up_assert_lines(late.registry, "n1{x=\"1\"} 7\no{x=\"1\"} 1\n");
     up_assert_lines(late.registry, "n1{x=\"1\"} 1\no{x=\"1\"} 1\n"); /* now the vector was there first */
+}
+
+static cprom_status emit_three(void *ctx, cprom_scrape *out)
+{
+    static const cprom_desc descs[] = {
+        {.size = sizeof *descs, .name = "n1", .type = CPROM_COUNTER, .labels = {"x"}},
+        {.size = sizeof *descs, .name = "n2", .type = CPROM_COUNTER, .labels = {"x"}},
+        {.size = sizeof *descs, .name = "n3", .type = CPROM_COUNTER, .labels = {"x"}},
+    };
+    (void)ctx;
+    for (size_t i = 0; i < COUNT(descs); i++) {
+        cprom_status status = cprom_emit(out, &descs[i], CPROM_STRS("1"), 7);
+        if (status) return status;
+    }
+    return CPROM_OK;
+}
+
+static void test_update_of_vectors_that_come_whenever_a_page_looks_and_do_not_fit_leaves_the_page_whole(void **state)
+{
+    struct late late = {.registry = ((ct_fixture *)*state)->registry};
+    assert_ok(cprom_gauge_vec_new(late.registry, FAMILY("o", .labels = {"x"}), &late.old));
+    assert_ok(cprom_collector_new(late.registry, CPROM_OPTS(cprom_collector_opts, .name = "three", .collect = emit_three)));
+    assert_lines_looked_at(&late, "n1{x=\"1\"} 7\nn2{x=\"1\"} 7\nn3{x=\"1\"} 7\no{x=\"1\"} 3\n");
 }
 
 int group_commit(void)
@@ -563,7 +626,9 @@ int group_commit(void)
         TEST(test_update_commit_twice_is_einval),
         TEST(test_vec_replace_rows_are_the_series_now),
         TEST(test_update_of_a_vector_that_came_while_a_page_is_opened_is_whole),
+        TEST(test_update_of_vectors_that_come_whenever_a_page_looks_is_whole),
         TEST(test_update_of_a_vector_that_came_behind_a_sample_of_its_name_leaves_the_page_whole),
+        TEST(test_update_of_vectors_that_come_whenever_a_page_looks_and_do_not_fit_leaves_the_page_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
