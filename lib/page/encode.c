@@ -282,41 +282,11 @@ static void encode_next_row(const struct cprom__group *group, struct cprom__curs
         cursor->row = 0;
         cursor->group++;
     }
-    cursor->first = cursor->row;
-}
-
-/* Whether the next row has the same values in all labels that sort before the state. */
-static bool encode_next_is_alike(const struct cprom__group *group, const struct cprom__cursor *cursor)
-{
-    if (cursor->row >= group->n_rows) return false;
-    const struct cprom_series *series = group->rows[cursor->row - 1].series, *next = group->rows[cursor->row].series;
-    size_t len = cprom__desc_state_at(series->vec->desc, series->text);
-    return len <= next->len && memcmp(series->text, next->text, len) == 0;
-}
-
-/*
- * The first state of all rows that are alike up to the state's label, then the next state of all of them. So the lines
- * are in the order of all labels: the rows already are in that of those behind.
- */
-static void encode_advance_by_state(const struct cprom__group *group, struct cprom__cursor *cursor)
-{
-    if (encode_next_is_alike(group, cursor)) {
-        cursor->row++;
-    } else if (++cursor->line < group->desc->n_states) {
-        cursor->row = cursor->first;
-    } else {
-        encode_next_row(group, cursor);
-    }
 }
 
 /* Moves behind the unit that was just put. */
-static void encode_advance(const struct cprom__format *format, const struct cprom__group *group,
-                           struct cprom__cursor *cursor, size_t lines)
+static void encode_advance(const struct cprom__group *group, struct cprom__cursor *cursor, size_t lines)
 {
-    if (format->states_sort && cursor->row && group->n_rows && group->desc->kind->samples->part == CPROM__PART_STATES) {
-        encode_advance_by_state(group, cursor);
-        return;
-    }
     if (cursor->row && group->n_rows && group->desc->kind->samples->part == CPROM__PART_BUCKETS) {
         const struct cprom__row *row = &group->rows[cursor->row - 1];
         if (cursor->line <= row->series->vec->desc->n_bounds) cursor->total += row->words[cursor->line];
@@ -359,7 +329,7 @@ size_t cprom__encode(const struct cprom__snapshot *snapshot, const struct cprom_
         if (cursor->done < sink.made) break; /* the rest is for the next read */
         cursor->done = 0;
         if (at_end) cursor->group++;
-        else encode_advance(form->format, group, cursor, lines);
+        else encode_advance(group, cursor, lines);
     }
     return (size_t)(sink.out - buf);
 }
@@ -368,8 +338,8 @@ bool cprom__next_line(const struct cprom__snapshot *snapshot, const struct cprom
                       struct cprom__cursor *cursor, struct cprom__sample_line *line, const struct cprom__desc **desc)
 {
     if (cursor->group == snapshot->n_groups) return false;
-    if (!cursor->row) cursor->row = cursor->first = 1;
+    if (!cursor->row) cursor->row = 1;
     const struct cprom__group *group = &snapshot->groups[cursor->group];
-    encode_advance(form->format, group, cursor, encode_describe(form, group, cursor, line, desc));
+    encode_advance(group, cursor, encode_describe(form, group, cursor, line, desc));
     return true;
 }

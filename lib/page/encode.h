@@ -48,7 +48,6 @@ struct cprom__format {
     void (*put_header)(struct cprom__sink *sink, const struct cprom__desc *desc);
     void (*put_line)(struct cprom__sink *sink, const struct cprom__desc *desc, const struct cprom__sample_line *line);
     size_t (*number)(char *out, double value);
-    bool states_sort; /* a state is a label like the others: lines are ordered by it, and series' lines stand mixed */
     bool is_text;     /* the text format 0.0.4: with its suffixes, and whole numbers like all others */
     bool sums_ascend; /* no sum and count where a bucket's bound is negative, since the sum could fall */
     const char *end;  /* behind the last family */
@@ -65,7 +64,6 @@ struct cprom__cursor {
     size_t group;
     size_t row;     /* 0: the header; then rows or samples, from 1 */
     size_t line;    /* of that row: a histogram, a summary and a stateset have several */
-    size_t first;   /* of the rows that are alike up to the state, where states sort */
     uint64_t total; /* histogram rows: the count up to the bucket before */
     size_t done;    /* bytes of the unit that were read already */
 };

@@ -40,7 +40,8 @@ static int merge_sort_byte(const char **p)
 
 /*
  * The order of client_golang: fewer labels first, which only matters where descriptors or const labels of one family
- * differ, then values. Names decide between what is left, so that the order is one.
+ * differ, then values. Names decide between what is left, so that the order is one. The state of a stateset's line is
+ * none of the labels here: the lines of a series stay together.
  */
 static int merge_compare(const struct merge_key *a, const struct merge_key *b)
 {
@@ -100,51 +101,6 @@ static bool merge_make_group(struct cprom__arena *memory, const struct cprom__ke
     return merge_sort_samples(memory, group->samples, kept->n);
 }
 
-/* ---- statesets of several registries ---- */
-
-/* One line of a stateset, its state as one more label. */
-static struct cprom__sample *merge_make_state(struct cprom__arena *memory, const struct cprom__desc *desc,
-                                              const struct cprom__row *row, const struct cprom__state *state)
-{
-    const char *text = row->series->text;
-    size_t len = row->series->len, at = cprom__desc_state_at(desc, text);
-    struct cprom__sample *sample = cprom__arena_alloc(memory, sizeof *sample);
-    char *all = cprom__arena_alloc(memory, len + state->pair.len + 1), *out = all;
-    if (!sample || !all) return NULL;
-    memcpy(out, text, at);
-    out += at;
-    if (at) *out++ = ',';
-    memcpy(out, state->pair.text, state->pair.len);
-    out += state->pair.len;
-    if (!at && len) *out++ = ',';
-    memcpy(out, text + at, len - at);
-    out += len - at;
-    *sample = (struct cprom__sample){.desc = desc,
-                                     .text = all,
-                                     .len = (size_t)(out - all),
-                                     .timestamp_ms = -1,
-                                     .value = (double)(row->bits >> state->bit & 1)};
-    return sample;
-}
-
-/* Makes samples of the rows, so that the lines of all registries can be sorted; for formats where states sort. */
-static bool merge_make_states(struct cprom__arena *memory, struct cprom__group *group)
-{
-    const struct cprom__desc *desc = group->desc;
-    size_t n = 0;
-    group->samples = cprom__arena_alloc(memory, group->n_rows * desc->n_states * sizeof *group->samples);
-    if (!group->samples) return false;
-    for (size_t i = 0; i < group->n_rows; i++) {
-        for (size_t k = 0; k < desc->n_states; k++) {
-            group->samples[n] = merge_make_state(memory, desc, &group->rows[i], &desc->states[k]);
-            if (!group->samples[n++]) return false;
-        }
-    }
-    group->n_rows = 0;
-    group->n_samples = n;
-    return merge_sort_samples(memory, group->samples, n);
-}
-
 /* ---- sorting by name ---- */
 
 /* Where the groups from `start` cease to be sorted by name. */
@@ -183,7 +139,6 @@ struct merge_joining {
     struct cprom__group *groups; /* what becomes of them */
     size_t n, room;
     struct cprom__group **runs; /* of one family, sorted by their first series */
-    bool states_sort;
 };
 
 static bool merge_put_group(struct merge_joining *joining, const struct cprom__group *group)
@@ -253,11 +208,6 @@ static void merge_drop_first(struct cprom__group *run, size_t n)
 static bool merge_join_family(struct merge_joining *joining, struct cprom__group *family, size_t n)
 {
     bool continues = false;
-    if (joining->states_sort && cprom__kind_has(family->desc->kind, CPROM__PART_STATES)) {
-        for (size_t i = 0; i < n; i++) {
-            if (!merge_make_states(joining->memory, &family[i])) return false;
-        }
-    }
     for (size_t i = 0; i < n; i++) merge_place_run(joining, i, &family[i]);
     while (n) {
         struct cprom__group *run = joining->runs[0], group = *run;
@@ -280,11 +230,11 @@ static bool merge_join_family(struct merge_joining *joining, struct cprom__group
     return true;
 }
 
-static bool merge_join(struct cprom__arena *memory, bool states_sort, struct cprom__group **sorted, size_t *n_sorted)
+static bool merge_join(struct cprom__arena *memory, struct cprom__group **sorted, size_t *n_sorted)
 {
     struct cprom__group *groups = *sorted;
     size_t n = *n_sorted;
-    struct merge_joining joining = {.memory = memory, .room = n, .states_sort = states_sort};
+    struct merge_joining joining = {.memory = memory, .room = n};
     joining.groups = cprom__arena_alloc(memory, n * sizeof *joining.groups);
     joining.runs = cprom__arena_alloc(memory, (n + 1) * sizeof(struct cprom__group *));
     if (!joining.groups || !joining.runs) return false;
@@ -317,7 +267,7 @@ cprom_status cprom__merge_groups(struct cprom__collection *collection)
         if (!merge_make_group(memory, kept, &groups[n++])) return CPROM_ENOMEM;
     }
     groups = merge_sort_groups(memory, groups, n);
-    if (!groups || (!alone && !merge_join(memory, collection->filter->states_sort, &groups, &n))) return CPROM_ENOMEM;
+    if (!groups || (!alone && !merge_join(memory, &groups, &n))) return CPROM_ENOMEM;
     snapshot->groups = groups; /* only now: until then, the snapshot frees what it was given */
     snapshot->n_groups = n;
     return CPROM_OK;

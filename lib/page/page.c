@@ -70,7 +70,7 @@ cprom_status cprom__page_open(cprom_registry *registry, const cprom_page_opts *o
     if (!(o.timeout_seconds >= 0)) return page_refuse(registry, "timeout_seconds is negative or NaN");
     struct cprom_page *page = cprom__alloc(&registry->allocator, sizeof *page);
     if (!page) return CPROM_ENOMEM;
-    struct cprom__filter filter = {o.names, o.n_names, page_formats[o.format].format->states_sort};
+    struct cprom__filter filter = {o.names, o.n_names};
     int64_t deadline = page_deadline_of(registry, o.timeout_seconds);
     /* A callback may outlive cprom_registry_free(): then a snapshot that fails is the last to hold the registry. */
     cprom__registry_ref(registry);

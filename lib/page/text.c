@@ -36,6 +36,5 @@ static void text_put_line(struct cprom__sink *sink, const struct cprom__desc *de
 const struct cprom__format cprom__text_format = {.put_header = text_put_header,
                                                  .put_line = text_put_line,
                                                  .number = cprom__number_double,
-                                                 .states_sort = true,
                                                  .is_text = true,
                                                  .end = ""};

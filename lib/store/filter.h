@@ -9,8 +9,7 @@
 /* Which families a page shows. */
 struct cprom__filter {
     const char *const *names;
-    size_t n;         /* 0: all */
-    bool states_sort; /* as in the page's struct cprom__format */
+    size_t n; /* 0: all */
 };
 
 bool cprom__filter_lets(const struct cprom__filter *filter, const struct cprom__desc *desc);

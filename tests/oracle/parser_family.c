@@ -231,8 +231,46 @@ static bool same_label_names(const parser_sample *a, const parser_sample *b)
     return true;
 }
 
+/* The state of a line that is one of a stateset, which text 0.0.4 shows as a gauge; NULL: it is not. */
+static const parser_label *state_of(const parser *p, const parser_sample *sample)
+{
+    const parser_family *family = family_of(p, sample);
+    for (size_t i = 0; !p->openmetrics && family->type == PARSER_GAUGE && i < sample->n_labels; i++) {
+        if (strcmp(sample->labels[i].name, family->name) == 0) return &sample->labels[i];
+    }
+    return NULL;
+}
+
+/* As the page orders the lines of statesets: series by their other labels, and in each the states by name. */
+static int compare_states(const parser *p, const parser_sample *a, const parser_sample *b)
+{
+    const parser_label *state = state_of(p, a), *other = state_of(p, b), *x = a->labels, *y = b->labels;
+    if (!state || !other || a->n_labels != b->n_labels) return compare_series(a, b);
+    for (size_t i = 1; i < a->n_labels; i++, x++, y++) {
+        if (x == state) x++;
+        if (y == other) y++;
+        int order = strcmp(x->value, y->value);
+        if (order) return order;
+    }
+    return same_label_names(a, b) ? strcmp(state->value, other->value) : 0;
+}
+
+/*
+ * Whether the lines are those of statesets. A gauge that has a label of its own name for another reason is told from
+ * them by its order, which is that of all labels.
+ */
+static bool has_states(const parser *p, const parser_family *family)
+{
+    const parser_sample *first = &p->samples[family->first_sample];
+    for (size_t i = 1; i < family->n_samples && state_of(p, first); i++) {
+        if (compare_series(first + i - 1, first + i) > 0) return true;
+    }
+    return false;
+}
+
 static void check_family(parser *p, const parser_family *family)
 {
+    bool states = has_states(p, family);
     group g = {family, NULL, family->first_sample, family->first_sample + family->n_samples};
     size_t *heads = parser_keep(p, family->n_samples * sizeof *heads), n = 0; /* the first line of each series */
     bool mixed = false;
@@ -243,7 +281,7 @@ static void check_family(parser *p, const parser_family *family)
         if (n > 0) {
             const parser_sample *before = &p->samples[heads[n - 1]];
             p->line = g.head->line;
-            int order = compare_series(before, g.head);
+            int order = states ? compare_states(p, before, g.head) : compare_series(before, g.head);
             bool same_names = same_label_names(before, g.head);
             if (order == 0 && same_names) FAIL(p, "series '%s' stands twice", g.head->key);
             if (order > 0) FAIL(p, "series '%s' stands after '%s'", g.head->key, before->key);

@@ -49,17 +49,6 @@ static bool is_sum_or_count(const parser_sample *text)
     return strcmp(text->suffix, "_sum") == 0 || strcmp(text->suffix, "_count") == 0;
 }
 
-/* Text 0.0.4 has the lines in the order of all labels, OpenMetrics all states of a series together. */
-static const char *compare_states(const parser_page *text, const parser_family *t, const parser_page *openmetrics,
-                                  const parser_family *om)
-{
-    for (size_t i = t->first_sample; i < t->first_sample + t->n_samples; i++) {
-        const parser_sample *sample = &text->samples[i], *found = parser_find(openmetrics, sample->key);
-        if (!found || !same_sample(sample, found, true)) return sample->key;
-    }
-    return t->n_samples == om->n_samples ? NULL : "the number of lines";
-}
-
 /* Returns what differs, or NULL. */
 static const char *compare_family(const parser_page *text, const parser_family *t, const parser_page *openmetrics,
                                   const parser_family *om)
@@ -67,13 +56,12 @@ static const char *compare_family(const parser_page *text, const parser_family *
     if (strcmp(t->name, om->full_name) != 0) return "the name";
     if (!same_text(t->help, om->help)) return "the help";
     if (!same_type(t, om)) return "the type";
-    if (om->type == PARSER_STATESET) return compare_states(text, t, openmetrics, om);
     size_t i = t->first_sample, end = i + t->n_samples, k = om->first_sample, om_end = k + om->n_samples;
     while (i < end || k < om_end) {
         const parser_sample *a = &text->samples[i], *b = &openmetrics->samples[k];
         if (k < om_end && is_created(b)) {
             k++;
-        } else if (i < end && k < om_end && same_sample(a, b, false)) {
+        } else if (i < end && k < om_end && same_sample(a, b, om->type == PARSER_STATESET)) {
             i++;
             k++;
         } else if (om->type == PARSER_HISTOGRAM && i < end && is_sum_or_count(a)) {

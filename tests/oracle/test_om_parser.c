@@ -442,10 +442,10 @@ static const char whole[] = "# HELP a_s A \\\"quote\\\".\n"
                             "# TYPE r info\n"
                             "r_info{v=\"1\"} 1\n"
                             "# TYPE t stateset\n"
-                            "t{a=\"1\",t=\"on\",z=\"2\"} 1\n"
                             "t{a=\"1\",t=\"off\",z=\"2\"} 0\n"
-                            "t{a=\"1\",t=\"on\",z=\"3\"} 0\n"
+                            "t{a=\"1\",t=\"on\",z=\"2\"} 1\n"
                             "t{a=\"1\",t=\"off\",z=\"3\"} 1\n"
+                            "t{a=\"1\",t=\"on\",z=\"3\"} 0\n"
                             "# TYPE u_total unknown\n"
                             "u_total NaN\n"
                             "# EOF\n";
@@ -468,8 +468,8 @@ static const char whole_text[] = "# HELP a_s_total A \"quote\".\n"
                                  "r_info{v=\"1\"} 1\n"
                                  "# TYPE t gauge\n"
                                  "t{a=\"1\",t=\"off\",z=\"2\"} 0\n"
-                                 "t{a=\"1\",t=\"off\",z=\"3\"} 1\n"
                                  "t{a=\"1\",t=\"on\",z=\"2\"} 1\n"
+                                 "t{a=\"1\",t=\"off\",z=\"3\"} 1\n"
                                  "t{a=\"1\",t=\"on\",z=\"3\"} 0\n"
                                  "# TYPE u_total untyped\n"
                                  "u_total NaN\n";
@@ -602,7 +602,9 @@ static void test_same_any_difference_is_found(void **state)
         {"A \"quote\".", "A \"quote\"!", "family 'a_s_total', in OpenMetrics 'a_s': the help"},
         {"a_s_total counter", "a_s_total gauge", "family 'a_s_total', in OpenMetrics 'a_s': the type"},
         {"# TYPE r_info gauge", "# TYPE r_info counter", "family 'r_info', in OpenMetrics 'r': the type"},
-        {"# TYPE t gauge", "# TYPE t untyped", "family 't', in OpenMetrics 't': the type"},
+        {"# TYPE t gauge\nt{a=\"1\",t=\"off\",z=\"2\"} 0\nt{a=\"1\",t=\"on\",z=\"2\"} 1\nt{a=\"1\",t=\"off\",z=\"3\"} 1\n",
+         "# TYPE t untyped\nt{a=\"1\",t=\"off\",z=\"2\"} 0\nt{a=\"1\",t=\"off\",z=\"3\"} 1\nt{a=\"1\",t=\"on\",z=\"2\"} 1\n",
+         "family 't', in OpenMetrics 't': the type"},
         {"u_total untyped", "u_total gauge", "family 'u_total', in OpenMetrics 'u_total': the type"},
         {" 12.5 ", " 12.25 ", "family 'a_s_total', in OpenMetrics 'a_s': a_s_total{"},
         {" 1700000000123", " 1700000000124", "family 'a_s_total', in OpenMetrics 'a_s': a_s_total{"},
@@ -611,8 +613,10 @@ static void test_same_any_difference_is_found(void **state)
         {"{p=\"", "{q=\"", "family 'a_s_total', in OpenMetrics 'a_s': a_s_total{"},
         {"le=\"0.1\"", "le=\"0.11\"", "family 'h', in OpenMetrics 'h': h_bucket{"},
         {"le=\"-1\"} 1", "le=\"-1\"} 0", "family 'n', in OpenMetrics 'n': n_bucket{"},
-        {"t{a=\"1\",t=\"on\",z=\"3\"} 0\n", "", "family 't', in OpenMetrics 't': the number of lines"},
+        {"t{a=\"1\",t=\"on\",z=\"3\"} 0\n", "", "family 't', in OpenMetrics 't': t{"},
         {"z=\"3\"} 1", "z=\"3\"} 0", "family 't', in OpenMetrics 't': t{"},
+        {"t{a=\"1\",t=\"on\",z=\"2\"} 1\nt{a=\"1\",t=\"off\",z=\"3\"} 1\n",
+         "t{a=\"1\",t=\"off\",z=\"3\"} 1\nt{a=\"1\",t=\"on\",z=\"2\"} 1\n", "family 't', in OpenMetrics 't': t{"},
         {"t=\"off\"", "t=\"of\"", "family 't', in OpenMetrics 't': t{"},
         {"u_total NaN", "u_total 1", "family 'u_total', in OpenMetrics 'u_total': u_total"},
         {"# TYPE u_total untyped\nu_total NaN\n", "# TYPE v untyped\nv NaN\n",

@@ -205,8 +205,8 @@ static void test_const_statesets_are_refused(void **state)
  * Vector
  *============================================================================*/
 
-/* The text format sorts by all labels, so that series mix; in OpenMetrics a series' lines must stand together. */
-static void test_stateset_vec_lines_stand_in_the_order_of_each_format(void **state)
+/* The state does not sort: a series' lines stand together in both formats. */
+static void test_stateset_vec_lines_of_a_series_stand_together(void **state)
 {
     cprom_registry *r = registry_of(state);
     cprom_stateset_vec *vec = new_vec(r);
@@ -214,9 +214,9 @@ static void test_stateset_vec_lines_stand_in_the_order_of_each_format(void **sta
     assert_ok(cprom_stateset_vec_enter(vec, CPROM_STRS("1", "2"), RUNNING));
     assert_ok(cprom_stateset_vec_set(vec, CPROM_STRS("1", "1"), QUEUED, true));
     ct_assert_page(r, "# HELP x H.\n# TYPE x gauge\n"
-                      "x{a=\"1\",x=\"done\",z=\"1\"} 0\nx{a=\"1\",x=\"done\",z=\"2\"} 1\n"
-                      "x{a=\"1\",x=\"queued\",z=\"1\"} 1\nx{a=\"1\",x=\"queued\",z=\"2\"} 0\n"
-                      "x{a=\"1\",x=\"running\",z=\"1\"} 0\nx{a=\"1\",x=\"running\",z=\"2\"} 0\n"
+                      "x{a=\"1\",x=\"done\",z=\"1\"} 0\nx{a=\"1\",x=\"queued\",z=\"1\"} 1\n"
+                      "x{a=\"1\",x=\"running\",z=\"1\"} 0\nx{a=\"1\",x=\"done\",z=\"2\"} 1\n"
+                      "x{a=\"1\",x=\"queued\",z=\"2\"} 0\nx{a=\"1\",x=\"running\",z=\"2\"} 0\n"
                       "x{a=\"2\",x=\"done\",z=\"1\"} 0\nx{a=\"2\",x=\"queued\",z=\"1\"} 0\n"
                       "x{a=\"2\",x=\"running\",z=\"1\"} 1\n");
     formats_assert_openmetrics(r, "# HELP x H.\n# TYPE x stateset\n"
@@ -434,7 +434,7 @@ int group_stateset(void)
         TEST(test_stateset_new_state_that_is_too_long_is_refused),
         TEST(test_stateset_new_label_like_the_full_name_is_refused),
         TEST(test_const_statesets_are_refused),
-        TEST(test_stateset_vec_lines_stand_in_the_order_of_each_format),
+        TEST(test_stateset_vec_lines_of_a_series_stand_together),
         TEST(test_stateset_vec_bad_arguments_are_refused_and_create_nothing),
         TEST(test_stateset_vec_handle_of_a_deleted_series_is_detached),
         TEST(test_stateset_vec_lingering_series_shows_its_last_states),

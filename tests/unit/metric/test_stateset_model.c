@@ -78,7 +78,7 @@ static int by_values(const void *left, const void *right)
     return 0;
 }
 
-/* The order of series, and within one that of the states. */
+/* In both formats the order of series, and within one that of the states. */
 static int by_series(const void *left, const void *right)
 {
     line a = *(const line *)left, b = *(const line *)right;
@@ -116,7 +116,7 @@ static char *expected_page(const model *m, bool openmetrics)
             qsort(l->pairs, l->n, sizeof *l->pairs, by_name);
         }
     }
-    qsort(lines, n, sizeof *lines, openmetrics ? by_series : by_values);
+    qsort(lines, n, sizeof *lines, by_series);
     if (n) out += sprintf(out, "# HELP %s H.\n# TYPE %s %s\n", m->name, m->name, openmetrics ? "stateset" : "gauge");
     for (size_t i = 0; i < n; i++) {
         out += sprintf(out, "%s{", m->name);
