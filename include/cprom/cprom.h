@@ -725,6 +725,78 @@ CPROM_API cprom_status cprom_page_open(cprom_registry *registry, const cprom_pag
 CPROM_API size_t cprom_page_read(cprom_page *page, char *buf, size_t cap);
 CPROM_API void cprom_page_close(cprom_page *page);
 
+/*
+ * Visiting: the families and samples of an open page as values, for programs that send them somewhere in a form of their
+ * own. What is shown is what the page was opened with (registry, names, self-metrics); format and .created do not matter.
+ * Every view, and all that it points to, is borrowed and lives until the callback returns. `size` is that of the struct,
+ * so that a program can tell what a later library adds.
+ */
+
+/* A name and a value, as they are meant: without quotes and escapes, and not NUL-terminated. */
+typedef struct cprom_pair {
+    const char *name;
+    size_t name_len;
+    const char *value;
+    size_t value_len;
+} cprom_pair;
+
+typedef struct cprom_family_view {
+    size_t size;
+    const char *name;           /* as the text format 0.0.4 has it */
+    const char *help, *unit;    /* NULL: none */
+    cprom_type type;
+} cprom_family_view;
+
+/* A series of the family, whole: a histogram with its buckets is one sample here. */
+typedef struct cprom_sample_view {
+    size_t size;
+    const cprom_pair *labels;   /* sorted by name, const labels among them */
+    size_t n_labels;
+    bool has_timestamp;         /* given by a callback */
+    int64_t timestamp_ms;       /* since 1970 */
+    bool has_created;           /* counters, histograms and summaries of the program */
+    int64_t created_ms;         /* since 1970: when the series began */
+    double value;               /* counter, gauge, untyped; info: 1 */
+    uint64_t count;             /* histogram, summary */
+    double sum;                 /* histogram, summary */
+    const double *bounds;       /* histogram: upper bounds, +Inf last */
+    const uint64_t *buckets;    /* histogram: cumulative, one per bound */
+    size_t n_buckets;
+    const double *quantiles;    /* summary of a callback */
+    const double *quantile_values;
+    size_t n_quantiles;
+    const char *const *states;  /* stateset: names, sorted */
+    size_t n_states;
+    uint64_t states_on;         /* bit i says whether states[i] is on */
+} cprom_sample_view;
+
+typedef struct cprom_exemplar_view {
+    size_t size;
+    const cprom_pair *labels;
+    size_t n_labels;
+    double value;
+    int64_t timestamp_ms;       /* 0: none */
+    size_t bucket;              /* histogram: of which bucket; otherwise 0 */
+} cprom_exemplar_view;
+
+/* Each returns false to stop; NULL: not called. */
+typedef struct cprom_visitor {
+    size_t size;
+    bool (*family)(void *ctx, const cprom_family_view *family); /* before its samples, once */
+    bool (*sample)(void *ctx, const cprom_family_view *family, const cprom_sample_view *sample);
+    /* After its sample, in the order of the buckets. */
+    bool (*exemplar)(void *ctx, const cprom_family_view *family, const cprom_sample_view *sample,
+                     const cprom_exemplar_view *exemplar);
+    void *ctx;
+} cprom_visitor;
+
+/*
+ * Visits the whole page, in its order, whatever was read of it. Allocates nothing and takes no lock; the callbacks may
+ * call anything but the visit and the close of this page. OK also where a callback stopped it; EINVAL: an argument is NULL,
+ * or the visitor's size is not one that this library knows. A page belongs to one thread at a time.
+ */
+CPROM_API cprom_status cprom_page_visit(cprom_page *page, const cprom_visitor *visitor);
+
 /* The Content-Type of a page of that format; of the text format for one that is unknown. Static. MT-safe, lock-free. */
 CPROM_API const char *cprom_content_type(cprom_format format);
 

@@ -349,11 +349,13 @@ static bool collect_wanted(const struct cprom__filter *filter, const struct cpro
 /* What it brought goes with the page, whatever becomes of its samples. */
 static void collect_adopt(struct cprom__collection *collection, struct cprom_scrape *scrape)
 {
+    struct cprom__snapshot *snapshot = collection->snapshot;
+    if (scrape->longest_escaped > snapshot->longest_escaped) snapshot->longest_escaped = scrape->longest_escaped;
     while (scrape->brought) {
         struct cprom__brought *brought = scrape->brought;
         scrape->brought = brought->next;
-        brought->next = collection->snapshot->brought;
-        collection->snapshot->brought = brought;
+        brought->next = snapshot->brought;
+        snapshot->brought = brought;
     }
 }
 

@@ -7,11 +7,13 @@
 #include "page/encode.h"
 #include "page/openmetrics.h"
 #include "page/text.h"
+#include "page/visit.h"
 
 struct cprom_page {
     struct cprom__snapshot snapshot;
     struct cprom__page_form form;
     struct cprom__cursor cursor;
+    struct cprom__visit_room visit_room;
 };
 
 /* 0.0.1 is what scrapers called OpenMetrics before 1.0; the page is the same. */
@@ -76,6 +78,10 @@ cprom_status cprom__page_open(cprom_registry *registry, const cprom_page_opts *o
     cprom__registry_ref(registry);
     cprom_status status =
         cprom__snapshot_take(&page->snapshot, registry, &filter, deadline, cancelled, o.self_metrics ? self : NULL);
+    if (!status && !cprom__visit_reserve(&page->snapshot, &page->visit_room)) {
+        cprom__snapshot_free(&page->snapshot);
+        status = CPROM_ENOMEM;
+    }
     if (status) cprom__release(&registry->allocator, page, sizeof *page);
     cprom__registry_unref(registry);
     if (status) return status;
@@ -91,6 +97,17 @@ void cprom__page_rewind(cprom_page *page) { memset(&page->cursor, 0, sizeof page
 size_t cprom_page_read(cprom_page *page, char *buf, size_t cap)
 {
     return page && buf ? cprom__encode(&page->snapshot, &page->form, &page->cursor, buf, cap) : 0;
+}
+
+cprom_status cprom_page_visit(cprom_page *page, const cprom_visitor *visitor)
+{
+    cprom_visitor v = CPROM_INIT(cprom_visitor);
+    if (!page || !visitor) return CPROM_EINVAL;
+    if (!cprom__opts_read(&v, sizeof v, visitor)) {
+        return page_refuse(page->snapshot.registry, "a visitor's size is not one that this library knows");
+    }
+    cprom__visit(&page->snapshot, &page->visit_room, &v);
+    return CPROM_OK;
 }
 
 void cprom_page_close(cprom_page *page)

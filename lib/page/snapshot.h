@@ -83,6 +83,7 @@ struct cprom__snapshot {
     struct cprom__source own; /* the registry itself; linked behind it, its descendants: tree.h */
     struct cprom__arena memory;
     struct cprom__brought *brought; /* descriptors of unchecked collectors */
+    size_t longest_escaped;         /* of the samples' texts that have escapes */
     struct cprom__group *groups;    /* sorted by name; all of them have rows or samples */
     size_t n_groups, groups_room;
 };

@@ -147,9 +147,12 @@ static cprom_status emit_make(cprom_scrape *out, cprom_strs strs, struct cprom__
         }
         values.v[i] = strs.v[i];
         values.len[i] = (uint32_t)len;
+        values.bytes += len;
     }
     struct cprom__sample *sample = cprom__arena_alloc(out->memory, sizeof *sample);
     size_t text_len = cprom__desc_text_len(desc, &values);
+    bool escaped = desc->escaped || text_len != desc->pieces_len + values.bytes;
+    if (escaped && text_len > out->longest_escaped) out->longest_escaped = text_len;
     char *text = sample ? cprom__arena_alloc(out->memory, text_len + 1) : NULL;
     if (!text) return emit_refuse(out, CPROM_ENOMEM, desc->name, strs, "out of memory");
     cprom__desc_text(desc, &values, text);
@@ -223,18 +226,20 @@ static cprom_status emit_distribution(cprom_scrape *out, cprom_strs values, cons
     cprom_status status = emit_make(out, values, &sample);
     if (status) return status;
     struct cprom__distribution *copy = cprom__arena_alloc(out->memory, sizeof *copy);
-    double *at = cprom__arena_alloc(out->memory, given->n * sizeof *at + 1);
-    void *what = cprom__arena_alloc(out->memory, given->n * sizeof(uint64_t) + 1);
+    double *at = cprom__arena_alloc(out->memory, (given->n + 1) * sizeof *at);
+    uint64_t *what = cprom__arena_alloc(out->memory, (given->n + 1) * sizeof *what);
     if (!copy || !at || !what) return emit_refuse(out, CPROM_ENOMEM, out->current->name, values, "out of memory");
     *copy = *given;
+    bool buckets = cprom__kind_has(out->current->kind, CPROM__PART_BUCKETS);
     if (given->n) {
         memcpy(at, given->at, given->n * sizeof *at);
-        if (given->buckets) memcpy(what, given->buckets, given->n * sizeof(uint64_t));
-        else memcpy(what, given->values, given->n * sizeof(double));
+        memcpy(what, buckets ? (const void *)given->buckets : given->values, given->n * sizeof *what);
     }
+    at[given->n] = INFINITY;
+    what[given->n] = given->count;
     copy->at = at;
-    if (cprom__kind_has(out->current->kind, CPROM__PART_BUCKETS)) copy->buckets = what;
-    else copy->values = what;
+    copy->buckets = buckets ? what : NULL;
+    copy->values = buckets ? NULL : (const double *)(const void *)what;
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): set above, where the status was CPROM_OK */
     sample->distribution = copy;
     if (timestamp_ms) sample->timestamp_ms = timestamp_ms;

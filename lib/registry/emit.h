@@ -9,8 +9,8 @@
 /* The part of a const histogram or summary that a plain value has not. Lives in the page. */
 struct cprom__distribution {
     size_t n;
-    const double *at;        /* bounds without +Inf, or quantiles */
-    const uint64_t *buckets; /* histogram: cumulative, one per bound */
+    const double *at;        /* bounds, +Inf behind the n; or quantiles */
+    const uint64_t *buckets; /* histogram: cumulative, the count behind the n */
     const double *values;    /* summary: one per quantile */
     uint64_t count;
     double sum;
@@ -52,6 +52,7 @@ struct cprom_scrape {
     struct cprom__sample *first, *last;
     size_t n_samples;
     struct cprom__brought *brought;
+    size_t longest_escaped;            /* of the texts that have escapes */
     const struct cprom__desc *current; /* what the last emission was resolved to */
 };
 

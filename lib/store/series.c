@@ -74,6 +74,15 @@ void cprom__series_keep_exemplar(struct cprom_series *series, size_t slot, doubl
         atomic_exchange_explicit(&cprom__series_exemplars(series)[slot], exemplar, memory_order_acq_rel));
 }
 
+/* For who unescapes texts: the page that shows the series is opened later. */
+static CPROM__NOINLINE void series_note_escaped(struct cprom_vec *vec, size_t len)
+{
+    size_t longest = atomic_load_explicit(&vec->longest_escaped, memory_order_relaxed);
+    while (longest < len && !atomic_compare_exchange_weak_explicit(&vec->longest_escaped, &longest, len,
+                                                                   memory_order_relaxed, memory_order_relaxed)) {
+    }
+}
+
 struct cprom_series *cprom__series_make(struct cprom_vec *vec, const struct cprom__values *values, uint32_t *index)
 {
     struct cprom_registry *registry = vec->registry;
@@ -99,6 +108,7 @@ struct cprom_series *cprom__series_make(struct cprom_vec *vec, const struct cpro
     series->striped = striped;
     series->escaped = len != vec->desc->pieces_len + values->bytes || vec->desc->escaped;
     cprom__desc_text(vec->desc, values, series->text);
+    if (series->escaped) series_note_escaped(vec, len);
     if (striped) {
         series->cells = cells;
     } else if (own_cells) {

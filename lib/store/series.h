@@ -118,6 +118,7 @@ struct cprom_vec {
     _Atomic size_t dead;                       /* series that are dead and still in the order */
     _Atomic size_t striped_cells;              /* of all its series */
     _Atomic uint64_t removed[CPROM__REMOVALS]; /* likewise changed under the map's lock */
+    _Atomic size_t longest_escaped;            /* of the texts with escapes that its series ever had; relaxed */
     _Atomic unsigned logged;                   /* bit per cprom__drop: has been logged; one more for exemplars */
 };
 

@@ -1,4 +1,5 @@
 #include "cprom_test.h"
+#include "visit_text.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -55,6 +56,15 @@ static void keep_openmetrics(const ct_page *page)
     assert_int_equal(fclose(file), 0);
 }
 
+/* A visitor sees what the page shows. */
+static void visit_again(cprom_page *page, const ct_page *read)
+{
+    size_t len;
+    char *text = must(visit_text(page, &len));
+    if (len != read->len || memcmp(text, read->text, len) != 0) ct_assert_text_equal(text, read->text);
+    free(text);
+}
+
 ct_page ct_page_drain(cprom_page *page, size_t piece)
 {
     ct_page result = {NULL, 0, NULL};
@@ -80,6 +90,7 @@ ct_page ct_page_drain(cprom_page *page, size_t piece)
     } else {
         result.parsed = parser_parse_ok(result.text, result.len);
         ask_promtool(&result);
+        visit_again(page, &result);
     }
     return result;
 }

@@ -224,8 +224,10 @@ static cprom_status read_page(world *w, const cprom_page_opts *opts)
     size_t calls = w->fixture->alloc.calls, n = 0;
     for (size_t got; (got = cprom_page_read(page, buf, sizeof buf)) != 0; n += got) {
     }
-    assert_int_equal(w->fixture->alloc.calls, calls);
     assert_true(n > 0);
+    cprom_visitor nothing = CPROM_INIT(cprom_visitor);
+    assert_ok(cprom_page_visit(page, &nothing));
+    assert_int_equal(w->fixture->alloc.calls, calls);
     cprom_page_close(page);
     return CPROM_OK;
 }
