@@ -25,16 +25,11 @@ static void collect_log_failure(struct cprom_registry *registry, const struct cp
 /* ---- label pairs ---- */
 
 /* The next label pair that is not empty, still escaped; false: no more. */
-static bool collect_next_pair(const char **at, const char *end, const char **pair, size_t *len)
+static bool collect_next_pair(struct cprom__pairs *pairs, struct cprom__piece *name, struct cprom__piece *value)
 {
-    while (*at < end) {
-        const char *name = *at, *value = memchr(name, '"', (size_t)(end - name)), *p = value + 1;
-        while (*p != '"') p += *p == '\\' ? 2 : 1;
-        *at = p + 1 < end ? p + 2 : end;
-        if (p == value + 1) continue;
-        *pair = name;
-        *len = (size_t)(p + 1 - name);
-        return true;
+    while (cprom__pairs_name(pairs, name)) {
+        *value = cprom__pairs_value(pairs);
+        if (value->len) return true;
     }
     return false;
 }
@@ -43,13 +38,13 @@ static bool collect_next_pair(const char **at, const char *end, const char **pai
 static bool collect_same_series(const struct cprom__sample *a, const struct cprom__sample *b)
 {
     if (strcmp(a->desc->name, b->desc->name) != 0) return false;
-    const char *at_a = a->text, *at_b = b->text, *pair_a, *pair_b;
+    struct cprom__pairs pairs_a = {a->text, a->text + a->len}, pairs_b = {b->text, b->text + b->len};
     for (;;) {
-        size_t len_a, len_b;
-        bool more_a = collect_next_pair(&at_a, a->text + a->len, &pair_a, &len_a);
-        bool more_b = collect_next_pair(&at_b, b->text + b->len, &pair_b, &len_b);
+        struct cprom__piece name_a, name_b, value_a, value_b;
+        bool more_a = collect_next_pair(&pairs_a, &name_a, &value_a);
+        bool more_b = collect_next_pair(&pairs_b, &name_b, &value_b);
         if (!more_a || !more_b) return more_a == more_b;
-        if (len_a != len_b || memcmp(pair_a, pair_b, len_a) != 0) return false;
+        if (!cprom__pair_equal(name_a, name_b) || !cprom__pair_equal(value_a, value_b)) return false;
     }
 }
 

@@ -6,17 +6,8 @@ static void each_read_values(const struct cprom_vec *vec, const struct cprom_ser
                              const char **values)
 {
     for (size_t i = 0; i < vec->desc->n_labels; i++) {
-        size_t len;
-        const char *p = cprom__desc_value(vec->desc, series->text, i, &len), *end = p + len;
         values[i] = out;
-        while (p < end) {
-            char c = *p++;
-            if (c == '\\') {
-                c = *p++;
-                if (c == 'n') c = '\n';
-            }
-            *out++ = c;
-        }
+        out = cprom__pair_unescape(out, cprom__desc_value(vec->desc, series->text, i));
         *out++ = '\0';
     }
 }

@@ -7,28 +7,11 @@
 
 /* Values as a page shows them, for the tests of programs: a page that is searched instead of printed. */
 
-/* Whether an escaped value, up to its closing quote, is this one. Moves behind the quote. */
-static bool readback_same_value(const char **escaped, const char *value)
-{
-    bool same = true;
-    const char *p = *escaped;
-    while (*p != '"') {
-        char c = *p++;
-        if (c == '\\') {
-            c = *p++;
-            if (c == 'n') c = '\n';
-        }
-        if (same && c == *value) value++;
-        else same = false;
-    }
-    *escaped = p + 1;
-    return same && !*value;
-}
-
-static const char *readback_value_of(cprom_labels labels, const char *name, size_t len)
+/* `name` is as it stands in label text. */
+static const char *readback_value_of(cprom_labels labels, struct cprom__piece name)
 {
     for (size_t i = 0; i < labels.n; i++) {
-        if (strncmp(labels.v[i].name, name, len) == 0 && !labels.v[i].name[len]) return labels.v[i].value;
+        if (cprom__pair_means(name, labels.v[i].name)) return labels.v[i].value;
     }
     return "";
 }
@@ -50,15 +33,13 @@ static bool readback_same_bound(const struct cprom__bound *bound, const char *te
 }
 
 /* Whether these pairs, as text, are among the labels. Counts those that are not empty: an empty value is no label. */
-static bool readback_same_pairs(const char *pairs, size_t len, cprom_labels labels, size_t *n)
+static bool readback_same_pairs(const char *text, size_t len, cprom_labels labels, size_t *n)
 {
-    for (const char *p = pairs, *end = pairs + len; p < end; p += p < end) { /* over the comma */
-        const char *name = p;
-        p = memchr(p, '=', (size_t)(end - p));
-        const char *value = readback_value_of(labels, name, (size_t)(p - name));
-        p += strlen("=\"");
-        *n += *p != '"';
-        if (!readback_same_value(&p, value)) return false;
+    struct cprom__pairs pairs = {text, text + len};
+    for (struct cprom__piece name; cprom__pairs_name(&pairs, &name);) {
+        struct cprom__piece value = cprom__pairs_value(&pairs);
+        *n += value.len != 0;
+        if (!cprom__pair_means(value, readback_value_of(labels, name))) return false;
     }
     return true;
 }
@@ -70,7 +51,7 @@ static bool readback_same_labels(const struct cprom__sample_line *line, cprom_la
     if (!readback_same_pairs(line->pairs, line->pairs_len, labels, &n)) return false;
     if (line->state && !readback_same_pairs(line->state->text, line->state->len, labels, &n)) return false;
     if (line->extra) {
-        const char *at = readback_value_of(labels, line->extra, strlen(line->extra));
+        const char *at = readback_value_of(labels, (struct cprom__piece){line->extra, strlen(line->extra)});
         if (!(line->bound ? readback_same_bound(line->bound, at) : readback_same_number(line->at, at))) return false;
         n++;
     }

@@ -403,19 +403,6 @@ void cprom__desc_text(const struct cprom__desc *desc, const struct cprom__values
     }
 }
 
-/* Compares an escaped value with a raw one; returns the byte behind the escaped one, NULL if they differ. */
-static const char *desc_match_escaped(const char *text, const char *end, const char *value, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        char c = value[i];
-        bool escape = c == '\n' || c == '\\' || c == '"';
-        if ((size_t)(end - text) < 1u + escape) return NULL;
-        if (escape && *text++ != '\\') return NULL;
-        if (*text++ != (c == '\n' ? 'n' : c)) return NULL;
-    }
-    return text;
-}
-
 /* Whether two runs of bytes are equal. Most are short: words, of which the last overlaps, beat a call. */
 static inline bool desc_same_bytes(const char *a, const char *b, size_t n)
 {
@@ -439,8 +426,9 @@ static CPROM__NOINLINE bool desc_matches_escaped(const struct cprom__desc *desc,
         text += piece->len;
         if (i == desc->n_labels) return text == end;
         size_t label = desc->sorted[i];
-        text = desc_match_escaped(text, end, values->v[label], values->len[label]);
-        if (!text) return false;
+        for (uint32_t k = 0; k < values->len[label]; k++) {
+            if (cprom__pair_byte(&text) != (unsigned char)values->v[label][k]) return false;
+        }
     }
 }
 
@@ -467,20 +455,12 @@ bool cprom__desc_matches(const struct cprom__desc *desc, const char *text, size_
     return true;
 }
 
-static size_t desc_escaped_value_len(const char *text)
-{
-    const char *p = text;
-    while (*p != '"') p += *p == '\\' ? 2 : 1;
-    return (size_t)(p - text);
-}
-
-const char *cprom__desc_value(const struct cprom__desc *desc, const char *text, size_t index, size_t *len)
+struct cprom__piece cprom__desc_value(const struct cprom__desc *desc, const char *text, size_t index)
 {
     for (size_t i = 0;; i++) {
-        text += desc->pieces[i].len;
-        *len = desc_escaped_value_len(text);
-        if (desc->sorted[i] == index) return text;
-        text += *len;
+        struct cprom__piece value = cprom__pair_quoted(text + desc->pieces[i].len);
+        if (desc->sorted[i] == index) return value;
+        text = value.text + value.len;
     }
 }
 
@@ -488,8 +468,8 @@ size_t cprom__desc_state_at(const struct cprom__desc *desc, const char *text)
 {
     const char *p = text;
     for (size_t i = 0; i < desc->state_piece; i++) {
-        p += desc->pieces[i].len;
-        p += desc_escaped_value_len(p);
+        struct cprom__piece value = cprom__pair_quoted(p + desc->pieces[i].len);
+        p = value.text + value.len;
     }
     return (size_t)(p - text) + desc->state_at;
 }

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "store/kind.h"
+#include "store/pairs.h"
 
 /* Label values with their lengths and hash. */
 struct cprom__values {
@@ -44,11 +45,6 @@ struct cprom__family_spec {
 /* Why something is refused, for the log: metric, field, the offending text, reason. */
 struct cprom__refusal {
     const char *field, *text, *reason;
-};
-
-struct cprom__piece {
-    const char *text;
-    size_t len;
 };
 
 /* A bucket's bound as it stands on a page: in OpenMetrics it may be longer by ".0". */
@@ -119,8 +115,8 @@ void cprom__desc_text(const struct cprom__desc *desc, const struct cprom__values
 bool cprom__desc_matches(const struct cprom__desc *desc, const char *text, size_t len, bool escaped,
                          const struct cprom__values *values);
 
-/* The value of the declared label `index` in a text, still escaped: where it begins, and its length in `*len`. */
-const char *cprom__desc_value(const struct cprom__desc *desc, const char *text, size_t index, size_t *len);
+/* The value of the declared label `index` in a text, still escaped. */
+struct cprom__piece cprom__desc_value(const struct cprom__desc *desc, const char *text, size_t index);
 
 /* Where in a text the label of the states belongs. */
 size_t cprom__desc_state_at(const struct cprom__desc *desc, const char *text);

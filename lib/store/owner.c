@@ -5,56 +5,54 @@
 
 static void *owner_at(struct cprom_vec *vec, uint32_t index) { return cprom__slab_at(&vec->registry->slab, index); }
 
-static uint32_t owner_hash_of(struct cprom_vec *vec, const char *value, size_t len)
+static uint32_t owner_hash_of(struct cprom_vec *vec, struct cprom__piece value)
 {
     const struct cprom__hash_key *key = &vec->registry->key;
-    return (uint32_t)(cprom__hash_end(cprom__hash_value(key->k[1], key, value, len), key) >> 32);
+    return (uint32_t)(cprom__hash_end(cprom__hash_value(key->k[1], key, value.text, value.len), key) >> 32);
 }
 
-static struct cprom__owner *owner_find(struct cprom_vec *vec, uint32_t hash, const char *value, size_t len,
-                                       uint32_t *index)
+static struct cprom__owner *owner_find(struct cprom_vec *vec, uint32_t hash, struct cprom__piece value, uint32_t *index)
 {
     struct cprom__probe probe = cprom__map_probe(&vec->owners, hash);
     while ((*index = cprom__probe_next(&probe)) != 0) {
         struct cprom__owner *owner = owner_at(vec, *index);
-        if (owner->len == len && memcmp(owner->value, value, len) == 0) return owner;
+        if (cprom__pair_equal((struct cprom__piece){owner->value, owner->len}, value)) return owner;
     }
     return NULL;
 }
 
-uint32_t cprom__owner_chunks(struct cprom_vec *vec, const char *value, size_t len)
+uint32_t cprom__owner_chunks(struct cprom_vec *vec, struct cprom__piece value)
 {
     uint32_t index;
-    struct cprom__owner *owner = owner_find(vec, owner_hash_of(vec, value, len), value, len, &index);
+    struct cprom__owner *owner = owner_find(vec, owner_hash_of(vec, value), value, &index);
     return owner ? owner->chunks : 0;
 }
 
-static const char *owner_value_of(struct cprom_vec *vec, const struct cprom_series *series, size_t *len)
+static struct cprom__piece owner_value_of(struct cprom_vec *vec, const struct cprom_series *series)
 {
-    return cprom__desc_value(vec->desc, series->text, vec->owner_label, len);
+    return cprom__desc_value(vec->desc, series->text, vec->owner_label);
 }
 
 bool cprom__owner_reserve(struct cprom_vec *vec, const struct cprom_series *series)
 {
     struct cprom__slab *slab = &vec->registry->slab;
-    size_t len;
-    const char *value = owner_value_of(vec, series, &len);
-    uint32_t hash = owner_hash_of(vec, value, len), index, chunk_index;
-    struct cprom__owner *owner = owner_find(vec, hash, value, len, &index), *made = NULL;
+    struct cprom__piece value = owner_value_of(vec, series);
+    uint32_t hash = owner_hash_of(vec, value), index, chunk_index;
+    struct cprom__owner *owner = owner_find(vec, hash, value, &index), *made = NULL;
     if (owner && owner->chunks && ((struct cprom__owner_chunk *)owner_at(vec, owner->chunks))->n < CPROM__OWNER_CHUNK) {
         return true;
     }
     struct cprom__owner_chunk *chunk = cprom__slab_alloc(slab, sizeof *chunk, &chunk_index);
     if (!chunk) return false;
     if (!owner) {
-        made = cprom__slab_alloc(slab, sizeof *made + len, &index);
+        made = cprom__slab_alloc(slab, sizeof *made + value.len, &index);
         if (!made || !cprom__map_reserve(&vec->owners, &vec->registry->reclaimer, hash)) {
             if (made) cprom__slab_free(slab, index);
             cprom__slab_free(slab, chunk_index);
             return false;
         }
-        *made = (struct cprom__owner){.hash = hash, .len = (uint32_t)len};
-        memcpy(made->value, value, len);
+        *made = (struct cprom__owner){.hash = hash, .len = (uint32_t)value.len};
+        memcpy(made->value, value.text, value.len);
         cprom__map_insert(&vec->owners, hash, index);
         owner = made;
     }
@@ -66,10 +64,9 @@ bool cprom__owner_reserve(struct cprom_vec *vec, const struct cprom_series *seri
 
 void cprom__owner_add(struct cprom_vec *vec, struct cprom_series *series, uint32_t index)
 {
-    size_t len;
-    const char *value = owner_value_of(vec, series, &len);
+    struct cprom__piece value = owner_value_of(vec, series);
     uint32_t owner_index;
-    struct cprom__owner *owner = owner_find(vec, owner_hash_of(vec, value, len), value, len, &owner_index);
+    struct cprom__owner *owner = owner_find(vec, owner_hash_of(vec, value), value, &owner_index);
     struct cprom__owner_chunk *chunk = owner_at(vec, owner->chunks); /* analyzer: _reserve has put the owner there */
     struct cprom__extra *extra = cprom__series_extra(series);
     extra->chunk = owner->chunks;

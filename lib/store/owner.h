@@ -34,7 +34,7 @@ void cprom__owner_add(struct cprom_vec *vec, struct cprom_series *series, uint32
 void cprom__owner_remove(struct cprom_vec *vec, struct cprom_series *series);
 
 /* The first chunk of an owner's series; 0: it has none. `value` is escaped. */
-uint32_t cprom__owner_chunks(struct cprom_vec *vec, const char *value, size_t len);
+uint32_t cprom__owner_chunks(struct cprom_vec *vec, struct cprom__piece value);
 /* Takes a chunk out of the list if nothing is in it. */
 void cprom__owner_tidy(struct cprom_vec *vec, uint32_t chunk_index);
 

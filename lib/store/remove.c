@@ -78,9 +78,8 @@ static bool remove_matches(const struct cprom_vec *vec, const struct cprom_serie
                            const struct cprom__match *match)
 {
     for (size_t i = 0; i < match->n; i++) {
-        size_t len;
-        const char *value = cprom__desc_value(vec->desc, series->text, match->label[i], &len);
-        if (len != match->value[i].len || memcmp(value, match->value[i].text, len) != 0) return false;
+        struct cprom__piece value = cprom__desc_value(vec->desc, series->text, match->label[i]);
+        if (!cprom__pair_equal(value, match->value[i])) return false;
     }
     return true;
 }
@@ -178,7 +177,7 @@ static size_t remove_chunk(struct cprom_vec *vec, uint32_t chunk_index, struct c
 }
 
 static size_t remove_by_owner(struct cprom_vec *vec, const struct cprom__removing *removing, int64_t now,
-                              const struct cprom__piece *owner)
+                              struct cprom__piece owner)
 {
     struct cprom__removing by_owner = *removing;
     struct remove_owned owned;
@@ -186,7 +185,7 @@ static size_t remove_by_owner(struct cprom_vec *vec, const struct cprom__removin
     bool unlinked;
     by_owner.unlinked = &unlinked;
     pthread_mutex_lock(&vec->map_lock);
-    for (uint32_t next = cprom__owner_chunks(vec, owner->text, owner->len); next;) {
+    for (uint32_t next = cprom__owner_chunks(vec, owner); next;) {
         struct cprom_series **series = owned.series;
         remove_take_chunks(vec, &next, &owned);
         for (size_t c = 0; c < owned.n_chunks; c++) {
@@ -205,7 +204,7 @@ size_t cprom__vec_remove(struct cprom_vec *vec, const struct cprom__removing *re
     int64_t now = vec->linger && removing->linger ? cprom__monotonic_now(vec->registry) : 0;
     for (size_t i = 0; vec->has_owner && i < removing->match->n; i++) {
         if (removing->match->label[i] == vec->owner_label) {
-            return remove_by_owner(vec, removing, now, &removing->match->value[i]);
+            return remove_by_owner(vec, removing, now, removing->match->value[i]);
         }
     }
     return remove_by_map(vec, removing, now);

@@ -14,9 +14,10 @@ struct cprom__event {
     } pairs[]; /* followed by the values, escaped */
 };
 
-static const char *stale_value_of(const struct cprom__event *event, size_t pair)
+static struct cprom__piece stale_value_of(const struct cprom__event *event, size_t pair)
 {
-    return (const char *)&event->pairs[event->n] + event->pairs[pair].offset;
+    const char *values = (const char *)&event->pairs[event->n];
+    return (struct cprom__piece){values + event->pairs[pair].offset, event->pairs[pair].len};
 }
 
 struct cprom__event *cprom__event_new(struct cprom_vec *vec, const struct cprom__match *match)
@@ -87,8 +88,7 @@ bool cprom__event_hits_scope(const struct cprom_vec *vec, uint64_t created, cons
         for (size_t i = 0; i < event->n && !apart; i++) {
             for (size_t k = 0; k < scope->n && !apart; k++) {
                 apart = event->pairs[i].label == scope->label[k] &&
-                        (event->pairs[i].len != scope->value[k].len ||
-                         memcmp(stale_value_of(event, i), scope->value[k].text, scope->value[k].len) != 0);
+                        !cprom__pair_equal(stale_value_of(event, i), scope->value[k]);
             }
         }
         if (!apart) return true;
@@ -102,9 +102,8 @@ bool cprom__event_hits_series(const struct cprom_vec *vec, uint64_t created, con
         if (event->at < created || event->created != UINT64_MAX) continue;
         bool apart = false;
         for (size_t i = 0; i < event->n && !apart; i++) {
-            size_t len;
-            const char *value = cprom__desc_value(vec->desc, series->text, event->pairs[i].label, &len);
-            apart = len != event->pairs[i].len || memcmp(value, stale_value_of(event, i), len) != 0;
+            struct cprom__piece value = cprom__desc_value(vec->desc, series->text, event->pairs[i].label);
+            apart = !cprom__pair_equal(value, stale_value_of(event, i));
         }
         if (!apart) return true;
     }
