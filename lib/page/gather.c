@@ -8,6 +8,7 @@
 #include "registry/hold.h"
 #include "registry/tree.h"
 #include "store/reclaim.h"
+#include "store/sort.h"
 #include "store/upkeep.h"
 
 #define GATHER_AHEAD 24u           /* how many series before its turn one is fetched into the cache */

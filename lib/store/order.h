@@ -8,8 +8,7 @@
  * Everything but the push needs the registry's order lock. Gathers take it and wait for it; all others only try it,
  * so that no writer ever waits for a sort. Series that are seen dead on the way drop out and are retired.
  *
- * Order of series: by unescaped label values, bytewise, in the order of the sorted label names. Within one
- * vector that is the order of the texts, once a closing quote sorts before every byte and an escape as what it means.
+ * What the order of series is: sort.h.
  *
  * Model: tests/models/intake.pml.
  */
@@ -56,17 +55,5 @@ void cprom__order_free(struct cprom__order *order, struct cprom__reclaimer *recl
 
 /* Takes the intake into the pending list and returns its first index; the rest hangs on `next`. */
 uint32_t cprom__order_take(struct cprom__order *order, struct cprom__slab *slab);
-
-/* Compares two series of one vector. */
-int cprom__series_compare(const struct cprom_series *a, const struct cprom_series *b);
-
-/* Sorts series of one vector. */
-struct cprom__order_item {
-    uint64_t key; /* eight bytes of the text from the depth at hand, as a number that sorts like them */
-    const struct cprom_series *series;
-    uint32_t tag; /* the caller's */
-};
-struct cprom__order_item cprom__order_item(const struct cprom_series *series, uint32_t tag);
-void cprom__order_sort_items(struct cprom__order_item *items, size_t n);
 
 #endif

@@ -1,9 +1,10 @@
-/* lib/store/order.c from within: the chunks behind a vector's pages. How texts compare: test_order_text.c. */
+/* lib/store/order.c from within: the chunks behind a vector's pages. How texts compare: test_sort.c. */
 #include "support/cprom_test.h"
 
 #include "store/order.h"
 #include "store/context.h"
 #include "store/kill.h"
+#include "store/sort.h"
 
 typedef struct bench {
     ct_fixture *fixture;

@@ -1,8 +1,9 @@
-/* How lib/store/order.c compares and sorts series by their texts, against the values that the texts were made from. */
+/* How lib/store/sort.c compares and sorts series by their texts, against the values that the texts were made from. */
 #include "support/cprom_test.h"
 
 #include "base/names.h"
-#include "store/order.h"
+#include "store/series.h"
+#include "store/sort.h"
 #include "store/vec.h"
 
 /*==============================================================================
@@ -242,7 +243,7 @@ static int free_family(void **state)
     return 0;
 }
 
-int group_order_text(void)
+int group_sort(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_compare_random_texts_agrees_with_values),
