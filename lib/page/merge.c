@@ -3,68 +3,28 @@
 
 #include <string.h>
 
+#include "store/sort.h"
+
 #define MERGE_AHEAD 8u /* rows before its turn that a text is fetched into the cache */
 
 /* From what registries and their collectors have given to the families of a page, in its order. */
 
 /* ---- the order of series ---- */
 
-/* One series of a page. */
-struct merge_key {
-    const struct cprom__desc *desc;
-    const char *text;
-    size_t len;
-};
-
-static struct merge_key merge_key_of(const struct cprom__group *run, size_t index)
+static struct cprom__order_text merge_text_of(const struct cprom__group *run, size_t index)
 {
     if (run->n_rows) {
         const struct cprom_series *series = run->rows[index].series;
-        return (struct merge_key){run->desc, series->text, series->len};
+        return (struct cprom__order_text){run->desc, series->text, series->len};
     }
     const struct cprom__sample *sample = run->samples[index];
-    return (struct merge_key){sample->desc, sample->text, sample->len};
-}
-
-/* The next byte of an escaped value as it sorts: -1 at the closing quote. */
-static int merge_sort_byte(const char **p)
-{
-    char c = *(*p)++;
-    if (c == '"') return -1;
-    if (c == '\\') {
-        c = *(*p)++;
-        if (c == 'n') c = '\n';
-    }
-    return (unsigned char)c;
-}
-
-/*
- * The order of client_golang: fewer labels first, which only matters where descriptors or const labels of one family
- * differ, then values. Names decide between what is left, so that the order is one. The state of a stateset's line is
- * none of the labels here: the lines of a series stay together.
- */
-static int merge_compare(const struct merge_key *a, const struct merge_key *b)
-{
-    size_t n = a->desc->n_labels + a->desc->n_const_labels, m = b->desc->n_labels + b->desc->n_const_labels;
-    if (n != m) return n < m ? -1 : 1;
-    const char *p = a->text, *end_p = a->text + a->len, *q = b->text, *end_q = b->text + b->len;
-    while (p < end_p && q < end_q) {
-        p = (const char *)memchr(p, '"', (size_t)(end_p - p)) + 1;
-        q = (const char *)memchr(q, '"', (size_t)(end_q - q)) + 1;
-        for (;;) {
-            int x = merge_sort_byte(&p), y = merge_sort_byte(&q);
-            if (x != y) return x < y ? -1 : 1;
-            if (x < 0) break;
-        }
-    }
-    size_t common = a->len < b->len ? a->len : b->len;
-    int names = memcmp(a->text, b->text, common);
-    return names ? names : a->len < b->len ? -1 : a->len > b->len;
+    return (struct cprom__order_text){sample->desc, sample->text, sample->len};
 }
 
 static int merge_compare_samples(const struct cprom__sample *a, const struct cprom__sample *b)
 {
-    return merge_compare(&(struct merge_key){a->desc, a->text, a->len}, &(struct merge_key){b->desc, b->text, b->len});
+    return cprom__order_compare(&(struct cprom__order_text){a->desc, a->text, a->len},
+                                &(struct cprom__order_text){b->desc, b->text, b->len});
 }
 
 /* ---- groups of samples ---- */
@@ -155,21 +115,21 @@ static bool merge_put_group(struct merge_joining *joining, const struct cprom__g
     return true;
 }
 
-/* How many series of the run, which has `n`, come before the key; the first does. Close ones are found soonest. */
-static size_t merge_count_before(const struct cprom__group *run, size_t n, const struct merge_key *key)
+/* How many series of the run, which has `n`, come before the text; the first does. Close ones are found soonest. */
+static size_t merge_count_before(const struct cprom__group *run, size_t n, const struct cprom__order_text *text)
 {
     size_t low = 1, step = 1;
     while (low + step <= n) {
-        struct merge_key at = merge_key_of(run, low + step - 1);
-        if (merge_compare(&at, key) > 0) break;
+        struct cprom__order_text at = merge_text_of(run, low + step - 1);
+        if (cprom__order_compare(&at, text) > 0) break;
         low += step;
         step *= 2;
     }
     size_t high = low + step <= n ? low + step - 1 : n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        struct merge_key at = merge_key_of(run, middle);
-        if (merge_compare(&at, key) <= 0) low = middle + 1;
+        struct cprom__order_text at = merge_text_of(run, middle);
+        if (cprom__order_compare(&at, text) <= 0) low = middle + 1;
         else high = middle;
     }
     return low;
@@ -178,12 +138,12 @@ static size_t merge_count_before(const struct cprom__group *run, size_t n, const
 /* Puts a run among `n` others. */
 static void merge_place_run(struct merge_joining *joining, size_t n, struct cprom__group *run)
 {
-    struct merge_key key = merge_key_of(run, 0);
+    struct cprom__order_text first = merge_text_of(run, 0);
     size_t low = 0, high = n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        struct merge_key at = merge_key_of(joining->runs[middle], 0);
-        if (merge_compare(&at, &key) <= 0) low = middle + 1;
+        struct cprom__order_text at = merge_text_of(joining->runs[middle], 0);
+        if (cprom__order_compare(&at, &first) <= 0) low = middle + 1;
         else high = middle;
     }
     memmove(joining->runs + low + 1, joining->runs + low, (n - low) * sizeof *joining->runs);
@@ -213,7 +173,7 @@ static bool merge_join_family(struct merge_joining *joining, struct cprom__group
         struct cprom__group *run = joining->runs[0], group = *run;
         size_t all = run->n_rows + run->n_samples, taken = all;
         if (n > 1) {
-            struct merge_key next = merge_key_of(joining->runs[1], 0);
+            struct cprom__order_text next = merge_text_of(joining->runs[1], 0);
             taken = merge_count_before(run, all, &next);
         }
         if (run->n_rows) group.n_rows = taken;

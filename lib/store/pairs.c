@@ -1,4 +1,4 @@
-/* The reader of label text: its pairs, their names and values, and what these mean. */
+/* The reader of label text: what names and values mean. */
 #include "store/pairs.h"
 
 bool cprom__pair_means(struct cprom__piece escaped, const char *plain)
@@ -13,30 +13,13 @@ bool cprom__pair_means(struct cprom__piece escaped, const char *plain)
 char *cprom__pair_unescape(char *out, struct cprom__piece escaped)
 {
     const char *at = escaped.text, *end = at + escaped.len;
-    while (at < end) *out++ = (char)cprom__pair_byte(&at);
-    return out;
-}
-
-bool cprom__pairs_name(struct cprom__pairs *pairs, struct cprom__piece *name)
-{
-    if (pairs->at == pairs->end) return false;
-    const char *at = pairs->at;
-    if (*at == ',') at++; /* no name begins with one, bare or quoted */
-    if (*at == '"') {
-        *name = cprom__pair_quoted(at + 1);
-        at = name->text + name->len + 1;
-    } else {
-        const char *end = memchr(at, '=', (size_t)(pairs->end - at));
-        *name = (struct cprom__piece){at, (size_t)(end - at)};
-        at = end;
+    while (at < end) {
+        const char *escape = memchr(at, '\\', (size_t)(end - at));
+        size_t plain = (size_t)((escape ? escape : end) - at);
+        memcpy(out, at, plain);
+        out += plain;
+        at += plain;
+        if (escape) *out++ = (char)cprom__pair_byte(&at);
     }
-    pairs->at = at + strlen("=\"");
-    return true;
-}
-
-struct cprom__piece cprom__pairs_value(struct cprom__pairs *pairs)
-{
-    struct cprom__piece value = cprom__pair_quoted(pairs->at);
-    pairs->at = value.text + value.len + 1;
-    return value;
+    return out;
 }

@@ -60,9 +60,29 @@ struct cprom__pairs {
 };
 
 /* The next pair's name; moves to the first byte of its value. false: there is none. */
-bool cprom__pairs_name(struct cprom__pairs *pairs, struct cprom__piece *name);
+static inline bool cprom__pairs_name(struct cprom__pairs *pairs, struct cprom__piece *name)
+{
+    if (pairs->at == pairs->end) return false;
+    const char *at = pairs->at;
+    if (*at == ',') at++; /* no name begins with one, bare or quoted */
+    if (*at == '"') {
+        *name = cprom__pair_quoted(at + 1);
+        at = name->text + name->len + 1;
+    } else {
+        const char *end = memchr(at, '=', (size_t)(pairs->end - at));
+        *name = (struct cprom__piece){at, (size_t)(end - at)};
+        at = end;
+    }
+    pairs->at = at + strlen("=\"");
+    return true;
+}
 
-/* The value, once the name is read; moves behind it. It can be read byte by byte as well: cprom__pair_byte(&pairs->at). */
-struct cprom__piece cprom__pairs_value(struct cprom__pairs *pairs);
+/* The value, once the name is read; moves behind it. Byte by byte it is read by cprom__pair_byte(&pairs->at). */
+static inline struct cprom__piece cprom__pairs_value(struct cprom__pairs *pairs)
+{
+    struct cprom__piece value = cprom__pair_quoted(pairs->at);
+    pairs->at = value.text + value.len + 1;
+    return value;
+}
 
 #endif

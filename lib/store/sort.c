@@ -1,26 +1,46 @@
 /* The page's order of series, and sorting by it. */
 #include "store/sort.h"
 
+#include <string.h>
+
 #include "store/series.h"
 
 #define SORT_AHEAD 16u        /* series that are fetched ahead */
 #define SORT_SCATTER_MIN 512u /* items that are worth a pass that scatters them by a byte of their keys */
 
+int cprom__order_compare(const struct cprom__order_text *a, const struct cprom__order_text *b)
+{
+    size_t n = a->desc->n_labels + a->desc->n_const_labels, m = b->desc->n_labels + b->desc->n_const_labels;
+    if (n != m) return n < m ? -1 : 1;
+    struct cprom__pairs p = {a->text, a->text + a->len}, q = {b->text, b->text + b->len};
+    struct cprom__piece name;
+    while (cprom__pairs_name(&p, &name) && cprom__pairs_name(&q, &name)) {
+        int x, y;
+        do {
+            x = cprom__pair_byte(&p.at);
+            y = cprom__pair_byte(&q.at);
+            if (x != y) return x < y ? -1 : 1;
+        } while (x >= 0);
+    }
+    int names = memcmp(a->text, b->text, a->len < b->len ? a->len : b->len);
+    return names ? names : a->len < b->len ? -1 : a->len > b->len;
+}
+
+/* ---- within a vector: by keys ---- */
+
 /* The text's byte at `at` as it sorts; 0 behind the end. `*inside` says whether `at` is the second byte of an escape. */
 static unsigned sort_byte_at(const struct cprom_series *series, size_t at, bool *inside)
 {
     if (at >= series->len) return 0;
-    unsigned char c = (unsigned char)series->text[at];
     if (*inside) {
         /* Says nothing new: the first byte has stood for the whole escape. */
         *inside = false;
         return 1;
     }
-    if (c == '"') return 0;
-    if (c != '\\') return c;
-    *inside = true;
-    unsigned char meant = (unsigned char)series->text[at + 1];
-    return meant == 'n' ? '\n' : meant;
+    const char *next = series->text + at;
+    int byte = cprom__pair_byte(&next);
+    *inside = next - (series->text + at) > 1;
+    return byte < 0 ? 0 : (unsigned)byte;
 }
 
 /* Whether the text goes on inside an escape behind a key: what an escape stands for is never there in plain. */

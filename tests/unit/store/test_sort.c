@@ -13,6 +13,10 @@
 #define LABELS 3
 #define LEN_MAX 44
 
+/* Names as they stand in texts. A text may have names in quotes, with what else stands around values in them. */
+static const char *const bare_names[LABELS] = {"a", "b", "c"};
+static const char *const quoted_names[LABELS] = {"\"a=\\\"\\\\,\"", "\"b\\n\\n\\n\\n\"", "c"};
+
 /* A series that nobody made: only what the comparison looks at. And its values as they were. */
 typedef struct fake {
     char value[LABELS][LEN_MAX + 1];
@@ -22,13 +26,14 @@ typedef struct fake {
 /* All texts begin with a=". */
 static struct cprom_vec fake_vec;
 
-static void render(fake *f, int n_labels)
+static void render(fake *f, const char *const *names, int n_labels)
 {
-    char text[LABELS * (2 * LEN_MAX + 8)], *out = text;
+    char text[LABELS * (2 * LEN_MAX + 24)], *out = text;
     bool escaped = false;
     for (int i = 0; i < n_labels; i++) {
         if (i) *out++ = ',';
-        *out++ = (char)('a' + i);
+        escaped |= strchr(names[i], '\\') != NULL;
+        out = stpcpy(out, names[i]);
         *out++ = '=';
         *out++ = '"';
         size_t len = strlen(f->value[i]);
@@ -54,8 +59,8 @@ static int naive(const fake *a, const fake *b)
     return 0;
 }
 
-static const char *const alphabets[] = {"ab",       "\\\"\n",       "a\\\n\"\x01\x02 !#",        "\n\x0b\x09\x01",
-                                        "\"!#\x01", "\\[]\x80\xff", "abcdefghijklmnopqrstuvwxyz"};
+static const char *const alphabets[] = {"ab",       "\\\"\n",       "a\\\n\"\x01\x02 !#",         "\n\x0b\x09\x01",
+                                        "\"!#\x01", "\\[]\x80\xff", "abcdefghijklmnopqrstuvwxyz", "a=\",\\"};
 
 static void random_value(char *out, const char *alphabet, uint64_t *seed)
 {
@@ -70,15 +75,20 @@ static void random_value(char *out, const char *alphabet, uint64_t *seed)
     out[len] = '\0';
 }
 
-static fake *make_fakes(size_t n, const char *alphabet, int n_labels, uint64_t *seed)
+static fake *make_named(size_t n, const char *alphabet, const char *const *names, int n_labels, uint64_t *seed)
 {
     fake *fakes = calloc(n, sizeof *fakes);
     assert_non_null(fakes);
     for (size_t i = 0; i < n; i++) {
         for (int k = 0; k < n_labels; k++) random_value(fakes[i].value[k], alphabet, seed);
-        render(&fakes[i], n_labels);
+        render(&fakes[i], names, n_labels);
     }
     return fakes;
+}
+
+static fake *make_fakes(size_t n, const char *alphabet, int n_labels, uint64_t *seed)
+{
+    return make_named(n, alphabet, bare_names, n_labels, seed);
 }
 
 static void free_fakes(fake *fakes, size_t n)
@@ -104,6 +114,80 @@ static void test_compare_random_texts_agrees_with_values(void **state)
             }
             free_fakes(fakes, N);
         }
+    }
+}
+
+static int compare_by_definition(const struct cprom__desc *desc_a, const fake *a, const struct cprom__desc *desc_b,
+                                 const fake *b)
+{
+    int order = cprom__order_compare(&(struct cprom__order_text){desc_a, a->series->text, a->series->len},
+                                     &(struct cprom__order_text){desc_b, b->series->text, b->series->len});
+    return (order > 0) - (order < 0);
+}
+
+static void test_compare_random_texts_definition_and_keys_agree(void **state)
+{
+    uint64_t seed = 7;
+    for (size_t a = 0; a < COUNT(alphabets); a++) {
+        for (int n_labels = 1; n_labels <= 2 * LABELS; n_labels++) {
+            enum {
+                N = 150
+            };
+            bool quoted = n_labels > LABELS;
+            fake *fakes = make_named(N, alphabets[a], quoted ? quoted_names : bare_names,
+                                     quoted ? n_labels - LABELS : n_labels, &seed);
+            for (size_t i = 0; i < N; i++) {
+                for (size_t k = 0; k < N; k++) {
+                    int order = compare_by_definition(fake_vec.desc, &fakes[i], fake_vec.desc, &fakes[k]);
+                    assert_int_equal(order, cprom__series_compare(fakes[i].series, fakes[k].series));
+                    assert_int_equal(order, naive(&fakes[i], &fakes[k]));
+                }
+            }
+            free_fakes(fakes, N);
+        }
+    }
+}
+
+static int naive_texts(const fake *a, const fake *b)
+{
+    size_t n = a->series->len, m = b->series->len;
+    int order = memcmp(a->series->text, b->series->text, n < m ? n : m);
+    return order ? (order > 0) - (order < 0) : (n > m) - (n < m);
+}
+
+/* Families whose label names differ, and their number: labels and const labels count alike. */
+static void test_order_compare_several_families_by_number_then_values_then_names(void **state)
+{
+    static const char *const names[][LABELS] = {
+        {"a", "b", "c"}, {"a", "aa", "b"}, {"b", "c", "d"}, {"\"a\"", "b", "c"}};
+    enum {
+        FAMILIES = COUNT(names) * LABELS,
+        N = 12
+    };
+    uint64_t seed = 9;
+    for (size_t alphabet = 0; alphabet < COUNT(alphabets); alphabet++) {
+        struct cprom__desc *descs = calloc(FAMILIES, sizeof *descs);
+        assert_non_null(descs);
+        fake *fakes[FAMILIES];
+        for (size_t f = 0; f < FAMILIES; f++) {
+            size_t n = f % LABELS + 1;
+            descs[f].n_const_labels = (next_random(&seed) >> 33) % (n + 1);
+            descs[f].n_labels = n - descs[f].n_const_labels;
+            /* Once without values, so that names decide. */
+            fakes[f] = make_named(N, alphabet ? alphabets[alphabet] : "", names[f / LABELS], (int)n, &seed);
+        }
+        for (size_t f = 0; f < FAMILIES * N; f++) {
+            for (size_t g = 0; g < FAMILIES * N; g++) {
+                const fake *a = &fakes[f / N][f % N], *b = &fakes[g / N][g % N];
+                size_t n = f / N % LABELS, m = g / N % LABELS;
+                int expected = (n > m) - (n < m);
+                if (!expected) expected = naive(a, b);
+                if (!expected) expected = naive_texts(a, b);
+                assert_int_equal(compare_by_definition(&descs[f / N], a, &descs[g / N], b), expected);
+            }
+        }
+        for (size_t f = 0; f < FAMILIES; f++) free_fakes(fakes[f], N);
+        free(descs);
     }
 }
 
@@ -247,6 +331,8 @@ int group_sort(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_compare_random_texts_agrees_with_values),
+        cmocka_unit_test(test_compare_random_texts_definition_and_keys_agree),
+        cmocka_unit_test(test_order_compare_several_families_by_number_then_values_then_names),
         cmocka_unit_test(test_sort_items_random_texts_agrees_with_values),
         cmocka_unit_test(test_sort_items_all_equal_keeps_all),
         cmocka_unit_test(test_page_const_label_with_escapes_order_is_by_values),
