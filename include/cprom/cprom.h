@@ -591,8 +591,9 @@ typedef enum cprom_type {
     CPROM_GAUGE = 2,
     CPROM_HISTOGRAM = 3,
     CPROM_SUMMARY = 4,
-    CPROM_INFO = 5,    /* its value is 1 */
-    CPROM_STATESET = 6 /* instruments only: a callback emits a gauge of 0 or 1 with a label for the state */
+    CPROM_INFO = 5,           /* its value is 1 */
+    CPROM_STATESET = 6,       /* instruments only: a callback emits a gauge of 0 or 1 with a label for the state */
+    CPROM_GAUGE_HISTOGRAM = 7 /* callbacks only: how what is there now is distributed; a histogram in text 0.0.4 */
 } cprom_type;
 
 /* What a const metric is. Kept by the caller, who may make it static; copied where it is declared or emitted. */
@@ -665,7 +666,7 @@ typedef struct cprom_const_histogram {
     const uint64_t *buckets;    /* cumulative, one per bound */
     size_t n_bounds;
     uint64_t count;             /* all observations; not less than the last bucket */
-    double sum;
+    double sum;                 /* in OpenMetrics, that of a gauge histogram is x_gsum, and its count x_gcount */
     int64_t timestamp_ms;       /* 0: none */
 } cprom_const_histogram;
 
@@ -679,9 +680,13 @@ typedef struct cprom_const_summary {
     int64_t timestamp_ms;       /* 0: none */
 } cprom_const_summary;
 
-/* EINVAL also: bounds or buckets that do not ascend, a NaN bound, quantiles out of order or range. */
+/*
+ * For histograms and gauge histograms. From page to page, the counts and the sum of a histogram only grow; those of a gauge
+ * histogram may fall, and its sum may be negative. EINVAL also: bounds or buckets that do not ascend, a NaN bound.
+ */
 CPROM_API cprom_status cprom_emit_histogram(cprom_scrape *out, const cprom_desc *desc, cprom_strs values,
                                             const cprom_const_histogram *histogram);
+/* EINVAL also: quantiles out of order or range. */
 CPROM_API cprom_status cprom_emit_summary(cprom_scrape *out, const cprom_desc *desc, cprom_strs values,
                                           const cprom_const_summary *summary);
 

@@ -83,6 +83,17 @@ const struct cprom__kind cprom__kinds[] = {
                         .claims = {""},
                         .answers = 1,
                         .samples = {{CPROM__PART_STATES, "", ""}}},
+    [CPROM_GAUGE_HISTOGRAM] = {.name = "gaugehistogram",
+                               .text_name = "histogram",
+                               .suffix = "",
+                               .label = "le",
+                               .claims = {"", "_bucket", "_gsum", "_gcount", "_sum", "_count"},
+                               .answers = 6,
+                               .samples = {{CPROM__PART_BUCKETS, "_bucket", "_bucket"},
+                                           {CPROM__PART_SUM, "_gsum", "_sum"},
+                                           {CPROM__PART_COUNT, "_gcount", "_count"}},
+                               .has_unit = true,
+                               .emitted = true},
 };
 
 bool cprom__is_kind(cprom_type type) { return (unsigned)type < sizeof cprom__kinds / sizeof *cprom__kinds; }

@@ -20,7 +20,8 @@ struct cprom__order_text {
 /*
  * The order, as client_golang has it: fewer labels first, which only matters where descriptors or const labels of one
  * family differ; then by values, unescaped and bytewise, in the order of their names. Names decide between what is
- * left, so that the order is one.
+ * left, so that the order is one. The state of a stateset's line is none of the labels here: the lines of a series stay
+ * together.
  */
 int cprom__order_compare(const struct cprom__order_text *a, const struct cprom__order_text *b);
 

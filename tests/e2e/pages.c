@@ -77,6 +77,12 @@ static cprom_status emit(void *ctx, cprom_scrape *out)
     summary.timestamp_ms = *(const int64_t *)ctx;
     (void)cprom_emit_histogram(out, DESC(.name = "pause_seconds", .type = CPROM_HISTOGRAM, .labels = {"kind"}),
                                CPROM_STRS("a"), &histogram);
+    histogram.bounds = (const double[]){-0.5, 5};
+    histogram.sum = -10.5;
+    (void)cprom_emit_histogram(out,
+                               DESC(.name = "queue_seconds", .type = CPROM_GAUGE_HISTOGRAM, .labels = {"kind"},
+                                    .unit = "seconds", .help = "Waiting now."),
+                               CPROM_STRS("a"), &histogram);
     (void)cprom_emit_summary(out, DESC(.name = "age_seconds", .type = CPROM_SUMMARY), CPROM_NO_STRS, &summary);
     (void)cprom_emit(out, DESC(.name = "foreign", .type = CPROM_COUNTER, .help = "Not _total."), CPROM_NO_STRS, 17);
     (void)cprom_emit_at(out, DESC(.name = "heat_celsius", .type = CPROM_GAUGE), CPROM_NO_STRS, -273.15,

@@ -18,6 +18,7 @@ static const char *sample_suffix(parser_type type, const char *rest)
         [PARSER_UNTYPED] = {""},
         [PARSER_INFO] = {"_info"},
         [PARSER_STATESET] = {""},
+        [PARSER_GAUGE_HISTOGRAM] = {"_bucket", "_gsum", "_gcount"},
     };
     for (const char *const *suffix = suffixes[type]; *suffix; suffix++) {
         if (strcmp(*suffix, rest) == 0) return *suffix;
@@ -91,7 +92,7 @@ static double parse_value(parser *p, const parser_sample *sample)
         if (!is(text, "0") && !is(text, "1")) FAIL(p, "state '%s' is not 0 or 1", text);
         return *text - '0';
     }
-    if (is(sample->suffix, "_bucket") || is(sample->suffix, "_count")) {
+    if (is(sample->suffix, "_bucket") || is(sample->suffix, "_count") || is(sample->suffix, "_gcount")) {
         const char *at = p->at, *end = p->end;
         p->at = text;
         p->end = text + strlen(text);
@@ -165,7 +166,7 @@ static const char *full_name(parser *p, const char *name, parser_type type)
 static parser_type parse_type(parser *p)
 {
     const char *text = parser_keep_text(p, p->at, p->end);
-    for (parser_type type = PARSER_COUNTER; type <= PARSER_STATESET; type++) {
+    for (parser_type type = PARSER_COUNTER; type <= PARSER_GAUGE_HISTOGRAM; type++) {
         if (is(parser_type_name(p, type), text)) return type;
     }
     FAIL(p, "unknown type '%s'", text);

@@ -43,6 +43,9 @@ def other_timestamp(line):
 #           raise ValueError("Counter-like samples cannot be NaN: " + line)
 #       if sample.name[len(name):] in ['_total', '_sum', '_count', '_bucket', '_gcount'] and sample.value < 0:
 #           raise ValueError("Counter-like samples cannot be negative: " + line)
+# What a gauge histogram sums up may be negative, too, though no bound is. The parser, which names the family only:
+#       if not has_negative_buckets and has_negative_gsum:
+#           raise ValueError("Cannot have negative _gsum with non-negative buckets: " + name)
 # A quantile of temperatures may be below zero, as Prometheus takes it. The parser:
 #       if typ == 'summary' and name == sample.name and sample.value < 0:
 #           raise ValueError("Quantile values cannot be negative: " + line)
@@ -55,8 +58,9 @@ def other_timestamp(line):
 #           # We can't distinguish between groups for info metrics.
 #           return {}
 EXCEPTIONS = [
-    (r"Counter-like samples cannot be NaN: (.*)", r"[a-zA-Z0-9_:]+_sum[{ ]", value_is_zero),
+    (r"Counter-like samples cannot be NaN: (.*)", r"[a-zA-Z0-9_:]+_g?sum[{ ]", value_is_zero),
     (r"Counter-like samples cannot be negative: (.*)", r"[a-zA-Z0-9_:]+_sum[{ ]", value_is_zero),
+    (r"Cannot have negative _gsum with non-negative buckets: .*()", r"[a-zA-Z0-9_:]+_gsum(\{.*\})? -", value_is_zero),
     (r"Quantile values cannot be negative: (.*)", r'.*[{,]quantile="[^"]*"\} -', value_is_zero),
     (r"Invalid line: (.* # .*|# .*)", r'.* # \{.*".*[{}].*".*\} ', exemplar_without_braces),
     (r"Mix of timestamp presence within a group: (.*)", r"[a-zA-Z0-9_:]+_info[{ ]", other_timestamp),

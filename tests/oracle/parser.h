@@ -17,7 +17,8 @@ typedef enum parser_type {
     PARSER_SUMMARY,
     PARSER_UNTYPED, /* OpenMetrics: unknown */
     PARSER_INFO,    /* this and the next on OpenMetrics pages only: elsewhere they are gauges */
-    PARSER_STATESET
+    PARSER_STATESET,
+    PARSER_GAUGE_HISTOGRAM /* likewise: elsewhere it is a histogram */
 } parser_type;
 
 typedef struct parser_label {
@@ -83,7 +84,7 @@ parser_page *parser_parse_openmetrics_ok(const char *bytes, size_t len);
 /*
  * Whether both pages say the same: families with their help and type, series, samples and values in the same order,
  * as far as each format can tell them (`_created` and exemplars are on the second only, as is the difference between
- * counters without _total, info, statesets and what text 0.0.4 makes of them). `why` says what differs.
+ * counters without _total, info, statesets, gauge histograms and what text 0.0.4 makes of them). `why` says what differs.
  */
 #define PARSER_WHY_MAX 1024
 bool parser_is_same(const parser_page *text, const parser_page *openmetrics, char why[PARSER_WHY_MAX]);

@@ -11,7 +11,8 @@
 
 const char *parser_type_name(const parser *p, parser_type type)
 {
-    static const char *const names[] = {"counter", "gauge", "histogram", "summary", "untyped", "info", "stateset"};
+    static const char *const names[] = {"counter", "gauge", "histogram", "summary",
+                                        "untyped", "info",  "stateset",  "gaugehistogram"};
     return type == PARSER_UNTYPED && p->openmetrics ? "unknown" : names[type];
 }
 
@@ -19,6 +20,8 @@ static const parser_family *family_of(const parser *p, const parser_sample *samp
 {
     return &p->families[sample->family];
 }
+
+static bool has_buckets(parser_type type) { return type == PARSER_HISTOGRAM || type == PARSER_GAUGE_HISTOGRAM; }
 
 /*==============================================================================
  * Labels
@@ -37,7 +40,7 @@ void parser_check_labels(parser *p, const parser_sample *sample)
 {
     size_t n = sample->n_labels;
     parser_type type = family_of(p, sample)->type;
-    bool bucket = type == PARSER_HISTOGRAM && strcmp(sample->suffix, "_bucket") == 0;
+    bool bucket = has_buckets(type) && strcmp(sample->suffix, "_bucket") == 0;
     bool quantile = type == PARSER_SUMMARY && !*sample->suffix;
     for (size_t i = 0; i < n; i++) {
         const char *name = sample->labels[i].name;
@@ -50,7 +53,7 @@ void parser_check_labels(parser *p, const parser_sample *sample)
         if (!sample->own) FAIL(p, "the last label is not '%s'", bucket ? "le" : "quantile");
         n--;
     }
-    const char *reserved = type == PARSER_HISTOGRAM ? "le" : type == PARSER_SUMMARY ? "quantile" : NULL;
+    const char *reserved = has_buckets(type) ? "le" : type == PARSER_SUMMARY ? "quantile" : NULL;
     for (size_t i = 0; i < n; i++) {
         const char *name = sample->labels[i].name;
         if (reserved && strcmp(name, reserved) == 0) FAIL(p, "label '%s' does not belong on '%s'", name, sample->name);
@@ -113,7 +116,8 @@ static bool is_within(const parser_exemplar *exemplar, double bound, const doubl
 
 static void check_distribution(parser *p, group *g)
 {
-    bool histogram = g->family->type == PARSER_HISTOGRAM, negative = false;
+    bool histogram = has_buckets(g->family->type), negative = false;
+    bool gauge = g->family->type == PARSER_GAUGE_HISTOGRAM;
     const parser_sample *last = NULL, *sample; /* bucket or quantile */
     double last_bound = 0;
     while ((sample = next_line(p, g, histogram ? "_bucket" : "")) != NULL) {
@@ -135,18 +139,18 @@ static void check_distribution(parser *p, group *g)
         negative |= bound < 0;
     }
     if (histogram && !(last && isinf(last_bound) && last_bound > 0)) {
-        FAIL(p, "histogram '%s' without +Inf bucket", g->family->name);
+        FAIL(p, "%s '%s' without +Inf bucket", parser_type_name(p, g->family->type), g->family->name);
     }
-    /* A sum of what may be negative can fall, and the count without the sum is not allowed. */
-    if (p->openmetrics && negative) {
+    /* A sum of what may be negative can fall, but only a gauge may; and the count without the sum is not allowed. */
+    if (p->openmetrics && negative && !gauge) {
         if (next_line(p, g, "_sum") || next_line(p, g, "_count"))
             FAIL(p, "%s beside a negative bucket", p->samples[g->at - 1].suffix);
         return;
     }
-    need_line(p, g, "_sum");
-    const parser_sample *count = need_line(p, g, "_count");
-    if (!is_count(count->value)) FAIL(p, "_count '%s' is not a count", count->value_text);
-    if (histogram && count->value != last->value) FAIL(p, "_count differs from the +Inf bucket");
+    need_line(p, g, gauge ? "_gsum" : "_sum");
+    const parser_sample *count = need_line(p, g, gauge ? "_gcount" : "_count");
+    if (!is_count(count->value)) FAIL(p, "%s '%s' is not a count", count->suffix, count->value_text);
+    if (histogram && count->value != last->value) FAIL(p, "%s differs from the +Inf bucket", count->suffix);
 }
 
 /* All states of one set, as often as there are lines that follow each other. */
@@ -170,6 +174,7 @@ static void check_group(parser *p, group *g)
     p->line = g->head->line;
     switch (g->family->type) {
     case PARSER_HISTOGRAM:
+    case PARSER_GAUGE_HISTOGRAM:
     case PARSER_SUMMARY: check_distribution(p, g); break;
     case PARSER_STATESET: check_states(p, g); break;
     case PARSER_COUNTER:
@@ -323,6 +328,7 @@ static const char *const *claimed_suffixes(const parser *p, parser_type type)
     static const char *const none[] = {NULL}, *const counter[] = {"_total", "_created", NULL};
     static const char *const histogram[] = {"_sum", "_count", "_bucket", "_created", NULL};
     static const char *const summary[] = {"_sum", "_count", "_created", NULL}, *const info[] = {"_info", NULL};
+    static const char *const gauge_histogram[] = {"_gsum", "_gcount", "_bucket", NULL};
     static const char *const plain_histogram[] = {"_sum", "_count", "_bucket", NULL};
     static const char *const plain_summary[] = {"_sum", "_count", NULL};
     switch (type) {
@@ -330,6 +336,7 @@ static const char *const *claimed_suffixes(const parser *p, parser_type type)
     case PARSER_HISTOGRAM: return p->openmetrics ? histogram : plain_histogram;
     case PARSER_SUMMARY: return p->openmetrics ? summary : plain_summary;
     case PARSER_INFO: return info;
+    case PARSER_GAUGE_HISTOGRAM: return gauge_histogram;
     default: return none;
     }
 }

@@ -16,6 +16,7 @@ static bool same_type(const parser_family *text, const parser_family *om)
     switch (om->type) {
     case PARSER_INFO:
     case PARSER_STATESET: return text->type == PARSER_GAUGE;
+    case PARSER_GAUGE_HISTOGRAM: return text->type == PARSER_HISTOGRAM;
     case PARSER_UNTYPED: return text->type == PARSER_UNTYPED || text->type == PARSER_COUNTER;
     default: return text->type == om->type;
     }
@@ -31,9 +32,17 @@ static bool same_label(const parser_label *text, const parser_label *om, bool nu
     return !om->value[len] || strcmp(om->value + len, ".0") == 0;
 }
 
-static bool same_sample(const parser_sample *text, const parser_sample *om, bool state)
+/* Of samples of families that have the same name: x_gsum is the x_sum of a gauge histogram, x_gcount its x_count. */
+static bool same_name(const parser_sample *text, const parser_sample *om, parser_type type)
 {
-    if (strcmp(text->name, om->name) != 0 || text->n_labels != om->n_labels) return false;
+    if (type != PARSER_GAUGE_HISTOGRAM || om->suffix[1] != 'g') return strcmp(text->name, om->name) == 0;
+    return *text->suffix && strcmp(text->suffix + 1, om->suffix + 2) == 0;
+}
+
+static bool same_sample(const parser_sample *text, const parser_sample *om, parser_type type)
+{
+    bool state = type == PARSER_STATESET;
+    if (!same_name(text, om, type) || text->n_labels != om->n_labels) return false;
     for (size_t i = 0; i < om->n_labels; i++) {
         if (!same_label(&text->labels[i], &om->labels[i], om->own == &om->labels[i] && !state)) return false;
     }
@@ -61,7 +70,7 @@ static const char *compare_family(const parser_page *text, const parser_family *
         const parser_sample *a = &text->samples[i], *b = &openmetrics->samples[k];
         if (k < om_end && is_created(b)) {
             k++;
-        } else if (i < end && k < om_end && same_sample(a, b, om->type == PARSER_STATESET)) {
+        } else if (i < end && k < om_end && same_sample(a, b, om->type)) {
             i++;
             k++;
         } else if (om->type == PARSER_HISTOGRAM && i < end && is_sum_or_count(a)) {

@@ -16,6 +16,7 @@
 #define S "# TYPE s summary\n"
 #define I "# TYPE i info\n"
 #define T "# TYPE t stateset\n"
+#define GH "# TYPE gh gaugehistogram\n"
 
 #define TEN "0123456789"
 #define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
@@ -39,8 +40,9 @@ static const good_page good_pages[] = {
     {"all types",
      PAGE("# TYPE a counter\na_total 1.0\n# TYPE b gauge\nb 1.0\n# TYPE c unknown\nc 1.0\n# TYPE d summary\nd_sum 1.0\n"
           "d_count 1\n# TYPE e histogram\ne_bucket{le=\"+Inf\"} 1\ne_sum 1.0\ne_count 1\n# TYPE f info\nf_info 1\n"
-          "# TYPE g stateset\ng{g=\"a\"} 1\n"),
-     7, 10},
+          "# TYPE g stateset\ng{g=\"a\"} 1\n"
+          "# TYPE h gaugehistogram\nh_bucket{le=\"+Inf\"} 1\nh_gsum 1.0\nh_gcount 1\n"),
+     8, 13},
     {"colons in a name", PAGE("# TYPE :a:b unknown\n:a:b 1.0\n"), 1, 1},
     {"escapes and raw bytes in a label value", PAGE(G "g{a=\"\\\\\\n\\\"\t\r{},=# \xf0\x9f\x98\x80\"} 1.0\n"), 1, 1},
     {"numbers with an exponent", PAGE(G "g{a=\"1\"} 1e+06\ng{a=\"2\"} 1.234567e+06\ng{a=\"3\"} 1e-05\n"), 1, 3},
@@ -77,6 +79,22 @@ static const good_page good_pages[] = {
     {"negative buckets: no sum, no count", PAGE(H "h_bucket{le=\"-1.0\"} 0\nh_bucket{le=\"+Inf\"} 7\n"), 1, 2},
     {"negative buckets and _created", PAGE(H "h_bucket{le=\"-1.0\"} 0\nh_bucket{le=\"+Inf\"} 7\nh_created 1.0\n"), 1,
      3},
+    {"gauge histogram", PAGE(GH "gh_bucket{le=\"0.01\"} 20\ngh_bucket{le=\"+Inf\"} 42\ngh_gsum 3289.3\ngh_gcount 42\n"),
+     1, 4},
+    {"gauge histogram with a negative bucket and sum",
+     PAGE(GH "gh_bucket{le=\"-1.0\"} 2\ngh_bucket{le=\"+Inf\"} 2\ngh_gsum -7.5\ngh_gcount 2\n"), 1, 4},
+    {"gauge histograms that are not counters",
+     PAGE(GH "gh_bucket{a=\"1\",le=\"1.0\"} 2\ngh_bucket{a=\"1\",le=\"+Inf\"} 2\ngh_gsum{a=\"1\"} -1.0\n"
+             "gh_gcount{a=\"1\"} 2\ngh_bucket{a=\"2\",le=\"+Inf\"} 0\ngh_gsum{a=\"2\"} NaN\ngh_gcount{a=\"2\"} 0\n"),
+     1, 7},
+    {"gauge histogram with a unit, exemplars, timestamps",
+     PAGE("# TYPE a_s gaugehistogram\n# UNIT a_s s\na_s_bucket{le=\"1.0\"} 1 5.000 # {} 1.0\n"
+          "a_s_bucket{le=\"+Inf\"} 1 5.000\na_s_gsum 1.0 5.000\na_s_gcount 1 5.000\n"),
+     1, 4},
+    {"gauge histogram beside x_created and x_total",
+     PAGE(GH "gh_bucket{le=\"+Inf\"} 1\ngh_gsum 1.0\ngh_gcount 1\n# TYPE gh_created gauge\ngh_created 1.0\n"
+             "# TYPE gh_total gauge\ngh_total 1.0\n"),
+     3, 5},
     {"sums that fall", PAGE(H "h_bucket{le=\"+Inf\"} 1\nh_sum -1.0\nh_count 1\n" S "s_sum -1.0\ns_count 1\n"), 2, 5},
     {"quantiles",
      PAGE(S "s{quantile=\"0.0\"} NaN\ns{quantile=\"0.5\"} 1.0\ns{quantile=\"1.0\"} 2.0\ns_sum 3.0\ns_count 2\n"), 1, 5},
@@ -149,7 +167,7 @@ static const bad_page bad_pages[] = {
     {"HELP, wrong escape", PAGE("# HELP g \\t\n" G "g 1.0\n"), "line 1: wrong escape '\\t' in HELP"},
     {"HELP, backslash at the end", PAGE("# HELP g a\\\n" G "g 1.0\n"), "line 1: wrong escape"},
     {"untyped", PAGE("# TYPE g untyped\ng 1.0\n"), "line 1: unknown type 'untyped'"},
-    {"gaugehistogram", PAGE("# TYPE g gaugehistogram\ng 1.0\n"), "line 1: unknown type 'gaugehistogram'"},
+    {"gauge_histogram", PAGE("# TYPE g gauge_histogram\ng 1.0\n"), "line 1: unknown type 'gauge_histogram'"},
     {"upper case type", PAGE("# TYPE g Gauge\ng 1.0\n"), "line 1: unknown type 'Gauge'"},
     {"a space after the type", PAGE("# TYPE g gauge \ng 1.0\n"), "line 1: unknown type 'gauge '"},
     {"no samples", PAGE(G "# TYPE h gauge\nh 1.0\n"), "line 2: family 'g' has no samples"},
@@ -197,6 +215,14 @@ static const bad_page bad_pages[] = {
      "line 2: sample 'u_total' does not belong to unknown 'u'"},
     {"bucket of a summary", PAGE(S "s_bucket{le=\"1.0\"} 1\n"), "line 2: sample 's_bucket' does not belong"},
     {"_gcount", PAGE(H "h_gcount 1\n"), "line 2: sample 'h_gcount' does not belong"},
+    {"_gsum", PAGE(S "s_gsum 1.0\n"), "line 2: sample 's_gsum' does not belong to summary 's'"},
+    {"gauge histogram as a gauge", PAGE(GH "gh 1.0\n"), "line 2: sample 'gh' does not belong to gaugehistogram 'gh'"},
+    {"gauge histogram with _sum", PAGE(GH "gh_bucket{le=\"+Inf\"} 1\ngh_sum 1.0\n"),
+     "line 3: sample 'gh_sum' does not belong"},
+    {"gauge histogram with _count", PAGE(GH "gh_bucket{le=\"+Inf\"} 1\ngh_gsum 1.0\ngh_count 1\n"),
+     "line 4: sample 'gh_count' does not belong"},
+    {"gauge histogram with _created", PAGE(GH "gh_bucket{le=\"+Inf\"} 1\ngh_gsum 1.0\ngh_gcount 1\ngh_created 1.0\n"),
+     "line 5: sample 'gh_created' does not belong"},
     {"sample of another family", PAGE(G "f 1.0\n"), "line 2: sample 'f' does not belong to gauge 'g'"},
 
     /* values */
@@ -221,6 +247,10 @@ static const bad_page bad_pages[] = {
     {"count out of range", PAGE(S "s_sum 3.0\ns_count 18446744073709551616\n"), "line 3: count out of range"},
     {"count that is missing", PAGE(S "s_sum 3.0\ns_count \n"), "line 3: count without digits"},
     {"bucket with .0", PAGE(H "h_bucket{le=\"+Inf\"} 1.0\nh_sum 1.0\nh_count 1\n"), "line 2: '.' in a count"},
+    {"_gcount with .0", PAGE(GH "gh_bucket{le=\"+Inf\"} 1\ngh_gsum 1.0\ngh_gcount 1.0\n"), "line 4: '.' in a count"},
+    {"_gsum without .0", PAGE(GH "gh_bucket{le=\"+Inf\"} 1\ngh_gsum 1\n"),
+     "line 3: value '1' should be printed as '1.0'"},
+    {"negative bucket of a gauge histogram", PAGE(GH "gh_bucket{le=\"+Inf\"} -1\n"), "line 2: '-' in a count"},
     {"negative bucket", PAGE(H "h_bucket{le=\"+Inf\"} -1\nh_sum 1.0\nh_count 1\n"), "line 2: '-' in a count"},
     {"negative counter", PAGE(C "c_total -1.0\n"), "line 2: counter '-1.0' is negative or NaN"},
     {"counter that is NaN", PAGE(C "c_total NaN\n"), "line 2: counter 'NaN' is negative or NaN"},
@@ -251,6 +281,10 @@ static const bad_page bad_pages[] = {
     {"exemplar on _sum", PAGE(S "s_sum 1.0 # {} 1.0\ns_count 1\n"), "line 2: an exemplar on 's_sum'"},
     {"exemplar on _count", PAGE(H "h_bucket{le=\"+Inf\"} 1\nh_sum 1.0\nh_count 1 # {} 1.0\n"),
      "line 4: an exemplar on 'h_count'"},
+    {"exemplar on _gsum", PAGE(GH "gh_bucket{le=\"+Inf\"} 1\ngh_gsum 1.0 # {} 1.0\n"),
+     "line 3: an exemplar on 'gh_gsum'"},
+    {"exemplar outside of a gauge histogram's bucket", PAGE(GH "gh_bucket{le=\"1.0\"} 1 # {} 1.5\n"),
+     "line 2: the exemplar lies outside of its bucket"},
     {"exemplar on _created", PAGE(C "c_total 1.0\nc_created 1.0 # {} 1.0\n"), "line 3: an exemplar on 'c_created'"},
     {"exemplar of 129 characters",
      PAGE(C "c_total 1.0 # {abcde=\"" HUNDRED TEN TEN "\xc3\xa4\xc3\xb6\xc3\xbc\xf0\x9f\x98\x80\"} 1.0\n"),
@@ -290,6 +324,9 @@ static const bad_page bad_pages[] = {
     {"labels not sorted", PAGE(G "g{b=\"1\",a=\"2\"} 1.0\n"), "line 2: label 'a' stands after 'b'"},
     {"le not last", PAGE(H "h_bucket{le=\"+Inf\",z=\"1\"} 1\n"), "line 2: the last label is not 'le'"},
     {"bucket without le", PAGE(H "h_bucket 1\n"), "line 2: the last label is not 'le'"},
+    {"gauge histogram's bucket without le", PAGE(GH "gh_bucket 1\n"), "line 2: the last label is not 'le'"},
+    {"le on _gsum", PAGE(GH "gh_bucket{le=\"+Inf\"} 1\ngh_gsum{le=\"+Inf\"} 1.0\n"),
+     "line 3: label 'le' does not belong"},
     {"le of text 0.0.4", PAGE(H "h_bucket{le=\"1\"} 0\nh_bucket{le=\"+Inf\"} 0\nh_sum 0.0\nh_count 0\n"),
      "line 2: le '1' should be printed as '1.0'"},
     {"le on _created", PAGE(H "h_bucket{le=\"+Inf\"} 1\nh_sum 1.0\nh_count 1\nh_created{le=\"1.0\"} 1.0\n"),
@@ -321,6 +358,15 @@ static const bad_page bad_pages[] = {
     {"_created before _count", PAGE(S "s_sum 1.0\ns_created 1.0\ns_count 1\n"), "line 3: expected _count"},
     {"_count before _sum", PAGE(H "h_bucket{le=\"+Inf\"} 0\nh_count 0\nh_sum 0.0\n"), "line 3: expected _sum"},
     {"no _sum and _count", PAGE(H "h_bucket{le=\"+Inf\"} 0\n"), "line 2: a series of 'h' ends without _sum"},
+    {"gauge histogram, no +Inf", PAGE(GH "gh_bucket{le=\"1.0\"} 0\ngh_gsum 0.0\ngh_gcount 0\n"),
+     "line 2: gaugehistogram 'gh' without +Inf bucket"},
+    {"gauge histogram, buckets fall", PAGE(GH "gh_bucket{le=\"1.0\"} 2\ngh_bucket{le=\"+Inf\"} 1\n"),
+     "line 3: buckets do not ascend"},
+    {"gauge histogram, count differs from +Inf", PAGE(GH "gh_bucket{le=\"+Inf\"} 1\ngh_gsum 0.0\ngh_gcount 2\n"),
+     "line 4: _gcount differs from the +Inf bucket"},
+    {"_gsum without _gcount", PAGE(GH "gh_bucket{le=\"+Inf\"} 1\ngh_gsum 0.0\n"),
+     "line 3: a series of 'gh' ends without _gcount"},
+    {"_gcount without _gsum", PAGE(GH "gh_bucket{le=\"+Inf\"} 1\ngh_gcount 1\n"), "line 3: expected _gsum"},
     {"_sum beside a negative bucket",
      PAGE(H "h_bucket{le=\"-1.0\"} 0\nh_bucket{le=\"+Inf\"} 0\nh_sum 0.0\nh_count 0\n"),
      "line 4: _sum beside a negative bucket"},
@@ -347,6 +393,15 @@ static const bad_page bad_pages[] = {
     {"histogram beside x_count",
      PAGE(H "h_bucket{le=\"+Inf\"} 0\nh_sum 0.0\nh_count 0\n# TYPE h_count gauge\nh_count 1.0\n"),
      "line 5: family 'h_count' collides with 'h'"},
+    {"gauge histogram beside x_bucket",
+     PAGE(GH "gh_bucket{le=\"+Inf\"} 0\ngh_gsum 0.0\ngh_gcount 0\n# TYPE gh_bucket gauge\ngh_bucket 1.0\n"),
+     "line 5: family 'gh_bucket' collides with 'gh'"},
+    {"gauge histogram beside x_gcount",
+     PAGE(GH "gh_bucket{le=\"+Inf\"} 0\ngh_gsum 0.0\ngh_gcount 0\n# TYPE gh_gcount gauge\ngh_gcount 1.0\n"),
+     "line 5: family 'gh_gcount' collides with 'gh'"},
+    {"gauge histogram beside x_gsum",
+     PAGE(GH "gh_bucket{le=\"+Inf\"} 0\ngh_gsum 0.0\ngh_gcount 0\n# TYPE gh_gsum gauge\ngh_gsum 1.0\n"),
+     "line 5: family 'gh_gsum' collides with 'gh'"},
     {"summary beside x_created", PAGE(S "s_sum 0.0\ns_count 0\n# TYPE s_created gauge\ns_created 1.0\n"),
      "line 4: family 's_created' collides with 's'"},
     {"counter x_created beside summary x",
@@ -431,6 +486,11 @@ static const char whole[] = "# HELP a_s A \\\"quote\\\".\n"
                             "# UNIT a_s s\n"
                             "a_s_total{p=\"x\\\"\"} 12.5 1700000000.123 # {id=\"7\",u=\"\\n\"} 0.5 1.002\n"
                             "a_s_created{p=\"x\\\"\"} 5.0 1700000000.123\n"
+                            "# TYPE b gaugehistogram\n"
+                            "b_bucket{le=\"-1.0\"} 2\n"
+                            "b_bucket{le=\"+Inf\"} 3\n"
+                            "b_gsum -5.0\n"
+                            "b_gcount 3\n"
                             "# TYPE h histogram\n"
                             "h_bucket{q=\"\",le=\"0.1\"} 1 # {} 0.1\n"
                             "h_bucket{q=\"\",le=\"+Inf\"} 2\n"
@@ -454,6 +514,11 @@ static const char whole[] = "# HELP a_s A \\\"quote\\\".\n"
 static const char whole_text[] = "# HELP a_s_total A \"quote\".\n"
                                  "# TYPE a_s_total counter\n"
                                  "a_s_total{p=\"x\\\"\"} 12.5 1700000000123\n"
+                                 "# TYPE b histogram\n"
+                                 "b_bucket{le=\"-1\"} 2\n"
+                                 "b_bucket{le=\"+Inf\"} 3\n"
+                                 "b_sum -5\n"
+                                 "b_count 3\n"
                                  "# TYPE h histogram\n"
                                  "h_bucket{q=\"\",le=\"0.1\"} 1\n"
                                  "h_bucket{q=\"\",le=\"+Inf\"} 2\n"
@@ -477,8 +542,8 @@ static const char whole_text[] = "# HELP a_s_total A \"quote\".\n"
 static void test_parse_page_tells_what_is_on_it(void **state)
 {
     parser_page *page = parser_parse_openmetrics_ok(whole, sizeof whole - 1);
-    assert_int_equal(page->n_families, 6);
-    assert_int_equal(page->n_samples, 14);
+    assert_int_equal(page->n_families, 7);
+    assert_int_equal(page->n_samples, 18);
     const parser_family *a = &page->families[0], *r = parser_family_find(page, "r");
     assert_string_equal(a->name, "a_s");
     assert_string_equal(a->full_name, "a_s_total");
@@ -493,6 +558,9 @@ static void test_parse_page_tells_what_is_on_it(void **state)
     assert_null(parser_family_find(page, "u"));
     assert_int_equal(parser_family_find(page, "u_total")->type, PARSER_UNTYPED);
     assert_int_equal(parser_count(page, "h"), 4);
+    assert_int_equal(parser_family_find(page, "b")->type, PARSER_GAUGE_HISTOGRAM);
+    assert_string_equal(parser_find(page, "b_bucket{le=\"-1.0\"}")->own->value, "-1.0");
+    assert_string_equal(parser_find(page, "b_gsum")->suffix, "_gsum");
 
     const parser_sample *total = parser_find(page, "a_s_total{p=\"x\\\"\"}");
     assert_ptr_equal(total, &page->samples[0]);
@@ -605,6 +673,10 @@ static void test_same_any_difference_is_found(void **state)
         {"# TYPE t gauge\nt{a=\"1\",t=\"off\",z=\"2\"} 0\nt{a=\"1\",t=\"on\",z=\"2\"} 1\nt{a=\"1\",t=\"off\",z=\"3\"} 1\n",
          "# TYPE t untyped\nt{a=\"1\",t=\"off\",z=\"2\"} 0\nt{a=\"1\",t=\"off\",z=\"3\"} 1\nt{a=\"1\",t=\"on\",z=\"2\"} 1\n",
          "family 't', in OpenMetrics 't': the type"},
+        {"# TYPE b histogram\nb_bucket{le=\"-1\"} 2\nb_bucket{le=\"+Inf\"} 3\nb_sum -5\nb_count 3\n",
+         "# TYPE b summary\nb_sum -5\nb_count 3\n", "family 'b', in OpenMetrics 'b': the type"},
+        {"b_sum -5", "b_sum 5", "family 'b', in OpenMetrics 'b': b_sum"},
+        {"b_bucket{le=\"-1\"} 2", "b_bucket{le=\"-1\"} 1", "family 'b', in OpenMetrics 'b': b_bucket{"},
         {"u_total untyped", "u_total gauge", "family 'u_total', in OpenMetrics 'u_total': the type"},
         {" 12.5 ", " 12.25 ", "family 'a_s_total', in OpenMetrics 'a_s': a_s_total{"},
         {" 1700000000123", " 1700000000124", "family 'a_s_total', in OpenMetrics 'a_s': a_s_total{"},
@@ -621,7 +693,7 @@ static void test_same_any_difference_is_found(void **state)
         {"u_total NaN", "u_total 1", "family 'u_total', in OpenMetrics 'u_total': u_total"},
         {"# TYPE u_total untyped\nu_total NaN\n", "# TYPE v untyped\nv NaN\n",
          "family 'v', in OpenMetrics 'u_total': the name"},
-        {"# TYPE u_total untyped\nu_total NaN\n", "", "5 families, in OpenMetrics 6"},
+        {"# TYPE u_total untyped\nu_total NaN\n", "", "6 families, in OpenMetrics 7"},
         {"u_total NaN\n", "u_total NaN\nu_total{a=\"1\"} 1\n",
          "family 'u_total', in OpenMetrics 'u_total': u_total{a=\"1\"}"},
         {"h_sum{q=\"\"} -1", "h_sum{q=\"\"} -2", "family 'h', in OpenMetrics 'h': "},
@@ -695,6 +767,8 @@ static void test_python_client_rejects_bad_pages(void **state)
         {"counter that is NaN", PAGE(C "c_total{a=\"_sum{\"} NaN\n"), ""},
         {"sum that is no number", PAGE(S "s_sum x\ns_count 1\n"), ""},
         {"exemplar without value", PAGE(C "c_total 1.0 # {a=\"b\"}\n"), ""},
+        {"_gsum without _gcount", PAGE(GH "gh_bucket{le=\"+Inf\"} 1\ngh_gsum -1.0\n"), ""},
+        {"negative _gcount", PAGE(GH "gh_bucket{le=\"+Inf\"} 0\ngh_gsum -1.0\ngh_gcount -1\n"), ""},
         {"states of two series mixed",
          PAGE(T "t{t=\"x\",z=\"1\"} 0\nt{t=\"x\",z=\"2\"} 0\nt{t=\"y\",z=\"1\"} 0\nt{t=\"y\",z=\"2\"} 0\n"), ""},
     };
@@ -718,19 +792,27 @@ static void test_python_client_faults_are_excepted(void **state)
          PAGE(H "h_bucket{a=\"} 1\",le=\"+Inf\"} 1\nh_sum{a=\"} 1\"} NaN\nh_count{a=\"} 1\"} 1\n" S
                 "s{quantile=\"0.5\"} -2.0 1.000\ns_sum -1.0 1.000\ns_count 1 1.000\n"),
          ""},
+        {"sums of gauge histograms",
+         PAGE(GH "gh_bucket{a=\"1\",le=\"0.0\"} 1\ngh_bucket{a=\"1\",le=\"+Inf\"} 1\ngh_gsum{a=\"1\"} -2.0\n"
+                 "gh_gcount{a=\"1\"} 1\ngh_bucket{a=\"2\",le=\"+Inf\"} 1\ngh_gsum{a=\"2\"} -Inf\n"
+                 "gh_gcount{a=\"2\"} 1\n# TYPE h gaugehistogram\nh_bucket{le=\"+Inf\"} 1\nh_gsum NaN\nh_gcount 1\n"),
+         ""},
     };
     static const bad_page infos = {
         "infos with and without timestamps", PAGE(I "i_info{a=\"1\"} 1\ni_info{a=\"2\"} 1 5.000\ni_info{a=\"3\"} 1\n"), ""};
+    static const bad_page gauge = {"and a count that is wrong",
+                                   PAGE(GH "gh_bucket{le=\"+Inf\"} 1\ngh_gsum -1.0\ngh_gcount 2\n"), ""};
     static const bad_page worse = {
         "and something wrong", PAGE(H "h_bucket{le=\"+Inf\"} 1\nh_sum NaN\nh_count 1\n" S "s_sum -1.0\ns_count 1.5\n"),
         ""};
-    int code = ask_python(pages, 2);
+    int code = ask_python(pages, COUNT(pages));
     if (code == 77) {
         print_message("SKIPPED %s: no python3-prometheus-client\n", __func__);
         skip();
     }
     assert_int_equal(code, 0);
     assert_int_equal(ask_python(&infos, 1), 0);
+    assert_int_equal(ask_python(&gauge, 1), 1);
     assert_int_equal(ask_python(&worse, 1), 1);
 }
 

@@ -92,12 +92,17 @@ static inline cprom_status emit_clean(void *ctx, cprom_scrape *out)
     const cprom_desc *hist = DESC(.name = "pause_seconds", .help = "Pauses.", .type = CPROM_HISTOGRAM,
                                   .labels = {"kind"});
     const cprom_desc *summ = DESC(.name = "age_seconds", .help = "Ages.", .type = CPROM_SUMMARY, .labels = {"kind"});
+    const cprom_desc *gauge = DESC(.name = "waiting_seconds", .help = "Waiting now.", .unit = "seconds",
+                                   .type = CPROM_GAUGE_HISTOGRAM, .labels = {"kind"});
     (void)cprom_emit_histogram(out, hist, CPROM_STRS("a"), &histogram);
+    (void)cprom_emit_histogram(out, gauge, CPROM_STRS("a"), &histogram);
     (void)cprom_emit_summary(out, summ, CPROM_STRS("a"), &summary);
     histogram.n_bounds = 0;
     summary.n_quantiles = 0;
     histogram.timestamp_ms = summary.timestamp_ms = 1700000000123;
     (void)cprom_emit_histogram(out, hist, CPROM_STRS("b"), &histogram);
+    histogram.sum = -10.5;
+    (void)cprom_emit_histogram(out, gauge, CPROM_STRS("b"), &histogram);
     (void)cprom_emit_summary(out, summ, CPROM_STRS("b"), &summary);
     (void)cprom_emit(out, DESC(.name = "hits_total", .help = "Hits.", .type = CPROM_COUNTER), CPROM_NO_STRS, 17);
     (void)cprom_emit_at(out, DESC(.name = "heat_celsius", .help = "Heat.", .type = CPROM_GAUGE), CPROM_NO_STRS,
@@ -124,6 +129,9 @@ static inline cprom_status emit_odd(void *ctx, cprom_scrape *out)
     (void)cprom_emit(out, DESC(.name = "odd:Name_total_count", .labels = {"quantile"}), CPROM_STRS("x"), -1e300);
     (void)cprom_emit(out, DESC(.name = ":", .type = CPROM_GAUGE), CPROM_NO_STRS, 0);
     (void)cprom_emit(out, DESC(.name = "bytesOf_ms", .type = CPROM_GAUGE, .help = ""), CPROM_NO_STRS, 0);
+    (void)cprom_emit_histogram(out,
+                               DESC(.name = ":gauge_histogram", .type = CPROM_GAUGE_HISTOGRAM, .labels = {"quantile"}),
+                               CPROM_STRS("x"), &histogram);
     return cprom_emit_histogram(out, DESC(.name = "gauge_histogram", .type = CPROM_HISTOGRAM, .labels = {"quantile"}),
                                 CPROM_STRS(""), &histogram);
 }

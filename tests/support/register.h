@@ -24,6 +24,7 @@ static inline double zero(void *ctx) { return 0; }
 /* Whether the form can say what the options say. */
 static inline bool fits(enum form form, cprom_type type, const cprom_opts *opts)
 {
+    if (type == CPROM_GAUGE_HISTOGRAM && form != DECLARED) return false;
     switch (form) {
     case PLAIN: return !opts->labels[0];
     case FUNC: return !opts->labels[0] && (type == CPROM_COUNTER || type == CPROM_GAUGE);

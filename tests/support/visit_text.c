@@ -52,7 +52,7 @@ static bool family(void *ctx, const cprom_family_view *view)
     static const char *const types[] = {[CPROM_UNTYPED] = "untyped", [CPROM_COUNTER] = "counter",
                                         [CPROM_GAUGE] = "gauge", [CPROM_HISTOGRAM] = "histogram",
                                         [CPROM_SUMMARY] = "summary", [CPROM_INFO] = "gauge",
-                                        [CPROM_STATESET] = "gauge"};
+                                        [CPROM_STATESET] = "gauge", [CPROM_GAUGE_HISTOGRAM] = "histogram"};
     struct text *text = ctx;
     if (view->help && *view->help) {
         put_string(text, "# HELP ");
@@ -125,6 +125,7 @@ static bool sample(void *ctx, const cprom_family_view *of, const cprom_sample_vi
     struct text *text = ctx;
     switch (of->type) {
     case CPROM_HISTOGRAM:
+    case CPROM_GAUGE_HISTOGRAM:
         for (size_t i = 0; i < view->n_buckets; i++) {
             put_at(text, of, view, "_bucket", "le", view->bounds[i], (double)view->buckets[i]);
         }

@@ -139,12 +139,13 @@ static const char *any_text(uint64_t *state)
 static cprom_status emit_random(void *ctx, cprom_scrape *out)
 {
     uint64_t random = *(uint64_t *)ctx; /* a copy: each page has the same */
-    static const cprom_type types[] = {CPROM_UNTYPED, CPROM_COUNTER, CPROM_GAUGE, CPROM_HISTOGRAM, CPROM_SUMMARY};
+    static const cprom_type types[] = {CPROM_UNTYPED,   CPROM_COUNTER, CPROM_GAUGE,
+                                       CPROM_HISTOGRAM, CPROM_SUMMARY, CPROM_GAUGE_HISTOGRAM};
     static const char *const stems[] = {"a", "a_b", "a_c", "B", "_", "c:d", "e_seconds", "f"};
     for (size_t f = 0; f < COUNT(stems); f++) {
         cprom_desc desc = CPROM_INIT(cprom_desc);
         char name[32], help[32];
-        desc.type = types[next_random(&random) % 5];
+        desc.type = types[next_random(&random) % COUNT(types)];
         bool total = desc.type == CPROM_COUNTER && next_random(&random) % 4;
         snprintf(name, sizeof name, "r%zu_%s%s", f, stems[f], total ? "_total" : "");
         snprintf(help, sizeof help, "%s%s", any_text(&random), any_text(&random));
@@ -161,7 +162,7 @@ static cprom_status emit_random(void *ctx, cprom_scrape *out)
             cprom_strs strs = {values, n_labels};
             if (!n_labels && series < 3) continue;
             int64_t time = next_random(&random) % 3 ? 0 : (int64_t)(next_random(&random) >> 1);
-            if (desc.type == CPROM_HISTOGRAM) {
+            if (desc.type == CPROM_HISTOGRAM || desc.type == CPROM_GAUGE_HISTOGRAM) {
                 double bounds[5];
                 uint64_t buckets[5], count = 0;
                 cprom_const_histogram histogram = CPROM_INIT(cprom_const_histogram);

@@ -9,6 +9,7 @@
 #define G .type = CPROM_GAUGE
 #define H .type = CPROM_HISTOGRAM
 #define S .type = CPROM_SUMMARY
+#define GH .type = CPROM_GAUGE_HISTOGRAM
 #define U .type = CPROM_UNTYPED
 #define OK .help = "Help."
 #define L(...) .labels = {__VA_ARGS__}
@@ -45,7 +46,7 @@ static const bad_family families[] = {
     /* types of others in names: newer versions let them pass */
     {"o1_gauge_total", C, OK}, {"o2_counter", G, OK}, {"o3_summary", H, OK}, {"o4_histogram_x", S, OK},
     {"o5_gauge", U, OK}, {"o6_gauge_histogram", G, OK}, {"o7_Gauge_Histogram_x", H, OK},
-    {"o8_counter_gauge_summary_histogram_x", G, OK},
+    {"o8_counter_gauge_summary_histogram_x", G, OK}, {"o9_gauge", GH, OK}, {"o10_gauge_histogram", GH, OK},
 
     /* colons, case */
     {"job:runs", G, OK}, {":", U, OK}, {"a::b_total", C, OK}, {"camelCase", G, OK}, {"aBcD_total", C, OK},
@@ -72,13 +73,17 @@ static const bad_family families[] = {
     {"minutes_u35", G, OK}, {"u36_kilominutes", G, OK}, {"u37_Milliseconds", G, OK}, {"u38_thermometers", G, OK},
     {"u39_kilokilobytes", G, OK}, {"u40_kilo", G, OK},
 
+    /* gauge histograms, which are histograms there */
+    {"gh1", GH}, {"gh2_total", GH, OK}, {"gh3_bucket", GH, OK}, {"gh4_sum", GH, OK}, {"gh5_gcount", GH, OK},
+    {"gh6", GH, OK, L("quantile")}, {"gh7_histogram", GH, OK}, {"gh8_ms", GH, OK, L("aB")}, {"gh9_hours", GH, OK},
+
     /* several at once */
     {"m1:jobMs_ms_counter_count", G, L("le", "quantile", "aB")},
     {"m2_hours_bucket_total", S, L("le", "cD")},
 
     /* and nothing to say of these */
     {"good_total", C, OK, L("a")}, {"good_seconds", G, OK}, {"good_bytes", H, OK, L("path")},
-    {"good_kelvin", S, OK, L("a_b")},
+    {"good_kelvin", S, OK, L("a_b")}, {"good_volts", GH, OK, L("a")},
     {"good_metres", G, OK}, {"good_celsius", G, OK}, {"good_ratio", U, OK}, {"Good", G, OK},
     {"good_cpu_seconds_total", C, OK},
 };
@@ -102,7 +107,8 @@ static cprom_status emit_all(void *ctx, cprom_scrape *out)
         for (int series = 0; series < (n ? 2 : 1); series++) {
             const char *const v[] = {series ? "1" : "2", "x", "y", "z"};
             cprom_strs values = {v, n};
-            if (f->type == CPROM_HISTOGRAM) (void)cprom_emit_histogram(out, &desc, values, &histogram);
+            if (f->type == CPROM_HISTOGRAM || f->type == CPROM_GAUGE_HISTOGRAM)
+                (void)cprom_emit_histogram(out, &desc, values, &histogram);
             else if (f->type == CPROM_SUMMARY) (void)cprom_emit_summary(out, &desc, values, &summary);
             else (void)cprom_emit(out, &desc, values, 1);
         }

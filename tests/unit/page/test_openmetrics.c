@@ -110,7 +110,8 @@ static cprom_status emit_all(void *ctx, cprom_scrape *out)
                             untyped = DESC_OF(.type = CPROM_UNTYPED, .name = "c_ratio", .unit = "ratio"),
                             negative = DESC_OF(.type = CPROM_HISTOGRAM, .name = "d"),
                             histogram = DESC_OF(.type = CPROM_HISTOGRAM, .name = "e", .labels = {"x"}),
-                            summary = DESC_OF(.type = CPROM_SUMMARY, .name = "f", .labels = {"x"});
+                            summary = DESC_OF(.type = CPROM_SUMMARY, .name = "f", .labels = {"x"}),
+                            gauge = DESC_OF(.type = CPROM_GAUGE_HISTOGRAM, .name = "g_s", .help = "G.", .unit = "s");
     cprom_emit_at(out, &total, CPROM_STRS("1"), 1, 0);
     cprom_emit_at(out, &total, CPROM_STRS("2"), 2, 7);
     cprom_emit_at(out, &total, CPROM_STRS("3"), 3, 1700000000123);
@@ -123,6 +124,9 @@ static cprom_status emit_all(void *ctx, cprom_scrape *out)
     cprom_const_histogram h = {.size = sizeof h, .bounds = bounds, .buckets = buckets, .n_bounds = 2,
                                .count = 1234568, .sum = 1e300, .timestamp_ms = 1500};
     cprom_emit_histogram(out, &negative, CPROM_NO_STRS, &h);
+    h.sum = -1e300;
+    cprom_emit_histogram(out, &gauge, CPROM_NO_STRS, &h);
+    h.sum = 1e300;
     h.bounds++, h.buckets++, h.n_bounds--;
     cprom_emit_histogram(out, &histogram, CPROM_STRS("1"), &h);
     cprom_const_summary s = {.size = sizeof s, .quantiles = quantiles, .values = values, .n_quantiles = 4,
@@ -153,6 +157,10 @@ static void test_openmetrics_const_metrics_of_every_kind(void **state)
                           "f{x=\"1\",quantile=\"0.0\"} 1.0\nf{x=\"1\",quantile=\"0.5\"} 2.0\n"
                           "f{x=\"1\",quantile=\"0.99\"} 2.5\nf{x=\"1\",quantile=\"1.0\"} NaN\n"
                           "f_sum{x=\"1\"} -1.0\nf_count{x=\"1\"} 18446744073709551615\n"
+                          "# HELP g_s G.\n# TYPE g_s gaugehistogram\n# UNIT g_s s\n"
+                          "g_s_bucket{le=\"-2.5\"} 1 1.500\ng_s_bucket{le=\"10.0\"} 1234567 1.500\n"
+                          "g_s_bucket{le=\"+Inf\"} 1234568 1.500\n"
+                          "g_s_gsum -1e+300 1.500\ng_s_gcount 1234568 1.500\n"
                           "# EOF\n");
 }
 

@@ -123,6 +123,8 @@ static cprom_status emit_distributions(void *ctx, cprom_scrape *out)
     summary.sum = 12;
     (void)cprom_emit_histogram(out, DESC(.name = "const_hist", .type = CPROM_HISTOGRAM, .labels = {"a"}),
                                CPROM_STRS("x"), &histogram);
+    (void)cprom_emit_histogram(out, DESC(.name = "const_gauge", .type = CPROM_GAUGE_HISTOGRAM), CPROM_NO_STRS,
+                               &histogram);
     return cprom_emit_summary(out, DESC(.name = "const_summ", .type = CPROM_SUMMARY), CPROM_NO_STRS, &summary);
 }
 
@@ -136,6 +138,11 @@ static void test_value_const_distributions_are_read(void **state)
     assert_value(r, "const_hist_bucket", CPROM_LABELS({"a", "x"}, {"le", "+Inf"}), 0x1p64);
     assert_value(r, "const_hist_sum", CPROM_LABELS({"a", "x"}), -4);
     assert_value(r, "const_hist_count", CPROM_LABELS({"a", "x"}), 0x1p64);
+    assert_value(r, "const_gauge_bucket", CPROM_LABELS({"le", "0.25"}), 1);
+    assert_value(r, "const_gauge_sum", CPROM_NO_LABELS, -4);
+    assert_value(r, "const_gauge_count", CPROM_NO_LABELS, 0x1p64);
+    assert_none(r, "const_gauge_gsum", CPROM_NO_LABELS); /* not in the text format */
+    assert_none(r, "const_gauge", CPROM_NO_LABELS);
     assert_value(r, "const_summ", CPROM_LABELS({"quantile", "0"}), 5);
     assert_value(r, "const_summ", CPROM_LABELS({"quantile", "0.0"}), 5);
     assert_value(r, "const_summ", CPROM_LABELS({"quantile", "0.99"}), 6);
@@ -212,6 +219,14 @@ static void fill(cprom_registry *r)
     add_collector(r, "dist", emit_distributions, NULL);
 }
 
+/* The sample's name in the text format, by which it is asked for: x_gsum and x_gcount are x_sum and x_count there. */
+static void text_name(const parser_sample *sample, char *name, size_t room)
+{
+    size_t base = strlen(sample->name) - strlen(sample->suffix);
+    bool gauge = strcmp(sample->suffix, "_gsum") == 0 || strcmp(sample->suffix, "_gcount") == 0;
+    snprintf(name, room, "%.*s%s%s", (int)base, sample->name, gauge ? "_" : "", sample->suffix + (gauge ? 2 : 0));
+}
+
 /* Every sample of the page, its labels turned around, has the page's value; with anything changed there is none. */
 static void test_value_every_sample_of_a_page_is_found(void **state)
 {
@@ -225,27 +240,29 @@ static void test_value_every_sample_of_a_page_is_found(void **state)
             const parser_sample *sample = &page.parsed->samples[i];
             cprom_label labels[CPROM_LABELS_MAX + 1];
             size_t n = sample->n_labels;
+            char name[64];
+            text_name(sample, name, sizeof name);
             for (size_t k = 0; k < n; k++) {
                 labels[k] = (cprom_label){sample->labels[n - 1 - k].name, sample->labels[n - 1 - k].value};
             }
             double value = -77;
-            cprom_status status = cprom_registry_value(r, sample->name, (cprom_labels){labels, n}, &value);
+            cprom_status status = cprom_registry_value(r, name, (cprom_labels){labels, n}, &value);
             if (status || !(value == sample->value || (isnan(value) && isnan(sample->value)))) {
                 print_error("%s: status %d, %g and not %s\n", sample->key, status, value, sample->value_text);
                 fail();
             }
             for (size_t k = 0; k < n; k++) {
-                const char *name = labels[k].name, *was = labels[k].value;
+                const char *label = labels[k].name, *was = labels[k].value;
                 labels[k].value = "somewhere else";
-                assert_none(r, sample->name, (cprom_labels){labels, n});
+                assert_none(r, name, (cprom_labels){labels, n});
                 labels[k].value = was;
                 if (!*was) continue;
                 labels[k].name = "another";
-                assert_none(r, sample->name, (cprom_labels){labels, n});
-                labels[k].name = name;
+                assert_none(r, name, (cprom_labels){labels, n});
+                labels[k].name = label;
             }
             labels[n] = (cprom_label){"more", "x"};
-            assert_none(r, sample->name, (cprom_labels){labels, n + 1});
+            assert_none(r, name, (cprom_labels){labels, n + 1});
         }
         ct_page_free(&page);
     }

@@ -40,11 +40,17 @@ static cprom_status emit_some(void *ctx, cprom_scrape *out)
         {.size = sizeof(cprom_desc), .type = CPROM_GAUGE, .name = "emitted", .labels = {"A", "zz"}},
         {.size = sizeof(cprom_desc), .type = CPROM_INFO, .name = "told_info", .labels = {"l"}},
         {.size = sizeof(cprom_desc), .type = CPROM_COUNTER, .name = "passed_total", .labels = {"l"}},
+        {.size = sizeof(cprom_desc), .type = CPROM_GAUGE_HISTOGRAM, .name = "aged", .labels = {"l"}},
     };
     for (int i = 0; i < TEXTS; i++) {
         size_t k = next_random(&random) % 4;
         const char *values[] = {texts[i], texts[next_random(&random) % TEXTS]};
         cprom_emit(out, &descs[k], (cprom_strs){values, k == 1 ? 2 : 1}, k == 2 ? 1 : i);
+        const double bounds[] = {i % 3 - 1, 7};
+        const uint64_t buckets[] = {next_random(&random) % 9, 9};
+        const cprom_const_histogram aged = {.size = sizeof aged, .bounds = bounds, .buckets = buckets,
+                                            .n_bounds = k % 3, .count = 9, .sum = -i};
+        if (k) cprom_emit_histogram(out, &descs[4], CPROM_STRS(texts[i]), &aged);
     }
     return CPROM_OK;
 }
@@ -233,6 +239,8 @@ static void test_filters_let_through_what_has_the_name_in_some_format(void **sta
     static const char *const names[] = {"c", "c_total", "c_created", "h_seconds", "h_seconds_bucket", "h_seconds_sum",
                                         "h_seconds_count", "h_seconds_created", "s", "s_sum", "s_created", "i", "i_info",
                                         "m", "g", "emitted", "told", "told_info", "passed", "passed_total",
+                                        "aged", "aged_bucket", "aged_sum", "aged_count", "aged_gsum", "aged_gcount",
+                                        "aged_created", "aged_info", "h_seconds_gsum",
                                         "s_bucket", "g_created", "m_info", "h_seconds_info", "i_created", "nothing", ""};
     struct tree t;
     tree_make(&t, 99);

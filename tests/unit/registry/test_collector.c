@@ -121,6 +121,25 @@ static void test_emit_histogram_with_and_without_inf_bound_prints_inf_once(void 
                   "h_bucket{l=\"d\",le=\"+Inf\"} 0\nh_sum{l=\"d\"} 0\nh_count{l=\"d\"} 0\n");
 }
 
+#define GAUGE_HIST DESC(.name = "gh", .type = CPROM_GAUGE_HISTOGRAM, .labels = {"l"})
+
+static cprom_status emit_gauge_histograms(cprom_scrape *out)
+{
+    MUST(cprom_emit_histogram(out, GAUGE_HIST, CPROM_STRS("a"),
+                              HISTOGRAM(.bounds = DOUBLES(-1, 2), .buckets = COUNTS(3, 3), .n_bounds = 2, .count = 5,
+                                        .sum = -7.25)));
+    return cprom_emit_histogram(out, GAUGE_HIST, CPROM_STRS("b"), HISTOGRAM(.sum = -0.5, .timestamp_ms = 7));
+}
+
+static void test_emit_gauge_histogram_prints_a_histogram(void **state)
+{
+    assert_prints(state, emit_gauge_histograms,
+                  "# TYPE gh histogram\n"
+                  "gh_bucket{l=\"a\",le=\"-1\"} 3\ngh_bucket{l=\"a\",le=\"2\"} 3\ngh_bucket{l=\"a\",le=\"+Inf\"} 5\n"
+                  "gh_sum{l=\"a\"} -7.25\ngh_count{l=\"a\"} 5\n"
+                  "gh_bucket{l=\"b\",le=\"+Inf\"} 0 7\ngh_sum{l=\"b\"} -0.5 7\ngh_count{l=\"b\"} 0 7\n");
+}
+
 #define SUMM DESC(.name = "s", .type = CPROM_SUMMARY, .labels = {"z"})
 
 static cprom_status emit_summaries(cprom_scrape *out)
@@ -352,7 +371,7 @@ REFUSED(reserved_name, CPROM_ENAME, "\"cprom_x\"", "{}", "cprom_", cprom_emit(ou
 REFUSED(wrong_unit, CPROM_ENAME, "\"m_bytes\"", "{}", "unit",
         cprom_emit(out, DESC(.name = "m_bytes", .unit = "seconds"), X, 1))
 REFUSED(bad_help, CPROM_EUTF8, "\"m\"", "{}", "help", cprom_emit(out, DESC(.name = "m", .help = "\xff"), X, 1))
-REFUSED(bad_type, CPROM_EINVAL, "\"m\"", "{}", "type", cprom_emit(out, DESC(.name = "m", .type = (cprom_type)7), X, 1))
+REFUSED(bad_type, CPROM_EINVAL, "\"m\"", "{}", "type", cprom_emit(out, DESC(.name = "m", .type = (cprom_type)8), X, 1))
 REFUSED(bad_label, CPROM_ELABELS, "\"m\"", "{v}", "a-b", cprom_emit(out, GAUGE("m", "a-b"), CPROM_STRS("v"), 1))
 REFUSED(reserved_label, CPROM_ELABELS, "\"m\"", "{v}", "__", cprom_emit(out, GAUGE("m", "__l"), CPROM_STRS("v"), 1))
 REFUSED(label_twice, CPROM_ELABELS, "\"m\"", "{v, w}", "twice",
@@ -360,6 +379,9 @@ REFUSED(label_twice, CPROM_ELABELS, "\"m\"", "{v, w}", "twice",
 REFUSED(le_on_histogram, CPROM_ELABELS, "\"h\"", "{v}", "le",
         cprom_emit_histogram(out, DESC(.name = "h", .type = CPROM_HISTOGRAM, .labels = {"le"}), CPROM_STRS("v"),
                              HISTOGRAM(.count = 0)))
+REFUSED(le_on_gauge_histogram, CPROM_ELABELS, "\"gh\"", "{v}", "le",
+        cprom_emit_histogram(out, DESC(.name = "gh", .type = CPROM_GAUGE_HISTOGRAM, .labels = {"le"}),
+                             CPROM_STRS("v"), HISTOGRAM(.count = 0)))
 REFUSED(quantile_on_summary, CPROM_ELABELS, "\"s\"", "{v}", "quantile",
         cprom_emit_summary(out, DESC(.name = "s", .type = CPROM_SUMMARY, .labels = {"quantile"}), CPROM_STRS("v"),
                            SUMMARY(.count = 0)))
@@ -378,6 +400,13 @@ REFUSED(negative_timestamp, CPROM_EINVAL, "\"m\"", "{v}", "timestamp",
         cprom_emit_at(out, GAUGE("m", "a"), CPROM_STRS("v"), 1, -1))
 REFUSED(histogram_as_value, CPROM_EINVAL, "\"h\"", "{v}", "single value", cprom_emit(out, HIST, CPROM_STRS("v"), 1))
 REFUSED(summary_as_value, CPROM_EINVAL, "\"s\"", "{v}", "single value", cprom_emit_at(out, SUMM, CPROM_STRS("v"), 1, 1))
+REFUSED(gauge_histogram_as_value, CPROM_EINVAL, "\"gh\"", "{v}", "single value",
+        cprom_emit(out, GAUGE_HIST, CPROM_STRS("v"), 1))
+REFUSED(gauge_histogram_as_summary, CPROM_EINVAL, "\"gh\"", "{v}", "summary",
+        cprom_emit_summary(out, GAUGE_HIST, CPROM_STRS("v"), SUMMARY(.count = 1)))
+REFUSED(gauge_histogram_falling_buckets, CPROM_EINVAL, "\"gh\"", "{v}", "cumulative",
+        cprom_emit_histogram(out, GAUGE_HIST, CPROM_STRS("v"),
+                             HISTOGRAM(.bounds = DOUBLES(1, 2), .buckets = COUNTS(2, 1), .n_bounds = 2, .count = 3)))
 REFUSED(gauge_as_histogram, CPROM_EINVAL, "\"m\"", "{}", "histogram",
         cprom_emit_histogram(out, GAUGE("m"), X, HISTOGRAM(.count = 1)))
 REFUSED(summary_as_histogram, CPROM_EINVAL, "\"s\"", "{v}", "histogram",
@@ -456,6 +485,9 @@ REFUSED(same_histogram_twice, CPROM_OK, "\"h\"", "{l=\"v\"}", "twice", (EMIT_H(.
 /* One family in two versions, and families whose samples would collide, within one collector. */
 REFUSED(family_of_another_type, CPROM_OK, "\"m\"", "", "another type",
         (cprom_emit(out, GAUGE("m", "a"), CPROM_STRS("1"), 1), cprom_emit(out, DESC(.name = "m"), X, 1)))
+REFUSED(histogram_and_gauge_histogram, CPROM_OK, "\"h\"", "", "another type",
+        (EMIT_H(.count = 1), cprom_emit_histogram(out, DESC(.name = "h", .type = CPROM_GAUGE_HISTOGRAM), X,
+                                                  HISTOGRAM(.count = 1))))
 REFUSED(family_with_another_help, CPROM_OK, "\"m\"", "", "help",
         (cprom_emit(out, DESC(.name = "m", .help = "A."), X, 1),
          cprom_emit(out, DESC(.name = "m", .help = "B.", .labels = {"a"}), CPROM_STRS("1"), 1)))
@@ -464,6 +496,9 @@ REFUSED(family_with_another_unit, CPROM_OK, "\"m_s\"", "", "unit",
          cprom_emit(out, DESC(.name = "m_s", .unit = "s", .labels = {"a"}), CPROM_STRS("1"), 1)))
 REFUSED(suffix_collision_within, CPROM_OK, "\"h", "", "collide",
         (EMIT_H(.count = 1), cprom_emit(out, GAUGE("h_count"), X, 1)))
+REFUSED(gcount_collision_within, CPROM_OK, "\"gh", "", "collide",
+        (cprom_emit_histogram(out, GAUGE_HIST, CPROM_STRS("v"), HISTOGRAM(.count = 1)),
+         cprom_emit(out, GAUGE("gh_gcount"), X, 1)))
 
 /*==============================================================================
  * Checked collectors: what was not declared
@@ -487,6 +522,9 @@ UNDECLARED(type, "\"m\"", "{v}", cprom_emit(out, DESC(.name = "m", .labels = {"a
 UNDECLARED(label, "\"m\"", "{v}", cprom_emit(out, GAUGE("m", "b"), CPROM_STRS("v"), 1))
 UNDECLARED(label_too_many, "\"m\"", "{v, w}", cprom_emit(out, GAUGE("m", "a", "b"), CPROM_STRS("v", "w"), 1))
 UNDECLARED(label_missing, "\"m\"", "{}", cprom_emit(out, GAUGE("m"), CPROM_NO_STRS, 1))
+UNDECLARED(gauge_histogram, "\"h\"", "{v}",
+           cprom_emit_histogram(out, DESC(.name = "h", .type = CPROM_GAUGE_HISTOGRAM, .labels = {"l"}),
+                                CPROM_STRS("v"), HISTOGRAM(.count = 1)))
 UNDECLARED(summary, "\"h\"", "{v}",
            cprom_emit_summary(out, DESC(.name = "h", .type = CPROM_SUMMARY, .labels = {"l"}), CPROM_STRS("v"),
                               SUMMARY(.count = 1)))
@@ -600,6 +638,7 @@ int group_collector(void)
     const struct CMUnitTest tests[] = {
         TEST(test_emit_plain_types_print_type_help_and_value), TEST(test_emit_at_plain_types_print_timestamps),
         TEST(test_emit_histogram_with_and_without_inf_bound_prints_inf_once),
+        TEST(test_emit_gauge_histogram_prints_a_histogram),
         TEST(test_emit_summary_with_and_without_quantiles_prints_them_ascending),
         TEST(test_emit_histogram_arguments_overwritten_later_prints_what_was_emitted),
         TEST(test_emit_different_label_names_sorts_by_number_of_labels_then_values),
@@ -610,9 +649,10 @@ int group_collector(void)
         R(desc_with_unknown_tail),
         R(desc_of_nothing_but_a_size), R(no_name), R(bad_name), R(reserved_name), R(wrong_unit), R(bad_help),
             R(bad_type),
-        R(bad_label), R(reserved_label), R(label_twice), R(le_on_histogram), R(quantile_on_summary), R(too_few_values),
-        R(too_many_values), R(null_value), R(null_list_of_values), R(value_not_utf8), R(value_too_long),
-        R(negative_timestamp), R(histogram_as_value), R(summary_as_value), R(gauge_as_histogram),
+        R(bad_label), R(reserved_label), R(label_twice), R(le_on_histogram), R(le_on_gauge_histogram),
+        R(quantile_on_summary), R(too_few_values), R(too_many_values), R(null_value), R(null_list_of_values),
+        R(value_not_utf8), R(value_too_long), R(negative_timestamp), R(histogram_as_value), R(summary_as_value), R(gauge_histogram_as_value),
+        R(gauge_histogram_as_summary), R(gauge_histogram_falling_buckets), R(gauge_as_histogram),
         R(summary_as_histogram), R(gauge_as_summary), R(histogram_as_summary), R(null_histogram), R(histogram_size_0),
         R(histogram_with_unknown_tail), R(histogram_negative_timestamp), R(histogram_without_bounds),
         R(histogram_without_buckets), R(histogram_equal_bounds), R(histogram_falling_bounds),
@@ -624,9 +664,10 @@ int group_collector(void)
         R(summary_equal_quantiles), R(same_series_twice), R(same_series_with_other_timestamps),
         R(same_series_with_and_without_timestamp), R(empty_label_beside_absent_label), R(empty_labels_in_other_places),
         R(same_labels_declared_in_other_order), R(same_histogram_twice), R(family_of_another_type),
-        R(family_with_another_help), R(family_with_another_unit), R(suffix_collision_within),
+        R(histogram_and_gauge_histogram), R(family_with_another_help), R(family_with_another_unit),
+        R(suffix_collision_within), R(gcount_collision_within),
         R(undeclared_name), R(undeclared_type), R(undeclared_label), R(undeclared_label_too_many),
-        R(undeclared_label_missing), R(undeclared_summary),
+        R(undeclared_label_missing), R(undeclared_gauge_histogram), R(undeclared_summary),
         TEST(test_emit_same_series_twice_of_a_declared_family_fails_the_collector),
         TEST(test_collect_returns_error_fails_the_collector), TEST(test_collect_returns_enomem_fails_the_collector_only),
         TEST(test_collect_returns_unknown_status_fails_the_collector), TEST(test_emit_refused_under_long_names_still_logs_the_reason),

@@ -128,7 +128,7 @@ static cprom_status emit_all(void *ctx, cprom_scrape *out)
         cprom_strs strs = {values, 0};
         while (e->descs[i]->labels[strs.n]) values[strs.n++] = e->value;
         cprom_status status;
-        if (e->descs[i]->type == CPROM_HISTOGRAM) {
+        if (e->descs[i]->type == CPROM_HISTOGRAM || e->descs[i]->type == CPROM_GAUGE_HISTOGRAM) {
             cprom_const_histogram histogram = CPROM_INIT(cprom_const_histogram);
             status = cprom_emit_histogram(out, e->descs[i], strs, &histogram);
         } else if (e->descs[i]->type == CPROM_SUMMARY) {
@@ -222,6 +222,26 @@ static void test_unchecked_count_of_a_registered_histogram_loses(void **state)
 static void test_unchecked_histogram_of_a_registered_bucket_loses(void **state)
 {
     assert_suffix_loses(state, "h_bucket", CPROM_UNTYPED, DESC(.name = "h", .type = CPROM_HISTOGRAM));
+}
+
+static void test_unchecked_gcount_of_a_registered_gauge_histogram_loses(void **state)
+{
+    assert_suffix_loses(state, "h", CPROM_GAUGE_HISTOGRAM, GAUGE("h_gcount"));
+}
+
+static void test_unchecked_count_of_a_registered_gauge_histogram_loses(void **state)
+{
+    assert_suffix_loses(state, "h", CPROM_GAUGE_HISTOGRAM, GAUGE("h_count"));
+}
+
+static void test_unchecked_gauge_histogram_of_a_registered_gsum_loses(void **state)
+{
+    assert_suffix_loses(state, "h_gsum", CPROM_UNTYPED, DESC(.name = "h", .type = CPROM_GAUGE_HISTOGRAM));
+}
+
+static void test_unchecked_gauge_histogram_of_a_registered_sum_loses(void **state)
+{
+    assert_suffix_loses(state, "h_sum", CPROM_GAUGE, DESC(.name = "h", .type = CPROM_GAUGE_HISTOGRAM));
 }
 
 static void test_unchecked_summary_of_a_registered_sum_loses(void **state)
@@ -527,6 +547,10 @@ int group_collector_rules(void)
         TEST(test_unchecked_family_that_was_only_declared_loses),
         TEST(test_unchecked_count_of_a_registered_histogram_loses),
         TEST(test_unchecked_histogram_of_a_registered_bucket_loses),
+        TEST(test_unchecked_gcount_of_a_registered_gauge_histogram_loses),
+        TEST(test_unchecked_count_of_a_registered_gauge_histogram_loses),
+        TEST(test_unchecked_gauge_histogram_of_a_registered_gsum_loses),
+        TEST(test_unchecked_gauge_histogram_of_a_registered_sum_loses),
         TEST(test_unchecked_summary_of_a_registered_sum_loses),
         TEST(test_unchecked_openmetrics_name_of_a_registered_counter_loses),
         TEST(test_unchecked_created_of_a_registered_counter_loses),

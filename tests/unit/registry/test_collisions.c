@@ -13,6 +13,7 @@ static void claims(cprom_type type, const char *name, char out[8][64])
         [CPROM_SUMMARY] = {"_bucket", "_sum", "_count", "_created", "_info", NULL},
         [CPROM_INFO] = {"_info", NULL},
         [CPROM_STATESET] = {NULL},
+        [CPROM_GAUGE_HISTOGRAM] = {"_bucket", "_gcount", "_gsum", "_count", "_sum", NULL},
     };
     char base[64];
     size_t len = strlen(name), n = 0;
@@ -46,17 +47,21 @@ static cprom_status expected_status(cprom_type type_a, const char *a, cprom_type
 static const char *const names[] = {
     "x",         "x_total", "x_created",      "x_info",        "x_bucket",       "x_sum",
     "x_count",   "x_",      "x_count_total",  "x_total_total", "x_bucket_total", "x_totals",
-    "x_sum_sum", "y",       "x_created_total", "x_total_info", "x_info_total"};
+    "x_sum_sum", "y",       "x_created_total", "x_total_info", "x_info_total",   "x_gsum",
+    "x_gcount",  "x_gsum_sum"};
+
+enum { ALL_MAX = 160 };
 
 typedef struct one {
     cprom_type type;
     const char *name;
 } one;
 
-/* All that an instrument can be: a counter needs _total, an info _info. Returns how many. */
-static size_t all_families(one out[128])
+/* All instruments, of which a counter needs _total, an info _info, and gauge histograms. Returns how many. */
+static size_t all_families(one out[ALL_MAX])
 {
-    static const cprom_type types[] = {CPROM_COUNTER, CPROM_GAUGE, CPROM_HISTOGRAM, CPROM_SUMMARY, CPROM_INFO, CPROM_STATESET};
+    static const cprom_type types[] = {CPROM_COUNTER, CPROM_GAUGE,    CPROM_HISTOGRAM,      CPROM_SUMMARY,
+                                       CPROM_INFO,    CPROM_STATESET, CPROM_GAUGE_HISTOGRAM};
     size_t n = 0;
     for (size_t i = 0; i < COUNT(names); i++) {
         for (size_t t = 0; t < COUNT(types); t++) {
@@ -77,8 +82,8 @@ static void check_pair(ct_fixture *fixture, one a, one b, enum form form_a, enum
     cprom_status expected = expected_status(a.type, a.name, b.type, b.name);
     if (a.type == CPROM_STATESET) opts_a.states[0] = "on";
     if (b.type == CPROM_STATESET) opts_b.states[0] = "on";
-    if (!fits(form_a, a.type, &opts_a)) form_a = VEC;
-    if (!fits(form_b, b.type, &opts_b)) form_b = VEC;
+    if (!fits(form_a, a.type, &opts_a)) form_a = a.type == CPROM_GAUGE_HISTOGRAM ? DECLARED : VEC;
+    if (!fits(form_b, b.type, &opts_b)) form_b = b.type == CPROM_GAUGE_HISTOGRAM ? DECLARED : VEC;
     ct_log_clear(&fixture->log);
     assert_ok(try_register(fixture->registry, form_a, a.type, &opts_a));
     cprom_status status = try_register(fixture->registry, form_b, b.type, &opts_b);
@@ -99,7 +104,7 @@ static void test_new_every_pair_of_families_collides_exactly_if_their_names_do(v
 {
     static const enum form forms[] = {PLAIN, VEC, DECLARED};
     ct_fixture *fixture = *state;
-    one all[128];
+    one all[ALL_MAX];
     size_t n = all_families(all), turn = 0;
     for (size_t i = 0; i < n; i++) {
         for (size_t k = 0; k < n; k++, turn++) {
@@ -122,6 +127,14 @@ static void test_new_named_collisions_are_conflicts_in_both_orders(void **state)
         {{CPROM_HISTOGRAM, "x"}, {CPROM_GAUGE, "x_info"}},
         {{CPROM_HISTOGRAM, "x"}, {CPROM_COUNTER, "x_count_total"}},
         {{CPROM_HISTOGRAM, "x"}, {CPROM_HISTOGRAM, "x_count"}},
+        {{CPROM_GAUGE_HISTOGRAM, "x"}, {CPROM_GAUGE, "x_bucket"}},
+        {{CPROM_GAUGE_HISTOGRAM, "x"}, {CPROM_GAUGE, "x_gsum"}},
+        {{CPROM_GAUGE_HISTOGRAM, "x"}, {CPROM_GAUGE, "x_gcount"}},
+        {{CPROM_GAUGE_HISTOGRAM, "x"}, {CPROM_GAUGE, "x_sum"}},
+        {{CPROM_GAUGE_HISTOGRAM, "x"}, {CPROM_GAUGE, "x_count"}},
+        {{CPROM_GAUGE_HISTOGRAM, "x"}, {CPROM_COUNTER, "x_count_total"}},
+        {{CPROM_GAUGE_HISTOGRAM, "x"}, {CPROM_GAUGE_HISTOGRAM, "x_gsum"}},
+        {{CPROM_GAUGE_HISTOGRAM, "x"}, {CPROM_COUNTER, "x_total"}},
         {{CPROM_SUMMARY, "x"}, {CPROM_GAUGE, "x_bucket"}},
         {{CPROM_SUMMARY, "x"}, {CPROM_GAUGE, "x_sum"}},
         {{CPROM_SUMMARY, "x"}, {CPROM_GAUGE, "x_count"}},
@@ -146,7 +159,7 @@ static void test_new_named_collisions_are_conflicts_in_both_orders(void **state)
 static void test_collector_new_descs_collide_with_each_other_it_is_refused(void **state)
 {
     ct_fixture *fixture = *state;
-    one all[128];
+    one all[ALL_MAX];
     size_t n = all_families(all);
     all[n++] = (one){CPROM_INFO, "x"};
     all[n++] = (one){CPROM_INFO, "x_count"};
