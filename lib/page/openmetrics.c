@@ -69,8 +69,14 @@ static void openmetrics_put_line(struct cprom__sink *sink, const struct cprom__d
     cprom__put_string(sink, "\n");
 }
 
-const struct cprom__format cprom__openmetrics_format = {.put_header = openmetrics_put_header,
-                                                        .put_line = openmetrics_put_line,
-                                                        .number = cprom__number_openmetrics,
-                                                        .sums_ascend = true,
-                                                        .end = "# EOF\n"};
+static const struct cprom__line_style openmetrics_style = {.put_header = openmetrics_put_header,
+                                                           .put_line = openmetrics_put_line,
+                                                           .number = cprom__number_openmetrics,
+                                                           .sums_ascend = true,
+                                                           .end = "# EOF\n"};
+
+size_t cprom__openmetrics_encode(const struct cprom__snapshot *snapshot, bool created, struct cprom__cursor *cursor,
+                                 char *buf, size_t cap)
+{
+    return cprom__lines_encode(snapshot, &openmetrics_style, created, cursor, buf, cap);
+}

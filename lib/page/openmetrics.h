@@ -4,8 +4,8 @@
 #ifndef CPROM_LIB_PAGE_OPENMETRICS_H
 #define CPROM_LIB_PAGE_OPENMETRICS_H
 
-#include "page/encode.h"
+#include "page/lines.h"
 
-extern const struct cprom__format cprom__openmetrics_format;
+cprom__format cprom__openmetrics_encode;
 
 #endif

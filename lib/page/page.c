@@ -4,14 +4,15 @@
 #include <string.h>
 
 #include "base/opts.h"
-#include "page/encode.h"
+#include "page/format.h"
 #include "page/openmetrics.h"
 #include "page/text.h"
 #include "page/visit.h"
 
 struct cprom_page {
     struct cprom__snapshot snapshot;
-    struct cprom__page_form form;
+    cprom__format *encode;
+    bool created;
     struct cprom__cursor cursor;
     struct cprom__visit_room visit_room;
 };
@@ -19,13 +20,12 @@ struct cprom_page {
 /* 0.0.1 is what scrapers called OpenMetrics before 1.0; the page is the same. */
 static const struct {
     const char *content_type;
-    const struct cprom__format *format;
+    cprom__format *encode;
 } page_formats[] = {
-    [CPROM_TEXT_0_0_4] = {"text/plain; version=0.0.4; charset=utf-8", &cprom__text_format},
+    [CPROM_TEXT_0_0_4] = {"text/plain; version=0.0.4; charset=utf-8", cprom__text_encode},
     [CPROM_OPENMETRICS_0_0_1] = {"application/openmetrics-text; version=0.0.1; charset=utf-8",
-                                 &cprom__openmetrics_format},
-    [CPROM_OPENMETRICS_1_0] = {"application/openmetrics-text; version=1.0.0; charset=utf-8",
-                               &cprom__openmetrics_format},
+                                 cprom__openmetrics_encode},
+    [CPROM_OPENMETRICS_1_0] = {"application/openmetrics-text; version=1.0.0; charset=utf-8", cprom__openmetrics_encode},
 };
 
 static bool page_is_format(cprom_format format)
@@ -85,8 +85,8 @@ cprom_status cprom__page_open(cprom_registry *registry, const cprom_page_opts *o
     if (status) cprom__release(&registry->allocator, page, sizeof *page);
     cprom__registry_unref(registry);
     if (status) return status;
-    page->form.format = page_formats[o.format].format;
-    page->form.created = o.created && o.format != CPROM_TEXT_0_0_4;
+    page->encode = page_formats[o.format].encode;
+    page->created = o.created;
     memset(&page->cursor, 0, sizeof page->cursor);
     *out = page;
     return CPROM_OK;
@@ -96,7 +96,7 @@ void cprom__page_rewind(cprom_page *page) { memset(&page->cursor, 0, sizeof page
 
 size_t cprom_page_read(cprom_page *page, char *buf, size_t cap)
 {
-    return page && buf ? cprom__encode(&page->snapshot, &page->form, &page->cursor, buf, cap) : 0;
+    return page && buf ? page->encode(&page->snapshot, page->created, &page->cursor, buf, cap) : 0;
 }
 
 cprom_status cprom_page_visit(cprom_page *page, const cprom_visitor *visitor)

@@ -89,12 +89,11 @@ cprom_status cprom_registry_value(cprom_registry *registry, const char *name, cp
     cprom__registry_ref(registry); /* as in cprom_page_open() */
     status = cprom__snapshot_take(&snapshot, registry, &filter, INT64_MAX, NULL, NULL);
     if (!status) {
-        struct cprom__page_form form = {.format = &cprom__text_format};
         struct cprom__cursor cursor = {.group = 0};
         struct cprom__sample_line line;
         const struct cprom__desc *desc;
         status = CPROM_ENOENT;
-        while (status && cprom__next_line(&snapshot, &form, &cursor, &line, &desc)) {
+        while (status && cprom__lines_next(&snapshot, &cprom__text_style, &cursor, &line, &desc)) {
             if (!readback_same_name(desc, &line, name) || !readback_same_labels(&line, labels, n_given)) continue;
             if (value) *value = line.is_count ? (double)line.count : line.value;
             status = CPROM_OK;

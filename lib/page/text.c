@@ -33,8 +33,15 @@ static void text_put_line(struct cprom__sink *sink, const struct cprom__desc *de
     cprom__put_string(sink, "\n");
 }
 
-const struct cprom__format cprom__text_format = {.put_header = text_put_header,
-                                                 .put_line = text_put_line,
-                                                 .number = cprom__number_double,
-                                                 .is_text = true,
-                                                 .end = ""};
+const struct cprom__line_style cprom__text_style = {.put_header = text_put_header,
+                                                    .put_line = text_put_line,
+                                                    .number = cprom__number_double,
+                                                    .is_text = true,
+                                                    .end = ""};
+
+size_t cprom__text_encode(const struct cprom__snapshot *snapshot, bool created, struct cprom__cursor *cursor, char *buf,
+                          size_t cap)
+{
+    (void)created; /* it has no words for that */
+    return cprom__lines_encode(snapshot, &cprom__text_style, false, cursor, buf, cap);
+}
