@@ -1,5 +1,7 @@
 #include "claims.h"
 
+#include "hash.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +14,7 @@
  */
 struct claim {
     struct claim *next;
-    unsigned hash;             /* of the name */
+    uint64_t hash;             /* of the name */
     const char *family, *help; /* whose it is; behind the name */
     cprom_type type;
     bool own;
@@ -45,12 +47,20 @@ static void grow(struct claims *claims)
     claims->n_buckets = n_buckets;
 }
 
-static unsigned hash_of(const char *base, size_t len, const char *suffix)
+/* Of the name as a whole, wherever its suffix begins. */
+static uint64_t hash_of(const char *base, size_t len, const char *suffix)
 {
-    unsigned hash = 2166136261u;
-    for (size_t i = 0; i < len; i++) hash = (hash ^ (unsigned char)base[i]) * 16777619u;
-    for (size_t i = 0; suffix[i]; i++) hash = (hash ^ (unsigned char)suffix[i]) * 16777619u;
-    return hash ^ hash >> 15;
+    char piece[128];
+    uint64_t hash = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < len || suffix[i - len]; i++) {
+        if (n == sizeof piece) {
+            hash = hash_bytes(hash, piece, n);
+            n = 0;
+        }
+        piece[n++] = i < len ? base[i] : suffix[i - len];
+    }
+    return hash_bytes(hash, piece, n);
 }
 
 /* The name without _total of a counter, and what stands behind it, as far as samples in either format go. */
@@ -72,7 +82,7 @@ static bool same_help(const char *a, const char *b) { return a && b ? strcmp(a, 
 static struct claim **find(struct claims *claims, const char *base, size_t len, const char *suffix,
                            const struct text_family *family)
 {
-    unsigned hash = hash_of(base, len, suffix);
+    uint64_t hash = hash_of(base, len, suffix);
     struct claim **link = &claims->buckets[hash & (claims->n_buckets - 1)];
     for (; *link; link = &(*link)->next) {
         const struct claim *claim = *link;

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,27 +13,6 @@
 
 #define THREADS 2     /* one slow scrape leaves the other paths answering */
 #define MAX_SCRAPES 40
-
-static const char *name = "exporter";
-
-void say(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    flockfile(stderr);
-    fprintf(stderr, "%s: ", name);
-    vfprintf(stderr, format, args);
-    putc_unlocked('\n', stderr);
-    fflush(stderr);
-    funlockfile(stderr);
-    va_end(args);
-}
-
-void program_log(void *ctx, const char *line)
-{
-    (void)ctx;
-    say("%s", line);
-}
 
 bool program_ignores(int number)
 {
@@ -111,7 +89,7 @@ static bool serve(const struct program *program, const struct common *common, cp
 static bool run(const struct program *program, const struct common *common, const sigset_t *signals)
 {
     cprom_registry *registry;
-    cprom_status status = cprom_registry_new(CPROM_OPTS(cprom_registry_opts, .log = program_log), &registry);
+    cprom_status status = cprom_registry_new(CPROM_OPTS(cprom_registry_opts, .log = say_line), &registry);
     if (!status && !common->no_own) status = cprom_process_collector_new(registry);
     if (status) {
         say("%s", cprom_status_string(status));
@@ -144,7 +122,7 @@ int program_run(const struct program *program, int argc, char **argv)
     const struct flag *const tables[] = {flags, program->flags ? program->flags : none, NULL};
     char why[512];
 
-    name = program->name;
+    say_as(program->name);
     for (int i = 1; i < argc; i++) { /* first of all, so that it shows the defaults */
         if (strcmp(argv[i], "-h") != 0 && strcmp(argv[i], "-help") != 0 && strcmp(argv[i], "--help") != 0) continue;
         print_help(program, tables);

@@ -15,6 +15,7 @@
 #include <cprom/cprom.h>
 
 #include "flags.h"
+#include "say.h"
 
 struct program {
     const char *name;         /* "cprom-host-exporter" */
@@ -49,14 +50,5 @@ int program_run(const struct program *program, int argc, char **argv);
  * signal would be seen all the same.
  */
 bool program_ignores(int number);
-
-/* For the log option of registries that a program makes itself: say(). */
-void program_log(void *ctx, const char *line);
-
-/* One line on stderr, behind the program's name; MT-safe, and whole beside those of other threads. */
-#if defined(__GNUC__)
-__attribute__((format(printf, 1, 2)))
-#endif
-void say(const char *format, ...);
 
 #endif

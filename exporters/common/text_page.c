@@ -1,5 +1,8 @@
 #include "text_page.h"
 
+#include "hash.h"
+#include "lookup.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,16 +24,9 @@ struct text_build {
     double count;
 };
 
-/* A hash table of pointers, open addressing; `hashes` beside it. */
-struct table {
-    void **at;
-    uint64_t *hashes;
-    size_t n, room;
-};
-
 struct text_builder {
     struct text_page *page;
-    struct table families, metrics;
+    struct lookup families, metrics;
 };
 
 /* ---- errors and names ---- */
@@ -87,56 +83,6 @@ bool text_is_label_name(const char *name, size_t len)
     return is_name(name, len, false) && !(len >= 2 && name[0] == '_' && name[1] == '_');
 }
 
-/* ---- tables ---- */
-
-static uint64_t hash_bytes(uint64_t hash, const char *bytes, size_t n)
-{
-    for (size_t i = 0; i < n; i++) hash = (hash ^ (unsigned char)bytes[i]) * 0x100000001b3u;
-    return hash ^ hash >> 29;
-}
-
-static bool table_add(struct table *table, uint64_t hash, void *entry)
-{
-    if (table->n * 2 >= table->room) {
-        size_t room = table->room ? table->room * 2 : 64;
-        struct table grown = {calloc(room, sizeof *grown.at), calloc(room, sizeof *grown.hashes), 0, room};
-        if (!grown.at || !grown.hashes) {
-            free(grown.at);
-            free(grown.hashes);
-            return false;
-        }
-        for (size_t i = 0; i < table->room; i++) {
-            if (table->at[i]) table_add(&grown, table->hashes[i], table->at[i]);
-        }
-        free(table->at);
-        free(table->hashes);
-        *table = grown;
-    }
-    size_t i = (size_t)hash & (table->room - 1);
-    while (table->at[i]) i = (i + 1) & (table->room - 1);
-    table->at[i] = entry;
-    table->hashes[i] = hash;
-    table->n++;
-    return true;
-}
-
-/* The next entry of that hash, from *place on, which is set to where to go on; NULL: no more. */
-static void *table_next(const struct table *table, uint64_t hash, size_t *place)
-{
-    if (!table->room) return NULL;
-    for (size_t i = *place & (table->room - 1); table->at[i]; i = (i + 1) & (table->room - 1)) {
-        *place = i + 1;
-        if (table->hashes[i] == hash) return table->at[i];
-    }
-    return NULL;
-}
-
-static void table_free(struct table *table)
-{
-    free(table->at);
-    free(table->hashes);
-}
-
 /* ---- families ---- */
 
 struct text_builder *text_begin(void)
@@ -165,7 +111,7 @@ char *text_copy(struct text_builder *builder, const char *bytes, size_t n)
 static struct text_family *find_family(const struct text_builder *builder, const char *name, size_t len, uint64_t hash)
 {
     struct text_family *family;
-    for (size_t place = (size_t)hash; (family = table_next(&builder->families, hash, &place));) {
+    for (size_t place = (size_t)hash; (family = lookup_next(&builder->families, hash, &place));) {
         if (strncmp(family->name, name, len) == 0 && !family->name[len]) return family;
     }
     return NULL;
@@ -179,7 +125,7 @@ struct text_family *text_add_family(struct text_builder *builder, const char *na
     if (family) return family;
     family = arena_alloc(&page->memory, sizeof *family);
     if (!family || !(family->name = arena_copy(&page->memory, name, len))) return NULL;
-    if (!table_add(&builder->families, hash, family)) return NULL;
+    if (!lookup_add(&builder->families, hash, family)) return NULL;
     family->type = CPROM_UNTYPED;
     family->line = line;
     if (page->last) page->last->next = family;
@@ -262,11 +208,11 @@ static struct text_metric *add_metric(struct text_builder *builder, struct text_
     uint64_t hash = hash_bytes(0, family->name, strlen(family->name));
     struct text_metric *metric;
     for (size_t i = 0; i < sample->n_labels; i++) {
-        hash = hash_bytes(hash, sample->labels[i].name, strlen(sample->labels[i].name) + 1);
-        hash = hash_bytes(hash, sample->labels[i].value, strlen(sample->labels[i].value) + 1);
+        hash = hash_text(hash, sample->labels[i].name);
+        hash = hash_text(hash, sample->labels[i].value);
     }
     *there = true;
-    for (size_t place = (size_t)hash; (metric = table_next(&builder->metrics, hash, &place));) {
+    for (size_t place = (size_t)hash; (metric = lookup_next(&builder->metrics, hash, &place));) {
         if (metric->family == family && same_labels(metric, sample)) return metric;
     }
     *there = false;
@@ -276,7 +222,7 @@ static struct text_metric *add_metric(struct text_builder *builder, struct text_
     if (family->type == CPROM_HISTOGRAM || family->type == CPROM_SUMMARY) {
         if (!(metric->build = arena_alloc(memory, sizeof *metric->build))) return NULL;
     }
-    if (!table_add(&builder->metrics, hash, metric)) return NULL;
+    if (!lookup_add(&builder->metrics, hash, metric)) return NULL;
     if (sample->n_labels) memcpy(labels, sample->labels, sample->n_labels * sizeof *labels);
     metric->family = family;
     metric->labels = labels;
@@ -466,8 +412,8 @@ struct text_page *text_finish(struct text_builder *builder, bool broken, struct 
             *link = family->next;
         }
     }
-    table_free(&builder->families);
-    table_free(&builder->metrics);
+    lookup_free(&builder->families);
+    lookup_free(&builder->metrics);
     free(builder);
     if (!broken) return page;
     text_free(page);

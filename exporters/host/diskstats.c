@@ -143,7 +143,7 @@ static void read_properties(struct scrape *scrape, const char *major, const char
         if (strncmp(line, "E:", 2) != 0 || !value) continue;
         *value++ = '\0';
         for (int i = 0; i < N_PROPERTIES; i++) {
-            if (strcmp(line + 2, property_names[i]) == 0) copy_utf8(disks->of[i], PROPERTY_MAX, value);
+            if (strcmp(line + 2, property_names[i]) == 0) utf8_copy(disks->of[i], PROPERTY_MAX, value);
         }
     }
 }

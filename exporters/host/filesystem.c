@@ -126,7 +126,7 @@ static bool repair(const char **text, char **copy)
 {
     size_t room = 3 * strlen(*text) + 1;
     if (!(*copy = malloc(room))) return false;
-    copy_utf8(*copy, room, *text);
+    utf8_copy(*copy, room, *text);
     if (strcmp(*copy, *text) != 0) {
         *text = *copy;
     } else {

@@ -15,6 +15,7 @@
 #include "claims.h"
 #include "filter.h"
 #include "reader.h"
+#include "utf8.h"
 
 #include <stdbool.h>
 #include <stddef.h>

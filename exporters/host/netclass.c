@@ -74,7 +74,7 @@ static void read_text(int dir, const char *file, char out[TEXT_MAX])
 {
     char text[READ_SMALL] = "";
     if (!read_small(dir, file, text)) *text = '\0';
-    copy_utf8(out, TEXT_MAX, text);
+    utf8_copy(out, TEXT_MAX, text);
 }
 
 /* A file that is not there, or that the driver or the interface's state refuses, costs its own sample only. */
@@ -123,7 +123,7 @@ static bool netclass_collect(struct scrape *scrape)
     for (struct dirent *entry; (entry = readdir(dir));) {
         char device[3 * sizeof entry->d_name];
         if (!is_interface(net, entry)) continue;
-        copy_utf8(device, sizeof device, entry->d_name);
+        utf8_copy(device, sizeof device, entry->d_name);
         if (filter_matches(scrape->state, device)) continue;
         int interface = openat(net, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (interface < 0) continue; /* it went meanwhile */

@@ -208,7 +208,7 @@ static void show_link(struct scrape *scrape, const struct nlmsghdr *message)
     if (!name || !stats64) return;
     char raw[IFNAMSIZ + 1], device[3 * IFNAMSIZ + 1];
     snprintf(raw, sizeof raw, "%.*s", (int)RTA_PAYLOAD(name), (const char *)RTA_DATA(name));
-    copy_utf8(device, sizeof device, raw);
+    utf8_copy(device, sizeof device, raw);
     if (!is_wanted(scrape->state, device)) return;
     /* It grows with the kernel's version, and is aligned to 4 bytes only. */
     struct rtnl_link_stats64 stats = {0};
@@ -282,7 +282,7 @@ static bool show_proc_line(struct scrape *scrape, char *line)
     *colon++ = '\0';
     const char *name = next_word(&line);
     if (!name) return fail(scrape, "net/dev: an interface has no name");
-    copy_utf8(device, sizeof device, name);
+    utf8_copy(device, sizeof device, name);
     if (!is_wanted(scrape->state, device)) return true;
     for (size_t i = 0; i < COUNT_OF(columns); i++) {
         const char *word = next_word(&colon);

@@ -96,7 +96,7 @@ static bool os_collect(struct scrape *scrape)
     if (!read_fields(scrape, at, path, fields)) return false;
     const char *labels[N_FIELDS];
     for (int i = 0; i < N_FIELDS; i++) {
-        copy_utf8(values[i], sizeof values[i], fields[i]);
+        utf8_copy(values[i], sizeof values[i], fields[i]);
         labels[i] = values[i];
     }
     show(scrape, &descs[DESC_INFO], (cprom_strs){labels, N_FIELDS}, 1);

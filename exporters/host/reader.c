@@ -159,35 +159,3 @@ int open_directory(const char *root, const char *name)
     char path[PATH_MAX];
     return join(path, root, name) ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 }
-
-/* The length of the UTF-8 character that begins here; 0: none does. */
-static size_t utf8_length(const unsigned char *c)
-{
-    if (c[0] < 0x80) return 1;
-    size_t n = c[0] >= 0xC2 && c[0] < 0xE0 ? 2 : (c[0] & 0xF0) == 0xE0 ? 3 : c[0] >= 0xF0 && c[0] < 0xF5 ? 4 : 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((c[i] & 0xC0) != 0x80) return 0;
-    }
-    if (n == 3 && ((c[0] == 0xE0 && c[1] < 0xA0) || (c[0] == 0xED && c[1] >= 0xA0))) return 0;
-    if (n == 4 && ((c[0] == 0xF0 && c[1] < 0x90) || (c[0] == 0xF4 && c[1] >= 0x90))) return 0;
-    return n;
-}
-
-void copy_utf8(char *out, size_t room, const char *text)
-{
-    static const char replacement[] = "\xEF\xBF\xBD";
-    const unsigned char *in = (const unsigned char *)text;
-    size_t used = 0;
-    bool bad = false;
-    while (*in) {
-        size_t n = utf8_length(in);
-        const void *from = n ? (const void *)in : replacement;
-        size_t take = n ? n : bad ? 0 : 3;
-        if (used + take >= room) break;
-        memcpy(out + used, from, take);
-        used += take;
-        bad = !n;
-        in += n ? n : 1;
-    }
-    out[used] = '\0';
-}

@@ -40,7 +40,4 @@ char *next_word(char **at);
 /* Opens the directory `path` under `root`. -1: see errno. */
 int open_directory(const char *root, const char *path);
 
-/* Copies `text` to `out` (of `room` bytes, cut if need be); each run of bytes that are not UTF-8 becomes one U+FFFD. */
-void copy_utf8(char *out, size_t room, const char *text);
-
 #endif

@@ -4,7 +4,8 @@
  */
 #include "host.h"
 
-#include "program.h"
+#include "hash.h"
+#include "say.h"
 #include "text_parser.h"
 
 #include <dirent.h>
@@ -103,14 +104,6 @@ static void say_complaints(struct textfile *all)
     all->len = 0;
 }
 
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-    do hash = (hash ^ (unsigned char)*text) * 0x100000001b3;
-    while (*text++); /* with the NUL, so that it ends somewhere */
-    return hash ^ hash >> 29;
-}
-
-/* The first family of that name, of the files that are on the page; NULL: there is none. */
 static struct part *find_part(const struct textfile *all, const char *name)
 {
     struct part *part = all->parts[hash_text(0, name) % PARTS];
@@ -336,7 +329,7 @@ static void show_family(struct scrape *scrape, struct text_family *family)
         len += (size_t)snprintf(from + len, sizeof from - len, "%s%s", comma, part->file->path);
         comma = ", ";
     }
-    copy_utf8(repaired, sizeof repaired, from);
+    utf8_copy(repaired, sizeof repaired, from);
     family->help = first->help ? first->help : repaired;
     if (text_emit(scrape->out, family, CPROM_NO_LABELS) != CPROM_OK) {
         scrape->refused = true;
@@ -350,7 +343,7 @@ static void show_files(struct scrape *scrape)
     const struct textfile *all = scrape->state;
     for (struct file *file = all->first; file; file = file->next) {
         char path[3 * PATH_MAX];
-        copy_utf8(path, sizeof path, file->path);
+        utf8_copy(path, sizeof path, file->path);
         for (struct text_family *family = file->page->families; family; family = family->next) {
             show_family(scrape, family);
         }

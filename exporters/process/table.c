@@ -1,21 +1,11 @@
-#define _DEFAULT_SOURCE 1 /* getrandom */
-
 #include "table.h"
+
+#include "hash.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-static uint32_t hash_bytes(const px_table *table, const void *key, size_t len)
-{
-    const unsigned char *at = key;
-    uint64_t hash = table->seed;
-    for (size_t i = 0; i < len; i++) {
-        hash = (hash ^ at[i]) * 0x9e3779b97f4a7c15u;
-        hash ^= hash >> 29;
-    }
-    return (uint32_t)(hash ^ hash >> 32);
-}
+static uint32_t hash_key(const void *key, size_t len) { return (uint32_t)hash_bytes(0, key, len); }
 
 static bool grow(px_table *table)
 {
@@ -38,7 +28,7 @@ static bool grow(px_table *table)
 px_node *px_table_find(const px_table *table, const void *key, size_t len)
 {
     if (table->n == 0) return NULL;
-    uint32_t hash = hash_bytes(table, key, len);
+    uint32_t hash = hash_key(key, len);
     for (px_node *node = table->buckets[hash & (table->n_buckets - 1)]; node; node = node->next) {
         if (node->hash == hash && node->len == len && memcmp(node->key, key, len) == 0) return node;
     }
@@ -47,10 +37,6 @@ px_node *px_table_find(const px_table *table, const void *key, size_t len)
 
 bool px_table_add(px_table *table, px_node *node, const void *key, size_t len)
 {
-    if (table->n_buckets == 0) {
-        if (getrandom(&table->seed, sizeof table->seed, GRND_NONBLOCK) < 0) table->seed = 0;
-        table->seed |= 1;
-    }
     /* A table that is full goes on with longer chains, if it must. */
     if (table->n >= table->n_buckets && !grow(table) && table->n_buckets == 0) return false;
     char *copy = malloc(len + 1);
@@ -59,7 +45,7 @@ bool px_table_add(px_table *table, px_node *node, const void *key, size_t len)
     copy[len] = '\0';
     node->key = copy;
     node->len = (uint32_t)len;
-    node->hash = hash_bytes(table, key, len);
+    node->hash = hash_key(key, len);
     px_node **bucket = &table->buckets[node->hash & (table->n_buckets - 1)];
     node->next = *bucket;
     *bucket = node;

@@ -2,8 +2,7 @@
 #define PX_TABLE_H
 
 /*
- * A hash table of nodes that begin other structs. The keys are bytes and partly come from outside (names of processes),
- * so that the hash has a random seed. All zeros is an empty table.
+ * A hash table of nodes that begin other structs. The keys are bytes. All zeros is an empty table.
  */
 
 #include <stdbool.h>
@@ -21,7 +20,6 @@ typedef struct px_table {
     px_node **buckets;
     size_t n_buckets; /* a power of 2, or 0 */
     size_t n;
-    uint64_t seed;
 } px_table;
 
 px_node *px_table_find(const px_table *table, const void *key, size_t len);

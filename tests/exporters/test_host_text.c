@@ -1,6 +1,7 @@
 /* cprom-host-exporter: regular expressions, numbers, lines and what is not UTF-8. */
 #include "filter.h"
 #include "reader.h"
+#include "utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -101,7 +102,7 @@ static void test_filter_names_change_answers_are_theirs(void **state)
 static void check_utf8(const char *in, const char *expected)
 {
     char out[64];
-    copy_utf8(out, sizeof out, in);
+    utf8_copy(out, sizeof out, in);
     assert_string_equal(out, expected);
 }
 
@@ -128,11 +129,11 @@ static void test_copy_utf8_bad_runs_become_one_character(void **state)
 static void test_copy_utf8_no_room_cuts_between_characters(void **state)
 {
     char out[6];
-    copy_utf8(out, sizeof out, "abc\xE2\x82\xAC");
+    utf8_copy(out, sizeof out, "abc\xE2\x82\xAC");
     assert_string_equal(out, "abc");
-    copy_utf8(out, sizeof out, "ab\xE2\x82\xAC");
+    utf8_copy(out, sizeof out, "ab\xE2\x82\xAC");
     assert_string_equal(out, "ab\xE2\x82\xAC");
-    copy_utf8(out, sizeof out, "abc\xFF");
+    utf8_copy(out, sizeof out, "abc\xFF");
     assert_string_equal(out, "abc");
 }
 
