@@ -209,6 +209,12 @@ bool claims_replace(struct claims *claims, const struct text_page *old, struct t
     return !family;
 }
 
+bool claims_has(struct claims *claims, const struct text_family *family)
+{
+    const struct claim *claim = *find(claims, family->name, strlen(family->name), "", family);
+    return claim && claim->users;
+}
+
 void claims_remove(struct claims *claims, const struct text_page *page)
 {
     change_all(claims, page, NULL, LEAVE);

@@ -21,6 +21,8 @@ void claims_free(struct claims *claims);
  */
 bool claims_replace(struct claims *claims, const struct text_page *old, struct text_page *page, bool own,
                     struct text_error *error);
+/* Whether the family has all its names already, with this type and help. */
+bool claims_has(struct claims *claims, const struct text_family *family);
 /* Gives them back. */
 void claims_remove(struct claims *claims, const struct text_page *page);
 

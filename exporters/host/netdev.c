@@ -2,7 +2,7 @@
  * node_network_{receive,transmit}_*: what the kernel counts for each interface, asked by netlink, which has more
  * counters than /proc/net/dev; that file is read with --no-collector.netdev.netlink.
  */
-#include "host.h"
+#include "lines.h"
 
 #include <errno.h>
 #include <linux/if_link.h>
@@ -272,45 +272,57 @@ static bool collect_by_netlink(struct scrape *scrape)
 
 /* ---- /proc/net/dev ---- */
 
-static bool show_proc_line(struct scrape *scrape, char *line)
+/* A value that is missing would put the next ones into columns that are not theirs: that costs the line. */
+static void show_proc_line(const struct lines *lines, char *line)
 {
     static const int columns[] = {RX_BYTES,      RX_PACKETS,   RX_ERRS,    RX_DROP,      RX_FIFO, RX_FRAME,
                                   RX_COMPRESSED, RX_MULTICAST, TX_BYTES,   TX_PACKETS,   TX_ERRS, TX_DROP,
                                   TX_FIFO,       TX_COLLS,     TX_CARRIER, TX_COMPRESSED};
     char *colon = strrchr(line, ':'), device[3 * IFNAMSIZ + 1];
-    if (!colon) return fail(scrape, "net/dev: a line has no colon");
+    const char *words[COUNT_OF(columns)];
+    size_t n = 0;
+    if (!colon) {
+        lines_fail(lines, "there is no colon");
+        return;
+    }
     *colon++ = '\0';
     const char *name = next_word(&line);
-    if (!name) return fail(scrape, "net/dev: an interface has no name");
+    if (!name || next_word(&line)) {
+        lines_fail(lines, "there is no name of an interface");
+        return;
+    }
     utf8_copy(device, sizeof device, name);
-    if (!is_wanted(scrape->state, device)) return true;
-    for (size_t i = 0; i < COUNT_OF(columns); i++) {
-        const char *word = next_word(&colon);
+    if (!is_wanted(lines->scrape->state, device)) return;
+    for (const char *word; (word = next_word(&colon)); n++) {
+        if (n < COUNT_OF(columns)) words[n] = word;
+    }
+    if (n != COUNT_OF(columns)) {
+        lines_fail(lines, "%s has %zu numbers", device, n);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
         uint64_t value;
-        if (!word || !parse_u64(word, &value)) return fail(scrape, "net/dev: the line of %s is malformed", device);
-        show(scrape, &descs[columns[i]], CPROM_STRS(device), (double)value);
+        if (parse_u64(words[i], &value)) show(lines->scrape, &descs[columns[i]], CPROM_STRS(device), (double)value);
+        else lines_fail(lines, "%s: %s is no number", device, descs[columns[i]].name);
     }
-    return true;
 }
 
-static bool collect_from_proc(struct scrape *scrape)
+static void collect_from_proc(struct scrape *scrape)
 {
-    char *at = read_file(scrape->reader, scrape->flags->procfs, "net/dev");
-    if (!at) return fail_to_read(scrape, scrape->flags->procfs, "net/dev");
-    next_line(&at); /* two lines of headings */
-    next_line(&at);
-    for (char *line; (line = next_line(&at));) {
-        if (!show_proc_line(scrape, line)) return false;
+    struct lines lines;
+    if (!lines_open(&lines, scrape, scrape->flags->procfs, "net/dev")) return;
+    for (char *line; (line = lines_next(&lines));) {
+        if (!strchr(line, '|')) show_proc_line(&lines, line); /* that stands in the headings only */
     }
-    return true;
 }
 
-static bool netdev_collect(struct scrape *scrape)
+static void netdev_collect(struct scrape *scrape)
 {
     struct netdev *netdev = scrape->state;
     filter_rewind(netdev->exclude);
     filter_rewind(netdev->include);
-    return scrape->flags->netdev_netlink ? collect_by_netlink(scrape) : collect_from_proc(scrape);
+    if (scrape->flags->netdev_netlink) collect_by_netlink(scrape);
+    else collect_from_proc(scrape);
 }
 
 const struct collector netdev_collector = {"netdev", descs, COUNT_OF(descs), netdev_start, netdev_collect, netdev_stop};

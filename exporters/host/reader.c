@@ -67,6 +67,11 @@ void reader_free(struct reader *reader)
     *reader = (struct reader){.text = NULL};
 }
 
+void reader_shrink(struct reader *reader)
+{
+    if (reader->room > READ_KEPT) reader_free(reader);
+}
+
 static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 bool read_small(int dir, const char *path, char text[READ_SMALL])
@@ -85,6 +90,7 @@ bool read_small(int dir, const char *path, char text[READ_SMALL])
     while (begin < end && is_space(text[begin])) begin++;
     memmove(text, text + begin, end - begin);
     text[end - begin] = '\0';
+    for (char *nul = text; (nul = memchr(nul, '\0', (size_t)(text + (end - begin) - nul)));) *nul = '\xff';
     return true;
 }
 
@@ -110,34 +116,19 @@ bool parse_i64_any(const char *text, int64_t *value)
     return true;
 }
 
-bool parse_double(const char *text, double *value)
+bool parse_number(const char *text, double *value)
 {
     /* Nearly all numbers in procfs are whole and short: 15 digits are exact. */
     double whole = 0;
     size_t n = 0;
-    for (; text[n] >= '0' && text[n] <= '9' && n < 16; n++) whole = whole * 10 + (text[n] - '0');
-    if (n && n < 16 && !text[n]) {
-        *value = whole;
-        return true;
-    }
-    if (!*text || is_space(*text)) return false;
-    char *end;
-    *value = strtod(text, &end);
-    return !*end && end != text;
-}
-
-char *next_line(char **at)
-{
-    char *line = *at;
-    if (!*line) return NULL;
-    char *end = strchr(line, '\n');
-    if (end) {
-        *end = '\0';
-        *at = end + 1;
-    } else {
-        *at = line + strlen(line);
-    }
-    return line;
+    for (; text[n] >= '0' && text[n] <= '9'; n++) whole = whole * 10 + (text[n] - '0');
+    if (!n) return false;
+    *value = whole;
+    if (n < 16 && !text[n]) return true;
+    size_t decimals = text[n] == '.' ? strspn(text + n + 1, "0123456789") : 0;
+    if (text[n] && !(decimals && !text[n + 1 + decimals])) return false;
+    *value = strtod(text, NULL);
+    return true;
 }
 
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }

@@ -5,7 +5,6 @@
 #include "host.h"
 
 #include "hash.h"
-#include "say.h"
 #include "text_parser.h"
 
 #include <dirent.h>
@@ -53,9 +52,6 @@ struct textfile {
     struct text_metric **series; /* a hash table, of those of all files */
     size_t n_series, series_room;
     size_t n_shapes, n_bytes;
-    char *complaints; /* of the last scrape, a line each; they are said when they change */
-    char *complaint;  /* of this one */
-    size_t len;
 };
 
 static bool textfile_start(const struct flags *flags, void **state, char *why, size_t n_why)
@@ -66,42 +62,14 @@ static bool textfile_start(const struct flags *flags, void **state, char *why, s
     return (*state = calloc(1, sizeof(struct textfile))) != NULL;
 }
 
-static void textfile_stop(void *state)
-{
-    struct textfile *all = state;
-    if (!all) return;
-    free(all->complaints);
-    free(all->complaint);
-    free(all);
-}
+static void textfile_stop(void *state) { free(state); }
 
-/* Whoever may write a file chooses its name, which must be neither a line nor a command of a terminal. */
-static void complain(struct textfile *all, const char *path, const struct text_error *error)
+static void complain(struct scrape *scrape, const char *path, const struct text_error *error)
 {
-    char line[32] = "";
+    char what[PATH_MAX + sizeof error->what + 64], line[32] = "";
     if (error->line) snprintf(line, sizeof line, "line %zu: ", error->line);
-    size_t room = all->len + strlen(path) + strlen(line) + strlen(error->what) + 4;
-    char *grown = realloc(all->complaint, room);
-    if (!grown) return;
-    all->complaint = grown;
-    for (char *at = grown + all->len; *path; path++, all->len++) {
-        *at++ = (unsigned char)*path < ' ' || *path == 127 ? '?' : *path;
-    }
-    all->len += (size_t)snprintf(grown + all->len, room - all->len, ": %s%s\n", line, error->what);
-}
-
-/* Says what is new. */
-static void say_complaints(struct textfile *all)
-{
-    char *at = all->complaint;
-    for (char *line; at && (line = next_line(&at));) {
-        if (!all->complaints || !strstr(all->complaints, line)) say("collector textfile: %s", line);
-        if (at > line + strlen(line)) at[-1] = '\n'; /* as it was */
-    }
-    free(all->complaints);
-    all->complaints = all->complaint;
-    all->complaint = NULL;
-    all->len = 0;
+    snprintf(what, sizeof what, "%s: %s%s", path, line, error->what);
+    complaints_add(scrape->complaints, scrape->name, what);
 }
 
 static struct part *find_part(const struct textfile *all, const char *name)
@@ -275,7 +243,7 @@ static bool add_file(struct scrape *scrape, const char *directory, const char *n
     struct file *file = page ? malloc(sizeof *file + strlen(path) + 1) : NULL;
     struct part *parts = file ? take_helps(page, file) : NULL;
     if (!parts || !is_fit(scrape, page, &error)) {
-        complain(all, path, &error);
+        complain(scrape, path, &error);
         text_free(page);
         free(file);
         return false;
@@ -302,7 +270,7 @@ static bool add_directory(struct scrape *scrape, const char *directory)
     if (n < 0) {
         struct text_error error;
         text_fail(&error, 0, "%s", strerror(errno));
-        complain(scrape->state, directory, &error);
+        complain(scrape, directory, &error);
         return false;
     }
     bool ok = true;
@@ -332,7 +300,6 @@ static void show_family(struct scrape *scrape, struct text_family *family)
     utf8_copy(repaired, sizeof repaired, from);
     family->help = first->help ? first->help : repaired;
     if (text_emit(scrape->out, family, CPROM_NO_LABELS) != CPROM_OK) {
-        scrape->refused = true;
         fail(scrape, "%.80s was refused", family->name);
     }
     family->help = NULL;
@@ -366,7 +333,7 @@ static void forget_files(struct textfile *all, struct claims *claims)
     memset(all->parts, 0, sizeof all->parts);
 }
 
-static bool textfile_collect(struct scrape *scrape)
+static void textfile_collect(struct scrape *scrape)
 {
     struct textfile *all = scrape->state;
     const char *directory = scrape->flags->textfile_directory;
@@ -385,8 +352,6 @@ static bool textfile_collect(struct scrape *scrape)
     show(scrape, &error_desc, CPROM_NO_STRS, !ok);
     scrape->flawed = !ok;
     forget_files(all, scrape->claims);
-    say_complaints(all);
-    return true;
 }
 
 const struct collector textfile_collector = {"textfile", NULL, 0, textfile_start, textfile_collect, textfile_stop};

@@ -24,8 +24,9 @@ VOLATILE = re.compile(r"(node_filesystem_(size|free|avail)_bytes|node_filesystem
 
 # What differs from node_exporter, by tree: (ours, theirs), series with values.
 KNOWN = {
-    # A CPU that is offline has no line in stat. What is no number is 0 there.
-    "machine": (set(), {'node_cpu_seconds_total{cpu="2",mode="%s"} 0' % mode for mode in
+    # A CPU that is offline has no line in stat. What is no number is 0 there, and missing here.
+    "machine": ({'node_scrape_collector_success{collector="netclass"} 0'},
+                {'node_scrape_collector_success{collector="netclass"} 1'} | {'node_cpu_seconds_total{cpu="2",mode="%s"} 0' % mode for mode in
                         "user nice system idle iowait irq softirq steal".split()} |
                 {'node_cpu_guest_seconds_total{cpu="2",mode="%s"} 0' % mode for mode in ("user", "nice")} |
                 {'node_network_carrier{device="eth1"} 0', 'node_network_mtu_bytes{device="wlan0"} 0'}),
