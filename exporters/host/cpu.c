@@ -231,7 +231,7 @@ static bool is_new(struct cpus *cpus, const char *package, const char *core)
     return true;
 }
 
-static void note(struct cpus *cpus, const char *package, const char *core)
+static void remember(struct cpus *cpus, const char *package, const char *core)
 {
     if (cpus->n_throttled == cpus->throttled_room) {
         size_t room = cpus->throttled_room ? 2 * cpus->throttled_room : 8;
@@ -262,11 +262,11 @@ static void show_throttles_of(struct scrape *scrape, int dir, const char *cpu)
     if (!read_number(dir, cpu, "topology/core_id", core, &value)) return;
     if (is_new(cpus, package, core) && read_number(dir, cpu, "thermal_throttle/core_throttle_count", text, &value)) {
         show(scrape, &descs[DESC_CORE], CPROM_STRS(package, core), (double)value);
-        note(cpus, package, core);
+        remember(cpus, package, core);
     }
     if (is_new(cpus, package, "") && read_number(dir, cpu, "thermal_throttle/package_throttle_count", text, &value)) {
         show(scrape, &descs[DESC_PACKAGE], CPROM_STRS(package), (double)value);
-        note(cpus, package, "");
+        remember(cpus, package, "");
     }
 }
 

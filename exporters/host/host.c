@@ -41,16 +41,29 @@ struct host {
     struct running running[];
 };
 
-bool fail(struct scrape *scrape, const char *format, ...)
+static void complain(struct scrape *scrape, const char *format, va_list args)
 {
     char why[1024];
+    vsnprintf(why, sizeof why, format, args);
+    complaints_add(scrape->complaints, scrape->name, why);
+}
+
+bool fail(struct scrape *scrape, const char *format, ...)
+{
     va_list args;
     va_start(args, format);
-    vsnprintf(why, sizeof why, format, args);
+    complain(scrape, format, args);
     va_end(args);
-    complaints_add(scrape->complaints, scrape->name, why);
     scrape->failed = true;
     return false;
+}
+
+void note(struct scrape *scrape, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    complain(scrape, format, args);
+    va_end(args);
 }
 
 bool fail_to_read(struct scrape *scrape, const char *root, const char *path)

@@ -77,6 +77,12 @@ __attribute__((format(printf, 2, 3)))
 #endif
 bool fail(struct scrape *scrape, const char *format, ...);
 
+/* Says what is not as it should be, though nothing is missing. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+void note(struct scrape *scrape, const char *format, ...);
+
 /* fail() with a path and what errno says. */
 bool fail_to_read(struct scrape *scrape, const char *root, const char *path);
 

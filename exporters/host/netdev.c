@@ -1,10 +1,12 @@
 /*
  * node_network_{receive,transmit}_*: what the kernel counts for each interface, asked by netlink, which has more
- * counters than /proc/net/dev; that file is read with --no-collector.netdev.netlink.
+ * counters than /proc/net/dev; that file is read with --no-collector.netdev.netlink, or where netlink is refused.
  */
 #include "lines.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -260,14 +262,65 @@ static bool ask_netlink(struct scrape *scrape, int fd)
     }
 }
 
+/* false: see errno. */
 static bool collect_by_netlink(struct scrape *scrape)
 {
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-    if (fd < 0) return fail(scrape, "netlink: %s", strerror(errno));
+    if (fd < 0) return false;
     bool ok = ask_netlink(scrape, fd);
-    if (!ok) fail(scrape, "netlink: %s", strerror(errno));
+    int error = errno;
     close(fd);
+    errno = error;
     return ok;
+}
+
+/* ---- sysfs ---- */
+
+static uint64_t read_counter(int dir, const char *file)
+{
+    char path[64], text[READ_SMALL];
+    uint64_t value = 0;
+    snprintf(path, sizeof path, "statistics/%s", file);
+    if (read_small(dir, path, text)) parse_u64(text, &value);
+    return value;
+}
+
+#define COUNTER(field) .field = read_counter(dir, #field)
+
+static void show_from_sys(struct scrape *scrape, int net, const char *name)
+{
+    char device[3 * IFNAMSIZ + 1], text[READ_SMALL];
+    utf8_copy(device, sizeof device, name);
+    if (!is_wanted(scrape->state, device)) return;
+    int dir = openat(net, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0) return; /* it went meanwhile */
+    struct rtnl_link_stats64 stats = {
+        COUNTER(rx_bytes),          COUNTER(rx_packets),       COUNTER(rx_errors),           COUNTER(rx_dropped),
+        COUNTER(rx_missed_errors),  COUNTER(rx_fifo_errors),   COUNTER(rx_frame_errors),     COUNTER(rx_length_errors),
+        COUNTER(rx_over_errors),    COUNTER(rx_crc_errors),    COUNTER(rx_compressed),       COUNTER(multicast),
+        COUNTER(rx_nohandler),      COUNTER(tx_bytes),         COUNTER(tx_packets),          COUNTER(tx_errors),
+        COUNTER(tx_dropped),        COUNTER(tx_fifo_errors),   COUNTER(collisions),          COUNTER(tx_carrier_errors),
+        COUNTER(tx_aborted_errors), COUNTER(tx_window_errors), COUNTER(tx_heartbeat_errors), COUNTER(tx_compressed)};
+    bool there = read_small(dir, "statistics/rx_bytes", text);
+    close(dir);
+    if (there && scrape->flags->netdev_detailed) show_detailed(scrape, device, &stats);
+    else if (there) show_legacy(scrape, device, &stats);
+}
+
+/* false: see errno. */
+static bool collect_from_sys(struct scrape *scrape)
+{
+    int net = open_directory(scrape->flags->sysfs, "class/net");
+    DIR *dir = net < 0 ? NULL : fdopendir(net);
+    if (!dir) {
+        if (net >= 0) close(net);
+        return false;
+    }
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        if (entry->d_name[0] != '.' && entry->d_type != DT_REG) show_from_sys(scrape, net, entry->d_name);
+    }
+    closedir(dir);
+    return true;
 }
 
 /* ---- /proc/net/dev ---- */
@@ -307,13 +360,24 @@ static void show_proc_line(const struct lines *lines, char *line)
     }
 }
 
-static void collect_from_proc(struct scrape *scrape)
+/* false: see errno. */
+static bool collect_from_proc(struct scrape *scrape)
 {
     struct lines lines;
-    if (!lines_open(&lines, scrape, scrape->flags->procfs, "net/dev")) return;
+    if (!lines_try(&lines, scrape, scrape->reader, scrape->flags->procfs, "net/dev")) return false;
+    if (lines.at == lines.end) fail(scrape, "%s/net/dev: it is empty", lines.root);
     for (char *line; (line = lines_next(&lines));) {
         if (!strchr(line, '|')) show_proc_line(&lines, line); /* that stands in the headings only */
     }
+    return true;
+}
+
+/* What netlink alone has, sysfs has as well, but may be that of another network namespace: procfs says who is here. */
+static void collect_without_netlink(struct scrape *scrape)
+{
+    if (!scrape->flags->netdev_detailed && collect_from_proc(scrape)) return;
+    if (collect_from_sys(scrape) || (scrape->flags->netdev_detailed && collect_from_proc(scrape))) return;
+    fail_to_read(scrape, scrape->flags->procfs, "net/dev");
 }
 
 static void netdev_collect(struct scrape *scrape)
@@ -321,8 +385,12 @@ static void netdev_collect(struct scrape *scrape)
     struct netdev *netdev = scrape->state;
     filter_rewind(netdev->exclude);
     filter_rewind(netdev->include);
-    if (scrape->flags->netdev_netlink) collect_by_netlink(scrape);
-    else collect_from_proc(scrape);
+    if (!scrape->flags->netdev_netlink) {
+        if (!collect_from_proc(scrape)) fail_to_read(scrape, scrape->flags->procfs, "net/dev");
+    } else if (!collect_by_netlink(scrape)) {
+        note(scrape, "netlink: %s; it goes on without", strerror(errno));
+        collect_without_netlink(scrape);
+    }
 }
 
 const struct collector netdev_collector = {"netdev", descs, COUNT_OF(descs), netdev_start, netdev_collect, netdev_stop};

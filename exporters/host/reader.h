@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define READ_MAX (8u << 20) /* a longer file is refused: EFBIG */
+#define READ_MAX (64u << 20) /* a longer file is refused: EFBIG */
 #define READ_KEPT (64u << 10)
 
 struct reader {

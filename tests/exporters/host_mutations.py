@@ -182,6 +182,13 @@ ODD = [
       "node_procs_blocked": "3", 'node_softirqs_total{vector="rcu"}': "11"},
      ["line 5: cpu1", "line 6: it is no line of a CPU", "line 3: there is no number behind intr",
       "line 8: there is no number behind processes"]),
+    ("proc/1/mounts", b" @ROOT@/empty tmpfs rw 0 0\n//nas/my\\040share @ROOT@/my\\040share cifs ro,user=a 0 0\nnone\n/dev/x relative ext4 rw 0 0\n"
+     b"/dev/y  ext4 rw 0 0\n/dev/z @ROOT@/tab\\011 fuse.x\\040y rw,ro 0 0\n/dev/z @ROOT@/cut",
+     {'node_filesystem_device_error{device="",fstype="tmpfs",mountpoint="/empty"}': "1",
+      'node_filesystem_device_error{device="//nas/my\\\\040share",fstype="cifs",mountpoint="/my share"}': "1",
+      'node_filesystem_device_error{device="/dev/z",fstype="fuse.x\\\\040y",mountpoint="/tab\t"}': "1"},
+     ["line 3: it is no line of a mount", "line 4: it is no line of a mount", "line 5: it is no line of a mount",
+      "line 7: it is cut short"]),
     ("proc/pressure/io", b"some avg10=0.00 total=\nfull avg10=0.00 total=2000000\nfull avg10=0.00 total=3000000\n",
      {"node_pressure_io_stalled_seconds_total": "3"}, ["line 1: there is no total behind some"]),
 ]
@@ -193,7 +200,7 @@ def odd(program):
             fixtures.unpack(MACHINE, tree)
             base, _ = run(program, tree)
             with open(os.path.join(tree, path), "wb") as file:
-                file.write(contents)
+                file.write(contents.replace(b"@ROOT@", os.fsencode(tree) + b"/root"))
             page, complaints = run(program, tree)
         new = [line for line in complaints.splitlines() if "/" + path in line]
         for series, value in shown.items():
@@ -203,6 +210,21 @@ def odd(program):
         assert len(new) == len(said), "%s: %s" % (path, new)
         failed = [s for s in base if s.startswith(SUCCESS) and base[s] == "1" and page[s] == "0"]
         assert bool(failed) == bool(said), "%s: %s" % (path, failed)
+
+
+def many(program):
+    """20,000 mounts with long options, some of them twice, are all there."""
+    with tempfile.TemporaryDirectory() as tree:
+        os.makedirs(os.path.join(tree, "proc/1"))
+        with open(os.path.join(tree, "proc/1/mounts"), "w", encoding="utf-8") as file:
+            for i in range(20000):
+                file.write("overlay /o/%d fuse rw,lowerdir=%s 0 0\n" % (i, "/l" * 500))
+                if i % 3 == 0:
+                    file.write("overlay /o/%d fuse ro 0 0\n" % i)
+        page, said = run(program, tree, "--path.procfs=%s/proc" % tree, "--collector.disable-defaults",
+                         "--collector.filesystem", "--collector.filesystem.mount-timeout=60s")
+        errors = [s for s in page if s.startswith("node_filesystem_device_error") and page[s] == "1"]
+        assert len(errors) == 20000 and success(page, "filesystem") and not said, (len(errors), said)
 
 
 def once(program):
@@ -223,7 +245,7 @@ def once(program):
 
 
 def main():
-    for part in odd, once, mutated:
+    for part in odd, many, once, mutated:
         part(sys.argv[1])
         print("%s: as expected" % part.__name__)
 
