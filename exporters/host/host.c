@@ -4,6 +4,7 @@
 #include "say.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -43,7 +44,7 @@ struct host {
 
 static void complain(struct scrape *scrape, const char *format, va_list args)
 {
-    char why[1024];
+    char why[PATH_MAX + 512];
     vsnprintf(why, sizeof why, format, args);
     complaints_add(scrape->complaints, scrape->name, why);
 }

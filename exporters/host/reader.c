@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool join(char path[PATH_MAX], const char *root, const char *name)
 {
-    int n = snprintf(path, PATH_MAX, "%s/%s", root, name);
+    int n = snprintf(path, PATH_MAX, "%s%s%s", root, *root ? "/" : "", name);
     if (n >= 0 && n < PATH_MAX) return true;
     errno = ENAMETOOLONG;
     return false;
@@ -51,7 +52,13 @@ char *read_file(struct reader *reader, const char *root, const char *name)
     if (!join(path, root, name)) return NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) return NULL;
-    ssize_t len = read_all(reader, fd);
+    struct stat status;
+    ssize_t len = -1;
+    if (fstat(fd, &status) == 0) {
+        /* What others may put in the place of a file: a pipe, a device. */
+        if (S_ISREG(status.st_mode)) len = read_all(reader, fd);
+        else errno = S_ISDIR(status.st_mode) ? EISDIR : ENODEV;
+    }
     int error = errno;
     close(fd);
     errno = error;

@@ -18,7 +18,8 @@ struct reader {
 };
 
 /*
- * The text of the file `path` under `root`, with a NUL behind. It may be written to, and stays until the next call.
+ * The text of the file `path` under `root` ("": none), which is a regular one, with a NUL behind. It may be written to,
+ * and stays until the next call.
  * NULL: see errno.
  */
 char *read_file(struct reader *reader, const char *root, const char *path);

@@ -93,6 +93,19 @@ static struct text_page *take(struct runner *runner, const struct script *script
     return NULL;
 }
 
+/* What it printed and cannot be shown, once. */
+static void say_left_out(struct script *script, const struct text_page *page)
+{
+    char what[sizeof script->said] = "";
+    const struct text_error *first = &page->left_out;
+    if (page->n_left_out) {
+        snprintf(what, sizeof what, "line %zu: left out: %s%s", first->line, first->what,
+                 page->n_left_out > 1 ? "; there is more" : "");
+    }
+    if (*what && strcmp(script->said, what) != 0) say("%s: %s", script->file, what);
+    memcpy(script->said, what, sizeof what);
+}
+
 static void report(struct runner *runner, struct script *script, struct verdict *verdict, double seconds)
 {
     struct text_page *page = verdict->outcome == OUTCOME_SUCCESS ? take(runner, script, verdict) : NULL;
@@ -101,7 +114,8 @@ static void report(struct runner *runner, struct script *script, struct verdict 
     if (page) {
         if (script->failures) say("%s: good again", script->file);
         script->failures = 0;
-        *script->said = '\0';
+        say_left_out(script, page);
+        runner->failed = runner->failed || page->n_left_out;
         shown_set(script->shown, &how, page, false);
         return;
     }
