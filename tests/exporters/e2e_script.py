@@ -237,6 +237,22 @@ class Script(unittest.TestCase):
                 self.assertEqual(page.value("script_runs_total", script=name, outcome="start"), 1, name)
                 self.assertIn("3600_%s: it cannot be started: " % name, exporter.said())
 
+    def test_what_anybody_may_write_is_not_run(self):
+        self.put("3600_open", "echo x 1", 0o777)
+        self.put("3600_group", "echo x 1", 0o775)
+        result = self.once()
+        self.assertEqual(result.returncode, 1)
+        self.assertNotIn('x{script="open"} 1\n', result.stdout)
+        self.assertIn('x{script="group"} 1\n', result.stdout)
+        self.assertIn('script_runs_total{outcome="start",script="open"} 1\n', result.stdout)
+        self.assertIn("3600_open: it is not started: anybody may write to it", result.stderr)
+        result = self.once("--script.allow-world-writable")
+        self.assertIn('x{script="open"} 1\n', result.stdout)
+        os.chmod(self.scripts, 0o1777)
+        result = self.once()
+        self.assertNotIn('x{script="group"} 1\n', result.stdout)
+        self.assertIn("3600_group: it is not started: anybody may write to its directory", result.stderr)
+
     def test_another_kind_than_that_of_another_script_is_left_out(self):
         self.prints("a", "# TYPE x gauge\nx 1\n")
         self.prints("b", "y 1\n# TYPE x histogram\nx_sum 5\nx_count 2\n")
