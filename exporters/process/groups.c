@@ -66,7 +66,7 @@ static px_result ask_rules(px_tracker *tracker, int dir, int pid, const px_stat 
     px_attrs attrs = {
         .comm = stat->comm, .pid = pid, .start_time = start_time(tracker, stat->start), .username = "", .cgroups = ""};
     *group = NULL;
-    px_result result = px_read_cmdline(dir, cmdline, &attrs.has_args);
+    px_result result = px_read_cmdline(dir, cmdline, tracker->options.cmdline_max, &attrs.has_args);
     if (result != PX_OK) return result;
     attrs.arg0 = attrs.cmdline = cmdline->at;
     attrs.cmdline_len = cmdline->len;
@@ -140,11 +140,14 @@ static px_result visit_open(px_tracker *tracker, int pid, int dir)
     if (result != PX_OK) return result;
     px_proc *proc = proc_get(tracker, pid, stat.start);
     if (!proc) return PX_NOMEM;
-    if (!proc->asked || (!proc->group && tracker->options.recheck)) {
+    /* What executes something else has another name then, which was read anyway. */
+    bool renamed = strcmp(proc->comm, stat.comm) != 0;
+    if (!proc->asked || (!proc->group && (renamed || tracker->options.recheck))) {
         px_group *group;
         result = ask_rules(tracker, dir, pid, &stat, &group);
         if (result != PX_OK) return result;
         proc->asked = true;
+        memcpy(proc->comm, stat.comm, sizeof proc->comm);
         proc->parent = stat.parent;
         proc->undecided = true;
         if (group) join(proc, group);

@@ -70,6 +70,8 @@ typedef struct px_group {
     uint64_t states[PX_STATES];
 } px_group;
 
+#define PX_REST "other"
+
 /* Which groups stay, with num_procs 0, when their last process is gone. */
 typedef enum px_empty {
     PX_KEEP_FIXED,
@@ -81,7 +83,10 @@ typedef struct px_options {
     bool children; /* a process that no rule wants belongs to the group of its parent */
     bool threads;  /* threads by their names */
     bool smaps;    /* proportional memory */
-    bool recheck;  /* processes in no group are looked at in each pass */
+    bool recheck;  /* processes in no group are looked at in each pass, not only when their names change */
+    size_t cmdline_max;    /* bytes of arguments that rules look at: anybody can make many */
+    size_t groups_max;     /* so many, and the rest is in PX_REST; likewise names of threads, in each group */
+    size_t thread_names_max;
     px_empty empty;
 } px_options;
 

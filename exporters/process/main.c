@@ -10,7 +10,12 @@ static struct {
     px_rules rules;
     px_tracker tracker;
     bool open;
-} self = {.procfs = "/proc", .options = {.children = true, .threads = true, .smaps = true}};
+} self = {.procfs = "/proc", .options = {.children = true,
+                                         .threads = true,
+                                         .smaps = true,
+                                         .cmdline_max = 4096,
+                                         .groups_max = 2000,
+                                         .thread_names_max = 200}};
 
 static bool set_empty(void *value, const char *text)
 {
@@ -37,8 +42,14 @@ static const struct flag flags[] = {
      "Show proportional memory, from smaps_rollup; that is costly for the kernel.", 0, 0, NULL},
     {"recheck", FLAG_BOOL, &self.options.recheck, NULL,
      "Look again in each scrape at processes that are in no group, since their\n"
-     "names may change.",
+     "arguments may change; a new name is seen in any case.",
      0, 0, NULL},
+    {"cmdline-bytes", FLAG_COUNT, &self.options.cmdline_max, "BYTES",
+     "So much of the arguments of a process is looked at.", 1, 65536, NULL},
+    {"max-groups", FLAG_COUNT, &self.options.groups_max, "N",
+     "With so many groups, what would be another is in the group other.", 1, 0, NULL},
+    {"max-threadnames", FLAG_COUNT, &self.options.thread_names_max, "N",
+     "Likewise with names of threads, in each group.", 1, 0, NULL},
     {"empty-groups", FLAG_FUNC, &self.options.empty, "fixed|all|none",
      "Which groups stay, with num_procs 0, without a process: those whose name is\n"
      "fixed (the default), all that there were, or none.",

@@ -9,10 +9,15 @@
 
 static void drop_node(px_node *node) { free(node); } /* the node is first in its struct */
 
+static bool is_rest(const char *name, size_t n) { return n == strlen(PX_REST) && memcmp(name, PX_REST, n) == 0; }
+
 px_group *px_group_get(px_tracker *tracker, const char *name, size_t n)
 {
     px_node *node = px_table_find(&tracker->groups, name, n);
     if (node) return (px_group *)node;
+    if (tracker->groups.n >= tracker->options.groups_max && !is_rest(name, n)) {
+        return px_group_get(tracker, PX_REST, strlen(PX_REST));
+    }
     px_group *group = calloc(1, sizeof *group);
     if (!group) return NULL;
     px_group_begin(group);
@@ -59,10 +64,11 @@ void px_group_end(px_group *group)
     px_table_filter(&group->wchans, keep_wchan, drop_node, NULL);
 }
 
-static px_thread_group *thread_group(px_group *group, const char *name, size_t n)
+static px_thread_group *thread_group(px_group *group, const char *name, size_t n, size_t max)
 {
     px_node *node = px_table_find(&group->threads, name, n);
     if (node) return (px_thread_group *)node;
+    if (group->threads.n >= max && !is_rest(name, n)) return thread_group(group, PX_REST, strlen(PX_REST), max);
     px_thread_group *threads = calloc(1, sizeof *threads);
     if (!threads || px_table_add(&group->threads, &threads->node, name, n)) return threads;
     free(threads);
@@ -237,7 +243,7 @@ static px_result thread_update(px_tracker *tracker, px_proc *proc, size_t before
     if (!px_buffer_put_utf8(&tracker->name, stat.comm, strlen(stat.comm), PX_NAME_MAX) ||
         !px_buffer_put(&tracker->name, "", 0))
         return PX_NOMEM;
-    px_thread_group *threads = thread_group(group, tracker->name.at, tracker->name.len);
+    px_thread_group *threads = thread_group(group, tracker->name.at, tracker->name.len, tracker->options.thread_names_max);
     if (!threads) return PX_NOMEM;
     threads->n++;
     for (int i = 0; i < PX_COUNTS; i++) threads->counts.v[i] += used.v[i];

@@ -15,7 +15,6 @@
 
 #define READ_BYTES 16384        /* more than almost all files have, so that one read gets them whole */
 #define FILE_MAX (512 * 1024)   /* more than any has but cmdline; "stat" of a machine with many interrupts is long */
-#define CMDLINE_MAX (64 * 1024) /* anybody can make a long one, and all expressions go over it: the rest is left out */
 
 static px_result result_of(int err)
 {
@@ -340,9 +339,10 @@ px_result px_read_wchan(px_procfs *fs, int dir, char wchan[PX_WCHAN_MAX + 1])
     return PX_OK;
 }
 
-px_result px_read_cmdline(int dir, px_buffer *cmdline, bool *any)
+px_result px_read_cmdline(int dir, px_buffer *cmdline, size_t max, bool *any)
 {
-    px_result result = read_file(dir, "cmdline", cmdline, CMDLINE_MAX);
+    px_result result = read_file(dir, "cmdline", cmdline, max);
+    if (cmdline->len > max) cmdline->len = max;
     *any = result == PX_OK && cmdline->len > 0;
     while (cmdline->len > 0 && cmdline->at[cmdline->len - 1] == '\0') cmdline->len--;
     return result;

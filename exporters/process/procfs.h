@@ -85,8 +85,11 @@ px_result px_read_fd_limit(px_procfs *fs, int dir, uint64_t *limit);
 px_result px_count_fds(px_procfs *fs, int dir, uint64_t *n);
 /* Where it sleeps in the kernel; "": nowhere, or that is not for us to know. */
 px_result px_read_wchan(px_procfs *fs, int dir, char wchan[PX_WCHAN_MAX + 1]);
-/* The arguments, each but the last with a NUL behind; `*any`: there are some, and not a kernel thread's none. */
-px_result px_read_cmdline(int dir, px_buffer *cmdline, bool *any);
+/*
+ * The first `max` bytes of the arguments, each but the last with a NUL behind; `*any`: there are some, and not a kernel
+ * thread's none.
+ */
+px_result px_read_cmdline(int dir, px_buffer *cmdline, size_t max, bool *any);
 /* The paths of its control groups with a space between them. */
 px_result px_read_cgroups(px_procfs *fs, int dir, px_buffer *cgroups);
 

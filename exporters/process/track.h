@@ -27,6 +27,7 @@ typedef struct px_thread {
 typedef struct px_proc {
     px_node node;
     int pid, parent;
+    char comm[PX_COMM_MAX + 1]; /* when the rules were asked */
     uint64_t start;
     uint32_t pass;   /* in which it was last seen; 0: not yet, or it has ended since */
     bool old;        /* it was there in the first pass */
@@ -51,7 +52,7 @@ px_result px_member_update(px_tracker *tracker, px_proc *proc, int dir, const px
 /* Instead, if it is there and cannot be read: its group keeps what it had when it last could. */
 void px_member_keep(px_proc *proc);
 
-/* The group of that name; makes it. NULL: no memory. */
+/* The group of that name; makes it, or takes PX_REST, if there are too many. NULL: no memory. */
 px_group *px_group_get(px_tracker *tracker, const char *name, size_t n);
 
 void px_group_begin(px_group *group);

@@ -10,7 +10,8 @@
 /* What editors, patch and packages leave behind, or somebody who wants it to run no more; ~ is in no name. */
 static bool is_leftover(const char *name)
 {
-    static const char *const whole[] = {"bak", "orig", "rej", "old", "disabled"}, *const begins[] = {"rpm", "dpkg-", "ucf-"};
+    static const char *const whole[] = {"bak", "orig", "rej", "old", "disabled"}, *const begins[] = {"rpm", "dpkg-",
+                                                                                                     "ucf-"};
     const char *last = strrchr(name, '.');
     if (!last++) return false;
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {

@@ -5,7 +5,8 @@
 
 /* Groups over trees of files that change from pass to pass. */
 
-static const px_options all = {.children = true, .threads = true, .smaps = true};
+static const px_options all = {.children = true, .threads = true, .smaps = true, .cmdline_max = 4096, .groups_max = 2000,
+                               .thread_names_max = 200};
 static const char by_comm[] = "process_names:\n- name: '{{.Comm}}'\n  cmdline: ['.+']\n";
 static const char fixed[] = "process_names:\n- name: one\n  comm: [a]\n- name: two\n  comm: [b]\n";
 
@@ -75,10 +76,10 @@ static void test_read_stat_bad_is_an_error(void **state)
     fx_end(&f);
 }
 
-static void test_read_cmdline_is_cut_after_64_kib(void **state)
+static void test_read_cmdline_is_cut_at_the_limit(void **state)
 {
     enum {
-        MAX = 64 * 1024
+        MAX = 4096
     };
     fixture f;
     px_buffer cmdline = {0};
@@ -92,7 +93,7 @@ static void test_read_cmdline_is_cut_after_64_kib(void **state)
     assert_int_equal(px_open_id(f.tracker.fs.fd, 7, &dir), PX_OK);
     for (size_t n = MAX - 1; n <= MAX + 100; n += n == MAX + 1 ? 99 : 1) {
         fx_write(&f, "7/cmdline", text, n);
-        assert_int_equal(px_read_cmdline(dir, &cmdline, &any), PX_OK);
+        assert_int_equal(px_read_cmdline(dir, &cmdline, MAX, &any), PX_OK);
         assert_true(any);
         assert_int_equal(cmdline.len, n < MAX ? n : MAX);
     }
@@ -523,7 +524,8 @@ static void test_update_without_children_takes_matches_only(void **state)
     fx_end(&f);
 }
 
-static void test_update_recheck_finds_new_names(void **state)
+/* A wrapper that executes what it wraps. */
+static void test_update_finds_new_names(void **state)
 {
     for (int recheck = 0; recheck < 2; recheck++) {
         fixture f;
@@ -538,10 +540,61 @@ static void test_update_recheck_finds_new_names(void **state)
         fx_put(&f, 2, (what){.comm = "a", .user = 9});
         fx_pass(&f);
         /* The one that was there before us had used an unknown part of its 60 then; the other's 9 are all ours. */
-        assert_int_equal(fx_group(&f, "one")->procs, recheck ? 2 : 0);
-        assert_int_equal(fx_group(&f, "one")->counts.v[PX_USER], recheck ? 9 : 0);
+        assert_int_equal(fx_group(&f, "one")->procs, 2);
+        assert_int_equal(fx_group(&f, "one")->counts.v[PX_USER], 9);
         fx_end(&f);
     }
+}
+
+static void test_update_recheck_finds_new_arguments(void **state)
+{
+    static const char config[] = "process_names:\n  - cmdline: [wanted]\n    name: one\n";
+    for (int recheck = 0; recheck < 2; recheck++) {
+        fixture f;
+        px_options options = all;
+        options.recheck = recheck;
+        fx_make(&f);
+        fx_put(&f, 1, (what){.comm = "x", .cmdline = "x y"});
+        fx_open(&f, options, config);
+        fx_put(&f, 1, (what){.comm = "x", .cmdline = "x wanted"});
+        fx_pass(&f);
+        assert_int_equal(fx_group(&f, "one")->procs, recheck);
+        fx_end(&f);
+    }
+}
+
+static void test_update_groups_and_names_beyond_the_limit_are_other(void **state)
+{
+    fixture f;
+    px_options options = all;
+    options.groups_max = 4;
+    options.thread_names_max = 3;
+    fx_make(&f);
+    for (int i = 1; i <= 10; i++) {
+        char comm[16];
+        snprintf(comm, sizeof comm, "p%d", i);
+        fx_put(&f, i, (what){.comm = comm});
+    }
+    fx_put(&f, 11, (what){.comm = "many", .threads = 8});
+    for (int i = 11; i <= 18; i++) {
+        char comm[16];
+        snprintf(comm, sizeof comm, "t%d", i);
+        fx_put_thread(&f, 11, i, (what){.comm = comm});
+    }
+    fx_open(&f, options, "process_names:\n  - cmdline: [.]\n    name: '{{.Comm}}'\n");
+    const px_group *rest = fx_group(&f, PX_REST);
+    assert_non_null(rest);
+    assert_int_equal(f.tracker.groups.n, 5);
+    uint64_t procs = 0;
+    for (px_node *node = NULL; (node = px_table_next(&f.tracker.groups, node));) procs += ((px_group *)node)->procs;
+    assert_int_equal(procs, 11);
+    assert_int_equal(rest->procs, 7);
+    const px_group *many = fx_group(&f, "many") ? fx_group(&f, "many") : rest;
+    assert_int_equal(many->threads.n, 4);
+    const px_node *others = px_table_find(&many->threads, PX_REST, strlen(PX_REST));
+    assert_non_null(others);
+    assert_int_equal(((const px_thread_group *)others)->n, 5);
+    fx_end(&f);
 }
 
 /* ---- the page ---- */
@@ -573,7 +626,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_read_stat_names_and_numbers_are_taken_as_they_are),
         TEST(test_read_stat_bad_is_an_error),
-        TEST(test_read_cmdline_is_cut_after_64_kib),
+        TEST(test_read_cmdline_is_cut_at_the_limit),
         TEST(test_procfs_open_finds_the_boot_time_behind_a_long_line),
         TEST(test_tracker_open_without_proc_fails),
         TEST(test_update_counts_from_the_first_pass_on),
@@ -590,7 +643,9 @@ int main(void)
         TEST(test_update_children_go_to_the_first_ancestor_with_a_group),
         TEST(test_update_after_an_unfinished_pass_counts_once),
         TEST(test_update_without_children_takes_matches_only),
-        TEST(test_update_recheck_finds_new_names),
+        TEST(test_update_finds_new_names),
+        TEST(test_update_recheck_finds_new_arguments),
+        TEST(test_update_groups_and_names_beyond_the_limit_are_other),
         cmocka_unit_test_setup_teardown(test_metrics_page_has_all_families, ct_setup, ct_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
