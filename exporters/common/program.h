@@ -4,8 +4,7 @@
  *
  *      int main(int argc, char **argv) { return program_run(&host, argc, argv); }
  *
- * Every exporter has --help, --version, --once, --web.listen-address, --web.telemetry-path and
- * --[no-]web.disable-exporter-metrics (process_* of the exporter itself).
+ * Every exporter has --help, --version, --once, and the flags --web.* and --log.* of Prometheus' exporters.
  */
 #ifndef EXPORTERS_COMMON_PROGRAM_H
 #define EXPORTERS_COMMON_PROGRAM_H

@@ -59,6 +59,9 @@ static const struct flag own[] = {
      "Mount points to leave out.", PLAIN},
     {"collector.filesystem.fs-types-exclude", FLAG_STRING, &flags.fs_type_exclude, "REGEX",
      "Types of file systems to leave out.", PLAIN},
+    {"collector.filesystem.ignored-mount-points", FLAG_STRING, &flags.mount_exclude, "REGEX", "The old name of that.",
+     PLAIN},
+    {"collector.filesystem.ignored-fs-types", FLAG_STRING, &flags.fs_type_exclude, "REGEX", "Likewise.", PLAIN},
     {"collector.filesystem.mount-timeout", FLAG_SECONDS, &flags.mount_timeout, "TIME",
      "How long a scrape waits for file systems that do not answer.", PLAIN},
     {"collector.netdev.device-exclude", FLAG_STRING, &flags.netdev_exclude, "REGEX", "Interfaces to leave out.", PLAIN},
@@ -79,7 +82,72 @@ static const struct flag own[] = {
 };
 #define N_OWN (sizeof own / sizeof *own)
 
-static struct flag all_flags[N_OWN + N_COLLECTORS_MAX + 1];
+/* Collectors of node_exporter, up to 1.11, that are not here. */
+static const char *const absent[] = {"arp",
+                                     "bcache",
+                                     "bcachefs",
+                                     "bonding",
+                                     "btrfs",
+                                     "buddyinfo",
+                                     "cgroups",
+                                     "conntrack",
+                                     "cpufreq",
+                                     "cpu_vulnerabilities",
+                                     "devstat",
+                                     "dmi",
+                                     "drbd",
+                                     "drm",
+                                     "edac",
+                                     "ethtool",
+                                     "exec",
+                                     "fibrechannel",
+                                     "hwmon",
+                                     "infiniband",
+                                     "interrupts",
+                                     "ipvs",
+                                     "kernel_hung",
+                                     "ksmd",
+                                     "lnstat",
+                                     "logind",
+                                     "mdadm",
+                                     "meminfo_numa",
+                                     "mountstats",
+                                     "network_route",
+                                     "nfs",
+                                     "nfsd",
+                                     "ntp",
+                                     "nvme",
+                                     "pcidevice",
+                                     "perf",
+                                     "powersupplyclass",
+                                     "processes",
+                                     "qdisc",
+                                     "rapl",
+                                     "runit",
+                                     "schedstat",
+                                     "selinux",
+                                     "slabinfo",
+                                     "softirqs",
+                                     "softnet",
+                                     "supervisord",
+                                     "swap",
+                                     "sysctl",
+                                     "systemd",
+                                     "tapestats",
+                                     "tcpstat",
+                                     "thermal",
+                                     "thermal_zone",
+                                     "timex",
+                                     "udp_queues",
+                                     "watchdog",
+                                     "wifi",
+                                     "xfrm",
+                                     "xfs",
+                                     "zfs",
+                                     "zoneinfo"};
+
+static struct flag all_flags[N_OWN + N_COLLECTORS_MAX + COUNT_OF(absent) + 2];
+static char absent_names[COUNT_OF(absent)][64], there_are[1024];
 
 static bool host_start(void *ctx, cprom_registry *registry, bool once)
 {
@@ -124,6 +192,20 @@ static void keep_memory_small(void)
 #endif
 }
 
+/* What starts node_exporter starts this, too, as long as it does not ask for more. */
+static void add_absent(struct flag *flag)
+{
+    size_t len = (size_t)snprintf(there_are, sizeof there_are, "the collectors are");
+    for (size_t i = 0; i < n_collectors && len < sizeof there_are; i++) {
+        len += (size_t)snprintf(there_are + len, sizeof there_are - len, " %s", all_collectors[i]->name);
+    }
+    for (size_t i = 0; i < COUNT_OF(absent); i++) {
+        snprintf(absent_names[i], sizeof absent_names[i], "collector.%s", absent[i]);
+        *flag++ = (struct flag){absent_names[i], FLAG_ABSENT, NULL, NULL, there_are, PLAIN};
+    }
+    *flag = (struct flag){"collector.", FLAG_UNKNOWN, NULL, NULL, there_are, PLAIN};
+}
+
 int main(int argc, char **argv)
 {
     static const struct program program = {
@@ -144,6 +226,7 @@ int main(int argc, char **argv)
         enabled[i] = on;
         all_flags[N_OWN + i] = (struct flag){names[i], FLAG_BOOL, &enabled[i], NULL, helps[i], PLAIN};
     }
+    add_absent(&all_flags[N_OWN + n_collectors]);
     keep_memory_small();
     return program_run(&program, argc, argv);
 }
