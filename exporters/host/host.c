@@ -15,10 +15,11 @@
 
 /* The text files come last: where two families collide, the library drops the later one. */
 const struct collector *const all_collectors[] = {
-    &cpu_collector,     &diskstats_collector, &entropy_collector,  &filefd_collector, &filesystem_collector,
-    &loadavg_collector, &meminfo_collector,   &netclass_collector, &netdev_collector, &netstat_collector,
-    &os_collector,      &pressure_collector,  &sockstat_collector, &stat_collector,   &time_collector,
-    &uname_collector,   &vmstat_collector,    &textfile_collector,
+    &arp_collector,        &conntrack_collector,  &cpu_collector,     &diskstats_collector, &entropy_collector,
+    &filefd_collector,     &filesystem_collector, &loadavg_collector, &meminfo_collector,   &netclass_collector,
+    &netdev_collector,     &netstat_collector,    &os_collector,      &pressure_collector,  &selinux_collector,
+    &sockstat_collector,   &softnet_collector,    &stat_collector,    &time_collector,      &timex_collector,
+    &udp_queues_collector, &uname_collector,      &vmstat_collector,  &textfile_collector,
 };
 const size_t n_collectors = sizeof all_collectors / sizeof *all_collectors;
 

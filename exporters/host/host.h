@@ -27,6 +27,7 @@ struct flags {
     const char *procfs, *sysfs, *rootfs, *udev;
     bool cpu_guest;
     bool stat_softirq;
+    const char *arp_exclude, *arp_include;
     const char *disk_exclude, *disk_include;
     const char *mount_exclude, *fs_type_exclude;
     double mount_timeout;
@@ -66,10 +67,11 @@ struct collector {
     void (*stop)(void *state);
 };
 
-extern const struct collector cpu_collector, diskstats_collector, entropy_collector, filefd_collector,
-    filesystem_collector, loadavg_collector, meminfo_collector, netclass_collector, netdev_collector, netstat_collector,
-    os_collector, pressure_collector, sockstat_collector, stat_collector, textfile_collector, time_collector,
-    uname_collector, vmstat_collector;
+extern const struct collector arp_collector, conntrack_collector, cpu_collector, diskstats_collector, entropy_collector,
+    filefd_collector, filesystem_collector, loadavg_collector, meminfo_collector, netclass_collector, netdev_collector,
+    netstat_collector, os_collector, pressure_collector, selinux_collector, sockstat_collector, softnet_collector,
+    stat_collector, textfile_collector, time_collector, timex_collector, udp_queues_collector, uname_collector,
+    vmstat_collector;
 
 /* Says what is missing, and so fails the call: `return fail(scrape, "%s is malformed", path)`. Always false. */
 #if defined(__GNUC__)

@@ -18,6 +18,8 @@ static struct flags flags = {
     .rootfs = "/",
     .udev = "/run/udev/data",
     .cpu_guest = true,
+    .arp_exclude = "",
+    .arp_include = "",
     .disk_exclude = "^(ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\\d+n\\d+p)\\d+$",
     .disk_include = "",
     .mount_exclude = "^/(dev|proc|run|sys|mnt|media|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)",
@@ -29,11 +31,11 @@ static struct flags flags = {
     .netdev_include = "",
     .netdev_netlink = true,
     .netclass_ignored = "^$",
-    .netstat_fields =
-        "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|Icmp6?_(InMsgs|OutMsgs)|"
-        "TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts)|Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|"
-        "PassiveOpens|RetransSegs|CurrEstab)|Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|"
-        "SndbufErrors))$",
+    .netstat_fields = "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|Icmp6?_(InMsgs|OutMsgs)|"
+                      "TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|TCPRcvQDrop)|Tcp_("
+                      "ActiveOpens|InSegs|OutSegs|OutRsts|"
+                      "PassiveOpens|RetransSegs|CurrEstab)|Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|"
+                      "SndbufErrors))$",
     .vmstat_fields = "^(oom_kill|pgpg|pswp|pg.*fault).*",
     .textfile_directory = "",
 };
@@ -52,6 +54,9 @@ static const struct flag own[] = {
     {"collector.disable-defaults", FLAG_BOOL, &disable_defaults, NULL, "Only collectors that flags ask for.", PLAIN},
     {"collector.cpu.guest", FLAG_BOOL, &flags.cpu_guest, NULL, "node_cpu_guest_seconds_total.", PLAIN},
     {"collector.stat.softirq", FLAG_BOOL, &flags.stat_softirq, NULL, "node_softirqs_total.", PLAIN},
+    {"collector.arp.device-exclude", FLAG_STRING, &flags.arp_exclude, "REGEX", "Interfaces to leave out.", PLAIN},
+    {"collector.arp.device-include", FLAG_STRING, &flags.arp_include, "REGEX",
+     "Only these interfaces; device-exclude must be empty.", PLAIN},
     {"collector.diskstats.device-exclude", FLAG_STRING, &flags.disk_exclude, "REGEX", "Devices to leave out.", PLAIN},
     {"collector.diskstats.device-include", FLAG_STRING, &flags.disk_include, "REGEX",
      "Only these devices; device-exclude must be empty.", PLAIN},
@@ -83,14 +88,12 @@ static const struct flag own[] = {
 #define N_OWN (sizeof own / sizeof *own)
 
 /* Collectors of node_exporter, up to 1.11, that are not here. */
-static const char *const absent[] = {"arp",
-                                     "bcache",
+static const char *const absent[] = {"bcache",
                                      "bcachefs",
                                      "bonding",
                                      "btrfs",
                                      "buddyinfo",
                                      "cgroups",
-                                     "conntrack",
                                      "cpufreq",
                                      "cpu_vulnerabilities",
                                      "devstat",
@@ -125,10 +128,8 @@ static const char *const absent[] = {"arp",
                                      "rapl",
                                      "runit",
                                      "schedstat",
-                                     "selinux",
                                      "slabinfo",
                                      "softirqs",
-                                     "softnet",
                                      "supervisord",
                                      "swap",
                                      "sysctl",
@@ -137,8 +138,6 @@ static const char *const absent[] = {"arp",
                                      "tcpstat",
                                      "thermal",
                                      "thermal_zone",
-                                     "timex",
-                                     "udp_queues",
                                      "watchdog",
                                      "wifi",
                                      "xfrm",

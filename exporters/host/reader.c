@@ -112,6 +112,14 @@ bool parse_u64(const char *text, uint64_t *value)
     return true;
 }
 
+bool parse_hex(const char *text, uint64_t *value)
+{
+    size_t len = strspn(text, "0123456789abcdefABCDEF");
+    if (!len || len > 16 || text[len]) return false;
+    *value = strtoull(text, NULL, 16);
+    return true;
+}
+
 bool parse_i64_any(const char *text, int64_t *value)
 {
     if (!*text || is_space(*text)) return false;

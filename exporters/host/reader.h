@@ -35,10 +35,11 @@ void reader_shrink(struct reader *reader);
 bool read_small(int dir, const char *path, char text[READ_SMALL]);
 
 /*
- * A number that is all there is in the text: whole and decimal; _any: also negative, hexadecimal or octal; _number: not
- * negative, whole or with a decimal point.
+ * A number that is all there is in the text: whole and decimal; _hex: hexadecimal, without 0x; _any: also negative,
+ * hexadecimal or octal; _number: not negative, whole or with a decimal point.
  */
 bool parse_u64(const char *text, uint64_t *value);
+bool parse_hex(const char *text, uint64_t *value);
 bool parse_i64_any(const char *text, int64_t *value);
 bool parse_number(const char *text, double *value);
 
