@@ -36,6 +36,7 @@ char *lines_next(struct lines *lines)
         char *line = lines->at, *end = memchr(line, '\n', (size_t)(lines->end - line));
         lines->number++;
         lines->at = end ? end + 1 : lines->end;
+        lines->is_open = !end;
         if (!end && !lines->may_be_open) {
             lines_fail(lines, "it is cut short");
             return NULL;

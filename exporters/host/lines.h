@@ -10,6 +10,7 @@ struct lines {
     char *at, *end;
     size_t number;    /* of the line at hand, from 1 */
     bool may_be_open; /* the last line needs no LF: files that people write, and those of sysfs */
+    bool is_open;     /* the line at hand has none */
 };
 
 /* Reads the file. false: see errno. */

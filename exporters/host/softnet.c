@@ -2,6 +2,7 @@
 #include "lines.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define SOFTNET(name, help) DESC_LABELS(CPROM_COUNTER, "node_softnet_" name "_total", help, "cpu")
 
@@ -28,6 +29,11 @@ static void show_line(const struct lines *lines, char *line, size_t row)
     char label[24];
     size_t n = 0;
     while (n < N_COLUMNS_MAX && (words[n] = next_word(&line))) n++;
+    /* All numbers have as many digits, so that it shows whether the last of a line without LF has them all. */
+    if (lines->is_open && n && strlen(words[n - 1]) != strlen(words[0])) {
+        lines_fail(lines, "it is cut short");
+        return;
+    }
     if (n < N_COLUMNS_MIN || (n > CPU_COLUMN && !parse_hex(words[CPU_COLUMN], &cpu))) {
         lines_fail(lines, "it is no line of a CPU");
         return;
@@ -44,6 +50,7 @@ static void softnet_collect(struct scrape *scrape)
     struct lines lines;
     size_t row = 0;
     if (!lines_open(&lines, scrape, scrape->flags->procfs, "net/softnet_stat")) return;
+    lines.may_be_open = true;
     for (char *line; (line = lines_next(&lines)); row++) show_line(&lines, line, row);
 }
 
