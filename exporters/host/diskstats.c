@@ -1,6 +1,7 @@
 /* node_disk_*: /proc/diskstats, and what udev knows of each device. */
 #include "lines.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,7 +140,10 @@ static void read_properties(struct scrape *scrape, const char *major, const char
     char name[64];
     for (int i = 0; i < N_PROPERTIES; i++) disks->of[i][0] = '\0';
     snprintf(name, sizeof name, "b%s:%s", major, minor);
-    if (!lines_try(&lines, scrape, &disks->udev, scrape->flags->udev, name)) return; /* not all have udev */
+    if (!lines_try(&lines, scrape, &disks->udev, scrape->flags->udev, name)) {
+        if (errno == ENOMEM) fail_to_read(scrape, scrape->flags->udev, name); /* else there is no udev for us */
+        return;
+    }
     lines.may_be_open = true;
     for (char *line; (line = lines_next(&lines));) {
         char *value = strchr(line, '=');

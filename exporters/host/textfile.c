@@ -59,10 +59,17 @@ struct textfiles {
     bool flawed;
 };
 
+static void fail_for_memory(struct textfiles *all)
+{
+    fail(all->scrape, "out of memory");
+    all->flawed = true;
+}
+
 static void complain(struct textfiles *all, const char *path, const struct text_error *error)
 {
     char line[32] = "";
     if (error->line) snprintf(line, sizeof line, "line %zu: ", error->line);
+    else if (strcmp(error->what, "out of memory") == 0) fail_for_memory(all);
     note(all->scrape, "%s: %s%s", path, line, error->what);
     all->flawed = true;
 }
@@ -78,12 +85,18 @@ static void add_file(struct textfiles *all, const char *directory, const char *n
     if (all->n == all->room) {
         size_t room = all->room ? 2 * all->room : 16;
         struct file *files = realloc(all->files, room * sizeof *files);
-        if (!files) return;
+        if (!files) {
+            fail_for_memory(all);
+            return;
+        }
         all->files = files;
         all->room = room;
     }
     char *path = malloc(len + strlen(name) + 2);
-    if (!path) return;
+    if (!path) {
+        fail_for_memory(all);
+        return;
+    }
     memcpy(path, directory, len);
     path[len] = '/';
     strcpy(path + len + 1, name);
@@ -157,7 +170,7 @@ static size_t count_shapes(struct textfiles *all, const struct text_page *page, 
             for (size_t i = 0; i < metric->n_labels; i++) hash = hash_text(hash, metric->labels[i].name);
             place = (size_t)hash;
             if (lookup_next(&all->shapes, hash, &place)) continue;
-            if (keep) lookup_add(&all->shapes, hash, all); /* only the hash counts */
+            if (keep && !lookup_add(&all->shapes, hash, all)) fail_for_memory(all); /* only the hash counts */
             n++;
         }
     }
@@ -220,7 +233,10 @@ static int compare_sizes(const void *a, const void *b)
 static void read_all(struct textfiles *all)
 {
     struct file **by_size = malloc((all->n + 1) * sizeof *by_size);
-    if (!by_size) return;
+    if (!by_size) {
+        fail_for_memory(all);
+        return;
+    }
     for (size_t i = 0; i < all->n; i++) by_size[i] = &all->files[i];
     qsort(by_size, all->n, sizeof *by_size, compare_sizes);
     for (size_t i = 0; i < all->n; i++) read_one(all, by_size[i]);
@@ -250,7 +266,7 @@ static bool same_series(const struct text_metric *a, const struct text_metric *b
     return true;
 }
 
-/* Notes the series; false: it is another file's already, or there is no memory. */
+/* Notes the series; false: it is another file's already. */
 static bool add_series(struct textfiles *all, struct text_metric *metric)
 {
     uint64_t hash = hash_text(0, metric->family->name);
@@ -261,7 +277,8 @@ static bool add_series(struct textfiles *all, struct text_metric *metric)
     for (size_t place = (size_t)hash; (there = lookup_next(&all->series, hash, &place));) {
         if (same_series(there, metric)) return false;
     }
-    return lookup_add(&all->series, hash, metric);
+    if (!lookup_add(&all->series, hash, metric)) fail_for_memory(all);
+    return true;
 }
 
 /* Those that are there already are left out. */
@@ -295,8 +312,9 @@ static void add_part(struct textfiles *all, struct part *part)
 {
     struct part *first = find_part(all, part->family->name);
     if (!first) {
-        /* Without memory for it, it is not on the page. */
-        if (!lookup_add(&all->parts, hash_text(0, part->family->name), part)) part->family->metrics = NULL;
+        if (lookup_add(&all->parts, hash_text(0, part->family->name), part)) return;
+        part->family->metrics = NULL; /* what is not there is nobody's */
+        fail_for_memory(all);
         return;
     }
     first->last->also = part;
