@@ -136,7 +136,7 @@ class Web(unittest.TestCase):
         for flag in "--collector.wifi", "--collector.nonsense", "--collector.wifi=true", "--no-collector.nonsense":
             said = self.refused(flag)
             self.assertIn(flag.split("=")[0], said)
-            self.assertIn("the collectors are cpu diskstats ", said)
+            self.assertIn("the collectors are arp conntrack cpu ", said)
 
     # Users
 
