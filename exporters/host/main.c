@@ -212,8 +212,7 @@ int main(int argc, char **argv)
         .about = "Shows what a Linux machine says of itself, under the names of node_exporter.",
         .address = ":9100",
         .flags = all_flags,
-        .more = "Regular expressions are POSIX extended ones; \\d and \\D are understood, too. An empty one matches "
-                "nothing.\n",
+        .more = "Regular expressions are those of Go (RE2). An empty one matches nothing.\n",
         .start = host_start,
         .well = well,
     };

@@ -39,13 +39,13 @@ typedef struct reader {
     const char *line_start;
     unsigned line;
     size_t indent;    /* of the line at which next_line() stopped */
-    px_buffer scalar; /* the last one read */
+    struct buffer scalar; /* the last one read */
     char *error;
     /* the rule that is being read */
     px_rules *rules;
     px_rule *rule;
     unsigned keys;
-    px_buffer name;
+    struct buffer name;
     unsigned name_line;
 } reader;
 
@@ -120,7 +120,7 @@ static bool next_line(reader *r, bool *found)
 
 static bool put(reader *r, const char *bytes, size_t n)
 {
-    return px_buffer_put(&r->scalar, bytes, n) || fail(r, "out of memory");
+    return buffer_put(&r->scalar, bytes, n) || fail(r, "out of memory");
 }
 
 static bool put_code_point(reader *r, unsigned c)
@@ -338,7 +338,7 @@ static bool read_value(reader *r, unsigned key, size_t indent, bool *more)
         r->name_line = r->line;
         if (!read_scalar(r, false)) return false;
         r->name.len = 0;
-        if (!px_buffer_put(&r->name, r->scalar.at, r->scalar.len)) return fail(r, "out of memory");
+        if (!buffer_put(&r->name, r->scalar.at, r->scalar.len)) return fail(r, "out of memory");
         if (r->name.len == 0) return fail(r, "name is empty");
         if (!skip_rest(r)) return fail(r, "something behind the value");
         return next_line(r, more);
@@ -423,7 +423,7 @@ static bool check_text(reader *r, char *text, size_t *n)
     size_t to = 0, length;
     unsigned line = 1;
     for (size_t i = 0; i < *n; i += length) {
-        unsigned c = px_utf8_decode(text + i, text + *n, &length);
+        unsigned c = utf8_decode(text + i, text + *n, &length);
         if (c == 0xfffd && length == 1) return fail_at(r, line, "not UTF-8");
         if (c == '\r' && i + 1 < *n && text[i + 1] == '\n') continue;
         if ((c < 32 && c != '\n' && c != '\t') || c == 127) return fail_at(r, line, "a control character");
@@ -445,19 +445,19 @@ bool px_rules_parse(px_rules *rules, const char *path, const char *text, size_t 
     r.at = r.line_start = own;
     r.end = own + n;
     ok = ok && read_rules(&r);
-    px_buffer_free(&r.scalar);
-    px_buffer_free(&r.name);
+    buffer_free(&r.scalar);
+    buffer_free(&r.name);
     free(own);
     return ok;
 }
 
 bool px_rules_read(px_rules *rules, const char *path, char error[PX_ERROR_MAX])
 {
-    px_buffer text = {0};
+    struct buffer text = {0};
     ssize_t got = -1;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     bool room = true;
-    while (fd >= 0 && (room = px_buffer_reserve(&text, 4096)) && text.len <= FILE_MAX &&
+    while (fd >= 0 && (room = buffer_reserve(&text, 4096)) && text.len <= FILE_MAX &&
            (got = read(fd, text.at + text.len, 4096)) > 0)
         text.len += (size_t)got;
     int err = room ? errno : ENOMEM;
@@ -465,6 +465,6 @@ bool px_rules_read(px_rules *rules, const char *path, char error[PX_ERROR_MAX])
     bool ok = got == 0 && room && text.len <= FILE_MAX;
     if (!ok) snprintf(error, PX_ERROR_MAX, "%.300s: %s", path, text.len > FILE_MAX ? "too large" : strerror(err));
     ok = ok && px_rules_parse(rules, path, text.at, text.len, error);
-    px_buffer_free(&text);
+    buffer_free(&text);
     return ok;
 }

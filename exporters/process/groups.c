@@ -62,7 +62,7 @@ static double start_time(const px_tracker *tracker, uint64_t ticks)
 static px_result ask_rules(px_tracker *tracker, int dir, int pid, const px_stat *stat, px_group **group)
 {
     px_rules *rules = &tracker->rules;
-    px_buffer *cmdline = &tracker->cmdline;
+    struct buffer *cmdline = &tracker->cmdline;
     px_attrs attrs = {
         .comm = stat->comm, .pid = pid, .start_time = start_time(tracker, stat->start), .username = "", .cgroups = ""};
     *group = NULL;
@@ -317,7 +317,7 @@ void px_tracker_close(px_tracker *tracker)
     px_procfs_close(&tracker->fs);
     px_ids_free(&tracker->pids);
     px_ids_free(&tracker->tids);
-    px_buffer_free(&tracker->cmdline);
-    px_buffer_free(&tracker->cgroups);
-    px_buffer_free(&tracker->name);
+    buffer_free(&tracker->cmdline);
+    buffer_free(&tracker->cgroups);
+    buffer_free(&tracker->name);
 }

@@ -102,7 +102,7 @@ typedef struct px_tracker {
     uint64_t scrape_errors, read_errors, partial_errors;
     /* kept for their memory */
     px_ids pids, tids;
-    px_buffer cmdline, cgroups, name;
+    struct buffer cmdline, cgroups, name;
 } px_tracker;
 
 /* Opens procfs and makes the first pass. false: `why` says why, and there is nothing to close. */

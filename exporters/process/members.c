@@ -240,8 +240,8 @@ static px_result thread_update(px_tracker *tracker, px_proc *proc, size_t before
 
     /* Names are UTF-8 on the page. */
     tracker->name.len = 0;
-    if (!px_buffer_put_utf8(&tracker->name, stat.comm, strlen(stat.comm), PX_NAME_MAX) ||
-        !px_buffer_put(&tracker->name, "", 0))
+    if (!buffer_put_utf8(&tracker->name, stat.comm, strlen(stat.comm), PX_NAME_MAX) ||
+        !buffer_put(&tracker->name, "", 0))
         return PX_NOMEM;
     px_thread_group *threads = thread_group(group, tracker->name.at, tracker->name.len, tracker->options.thread_names_max);
     if (!threads) return PX_NOMEM;

@@ -23,7 +23,7 @@ static px_result result_of(int err)
 }
 
 /* A file of at most `max` bytes, to `to`; the rest of a longer one is left out. */
-static px_result read_file(int dir, const char *name, px_buffer *to, size_t max)
+static px_result read_file(int dir, const char *name, struct buffer *to, size_t max)
 {
     int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
     px_result result = PX_OK;
@@ -32,7 +32,7 @@ static px_result read_file(int dir, const char *name, px_buffer *to, size_t max)
     if (fd < 0) return result_of(errno);
     /* These files come in one piece where there is room for it: to ask for more would cost as much again. */
     while (n == READ_BYTES && to->len < max && result == PX_OK) {
-        if (!px_buffer_reserve(to, READ_BYTES)) {
+        if (!buffer_reserve(to, READ_BYTES)) {
             result = PX_NOMEM;
             break;
         }
@@ -107,7 +107,7 @@ void px_procfs_close(px_procfs *fs)
 {
     if (fs->fd >= 0) close(fs->fd);
     fs->fd = -1;
-    px_buffer_free(&fs->buffer);
+    buffer_free(&fs->buffer);
 }
 
 /* One entry of a directory as the kernel hands it out. */
@@ -123,7 +123,7 @@ typedef struct entry {
 static long next_entries(px_procfs *fs, int fd)
 {
     fs->buffer.len = 0;
-    if (!px_buffer_reserve(&fs->buffer, 2 * READ_BYTES)) {
+    if (!buffer_reserve(&fs->buffer, 2 * READ_BYTES)) {
         errno = ENOMEM;
         return -1;
     }
@@ -339,7 +339,7 @@ px_result px_read_wchan(px_procfs *fs, int dir, char wchan[PX_WCHAN_MAX + 1])
     return PX_OK;
 }
 
-px_result px_read_cmdline(int dir, px_buffer *cmdline, size_t max, bool *any)
+px_result px_read_cmdline(int dir, struct buffer *cmdline, size_t max, bool *any)
 {
     px_result result = read_file(dir, "cmdline", cmdline, max);
     if (cmdline->len > max) cmdline->len = max;
@@ -348,19 +348,19 @@ px_result px_read_cmdline(int dir, px_buffer *cmdline, size_t max, bool *any)
     return result;
 }
 
-px_result px_read_cgroups(px_procfs *fs, int dir, px_buffer *cgroups)
+px_result px_read_cgroups(px_procfs *fs, int dir, struct buffer *cgroups)
 {
     px_result result = read_whole(fs, dir, "cgroup");
     cgroups->len = 0;
-    if (!px_buffer_put(cgroups, "", 0)) return PX_NOMEM;
+    if (!buffer_put(cgroups, "", 0)) return PX_NOMEM;
     if (result != PX_OK) return result;
     /* 4:memory:/a/b */
     for (const char *line = fs->buffer.at; *line;) {
         const char *end = strchrnul(line, '\n'), *path = memchr(line, ':', (size_t)(end - line));
         if (path) path = memchr(path + 1, ':', (size_t)(end - path - 1));
         if (path) {
-            if (cgroups->len > 0 && !px_buffer_put(cgroups, " ", 1)) return PX_NOMEM;
-            if (!px_buffer_put(cgroups, path + 1, (size_t)(end - path - 1))) return PX_NOMEM;
+            if (cgroups->len > 0 && !buffer_put(cgroups, " ", 1)) return PX_NOMEM;
+            if (!buffer_put(cgroups, path + 1, (size_t)(end - path - 1))) return PX_NOMEM;
         }
         line = *end ? end + 1 : end;
     }

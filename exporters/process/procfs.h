@@ -28,7 +28,7 @@ typedef struct px_procfs {
     uint64_t boot_time; /* seconds since 1970 */
     double ticks;       /* per second */
     uint64_t page_size;
-    px_buffer buffer; /* what was read last */
+    struct buffer buffer; /* what was read last */
 } px_procfs;
 
 typedef struct px_ids {
@@ -89,8 +89,8 @@ px_result px_read_wchan(px_procfs *fs, int dir, char wchan[PX_WCHAN_MAX + 1]);
  * The first `max` bytes of the arguments, each but the last with a NUL behind; `*any`: there are some, and not a kernel
  * thread's none.
  */
-px_result px_read_cmdline(int dir, px_buffer *cmdline, size_t max, bool *any);
+px_result px_read_cmdline(int dir, struct buffer *cmdline, size_t max, bool *any);
 /* The paths of its control groups with a space between them. */
-px_result px_read_cgroups(px_procfs *fs, int dir, px_buffer *cgroups);
+px_result px_read_cgroups(px_procfs *fs, int dir, struct buffer *cgroups);
 
 #endif

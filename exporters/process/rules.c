@@ -72,16 +72,16 @@ bool px_rule_add_exe(px_rule *rule, const char *text, size_t n)
 
 bool px_rule_add_regex(px_rule *rule, const char *text, size_t n, char error[PX_ERROR_MAX])
 {
-    char why[PX_REGEX_ERROR];
-    px_regex **grown = realloc(rule->regexes, (rule->n_regexes + 1) * sizeof *grown);
+    char why[REGEXP_ERROR_MAX];
+    struct regexp **grown = realloc(rule->regexes, (rule->n_regexes + 1) * sizeof *grown);
     if (grown) rule->regexes = grown;
-    px_span(*spans)[PX_REGEX_GROUPS] = realloc(rule->spans, (rule->n_regexes + 1) * sizeof *spans);
+    struct regexp_span(*spans)[REGEXP_GROUPS_MAX] = realloc(rule->spans, (rule->n_regexes + 1) * sizeof *spans);
     if (spans) rule->spans = spans;
     if (!grown || !spans) {
         snprintf(error, PX_ERROR_MAX, "out of memory");
         return false;
     }
-    grown[rule->n_regexes] = px_regex_new(text, n, why);
+    grown[rule->n_regexes] = regexp_new(text, n, why);
     if (!grown[rule->n_regexes]) {
         snprintf(error, PX_ERROR_MAX, "bad regular expression '%.*s': %s", (int)(n < 200 ? n : 200), text, why);
         return false;
@@ -117,8 +117,8 @@ bool px_rule_set_plain_name(px_rule *rule, const char *text, size_t n, bool capt
 static bool find_group(const px_rule *rule, const char *name, size_t n, px_part *part)
 {
     for (size_t i = rule->n_regexes; i-- > 0;) {
-        for (size_t g = 0; g < px_regex_groups(rule->regexes[i]); g++) {
-            const char *group = px_regex_group_name(rule->regexes[i], g);
+        for (size_t g = 0; g < regexp_groups(rule->regexes[i]); g++) {
+            const char *group = regexp_group_name(rule->regexes[i], g);
             if (strlen(group) != n || memcmp(group, name, n) != 0) continue;
             part->regex = i;
             part->group = g;
@@ -211,10 +211,10 @@ static bool add_mapping(px_rules *rules, const char *name, size_t n, const char 
                         char error[PX_ERROR_MAX])
 {
     px_rule *rule = px_rules_add(rules);
-    px_buffer prefix = {0};
-    bool ok = rule && px_rule_add_comm(rule, name, n) && px_buffer_put(&prefix, name, n) &&
-              px_buffer_put(&prefix, ":", 1) && px_rule_set_plain_name(rule, prefix.at, prefix.len, true);
-    px_buffer_free(&prefix);
+    struct buffer prefix = {0};
+    bool ok = rule && px_rule_add_comm(rule, name, n) && buffer_put(&prefix, name, n) &&
+              buffer_put(&prefix, ":", 1) && px_rule_set_plain_name(rule, prefix.at, prefix.len, true);
+    buffer_free(&prefix);
     if (!ok) {
         snprintf(error, PX_ERROR_MAX, "out of memory");
         return false;
@@ -261,7 +261,7 @@ void px_rules_free(px_rules *rules)
         px_rule *rule = &rules->v[i];
         for (size_t j = 0; j < rule->n_comms; j++) free(rule->comms[j]);
         for (size_t j = 0; j < rule->n_exes; j++) free(rule->exes[j]);
-        for (size_t j = 0; j < rule->n_regexes; j++) px_regex_free(rule->regexes[j]);
+        for (size_t j = 0; j < rule->n_regexes; j++) regexp_free(rule->regexes[j]);
         for (size_t j = 0; j < rule->n_parts; j++) free(rule->parts[j].text);
         free(rule->comms);
         free(rule->exes);
@@ -315,13 +315,13 @@ static bool exe_matches(const px_rule *rule, const px_attrs *attrs)
     return false;
 }
 
-static bool put(px_buffer *name, const char *text, size_t n)
+static bool put(struct buffer *name, const char *text, size_t n)
 {
-    return px_buffer_put_utf8(name, text, n, name->len < PX_NAME_MAX ? PX_NAME_MAX - name->len : 0);
+    return buffer_put_utf8(name, text, n, name->len < PX_NAME_MAX ? PX_NAME_MAX - name->len : 0);
 }
 
 /* As Go prints a time in UTC: 2006-01-02 15:04:05.99 +0000 UTC. Start times have no more than hundredths. */
-static bool put_time(px_buffer *name, double seconds)
+static bool put_time(struct buffer *name, double seconds)
 {
     char text[64], fraction[8] = "";
     time_t whole = (time_t)seconds;
@@ -338,7 +338,7 @@ static bool put_time(px_buffer *name, double seconds)
 }
 
 /* 1, 0: what it would be named after is not there, -1: no memory. */
-static int put_part(const px_rule *rule, const px_part *part, const px_attrs *attrs, px_buffer *name)
+static int put_part(const px_rule *rule, const px_part *part, const px_attrs *attrs, struct buffer *name)
 {
     const char *text = "";
     size_t n = 0;
@@ -360,13 +360,13 @@ static int put_part(const px_rule *rule, const px_part *part, const px_attrs *at
         text = "]", n = 1;
         break;
     case PART_MATCH: {
-        px_span span = rule->spans[part->regex][part->group];
+        struct regexp_span span = rule->spans[part->regex][part->group];
         if (span.at) text = span.at, n = span.len;
         break;
     }
     default:
-        for (size_t g = 0; n == 0 && g < px_regex_groups(rule->regexes[0]); g++) {
-            px_span span = rule->spans[0][g];
+        for (size_t g = 0; n == 0 && g < regexp_groups(rule->regexes[0]); g++) {
+            struct regexp_span span = rule->spans[0][g];
             if (span.at) text = span.at, n = span.len;
         }
         if (n == 0) return 0;
@@ -374,11 +374,11 @@ static int put_part(const px_rule *rule, const px_part *part, const px_attrs *at
     return put(name, text, n) ? 1 : -1;
 }
 
-static int rule_match(px_rule *rule, const px_attrs *attrs, px_buffer *name)
+static int rule_match(px_rule *rule, const px_attrs *attrs, struct buffer *name)
 {
     if (!comm_matches(rule, attrs) || !exe_matches(rule, attrs)) return 0;
     for (size_t i = 0; i < rule->n_regexes; i++) {
-        int found = px_regex_match(rule->regexes[i], attrs->cmdline, attrs->cmdline_len, rule->spans[i]);
+        int found = regexp_match(rule->regexes[i], attrs->cmdline, attrs->cmdline_len, rule->spans[i]);
         if (found != 1) return found;
     }
     name->len = 0;
@@ -387,10 +387,10 @@ static int rule_match(px_rule *rule, const px_attrs *attrs, px_buffer *name)
         if (ok != 1) return ok;
     }
     /* An empty name is one, too. */
-    return px_buffer_put(name, "", 0) ? 1 : -1;
+    return buffer_put(name, "", 0) ? 1 : -1;
 }
 
-int px_rules_match(px_rules *rules, const px_attrs *attrs, px_buffer *name)
+int px_rules_match(px_rules *rules, const px_attrs *attrs, struct buffer *name)
 {
     for (size_t i = 0; i < rules->n; i++) {
         int found = rule_match(&rules->v[i], attrs, name);
@@ -401,7 +401,7 @@ int px_rules_match(px_rules *rules, const px_attrs *attrs, px_buffer *name)
 
 bool px_rules_fixed(const px_rules *rules, bool (*each)(void *ctx, const char *name, size_t n), void *ctx)
 {
-    px_buffer name = {0};
+    struct buffer name = {0};
     bool ok = true;
     for (size_t i = 0; ok && i < rules->n; i++) {
         const px_rule *rule = &rules->v[i];
@@ -411,8 +411,8 @@ bool px_rules_fixed(const px_rules *rules, bool (*each)(void *ctx, const char *n
             fixed = fixed && rule->parts[j].kind == PART_TEXT;
             if (fixed) ok = ok && put(&name, rule->parts[j].text, rule->parts[j].len);
         }
-        if (fixed && ok) ok = px_buffer_put(&name, "", 0) && each(ctx, name.at, name.len);
+        if (fixed && ok) ok = buffer_put(&name, "", 0) && each(ctx, name.at, name.len);
     }
-    px_buffer_free(&name);
+    buffer_free(&name);
     return ok;
 }

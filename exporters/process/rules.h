@@ -33,9 +33,9 @@ typedef struct px_part px_part;
 typedef struct px_rule {
     char **comms, **exes; /* NULL: not looked at; else one of them must be the process's */
     size_t n_comms, n_exes;
-    px_regex **regexes; /* all must match the command line */
+    struct regexp **regexes; /* all must match the command line */
     size_t n_regexes;
-    px_span (*spans)[PX_REGEX_GROUPS]; /* of the last match, per regex */
+    struct regexp_span (*spans)[REGEXP_GROUPS_MAX]; /* of the last match, per regex */
     px_part *parts;                    /* of the name */
     size_t n_parts;
     unsigned line; /* in the file */
@@ -51,7 +51,7 @@ typedef struct px_rules {
  * The rule for one process. 1: its group's name is in `name`; 0: it has none; -1: no memory. `name` is emptied first
  * and is UTF-8. One thread at a time.
  */
-int px_rules_match(px_rules *rules, const px_attrs *attrs, px_buffer *name);
+int px_rules_match(px_rules *rules, const px_attrs *attrs, struct buffer *name);
 
 /* Calls `each` for the name of each rule that has no variables in it. false: one of the calls said so. */
 bool px_rules_fixed(const px_rules *rules, bool (*each)(void *ctx, const char *name, size_t n), void *ctx);

@@ -58,6 +58,20 @@ static void test_filter_matches_anywhere_unless_anchored(void **state)
     assert_false(matches("^$", "lo"));
 }
 
+/* What flags of node_exporter are written in. */
+static void test_filter_is_that_of_go(void **state)
+{
+    assert_true(matches("^/(?:dev|proc)($|/)", "/proc/x"));
+    assert_false(matches("^/(?:dev|proc)($|/)", "/procs"));
+    assert_true(matches("(?i)^ETH\\d+$", "eth0"));
+    assert_true(matches("^\\w+\\.\\d{2,3}$", "eth0.100"));
+    assert_false(matches("^\\w+\\.\\d{2,3}$", "eth0.1000"));
+    assert_true(matches("^(veth.*|[a-f0-9]{15})$", "0123456789abcde"));
+    assert_true(matches("\\bfoo\\b", "a foo b"));
+    assert_false(matches("\\bfoo\\b", "afoob"));
+    assert_true(matches("^caf.$", "caf\xC3\xA9"));
+}
+
 static void test_filter_empty_matches_nothing(void **state)
 {
     struct filter *filter;
@@ -223,6 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_filter_digits_stand_for_themselves),
         cmocka_unit_test(test_filter_matches_anywhere_unless_anchored),
+        cmocka_unit_test(test_filter_is_that_of_go),
         cmocka_unit_test(test_filter_empty_matches_nothing),
         cmocka_unit_test(test_filter_new_wrong_expression_says_why),
         cmocka_unit_test(test_filter_names_change_answers_are_theirs),

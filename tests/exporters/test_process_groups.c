@@ -82,7 +82,7 @@ static void test_read_cmdline_is_cut_at_the_limit(void **state)
         MAX = 4096
     };
     fixture f;
-    px_buffer cmdline = {0};
+    struct buffer cmdline = {0};
     bool any;
     int dir;
     char *text = test_malloc(MAX + 100);
@@ -98,7 +98,7 @@ static void test_read_cmdline_is_cut_at_the_limit(void **state)
         assert_int_equal(cmdline.len, n < MAX ? n : MAX);
     }
     close(dir);
-    px_buffer_free(&cmdline);
+    buffer_free(&cmdline);
     test_free(text);
     fx_end(&f);
 }

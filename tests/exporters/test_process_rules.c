@@ -34,11 +34,11 @@ static px_attrs attrs_of(const char *comm, const char *arg0, const char *cmdline
 
 static void assert_named(px_rules *rules, px_attrs attrs, const char *expected)
 {
-    px_buffer name = {0};
+    struct buffer name = {0};
     int found = px_rules_match(rules, &attrs, &name);
     assert_int_equal(found, expected ? 1 : 0);
     if (expected) assert_string_equal(name.at, expected);
-    px_buffer_free(&name);
+    buffer_free(&name);
 }
 
 /* ---- files ---- */

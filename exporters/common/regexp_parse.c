@@ -24,9 +24,9 @@ enum {
 
 typedef struct node {
     uint32_t kind, child, next;
-    re_inst inst;      /* NODE_INST */
-    uint32_t min, max; /* NODE_REPEAT; max NONE: any number */
-    uint32_t group;    /* NODE_GROUP: its index */
+    struct re_inst inst; /* NODE_INST */
+    uint32_t min, max;   /* NODE_REPEAT; max NONE: any number */
+    uint32_t group;      /* NODE_GROUP: its index */
     bool lazy;
 } node;
 
@@ -38,7 +38,7 @@ enum {
 }; /* i s m U */
 
 typedef struct parser {
-    px_regex *regex;
+    struct regexp *regex;
     const char *start, *at, *end;
     node *nodes;
     size_t n_nodes, cap_nodes;
@@ -51,12 +51,12 @@ typedef struct parser {
 static uint32_t fail(parser *p, const char *format, ...)
 {
     if (!p->failed) {
-        char what[PX_REGEX_ERROR - 40];
+        char what[REGEXP_ERROR_MAX - 40];
         va_list list;
         va_start(list, format);
         vsnprintf(what, sizeof what, format, list);
         va_end(list);
-        snprintf(p->error, PX_REGEX_ERROR, "%s, at byte %zu", what, (size_t)(p->at - p->start));
+        snprintf(p->error, REGEXP_ERROR_MAX, "%s, at byte %zu", what, (size_t)(p->at - p->start));
     }
     p->failed = true;
     return NONE;
@@ -88,7 +88,7 @@ static uint32_t add_node(parser *p, uint32_t kind)
 static uint32_t add_inst(parser *p, uint32_t op, uint32_t x)
 {
     uint32_t index = add_node(p, NODE_INST);
-    if (index != NONE) p->nodes[index].inst = (re_inst){op, x, 0};
+    if (index != NONE) p->nodes[index].inst = (struct re_inst){op, x, 0};
     return index;
 }
 
@@ -104,7 +104,7 @@ static uint32_t add_char(parser *p, uint32_t c)
 
 static void add_range(parser *p, uint32_t low, uint32_t high)
 {
-    px_regex *regex = p->regex;
+    struct regexp *regex = p->regex;
     void *ranges = regex->ranges;
     if (p->failed) return;
     if (!grow(&ranges, regex->n_ranges, &regex->cap_ranges, sizeof *regex->ranges)) {
@@ -112,7 +112,7 @@ static void add_range(parser *p, uint32_t low, uint32_t high)
         return;
     }
     regex->ranges = ranges;
-    regex->ranges[regex->n_ranges++] = (re_range){low, high};
+    regex->ranges[regex->n_ranges++] = (struct re_range){low, high};
 }
 
 static void add_folded(parser *p, uint32_t low, uint32_t high)
@@ -177,13 +177,13 @@ static void add_named(parser *p, const char *ranges, bool negated)
 
 static uint32_t add_class(parser *p, size_t first, bool negated)
 {
-    px_regex *regex = p->regex;
+    struct regexp *regex = p->regex;
     void *classes = regex->classes;
     if (p->failed) return NONE;
     if (!grow(&classes, regex->n_classes, &regex->cap_classes, sizeof *regex->classes)) return fail(p, "out of memory");
     regex->classes = classes;
     regex->classes[regex->n_classes] =
-        (re_class){.first = (uint32_t)first, .n = (uint32_t)(regex->n_ranges - first), .negated = negated};
+        (struct re_class){.first = (uint32_t)first, .n = (uint32_t)(regex->n_ranges - first), .negated = negated};
     return add_inst(p, RE_CLASS, (uint32_t)regex->n_classes++);
 }
 
@@ -264,7 +264,7 @@ static uint32_t parse_class_char(parser *p)
         return parse_escape(p);
     }
     size_t length;
-    uint32_t c = px_utf8_decode(p->at, p->end, &length);
+    uint32_t c = utf8_decode(p->at, p->end, &length);
     p->at += length;
     return c;
 }
@@ -408,9 +408,9 @@ static uint32_t parse_group(parser *p, unsigned depth)
         }
         if (p->failed) return NONE;
     }
-    if (p->regex->n_groups == PX_REGEX_GROUPS) {
+    if (p->regex->n_groups == REGEXP_GROUPS_MAX) {
         free(name);
-        return fail(p, "more than %u groups", PX_REGEX_GROUPS);
+        return fail(p, "more than %u groups", REGEXP_GROUPS_MAX);
     }
     p->regex->names[p->regex->n_groups] = name;
     group = (uint32_t)p->regex->n_groups++;
@@ -486,7 +486,7 @@ static uint32_t parse_escaped(parser *p)
 static uint32_t parse_char(parser *p)
 {
     size_t length;
-    uint32_t c = px_utf8_decode(p->at, p->end, &length);
+    uint32_t c = utf8_decode(p->at, p->end, &length);
     if (c == 0xfffd && length == 1) return fail(p, "not UTF-8");
     p->at += length;
     switch (c) {
@@ -546,7 +546,7 @@ static uint32_t parse_sequence(parser *p, unsigned depth)
         uint32_t part;
         if (quoted) {
             size_t length;
-            uint32_t c = px_utf8_decode(p->at, p->end, &length);
+            uint32_t c = utf8_decode(p->at, p->end, &length);
             p->at += length;
             part = add_char(p, c);
         } else if (*p->at == '(') {
@@ -580,7 +580,7 @@ static uint32_t parse_alternatives(parser *p, unsigned depth)
 
 static size_t emit(parser *p, uint32_t op, size_t x, size_t y)
 {
-    px_regex *regex = p->regex;
+    struct regexp *regex = p->regex;
     void *program = regex->program;
     if (p->failed) return 0;
     if (regex->n_program >= RE_PROGRAM_MAX) {
@@ -592,7 +592,7 @@ static size_t emit(parser *p, uint32_t op, size_t x, size_t y)
         return 0;
     }
     regex->program = program;
-    regex->program[regex->n_program] = (re_inst){op, (uint32_t)x, (uint32_t)y};
+    regex->program[regex->n_program] = (struct re_inst){op, (uint32_t)x, (uint32_t)y};
     return regex->n_program++;
 }
 
@@ -602,7 +602,7 @@ static void emit_node(parser *p, uint32_t index);
 static void aim(parser *p, size_t split, size_t out, bool lazy)
 {
     if (p->failed) return;
-    re_inst *inst = &p->regex->program[split];
+    struct re_inst *inst = &p->regex->program[split];
     inst->x = (uint32_t)(lazy ? out : split + 1);
     inst->y = (uint32_t)(lazy ? split + 1 : out);
 }
@@ -655,7 +655,7 @@ static void emit_alternatives(parser *p, uint32_t first)
         aim(p, split, last + 1, false);
     }
     for (; n_jumps > 0 && !p->failed; n_jumps--) {
-        re_inst *jump = &p->regex->program[last];
+        struct re_inst *jump = &p->regex->program[last];
         last = jump->y;
         jump->x = (uint32_t)p->regex->n_program;
     }
@@ -684,12 +684,12 @@ static void emit_node(parser *p, uint32_t index)
     }
 }
 
-px_regex *px_regex_new(const char *pattern, size_t n, char error[PX_REGEX_ERROR])
+struct regexp *regexp_new(const char *pattern, size_t n, char error[REGEXP_ERROR_MAX])
 {
     parser p = {.start = pattern, .at = pattern, .end = pattern + n, .error = error};
     p.regex = calloc(1, sizeof *p.regex);
     if (!p.regex) {
-        snprintf(error, PX_REGEX_ERROR, "out of memory");
+        snprintf(error, REGEXP_ERROR_MAX, "out of memory");
         return NULL;
     }
     uint32_t root = parse_alternatives(&p, 0);
@@ -698,14 +698,14 @@ px_regex *px_regex_new(const char *pattern, size_t n, char error[PX_REGEX_ERROR]
     emit(&p, RE_MATCH, 0, 0);
     free(p.nodes);
     if (!p.failed) return p.regex;
-    px_regex_free(p.regex);
+    regexp_free(p.regex);
     return NULL;
 }
 
-void px_regex_free(px_regex *regex)
+void regexp_free(struct regexp *regex)
 {
     if (!regex) return;
-    for (size_t i = 0; i < PX_REGEX_GROUPS; i++) free(regex->names[i]);
+    for (size_t i = 0; i < REGEXP_GROUPS_MAX; i++) free(regex->names[i]);
     re_threads_free(regex->threads);
     free(regex->program);
     free(regex->ranges);
@@ -713,9 +713,9 @@ void px_regex_free(px_regex *regex)
     free(regex);
 }
 
-size_t px_regex_groups(const px_regex *regex) { return regex->n_groups; }
+size_t regexp_groups(const struct regexp *regex) { return regex->n_groups; }
 
-const char *px_regex_group_name(const px_regex *regex, size_t index)
+const char *regexp_group_name(const struct regexp *regex, size_t index)
 {
     return regex->names[index] ? regex->names[index] : "";
 }
