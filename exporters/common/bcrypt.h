@@ -7,7 +7,7 @@
 
 #define BCRYPT_COST_MAX 15 /* 2^15 rounds take a second or two */
 
-/* Whether it is a hash that bcrypt_check() takes: $2y$10$ and 53 characters; 2a and 2b are the same; cost 4 to the maximum. */
+/* Whether bcrypt_check() takes it: $2y$10$ and 53 characters; 2a and 2b are the same; the cost is 4 to the maximum. */
 bool bcrypt_is_hash(const char *hash);
 /*
  * Whether the password, of which 72 bytes count, has this hash. Takes the time that the cost says. false: also no

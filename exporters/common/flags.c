@@ -8,7 +8,8 @@ static const struct flag *find(const struct flag *const *tables, const char *nam
 {
     for (; *tables; tables++) {
         for (const struct flag *flag = *tables; flag->name; flag++) {
-            if (flag->kind != FLAG_UNKNOWN && strlen(flag->name) == len && memcmp(flag->name, name, len) == 0) return flag;
+            if (flag->kind == FLAG_UNKNOWN || strlen(flag->name) != len) continue;
+            if (memcmp(flag->name, name, len) == 0) return flag;
         }
     }
     return NULL;

@@ -53,7 +53,7 @@ struct text_family {
 struct text_page {
     struct text_family *families, *last;
     size_t n_families, n_metrics, n_shapes;
-    struct text_error left_out; /* what Prometheus would take, and a page of the library cannot have: the first of them */
+    struct text_error left_out; /* what Prometheus takes, and a page of the library cannot have: the first */
     size_t n_left_out;
     struct arena memory;
 };

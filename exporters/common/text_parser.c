@@ -73,8 +73,8 @@ static bool parse_timestamp(const char *text, size_t len, int64_t *timestamp)
 }
 
 /*
- * Takes escapes out of text that ends before `end`. `quotes`: it stands in quotes, so that \" is one of them, and must be
- * UTF-8. NULL: *error.
+ * Takes escapes out of text that ends before `end`. `quotes`: it stands in quotes, so that \" is one of them, and must
+ * be UTF-8. NULL: *error.
  */
 static char *unescape(struct reader *reader, const char *text, const char *end, bool quotes)
 {
