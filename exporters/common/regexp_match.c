@@ -9,22 +9,22 @@
 #define NO_CHAR UINT32_MAX /* before the first and behind the last character */
 
 /* The threads of one position, those with more right first; the program counters are a sparse set. */
-typedef struct list {
+struct list {
     uint32_t *sparse, *dense;
     const char **slots; /* n_slots per entry of dense */
     size_t n;
-} list;
+};
 
 /* What is left to do while a thread is put in: a program counter, or a slot to be set back. */
-typedef struct todo {
+struct todo {
     uint32_t pc;
     uint32_t slot;
     const char *back;
-} todo;
+};
 
 struct re_threads {
-    list lists[2];
-    todo *stack;
+    struct list lists[2];
+    struct todo *stack;
     size_t n_slots;
 };
 
@@ -48,7 +48,7 @@ static struct re_threads *threads_new(const struct regexp *regex)
     bool ok = true;
     threads->n_slots = 2 * regex->n_groups;
     for (int i = 0; i < 2; i++) {
-        list *l = &threads->lists[i];
+        struct list *l = &threads->lists[i];
         l->sparse = calloc(n, sizeof *l->sparse);
         l->dense = calloc(n, sizeof *l->dense);
         l->slots = calloc(n * threads->n_slots + 1, sizeof *l->slots);
@@ -61,7 +61,7 @@ static struct re_threads *threads_new(const struct regexp *regex)
     return NULL;
 }
 
-static bool has(const list *l, uint32_t pc)
+static bool has(const struct list *l, uint32_t pc)
 {
     uint32_t at = l->sparse[pc];
     return at < l->n && l->dense[at] == pc;
@@ -85,14 +85,14 @@ static bool holds(uint32_t assertion, uint32_t before, uint32_t behind)
 }
 
 /* Puts in a thread at `pc` and all that it leads to without a character. `slots` come back as they were. */
-static void put(const struct regexp *regex, list *l, uint32_t pc, const char **slots, const char *at, uint32_t before,
-                uint32_t behind)
+static void put(const struct regexp *regex, struct list *l, uint32_t pc, const char **slots, const char *at,
+                uint32_t before, uint32_t behind)
 {
-    todo *stack = regex->threads->stack;
+    struct todo *stack = regex->threads->stack;
     size_t n_slots = regex->threads->n_slots, n = 0;
-    stack[n++] = (todo){.pc = pc, .slot = UINT32_MAX};
+    stack[n++] = (struct todo){.pc = pc, .slot = UINT32_MAX};
     while (n > 0) {
-        todo next = stack[--n];
+        struct todo next = stack[--n];
         if (next.slot != UINT32_MAX) {
             slots[next.slot] = next.back;
             continue;
@@ -105,10 +105,10 @@ static void put(const struct regexp *regex, list *l, uint32_t pc, const char **s
             if (inst->op == RE_JUMP) {
                 pc = inst->x;
             } else if (inst->op == RE_SPLIT) {
-                stack[n++] = (todo){.pc = inst->y, .slot = UINT32_MAX};
+                stack[n++] = (struct todo){.pc = inst->y, .slot = UINT32_MAX};
                 pc = inst->x;
             } else if (inst->op == RE_SAVE) {
-                stack[n++] = (todo){.slot = inst->x, .back = slots[inst->x]};
+                stack[n++] = (struct todo){.slot = inst->x, .back = slots[inst->x]};
                 slots[inst->x] = at;
                 pc++;
             } else if (inst->op == RE_ASSERT) {
@@ -149,7 +149,7 @@ int regexp_match(struct regexp *regex, const char *text, size_t n, struct regexp
     if (!regex->threads && !(regex->threads = threads_new(regex))) return -1;
     struct re_threads *threads = regex->threads;
     size_t n_slots = threads->n_slots;
-    list *now = &threads->lists[0], *then = &threads->lists[1];
+    struct list *now = &threads->lists[0], *then = &threads->lists[1];
     const char *slots[SLOTS_MAX] = {NULL}, *found[SLOTS_MAX] = {NULL};
     const char *at = text, *end = text + n;
     uint32_t before = NO_CHAR;
@@ -180,7 +180,7 @@ int regexp_match(struct regexp *regex, const char *text, size_t n, struct regexp
                 put(regex, then, now->dense[i] + 1, slots, next, behind, next_behind);
             }
         }
-        list *other = now;
+        struct list *other = now;
         now = then;
         then = other;
         if (behind == NO_CHAR || (matched && now->n == 0)) break;

@@ -6,23 +6,24 @@
 
 static struct {
     const char *config, *procnames, *namemapping, *procfs;
-    px_options options;
-    px_rules rules;
-    px_tracker tracker;
+    struct tracking options;
+    struct rules rules;
+    struct tracker tracker;
     bool open;
-} self = {.procfs = "/proc", .options = {.children = true,
-                                         .threads = true,
-                                         .smaps = true,
-                                         .cmdline_max = 4096,
-                                         .groups_max = 2000,
-                                         .thread_names_max = 200}};
+} self = {.procfs = "/proc",
+          .options = {.children = true,
+                      .threads = true,
+                      .smaps = true,
+                      .cmdline_max = 4096,
+                      .groups_max = 2000,
+                      .thread_names_max = 200}};
 
 static bool set_empty(void *value, const char *text)
 {
-    px_empty *empty = value;
-    if (strcmp(text, "fixed") == 0) *empty = PX_KEEP_FIXED;
-    else if (strcmp(text, "all") == 0) *empty = PX_KEEP_ALL;
-    else if (strcmp(text, "none") == 0) *empty = PX_KEEP_NONE;
+    enum empty_groups *empty = value;
+    if (strcmp(text, "fixed") == 0) *empty = KEEP_FIXED;
+    else if (strcmp(text, "all") == 0) *empty = KEEP_ALL;
+    else if (strcmp(text, "none") == 0) *empty = KEEP_NONE;
     else return false;
     return true;
 }
@@ -59,15 +60,15 @@ static const struct flag flags[] = {
 
 static bool read_rules(void)
 {
-    char why[PX_ERROR_MAX];
+    char why[RULES_ERROR_MAX];
     bool names = self.procnames || self.namemapping;
     bool ok = false;
     if (self.config && names) {
         say("--config.path goes without --procnames and --namemapping");
         return false;
     }
-    if (self.config) ok = px_rules_read(&self.rules, self.config, why);
-    else ok = px_rules_names(&self.rules, self.procnames, self.namemapping, why);
+    if (self.config) ok = rules_read(&self.rules, self.config, why);
+    else ok = rules_names(&self.rules, self.procnames, self.namemapping, why);
     if (!ok) say("%s", why);
     else if (self.rules.n == 0) say("which processes? --config.path or --procnames says so");
     return ok && self.rules.n > 0;
@@ -79,12 +80,12 @@ static bool start(void *ctx, cprom_registry *registry, bool once)
     (void)ctx;
     (void)once;
     if (!read_rules()) return false;
-    self.open = px_tracker_open(&self.tracker, &self.options, &self.rules, self.procfs, why, sizeof why);
+    self.open = tracker_open(&self.tracker, &self.options, &self.rules, self.procfs, why, sizeof why);
     if (!self.open) {
         say("%s", why);
         return false;
     }
-    cprom_status status = px_metrics_register(&self.tracker, registry);
+    cprom_status status = metrics_register(&self.tracker, registry);
     if (status) say("%s", cprom_status_string(status));
     return !status;
 }
@@ -98,8 +99,8 @@ static bool well(void *ctx)
 static void release(void *ctx)
 {
     (void)ctx;
-    px_rules_free(&self.rules);
-    if (self.open) px_tracker_close(&self.tracker);
+    rules_free(&self.rules);
+    if (self.open) tracker_close(&self.tracker);
 }
 
 int main(int argc, char **argv)
