@@ -16,5 +16,8 @@ add_test(NAME e2e_exporter_host_fixtures
     COMMAND ${run} "${CMAKE_CURRENT_SOURCE_DIR}/host_fixtures.py" ${program} --beside)
 set_tests_properties(e2e_exporter_host_fixtures PROPERTIES LABELS "e2e;once" SKIP_RETURN_CODE 77 TIMEOUT 600)
 
+add_test(NAME e2e_exporter_host_node_fixtures COMMAND ${run} "${CMAKE_CURRENT_SOURCE_DIR}/node_fixtures.py" ${program})
+set_tests_properties(e2e_exporter_host_node_fixtures PROPERTIES LABELS "e2e;once" SKIP_RETURN_CODE 77 TIMEOUT 300)
+
 add_test(NAME e2e_exporter_web COMMAND ${run} "${CMAKE_CURRENT_SOURCE_DIR}/e2e_web.py" ${program})
 set_tests_properties(e2e_exporter_web PROPERTIES LABELS "e2e;program" SKIP_RETURN_CODE 77 TIMEOUT 600)
