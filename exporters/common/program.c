@@ -16,6 +16,7 @@
 #include "listen.h"
 #include "web_config.h"
 
+#define HEADER_BYTES 32768 /* cookies of a browser, behind a proxy that has many */
 #define THREADS 2 /* one slow scrape leaves the other paths answering */
 
 bool program_ignores(int number)
@@ -81,6 +82,7 @@ static bool start_server(struct serving *serving, cprom_registry *registry, cons
                                    .address = address,
                                    .listen_fd = fd,
                                    .handler = serving->handler,
+                                   .max_header_bytes = HEADER_BYTES,
                                    .threads = THREADS + (serving->auth ? AUTH_THREADS : 0),
                                    .authorize = serving->auth ? authorize : NULL,
                                    .authorize_ctx = serving->auth};

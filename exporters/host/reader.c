@@ -21,10 +21,6 @@ static bool join(char path[PATH_MAX], const char *root, const char *name)
 static bool grow(struct reader *reader)
 {
     size_t room = reader->room ? 2 * reader->room : 8192;
-    if (room > READ_MAX) {
-        errno = EFBIG;
-        return false;
-    }
     char *text = realloc(reader->text, room);
     if (!text) return false;
     reader->text = text;
@@ -33,10 +29,14 @@ static bool grow(struct reader *reader)
 }
 
 /* -1: see errno. */
-static ssize_t read_all(struct reader *reader, int fd)
+static ssize_t read_all(struct reader *reader, int fd, size_t max)
 {
     size_t len = 0;
     for (;;) {
+        if (len > max) {
+            errno = EFBIG;
+            return -1;
+        }
         if (len + 1 >= reader->room && !grow(reader)) return -1;
         ssize_t n = read(fd, reader->text + len, reader->room - len - 1);
         if (n < 0 && errno == EINTR) continue;
@@ -48,6 +48,11 @@ static ssize_t read_all(struct reader *reader, int fd)
 
 char *read_file(struct reader *reader, const char *root, const char *name)
 {
+    return read_short_file(reader, root, name, READ_MAX - 1);
+}
+
+char *read_short_file(struct reader *reader, const char *root, const char *name, size_t max)
+{
     char path[PATH_MAX];
     if (!join(path, root, name)) return NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -56,7 +61,7 @@ char *read_file(struct reader *reader, const char *root, const char *name)
     ssize_t len = -1;
     if (fstat(fd, &status) == 0) {
         /* What others may put in the place of a file: a pipe, a device. */
-        if (S_ISREG(status.st_mode)) len = read_all(reader, fd);
+        if (S_ISREG(status.st_mode)) len = read_all(reader, fd, max);
         else errno = S_ISDIR(status.st_mode) ? EISDIR : ENODEV;
     }
     int error = errno;

@@ -23,6 +23,8 @@ struct reader {
  * NULL: see errno.
  */
 char *read_file(struct reader *reader, const char *root, const char *path);
+/* Likewise, of one that is not longer than `max`: others write it. */
+char *read_short_file(struct reader *reader, const char *root, const char *path, size_t max);
 void reader_free(struct reader *reader);
 /* Gives back what a long file took. */
 void reader_shrink(struct reader *reader);

@@ -16,6 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 static const cprom_desc mtime_desc =
     DESC_LABELS(CPROM_GAUGE, "node_textfile_mtime_seconds", "Unixtime mtime of textfiles successfully read.", "file");
@@ -31,7 +34,7 @@ static const cprom_desc error_desc =
  */
 #define ALL_SHAPES_MAX 2000
 #define ALL_SERIES_MAX 50000
-#define ALL_MEMORY_MAX ((size_t)64 << 20)
+#define ALL_MEMORY_MAX ((size_t)32 << 20)
 
 /* A family of a file on the page. The first of its name has the help text and the others. */
 struct part {
@@ -200,9 +203,9 @@ static bool is_small(struct textfiles *all, const struct text_page *page, struct
 static struct text_page *read_page(struct textfiles *all, const char *path, struct text_error *error)
 {
     const struct scrape *scrape = all->scrape;
-    const char *bytes = read_file(scrape->reader, "", path);
-    if (!bytes) text_fail(error, 0, "%s", strerror(errno));
-    else if (scrape->reader->len > BYTES_MAX) text_fail(error, 0, "more than %d bytes", BYTES_MAX);
+    const char *bytes = read_short_file(scrape->reader, "", path, BYTES_MAX);
+    if (!bytes && errno == EFBIG) text_fail(error, 0, "more than %d bytes", BYTES_MAX);
+    else if (!bytes) text_fail(error, 0, "%s", strerror(errno));
     else return text_parse(bytes, scrape->reader->len, error);
     return NULL;
 }
@@ -406,6 +409,16 @@ static void forget_all(struct textfiles *all)
     lookup_free(&all->shapes);
 }
 
+/* What many files took lies in pieces between what stays. */
+static void give_back(size_t memory)
+{
+#ifdef __GLIBC__
+    if (memory > (1 << 20)) malloc_trim(0);
+#else
+    (void)memory;
+#endif
+}
+
 static void textfile_collect(struct scrape *scrape)
 {
     struct textfiles all = {.scrape = scrape};
@@ -418,6 +431,7 @@ static void textfile_collect(struct scrape *scrape)
     show_at_once(scrape, &error_desc, CPROM_NO_STRS, all.flawed);
     scrape->flawed = all.flawed;
     forget_all(&all);
+    give_back(all.memory);
 }
 
 const struct collector textfile_collector = {"textfile", NULL, 0, NULL, textfile_collect, NULL};

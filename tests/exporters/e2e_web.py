@@ -111,6 +111,19 @@ class Web(unittest.TestCase):
                     self.assertIn(b"LISTEN_FDS", environ.read())  # as it was started
             self.assertIn("no sockets", self.refused("--web.systemd-socket"))
 
+    def test_probes_and_large_cookies(self):
+        with self.exporter() as exporter:
+            host, _, port = exporter.address.rpartition(":")
+            connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE)
+            connection.request("GET", "/metrics", headers={"Cookie": "a=" + "b" * 9000, "User-Agent": "kube-probe/1.31"})
+            self.assertEqual(connection.getresponse().status, 200)
+            connection.close()
+            for request in b"GET / HTTP/1.0\r\nUser-Agent: check_http/v2.3.1\r\nConnection: close\r\n\r\n", \
+                    b"GET /-/healthy HTTP/1.0\r\n\r\n", b"HEAD /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n":
+                with socket.create_connection((host, int(port)), PATIENCE) as client:
+                    client.sendall(request)
+                    self.assertRegex(client.makefile("rb").readline(), rb"^HTTP/1.[01] 200 ", request)
+
     # Arguments
 
     def test_arguments_of_kube_prometheus_and_debian(self):
