@@ -1,5 +1,7 @@
 #include "claims.h"
 
+#include "hash.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +14,7 @@
  */
 struct claim {
     struct claim *next;
-    unsigned hash;             /* of the name */
+    uint64_t hash;             /* of the name */
     const char *family, *help; /* whose it is; behind the name */
     cprom_type type;
     bool own;
@@ -45,12 +47,20 @@ static void grow(struct claims *claims)
     claims->n_buckets = n_buckets;
 }
 
-static unsigned hash_of(const char *base, size_t len, const char *suffix)
+/* Of the name as a whole, wherever its suffix begins. */
+static uint64_t hash_of(const char *base, size_t len, const char *suffix)
 {
-    unsigned hash = 2166136261u;
-    for (size_t i = 0; i < len; i++) hash = (hash ^ (unsigned char)base[i]) * 16777619u;
-    for (size_t i = 0; suffix[i]; i++) hash = (hash ^ (unsigned char)suffix[i]) * 16777619u;
-    return hash ^ hash >> 15;
+    char piece[128];
+    uint64_t hash = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < len || suffix[i - len]; i++) {
+        if (n == sizeof piece) {
+            hash = hash_bytes(hash, piece, n);
+            n = 0;
+        }
+        piece[n++] = i < len ? base[i] : suffix[i - len];
+    }
+    return hash_bytes(hash, piece, n);
 }
 
 /* The name without _total of a counter, and what stands behind it, as far as samples in either format go. */
@@ -72,7 +82,7 @@ static bool same_help(const char *a, const char *b) { return a && b ? strcmp(a, 
 static struct claim **find(struct claims *claims, const char *base, size_t len, const char *suffix,
                            const struct text_family *family)
 {
-    unsigned hash = hash_of(base, len, suffix);
+    uint64_t hash = hash_of(base, len, suffix);
     struct claim **link = &claims->buckets[hash & (claims->n_buckets - 1)];
     for (; *link; link = &(*link)->next) {
         const struct claim *claim = *link;
@@ -109,7 +119,11 @@ static bool add(struct claims *claims, const struct text_family *family, size_t 
     return true;
 }
 
-enum change { LEAVE, ENTER, PURGE };
+enum change {
+    LEAVE,
+    ENTER,
+    PURGE
+};
 
 /* The claims of one family, as far as they are there; PURGE: frees those without users. */
 static void change(struct claims *claims, const struct text_family *family, enum change what)
@@ -137,17 +151,18 @@ static void change_all(struct claims *claims, const struct text_page *page, cons
     }
 }
 
-static bool conflict(const struct claim *claim, const struct text_family *family, struct text_error *error)
+static void explain(const struct claim *claim, const struct text_family *family, struct text_error *error)
 {
     static const char *const types[] = {"untyped", "a counter", "a gauge", "a histogram", "a summary"};
-    if (claim->own) return text_fail(error, family->line, "%.80s: the name is the exporter's own", family->name);
-    if (strcmp(claim->family, family->name) != 0) {
-        return text_fail(error, family->line,
-                         "%.60s and %.60s cannot be on one page: their samples could have one name", family->name,
-                         claim->family);
+    if (claim->own) {
+        text_fail(error, family->line, "%.80s: the name is the exporter's own", family->name);
+    } else if (strcmp(claim->family, family->name) != 0) {
+        text_fail(error, family->line, "%.60s and %.60s cannot be on one page: their samples could have one name",
+                  family->name, claim->family);
+    } else {
+        text_fail(error, family->line, "%.80s is %s here, and %s elsewhere", family->name, types[family->type],
+                  types[claim->type]);
     }
-    return text_fail(error, family->line, "%.80s is %s here, and %s elsewhere", family->name, types[family->type],
-                     types[claim->type]);
 }
 
 /* Takes the help of those who have the family already. */
@@ -159,44 +174,104 @@ static bool adopt_help(struct claims *claims, struct text_page *page, struct tex
     return family->help || !there->help;
 }
 
-/* Claims all names of the family; on failure, claims without users are left. */
-static bool enter(struct claims *claims, struct text_page *page, struct text_family *family, bool own,
-                  struct text_error *error)
+/* Whose claim keeps the family off the page; NULL: nobody's. */
+static const struct claim *find_conflict(struct claims *claims, const struct text_family *family)
 {
-    const char *const *suffixes;
-    size_t len = base_of(family, &suffixes);
-    if (strncmp(family->name, "cprom_", 6) == 0) {
-        return text_fail(error, family->line, "%.80s: names with cprom_ in front are the library's", family->name);
-    }
-    for (const char *const *suffix = suffixes; *suffix; suffix++) {
+    const char *const *suffix;
+    size_t len = base_of(family, &suffix);
+    for (; *suffix; suffix++) {
         const struct claim *there = *find(claims, family->name, len, *suffix, NULL);
-        if (there && (there->own || there->type != family->type || strcmp(there->family, family->name) != 0)) {
-            return conflict(there, family, error);
+        if (there && (there->own || there->type != family->type || strcmp(there->family, family->name) != 0))
+            return there;
+    }
+    return NULL;
+}
+
+static bool is_plain(cprom_type type) { return type == CPROM_COUNTER || type == CPROM_GAUGE || type == CPROM_UNTYPED; }
+
+/* Takes the type of those who have the family already, where samples of both look the same. */
+static void adopt_type(struct claims *claims, struct text_family *family)
+{
+    const struct claim *there = *find(claims, family->name, strlen(family->name), "", NULL);
+    if (!there || there->own || strcmp(there->family, family->name) != 0) return;
+    if (is_plain(there->type) && is_plain(family->type)) family->type = there->type;
+}
+
+enum entry {
+    ENTERED,
+    CONFLICT,
+    NO_MEMORY
+};
+
+/* Claims all names of the family; without memory, claims without users are left. */
+static enum entry enter(struct claims *claims, struct text_page *page, struct text_family *family, bool own,
+                        struct text_error *error)
+{
+    if (strncmp(family->name, "cprom_", 6) == 0) {
+        text_fail(error, family->line, "%.80s: names with cprom_ in front are the library's", family->name);
+        return CONFLICT;
+    }
+    if (!own) adopt_type(claims, family);
+    const struct claim *there = find_conflict(claims, family);
+    if (there) {
+        explain(there, family, error);
+        /* What is untyped claims its own name alone. */
+        if (own || family->type != CPROM_COUNTER) return CONFLICT;
+        family->type = CPROM_UNTYPED;
+        if (find_conflict(claims, family)) return CONFLICT;
+    }
+    const char *const *suffix;
+    size_t len = base_of(family, &suffix);
+    bool enough = adopt_help(claims, page, family);
+    for (; *suffix && enough; suffix++) {
+        enough = *find(claims, family->name, len, *suffix, family) || add(claims, family, len, *suffix, own);
+    }
+    if (enough) {
+        change(claims, family, ENTER);
+        return ENTERED;
+    }
+    text_fail(error, 0, "out of memory");
+    return NO_MEMORY;
+}
+
+/* Goes on without a family of others that cannot be there. false: *link is the one that ended it. */
+static bool enter_all(struct claims *claims, struct text_page *page, struct text_family ***link, bool own,
+                      struct text_error *error)
+{
+    while (**link) {
+        enum entry entry = enter(claims, page, **link, own, error);
+        if (entry == ENTERED) {
+            *link = &(**link)->next;
+        } else if (entry == CONFLICT && !own) {
+            text_leave_out(page, error->line, "%s", error->what);
+            text_drop_family(page, *link);
+        } else {
+            return false;
         }
     }
-    if (!adopt_help(claims, page, family)) return text_fail(error, 0, "out of memory");
-    for (const char *const *suffix = suffixes; *suffix; suffix++) {
-        if (*find(claims, family->name, len, *suffix, family)) continue;
-        if (!add(claims, family, len, *suffix, own)) return text_fail(error, 0, "out of memory");
-    }
-    change(claims, family, ENTER);
     return true;
 }
 
 bool claims_replace(struct claims *claims, const struct text_page *old, struct text_page *page, bool own,
                     struct text_error *error)
 {
-    struct text_family *family = page->families;
+    struct text_family **link = &page->families;
     change_all(claims, old, NULL, LEAVE);
-    while (family && enter(claims, page, family, own, error)) family = family->next;
-    if (family) {
-        change_all(claims, page, family, LEAVE);
+    bool entered = enter_all(claims, page, &link, own, error);
+    if (!entered) {
+        change_all(claims, page, *link, LEAVE);
         change_all(claims, old, NULL, ENTER);
-        change(claims, family, PURGE);
+        change(claims, *link, PURGE);
     }
-    change_all(claims, page, family, PURGE);
+    change_all(claims, page, NULL, PURGE);
     change_all(claims, old, NULL, PURGE);
-    return !family;
+    return entered;
+}
+
+bool claims_has(struct claims *claims, const struct text_family *family)
+{
+    const struct claim *claim = *find(claims, family->name, strlen(family->name), "", family);
+    return claim && claim->users;
 }
 
 void claims_remove(struct claims *claims, const struct text_page *page)

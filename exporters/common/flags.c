@@ -8,7 +8,19 @@ static const struct flag *find(const struct flag *const *tables, const char *nam
 {
     for (; *tables; tables++) {
         for (const struct flag *flag = *tables; flag->name; flag++) {
-            if (strlen(flag->name) == len && memcmp(flag->name, name, len) == 0) return flag;
+            if (flag->kind == FLAG_UNKNOWN || strlen(flag->name) != len) continue;
+            if (memcmp(flag->name, name, len) == 0) return flag;
+        }
+    }
+    return NULL;
+}
+
+/* Why a flag that begins so is none; NULL: nobody says. */
+static const char *find_reason(const struct flag *const *tables, const char *name)
+{
+    for (; *tables; tables++) {
+        for (const struct flag *flag = *tables; flag->name; flag++) {
+            if (flag->kind == FLAG_UNKNOWN && strncmp(name, flag->name, strlen(flag->name)) == 0) return flag->help;
         }
     }
     return NULL;
@@ -71,6 +83,8 @@ static bool set(const struct flag *flag, const char *text)
     case FLAG_COUNT: return set_count(flag, text);
     case FLAG_SECONDS: return set_seconds(flag, text);
     case FLAG_FUNC: return flag->set(flag->value, text);
+    case FLAG_ABSENT:
+    case FLAG_UNKNOWN: break;
     }
     return false;
 }
@@ -99,8 +113,16 @@ int flags_parse(const struct flag *const *tables, int argc, char **argv, char *w
             flag = find(tables, name + 3, len - 3);
             no = true;
         }
-        if (!flag || (no && (flag->kind != FLAG_BOOL || text))) {
-            snprintf(why, cap, "unknown flag %s", argv[i]);
+        bool can_be_off = flag && (flag->kind == FLAG_BOOL || flag->kind == FLAG_ABSENT);
+        if (!flag || (no && (!can_be_off || text))) {
+            const char *reason = flag ? NULL : find_reason(tables, no ? name + 3 : name);
+            snprintf(why, cap, "unknown flag %s%s%s", argv[i], reason ? ": " : "", reason ? reason : "");
+            return -1;
+        }
+        if (flag->kind == FLAG_ABSENT) {
+            bool off = no || (text && (strcmp(text, "false") == 0 || strcmp(text, "0") == 0));
+            if (off) continue;
+            snprintf(why, cap, "--%s: %s", flag->name, flag->help);
             return -1;
         }
         if (flag->kind == FLAG_BOOL || flag->kind == FLAG_SWITCH) {
@@ -132,7 +154,9 @@ static void print_default(const struct flag *flag)
     case FLAG_COUNT: printf(" (default: %zu)", *(size_t *)flag->value); break;
     case FLAG_SECONDS: printf(" (default: %gs)", *(double *)flag->value); break;
     case FLAG_SWITCH:
-    case FLAG_FUNC: break;
+    case FLAG_FUNC:
+    case FLAG_ABSENT:
+    case FLAG_UNKNOWN: break;
     }
 }
 
@@ -140,6 +164,7 @@ void flags_print(const struct flag *const *tables)
 {
     for (; *tables; tables++) {
         for (const struct flag *flag = *tables; flag->name; flag++) {
+            if (flag->kind == FLAG_ABSENT || flag->kind == FLAG_UNKNOWN) continue;
             printf("  --%s%s", flag->kind == FLAG_BOOL ? "[no-]" : "", flag->name);
             if (flag->arg) printf("=%s", flag->arg);
             fputs("\n        ", stdout);

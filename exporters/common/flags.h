@@ -14,7 +14,9 @@ enum flag_kind {
     FLAG_STRING,  /* value: const char **, set to what stands in argv; the last one counts */
     FLAG_COUNT,   /* value: size_t *; a whole number of min to max (max 0: 10^9) */
     FLAG_SECONDS, /* value: double *; "5s", "1m30s", "250ms", "2h", or a number of seconds; min to max likewise */
-    FLAG_FUNC     /* value: what `set` is called with, for each time that the flag is there */
+    FLAG_FUNC,    /* value: what `set` is called with, for each time that the flag is there */
+    FLAG_ABSENT,  /* what others have: --no-name is taken, and --name is wrong, for the reason `help`; not in --help */
+    FLAG_UNKNOWN  /* all that begin with the name, and are no others: they are wrong, for the reason `help` */
 };
 
 struct flag {

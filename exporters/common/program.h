@@ -4,8 +4,7 @@
  *
  *      int main(int argc, char **argv) { return program_run(&host, argc, argv); }
  *
- * Every exporter has --help, --version, --once, --web.listen-address, --web.telemetry-path and
- * --[no-]web.disable-exporter-metrics (process_* of the exporter itself).
+ * Every exporter has --help, --version, --once, and the flags --web.* and --log.* of Prometheus' exporters.
  */
 #ifndef EXPORTERS_COMMON_PROGRAM_H
 #define EXPORTERS_COMMON_PROGRAM_H
@@ -15,6 +14,7 @@
 #include <cprom/cprom.h>
 
 #include "flags.h"
+#include "say.h"
 
 struct program {
     const char *name;         /* "cprom-host-exporter" */
@@ -49,14 +49,5 @@ int program_run(const struct program *program, int argc, char **argv);
  * signal would be seen all the same.
  */
 bool program_ignores(int number);
-
-/* For the log option of registries that a program makes itself: say(). */
-void program_log(void *ctx, const char *line);
-
-/* One line on stderr, behind the program's name; MT-safe, and whole beside those of other threads. */
-#if defined(__GNUC__)
-__attribute__((format(printf, 1, 2)))
-#endif
-void say(const char *format, ...);
 
 #endif

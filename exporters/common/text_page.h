@@ -12,14 +12,9 @@
 #include <cprom/cprom.h>
 
 #include "arena.h"
+#include "text_value.h"
 
 struct text_family;
-
-/* What is wrong, and in which line; 0: in none (no memory). */
-struct text_error {
-    size_t line;
-    char what[192]; /* one line, printable ASCII */
-};
 
 /* One series. */
 struct text_metric {
@@ -28,6 +23,7 @@ struct text_metric {
     const cprom_label *labels; /* sorted by name; none is empty; without le of a histogram, quantile of a summary */
     size_t n_labels;
     size_t line;               /* of its first sample */
+    const struct text_metric *shape; /* the first of the page with the same label names */
     bool has_timestamp;
     int64_t timestamp_ms;      /* not negative */
     double value;              /* counter, gauge, untyped */
@@ -49,17 +45,29 @@ struct text_family {
     cprom_type type;          /* untyped, counter, gauge, histogram or summary */
     bool has_type;            /* said so, and not untyped for want of a TYPE */
     size_t line;              /* where it is named first */
-    struct text_metric *metrics, *last;
+    struct text_metric *metrics, *last; /* in a whole page, those with the same label names stand together */
     size_t n_metrics;         /* at least 1 once the page is whole */
+    size_t n_shapes;          /* sets of label names */
 };
 
 struct text_page {
     struct text_family *families, *last;
-    size_t n_families, n_metrics;
+    size_t n_families, n_metrics, n_shapes;
+    struct text_error left_out; /* what Prometheus takes, and a page of the library cannot have: the first */
+    size_t n_left_out;
     struct arena memory;
 };
 
+#define TEXT_SERIES_MAX 50000 /* of one page */
+
 void text_free(struct text_page *page);
+/* Takes the family that *link points to off a whole page. */
+void text_drop_family(struct text_page *page, struct text_family **link);
+/* Notes that something of the page is left out, as text_fail() does. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 4)))
+#endif
+void text_leave_out(struct text_page *page, size_t line, const char *format, ...);
 
 /*
  * Emits all series of one family with the labels in front of theirs (names must differ; at most CPROM_LABELS_MAX in
@@ -85,13 +93,16 @@ struct text_builder;
 
 /* NULL: no memory. Ends with text_finish(). */
 struct text_builder *text_begin(void);
+/* The page in the making, for text_leave_out(). */
+struct text_page *text_page_of(struct text_builder *builder);
 /* Copies into the memory of the page; NULL: no memory. */
 char *text_copy(struct text_builder *builder, const char *bytes, size_t n);
 /* The family of that name, made if need be, untyped. The name is a metric name. NULL: no memory. */
 struct text_family *text_add_family(struct text_builder *builder, const char *name, size_t len, size_t line);
 /*
  * Puts a sample to its family: that of its name, or the histogram or summary that it is a part of, or a new untyped
- * one. The names are valid. false: see *error.
+ * one. The names are valid. A series that is there already is left out, and so is what cannot be a part of a histogram
+ * or summary. false: see *error.
  */
 bool text_add_sample(struct text_builder *builder, struct text_sample *sample, struct text_error *error);
 /*
@@ -99,21 +110,5 @@ bool text_add_sample(struct text_builder *builder, struct text_sample *sample, s
  * With `broken`, only frees everything.
  */
 struct text_page *text_finish(struct text_builder *builder, bool broken, struct text_error *error);
-
-/* Writes what is wrong, what is not printable ASCII as ?; returns false. */
-#if defined(__GNUC__)
-__attribute__((format(printf, 3, 4)))
-#endif
-bool text_fail(struct text_error *error, size_t line, const char *format, ...);
-
-/*
- * A number as the text format has it: decimal, also with an exponent, or NaN, Inf, Infinity in any case; Inf may have a
- * sign. Not what is too large for a double. The text must not be followed by more of a number. In the C locale only.
- */
-bool text_number(const char *text, size_t len, double *value);
-/* Whether it is UTF-8, without NUL. */
-bool text_is_utf8(const char *bytes, size_t n);
-bool text_is_metric_name(const char *name, size_t len); /* [a-zA-Z_:][a-zA-Z0-9_:]* */
-bool text_is_label_name(const char *name, size_t len);  /* [a-zA-Z_][a-zA-Z0-9_]*, not beginning with __ */
 
 #endif

@@ -1,7 +1,8 @@
 #include "text_parser.h"
 
+#include "utf8.h"
+
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 struct reader {
     const char *at, *end;
     size_t line;
+    const char *odd; /* why the sample of the line is left out; NULL: it is not */
     struct text_builder *builder;
     struct text_error *error;
 };
@@ -55,42 +57,10 @@ static bool unexpected(const struct reader *reader, const char *wanted)
 
 static bool no_memory(const struct reader *reader) { return text_fail(reader->error, 0, "out of memory"); }
 
-bool text_number(const char *text, size_t len, double *value)
-{
-    static const struct {
-        const char *name;
-        double value;
-    } names[] = {{"nan", NAN},       {"inf", INFINITY},   {"infinity", INFINITY},   {"+inf", INFINITY},
-                 {"+infinity", INFINITY}, {"-inf", -INFINITY}, {"-infinity", -INFINITY}};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strlen(names[i].name) != len || strncasecmp(names[i].name, text, len) != 0) continue;
-        *value = names[i].value;
-        return true;
-    }
-    /* [+-] digits [. digits] [e [+-] digits], with a digit before or behind the point */
-    size_t i = 0, digits = 0;
-    if (i < len && (text[i] == '+' || text[i] == '-')) i++;
-    for (; i < len && text[i] >= '0' && text[i] <= '9'; i++) digits++;
-    if (i < len && text[i] == '.') {
-        for (i++; i < len && text[i] >= '0' && text[i] <= '9'; i++) digits++;
-    }
-    if (!digits) return false;
-    if (i < len && (text[i] == 'e' || text[i] == 'E')) {
-        i++;
-        if (i < len && (text[i] == '+' || text[i] == '-')) i++;
-        size_t first = i;
-        while (i < len && text[i] >= '0' && text[i] <= '9') i++;
-        if (i == first) return false;
-    }
-    if (i != len) return false;
-    *value = strtod(text, NULL); /* ends where the above does: what follows is no part of a number */
-    return isfinite(*value);
-}
-
-/* Milliseconds; whole, not negative. */
+/* Milliseconds; whole. Before 1970: 0. */
 static bool parse_timestamp(const char *text, size_t len, int64_t *timestamp)
 {
-    size_t i = len && text[0] == '+' ? 1 : 0;
+    size_t i = len && (text[0] == '+' || text[0] == '-') ? 1 : 0;
     if (i == len) return false;
     *timestamp = 0;
     for (; i < len; i++) {
@@ -98,16 +68,18 @@ static bool parse_timestamp(const char *text, size_t len, int64_t *timestamp)
         if (digit < 0 || digit > 9 || *timestamp > (INT64_MAX - digit) / 10) return false;
         *timestamp = *timestamp * 10 + digit;
     }
+    if (text[0] == '-') *timestamp = 0;
     return true;
 }
 
 /*
- * Takes escapes out of text that ends before `end`; `quotes`: \" is one of them. NULL: *error. The text is UTF-8.
+ * Takes escapes out of text that ends before `end`. `quotes`: it stands in quotes, so that \" is one of them, and must
+ * be UTF-8. NULL: *error.
  */
 static char *unescape(struct reader *reader, const char *text, const char *end, bool quotes)
 {
     size_t n = (size_t)(end - text);
-    if (!text_is_utf8(text, n)) {
+    if (quotes && !text_is_utf8(text, n)) {
         text_fail(reader->error, reader->line, "not UTF-8");
         return NULL;
     }
@@ -140,8 +112,16 @@ static char *unescape(struct reader *reader, const char *text, const char *end, 
 static bool parse_help(struct reader *reader, struct text_family *family)
 {
     if (family->help) return text_fail(reader->error, reader->line, "a second HELP for %.80s", family->name);
-    family->help = unescape(reader, reader->at, reader->end, false);
-    return family->help != NULL;
+    char *help = unescape(reader, reader->at, reader->end, false);
+    if (!help) return false;
+    size_t n = strlen(help), room = 3 * n + 1;
+    family->help = help;
+    if (text_is_utf8(help, n)) return true;
+    char *repaired = arena_alloc(&text_page_of(reader->builder)->memory, room);
+    if (!repaired) return no_memory(reader);
+    utf8_copy(repaired, room, help);
+    family->help = repaired;
+    return true;
 }
 
 static bool parse_type(struct reader *reader, struct text_family *family)
@@ -192,7 +172,10 @@ static bool parse_label(struct reader *reader, cprom_label *label)
     const char *name;
     size_t len = name_token(reader, &name);
     if (!len) return unexpected(reader, "a label name or '}'");
-    if (!text_is_label_name(name, len)) {
+    if (len > 2 && memcmp(name, "__", 2) == 0 && text_is_label_name(name + 1, len - 1) &&
+        !(len == 8 && memcmp(name, "__name__", 8) == 0)) {
+        reader->odd = "has a label whose name begins with __";
+    } else if (!text_is_label_name(name, len)) {
         return text_fail(reader->error, reader->line, "%.*s is no label name, or reserved", (int)(len < 80 ? len : 80),
                          name);
     }
@@ -206,8 +189,7 @@ static bool parse_label(struct reader *reader, cprom_label *label)
         reader->at += *reader->at == '\\' && reader->at + 1 < reader->end ? 2 : 1;
     }
     if (reader->at == reader->end) return text_fail(reader->error, reader->line, "the label value does not end");
-    if (reader->at - value > CPROM_VALUE_MAX)
-        return text_fail(reader->error, reader->line, "the label value is too long");
+    if (reader->at - value > CPROM_VALUE_MAX) reader->odd = "has a label value that is too long";
     label->name = text_copy(reader->builder, name, len);
     if (!label->name) return no_memory(reader);
     label->value = unescape(reader, value, reader->at, true);
@@ -221,7 +203,10 @@ static bool parse_labels(struct reader *reader, cprom_label labels[], size_t max
     for (*n = 0;; ++*n) {
         skip_blanks(reader);
         if (reader->at < reader->end && *reader->at == '}') break;
-        if (*n == max) return text_fail(reader->error, reader->line, "more than %zu labels", max);
+        if (*n == max) {
+            reader->odd = "has too many labels";
+            *n = 0; /* it is left out anyway */
+        }
         if (!parse_label(reader, &labels[*n])) return false;
         skip_blanks(reader);
         if (reader->at < reader->end && *reader->at == ',') {
@@ -244,7 +229,7 @@ static bool parse_sample(struct reader *reader)
     const char *text;
     sample.name_len = name_token(reader, &sample.name);
     if (!sample.name_len) return unexpected(reader, "a metric name");
-    if (sample.name_len > CPROM_VALUE_MAX) return text_fail(reader->error, reader->line, "the metric name is too long");
+    reader->odd = sample.name_len > CPROM_VALUE_MAX ? "has a name that is too long" : NULL;
     if (reader->at < reader->end && !is_blank(*reader->at) && *reader->at != '{') {
         return unexpected(reader, "a blank or '{' behind the metric name");
     }
@@ -269,7 +254,10 @@ static bool parse_sample(struct reader *reader)
         sample.has_timestamp = true;
     }
     if (reader->at < reader->end) return unexpected(reader, "the end of the line");
-    return text_add_sample(reader->builder, &sample, reader->error);
+    if (!reader->odd) return text_add_sample(reader->builder, &sample, reader->error);
+    text_leave_out(text_page_of(reader->builder), reader->line, "a sample of %.*s %s",
+                   (int)(sample.name_len < 80 ? sample.name_len : 80), sample.name, reader->odd);
+    return true;
 }
 
 static bool parse_line(struct reader *reader)

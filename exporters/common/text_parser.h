@@ -1,8 +1,8 @@
 /*
- * The Prometheus text format 0.0.4, read strictly: what expfmt of Prometheus' own libraries refuses is refused, and
- * also what the library could not put on a page: text that is not UTF-8, reserved label names, series that are there
- * twice, negative timestamps, histograms and summaries that are not whole or contradict themselves. Lines of one family
- * may stand apart, and TYPE must come before the first of them.
+ * The Prometheus text format 0.0.4, as Prometheus' own libraries take it: what they refuse is refused as a whole. What
+ * they take, and a page of the library cannot have, is left out alone (text_page.h): series that are there twice, label
+ * names that begin with __, too many or too long labels, parts of histograms and summaries that are none. Lines of one
+ * family may stand apart, and TYPE must come before the first of them.
  *
  * Memory is some hundred times the input at most, time is nearly linear. No recursion. MT-safe.
  */

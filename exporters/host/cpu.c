@@ -1,5 +1,5 @@
 /* node_cpu_*: times of each CPU from /proc/stat; throttling and isolation from sysfs. */
-#include "host.h"
+#include "lines.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -49,6 +49,7 @@ static const cprom_desc descs[] = {
 struct cpu {
     char id[12];
     bool seen;               /* by this scrape */
+    int n_modes;             /* that the kernel has */
     double seconds[N_MODES]; /* as shown last */
 };
 
@@ -60,6 +61,7 @@ struct throttled {
 struct cpus {
     struct cpu *v;
     size_t n, room;
+    size_t next; /* where the next is likely to be */
     struct throttled *throttled;
     size_t n_throttled, throttled_room;
 };
@@ -81,10 +83,14 @@ static void cpu_stop(void *state)
     free(cpus);
 }
 
+/* They nearly always come in the order of the scrape before: it is looked for from there. */
 static struct cpu *find(struct cpus *cpus, const char *id)
 {
     for (size_t i = 0; i < cpus->n; i++) {
-        if (strcmp(cpus->v[i].id, id) == 0) return &cpus->v[i];
+        size_t at = (cpus->next + i) % cpus->n;
+        if (strcmp(cpus->v[at].id, id) != 0) continue;
+        cpus->next = at + 1;
+        return &cpus->v[at];
     }
     return NULL;
 }
@@ -116,74 +122,96 @@ static void update(struct cpu *cpu, const double now[N_MODES])
     }
 }
 
-static bool read_cpu(struct scrape *scrape, char *line)
+static bool is_id(const char *id)
 {
-    struct cpus *cpus = scrape->state;
+    size_t len = strlen(id);
+    return len && len < sizeof((struct cpu *)0)->id && strspn(id, "0123456789") == len;
+}
+
+/* Older kernels have fewer modes, but four in any case. */
+static void read_cpu(const struct lines *lines, char *line)
+{
+    struct cpus *cpus = lines->scrape->state;
     const char *id = next_word(&line) + 3;
     double now[N_MODES] = {0}, ticks = (double)sysconf(_SC_CLK_TCK);
-    for (int i = 0; i < N_MODES; i++) {
-        const char *word = next_word(&line);
-        if (!word) break; /* an older kernel */
-        if (!parse_double(word, &now[i])) return fail(scrape, "stat: cpu%s: \"%s\" is no number", id, word);
-        now[i] /= ticks;
+    int n = 0;
+    for (const char *word; n < N_MODES && (word = next_word(&line)); n++) {
+        if (!parse_number(word, &now[n])) {
+            lines_fail(lines, "cpu%s: one of its times is no number", id);
+            return;
+        }
+        now[n] /= ticks;
+    }
+    if (!is_id(id) || n <= IDLE) {
+        lines_fail(lines, "it is no line of a CPU");
+        return;
     }
     struct cpu *cpu = find(cpus, id);
     if (!cpu) cpu = add(cpus, id);
-    if (!cpu) return fail(scrape, "out of memory");
+    if (!cpu) {
+        fail(lines->scrape, "out of memory");
+        return;
+    }
+    cpu->n_modes = n;
+    if (cpu->seen) memcpy(cpu->seconds, now, sizeof now);
+    else update(cpu, now);
     cpu->seen = true;
-    update(cpu, now);
-    return true;
 }
 
-static bool read_stat(struct scrape *scrape)
+static void read_stat(struct scrape *scrape)
 {
     struct cpus *cpus = scrape->state;
-    char *at = read_file(scrape->reader, scrape->flags->procfs, "stat");
-    if (!at) return fail_to_read(scrape, scrape->flags->procfs, "stat");
+    struct lines lines;
     for (size_t i = 0; i < cpus->n; i++) cpus->v[i].seen = false;
-    for (char *line; (line = next_line(&at));) {
-        if (strncmp(line, "cpu", 3) != 0) break; /* they come first */
-        if (line[3] >= '0' && line[3] <= '9' && !read_cpu(scrape, line)) return false;
+    cpus->next = 0;
+    if (lines_open(&lines, scrape, scrape->flags->procfs, "stat")) {
+        for (char *line; (line = lines_next(&lines));) {
+            if (strncmp(line, "cpu", 3) == 0 && line[3] != ' ') read_cpu(&lines, line);
+        }
     }
     size_t n = 0;
     for (size_t i = 0; i < cpus->n; i++) {
         if (cpus->v[i].seen) cpus->v[n++] = cpus->v[i];
     }
     cpus->n = n;
-    return true;
+    if (!n) fail(scrape, "%s/stat: there is no line of a CPU", scrape->flags->procfs);
 }
 
 static void show_times(struct scrape *scrape)
 {
     const struct cpus *cpus = scrape->state;
     for (size_t i = 0; i < cpus->n; i++) {
-        for (int mode = 0; mode < GUEST; mode++) {
+        for (int mode = 0; mode < GUEST && mode < cpus->v[i].n_modes; mode++) {
             show(scrape, &descs[DESC_SECONDS], CPROM_STRS(cpus->v[i].id, mode_names[mode]), cpus->v[i].seconds[mode]);
         }
     }
     for (size_t i = 0; i < cpus->n && scrape->flags->cpu_guest; i++) {
-        for (int mode = GUEST; mode < N_MODES; mode++) {
+        for (int mode = GUEST; mode < cpus->v[i].n_modes; mode++) {
             show(scrape, &descs[DESC_GUEST], CPROM_STRS(cpus->v[i].id, mode_names[mode]), cpus->v[i].seconds[mode]);
         }
     }
 }
 
 /* "0-3,8,10-11" */
-static bool show_isolated(struct scrape *scrape)
+static void show_isolated(struct scrape *scrape)
 {
-    const char *at = read_file(scrape->reader, scrape->flags->sysfs, "devices/system/cpu/isolated");
-    if (!at) return true;
-    while (*at && *at != '\n') {
+    struct lines lines;
+    if (!lines_try(&lines, scrape, scrape->reader, scrape->flags->sysfs, "devices/system/cpu/isolated")) return;
+    lines.may_be_open = true;
+    const char *at = lines_next(&lines);
+    while (at && *at) {
         char *end;
         unsigned long first = strtoul(at, &end, 10), last = first;
-        bool valid = end != at;
+        bool valid = *at >= '0' && *at <= '9';
         if (valid && *end == '-') {
             at = end + 1;
             last = strtoul(at, &end, 10);
-            valid = end != at;
+            valid = *at >= '0' && *at <= '9';
         }
-        if (!valid || last > 65535 || (*end && *end != ',' && *end != '\n'))
-            return fail(scrape, "cpu/isolated is malformed");
+        if (!valid || last > 65535 || (*end && *end != ',')) {
+            lines_fail(&lines, "it is no list of CPUs");
+            return;
+        }
         for (unsigned long i = first; i <= last; i++) {
             char id[24];
             snprintf(id, sizeof id, "%lu", i);
@@ -191,7 +219,6 @@ static bool show_isolated(struct scrape *scrape)
         }
         at = *end == ',' ? end + 1 : end;
     }
-    return true;
 }
 
 /* Whether the core, or the package, has not been looked at yet. */
@@ -204,7 +231,7 @@ static bool is_new(struct cpus *cpus, const char *package, const char *core)
     return true;
 }
 
-static void note(struct cpus *cpus, const char *package, const char *core)
+static void remember(struct cpus *cpus, const char *package, const char *core)
 {
     if (cpus->n_throttled == cpus->throttled_room) {
         size_t room = cpus->throttled_room ? 2 * cpus->throttled_room : 8;
@@ -235,11 +262,11 @@ static void show_throttles_of(struct scrape *scrape, int dir, const char *cpu)
     if (!read_number(dir, cpu, "topology/core_id", core, &value)) return;
     if (is_new(cpus, package, core) && read_number(dir, cpu, "thermal_throttle/core_throttle_count", text, &value)) {
         show(scrape, &descs[DESC_CORE], CPROM_STRS(package, core), (double)value);
-        note(cpus, package, core);
+        remember(cpus, package, core);
     }
     if (is_new(cpus, package, "") && read_number(dir, cpu, "thermal_throttle/package_throttle_count", text, &value)) {
         show(scrape, &descs[DESC_PACKAGE], CPROM_STRS(package), (double)value);
-        note(cpus, package, "");
+        remember(cpus, package, "");
     }
 }
 
@@ -259,12 +286,12 @@ static void show_throttles(struct scrape *scrape)
     closedir(dir);
 }
 
-static bool cpu_collect(struct scrape *scrape)
+static void cpu_collect(struct scrape *scrape)
 {
-    if (!read_stat(scrape)) return false;
+    read_stat(scrape);
     show_times(scrape);
     show_throttles(scrape);
-    return show_isolated(scrape);
+    show_isolated(scrape);
 }
 
 const struct collector cpu_collector = {"cpu", descs, COUNT_OF(descs), cpu_start, cpu_collect, cpu_stop};

@@ -1,6 +1,7 @@
 /* node_disk_*: /proc/diskstats, and what udev knows of each device. */
-#include "host.h"
+#include "lines.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,9 @@
 #define MS (1.0 / 1000)
 static const double factors[] = {1, 1, 512, MS, 1, 1, 512, MS, 1, MS, MS, 1, 1, 1, MS, 1, MS};
 #define N_COLUMNS COUNT_OF(factors)
+#define N_COLUMNS_OLD 4 /* of a partition, before Linux 2.6.25 */
 #define N_COLUMNS_MIN 11
+#define N_COLUMNS_DISCARDS 15
 
 enum {
     INFO = N_COLUMNS,
@@ -133,17 +136,21 @@ static bool diskstats_start(const struct flags *flags, void **state, char *why, 
 static void read_properties(struct scrape *scrape, const char *major, const char *minor)
 {
     struct disks *disks = scrape->state;
+    struct lines lines;
     char name[64];
     for (int i = 0; i < N_PROPERTIES; i++) disks->of[i][0] = '\0';
     snprintf(name, sizeof name, "b%s:%s", major, minor);
-    char *at = read_file(&disks->udev, scrape->flags->udev, name);
-    if (!at) return;
-    for (char *line; (line = next_line(&at));) {
+    if (!lines_try(&lines, scrape, &disks->udev, scrape->flags->udev, name)) {
+        if (errno == ENOMEM) fail_to_read(scrape, scrape->flags->udev, name); /* else there is no udev for us */
+        return;
+    }
+    lines.may_be_open = true;
+    for (char *line; (line = lines_next(&lines));) {
         char *value = strchr(line, '=');
         if (strncmp(line, "E:", 2) != 0 || !value) continue;
         *value++ = '\0';
         for (int i = 0; i < N_PROPERTIES; i++) {
-            if (strcmp(line + 2, property_names[i]) == 0) copy_utf8(disks->of[i], PROPERTY_MAX, value);
+            if (strcmp(line + 2, property_names[i]) == 0) utf8_copy(disks->of[i], PROPERTY_MAX, value);
         }
     }
 }
@@ -152,7 +159,7 @@ static void show_ata(struct scrape *scrape, const cprom_desc *desc, const char *
 {
     const struct disks *disks = scrape->state;
     double value;
-    if (parse_double(disks->of[property], &value)) show(scrape, desc, CPROM_STRS(device), value);
+    if (parse_number(disks->of[property], &value)) show(scrape, desc, CPROM_STRS(device), value);
 }
 
 static void show_properties(struct scrape *scrape, const char *device, const char *major, const char *minor)
@@ -180,38 +187,70 @@ static void show_properties(struct scrape *scrape, const char *device, const cha
     show_ata(scrape, &descs[ROTATION], device, ID_ATA_ROTATION_RATE_RPM);
 }
 
-static bool show_disk(struct scrape *scrape, char *line)
+/* A name may have blanks in it: it goes up to the first number. */
+static char *take_name(char **at)
 {
-    struct disks *disks = scrape->state;
-    const char *major = next_word(&line), *minor = next_word(&line), *device = next_word(&line);
-    if (!major) return true;
-    if (!minor || !device) return fail(scrape, "diskstats: a line is malformed");
-    if (filter_matches(disks->exclude, device)) return true;
-    if (disks->include && !filter_matches(disks->include, device)) return true;
-    double values[N_COLUMNS];
-    size_t n = 0;
-    for (const char *word; n < N_COLUMNS && (word = next_word(&line)); n++) {
-        uint64_t value;
-        if (!parse_u64(word, &value)) return fail(scrape, "diskstats: %s: \"%s\" is no number", device, word);
-        values[n] = (double)value * factors[n];
+    char *name = *at + strspn(*at, " \t"), *end = name + strcspn(name, " \t");
+    for (;;) {
+        const char *word = end + strspn(end, " \t");
+        if (!*word || (*word >= '0' && *word <= '9')) break;
+        end = (char *)word + strcspn(word, " \t");
     }
-    if (n < N_COLUMNS_MIN) return true;
-    for (size_t i = 0; i < n; i++) show(scrape, &descs[i], CPROM_STRS(device), values[i]);
-    show_properties(scrape, device, major, minor);
-    return true;
+    *at = *end ? end + 1 : end;
+    *end = '\0';
+    return end == name ? NULL : name;
 }
 
-static bool diskstats_collect(struct scrape *scrape)
+static bool is_whole(const char *word)
+{
+    uint64_t value;
+    return word && parse_u64(word, &value);
+}
+
+/* "8 0 sda 12 34 ..."; a line with too few or other numbers than any kernel writes costs itself. */
+static void show_disk(const struct lines *lines, char *line)
+{
+    struct disks *disks = lines->scrape->state;
+    const char *major = next_word(&line), *minor = next_word(&line), *name = take_name(&line);
+    if (!major) return;
+    if (!is_whole(major) || !is_whole(minor) || !name) {
+        lines_fail(lines, "it is no line of a device");
+        return;
+    }
+    char device[256];
+    utf8_copy(device, sizeof device, name);
+    if (filter_matches(disks->exclude, device)) return;
+    if (disks->include && !filter_matches(disks->include, device)) return;
+    const char *words[N_COLUMNS];
+    size_t n = 0;
+    for (const char *word; (word = next_word(&line)); n++) {
+        if (n < N_COLUMNS) words[n] = word;
+    }
+    if (n == N_COLUMNS_OLD) return;
+    if (n < N_COLUMNS && n != N_COLUMNS_MIN && n != N_COLUMNS_DISCARDS) {
+        lines_fail(lines, "%s has %zu numbers", device, n);
+        return;
+    }
+    for (size_t i = 0; i < n && i < N_COLUMNS; i++) {
+        uint64_t value;
+        if (parse_u64(words[i], &value)) {
+            show(lines->scrape, &descs[i], CPROM_STRS(device), (double)value * factors[i]);
+        } else {
+            lines_fail(lines, "%s: %s is no number", device, descs[i].name);
+        }
+    }
+    show_properties(lines->scrape, device, major, minor);
+}
+
+/* A machine may have no disks. */
+static void diskstats_collect(struct scrape *scrape)
 {
     struct disks *disks = scrape->state;
-    char *at = read_file(scrape->reader, scrape->flags->procfs, "diskstats");
-    if (!at) return fail_to_read(scrape, scrape->flags->procfs, "diskstats");
+    struct lines lines;
+    if (!lines_open_any(&lines, scrape, scrape->flags->procfs, "diskstats")) return;
     filter_rewind(disks->exclude);
     filter_rewind(disks->include);
-    for (char *line; (line = next_line(&at));) {
-        if (!show_disk(scrape, line)) return false;
-    }
-    return true;
+    for (char *line; (line = lines_next(&lines));) show_disk(&lines, line);
 }
 
 const struct collector diskstats_collector = {"diskstats",       descs,         COUNT_OF(descs), diskstats_start,

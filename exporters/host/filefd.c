@@ -1,5 +1,5 @@
 /* node_filefd_*: open files of the whole machine, from /proc/sys/fs/file-nr. */
-#include "host.h"
+#include "lines.h"
 
 #include <string.h>
 
@@ -12,20 +12,24 @@ static const cprom_desc descs[] = {
     [DESC_MAXIMUM] = DESC(CPROM_GAUGE, "node_filefd_maximum", "File descriptor statistics: maximum."),
 };
 
-static bool filefd_collect(struct scrape *scrape)
+static void show_word(const struct lines *lines, const cprom_desc *desc, const char *word)
 {
-    char *at = read_file(scrape->reader, scrape->flags->procfs, "sys/fs/file-nr");
-    if (!at) return fail_to_read(scrape, scrape->flags->procfs, "sys/fs/file-nr");
-    char *line = next_line(&at);
-    const char *words[3] = {NULL, NULL, NULL}; /* allocated, free (always 0), maximum */
-    for (int i = 0; line && i < 3; i++) words[i] = next_word(&line);
-    double allocated, maximum;
-    if (!words[2] || !parse_double(words[0], &allocated) || !parse_double(words[2], &maximum)) {
-        return fail(scrape, "sys/fs/file-nr is malformed");
-    }
-    show(scrape, &descs[DESC_ALLOCATED], CPROM_NO_STRS, allocated);
-    show(scrape, &descs[DESC_MAXIMUM], CPROM_NO_STRS, maximum);
-    return true;
+    double value;
+    if (word && parse_number(word, &value)) show(lines->scrape, desc, CPROM_NO_STRS, value);
+    else lines_fail(lines, "there is no number for %s", desc->name);
+}
+
+/* Allocated, free (always 0), and the maximum. */
+static void filefd_collect(struct scrape *scrape)
+{
+    struct lines lines;
+    if (!lines_open(&lines, scrape, scrape->flags->procfs, "sys/fs/file-nr")) return;
+    char *line = lines_next(&lines);
+    if (!line) return;
+    const char *words[3];
+    for (size_t i = 0; i < 3; i++) words[i] = next_word(&line);
+    show_word(&lines, &descs[DESC_ALLOCATED], words[0]);
+    show_word(&lines, &descs[DESC_MAXIMUM], words[2]);
 }
 
 const struct collector filefd_collector = {"filefd", descs, COUNT_OF(descs), NULL, filefd_collect, NULL};

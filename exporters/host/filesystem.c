@@ -1,7 +1,8 @@
 /* node_filesystem_*: what statfs says of each mount point. One that does not answer: guard.c. */
-#include "host.h"
+#include "lines.h"
 
 #include "guard.h"
+#include "hash.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -35,6 +36,7 @@ static const cprom_desc descs[] = {
 /* A mount point. The strings are in the reader's text, but for those that are not UTF-8, whose copies are owned. */
 struct mount {
     const char *device, *point, *type;
+    const char *path; /* as statfs takes it */
     char *copies[3];
     bool readonly;
     size_t question; /* which of the guard's it is */
@@ -45,7 +47,10 @@ struct filesystems {
     struct guard *guard;
     struct mount *mounts;
     size_t n, room;
+    struct lookup lookup; /* of the mounts, by their labels */
 };
+
+#define MOUNTS_KEPT 1024 /* room for so many stays from scrape to scrape */
 
 static void filesystem_stop(void *state)
 {
@@ -103,15 +108,17 @@ static bool has_option(char *options, const char *option)
     return false;
 }
 
-/* Something with the same labels is mounted twice: on top of itself, or under names that are the same once repaired. */
-static bool is_there(const struct filesystems *all, const struct mount *mount)
+static bool is_same(const struct mount *a, const struct mount *b)
 {
-    for (size_t i = 0; i < all->n; i++) {
-        const struct mount *other = &all->mounts[i];
-        if (strcmp(other->point, mount->point) == 0 && strcmp(other->device, mount->device) == 0 &&
-            strcmp(other->type, mount->type) == 0) {
-            return true;
-        }
+    return strcmp(a->point, b->point) == 0 && strcmp(a->device, b->device) == 0 && strcmp(a->type, b->type) == 0;
+}
+
+/* Something with the same labels is mounted twice: on top of itself, or under names that are the same once repaired. */
+static bool is_there(const struct filesystems *all, const struct mount *mount, uint64_t hash)
+{
+    void *other;
+    for (size_t place = (size_t)hash; (other = lookup_next(&all->lookup, hash, &place));) {
+        if (is_same(&all->mounts[(uintptr_t)other - 1], mount)) return true;
     }
     return false;
 }
@@ -126,7 +133,7 @@ static bool repair(const char **text, char **copy)
 {
     size_t room = 3 * strlen(*text) + 1;
     if (!(*copy = malloc(room))) return false;
-    copy_utf8(*copy, room, *text);
+    utf8_copy(*copy, room, *text);
     if (strcmp(*copy, *text) != 0) {
         *text = *copy;
     } else {
@@ -136,52 +143,83 @@ static bool repair(const char **text, char **copy)
     return true;
 }
 
-static bool add_mount(struct scrape *scrape, char *line)
+/* The kernel puts one space between fields, of which the first may be empty, and none in them. */
+static char *next_field(char **at)
+{
+    char *field = *at, *space = field ? strchr(field, ' ') : NULL;
+    *at = space ? space + 1 : NULL;
+    if (space) *space = '\0';
+    return field;
+}
+
+static bool make_room(struct filesystems *all)
+{
+    if (all->n < all->room) return true;
+    size_t room = all->room ? 2 * all->room : 16;
+    struct mount *mounts = realloc(all->mounts, room * sizeof *mounts);
+    if (!mounts) return false;
+    all->mounts = mounts;
+    all->room = room;
+    return true;
+}
+
+/* false: no memory. */
+static bool keep_mount(struct scrape *scrape, struct mount *mount)
 {
     struct filesystems *all = scrape->state;
-    const char *device = next_word(&line);
-    char *point = next_word(&line);
-    const char *type = next_word(&line);
-    char *options = next_word(&line);
-    if (!options) return fail(scrape, "mounts: a line is malformed");
-    unescape(point);
-    const char *path = without_root(scrape->flags->rootfs, point);
-    if (filter_matches(all->mount_exclude, path) || filter_matches(all->fs_type_exclude, type)) return true;
-    if (all->n == all->room) {
-        size_t room = all->room ? 2 * all->room : 16;
-        struct mount *mounts = realloc(all->mounts, room * sizeof *mounts);
-        if (!mounts) return fail(scrape, "out of memory");
-        all->mounts = mounts;
-        all->room = room;
-    }
-    struct mount mount = {device, path, type, {NULL, NULL, NULL}, has_option(options, "ro"), 0};
-    bool ok = repair(&mount.device, &mount.copies[0]) && repair(&mount.point, &mount.copies[1]) &&
-              repair(&mount.type, &mount.copies[2]);
-    if (ok && is_there(all, &mount)) {
-        forget(&mount);
+    if (!make_room(all)) return false;
+    uint64_t hash = hash_text(hash_text(hash_text(0, mount->device), mount->point), mount->type);
+    if (is_there(all, mount, hash)) {
+        forget(mount);
         return true;
     }
-    ok = ok && guard_ask(all->guard, scrape->flags->rootfs, path, &mount.question);
-    if (!ok) {
-        forget(&mount);
-        return fail(scrape, "out of memory");
+    if (!guard_ask(all->guard, scrape->flags->rootfs, mount->path, &mount->question)) return false;
+    all->mounts[all->n++] = *mount;
+    /* Entries are indices from 1, since the mounts move. */
+    if (lookup_add(&all->lookup, hash, (void *)(uintptr_t)all->n)) return true;
+    all->n--;
+    return false;
+}
+
+/* "/dev/sda1 /boot ext4 rw,relatime 0 0" */
+static void add_mount(const struct lines *lines, char *line)
+{
+    struct scrape *scrape = lines->scrape;
+    struct filesystems *all = scrape->state;
+    const char *device = next_field(&line);
+    char *point = next_field(&line);
+    const char *type = next_field(&line);
+    char *options = next_field(&line);
+    if (!options || *point != '/' || !*type || !*options) {
+        lines_fail(lines, "it is no line of a mount");
+        return;
     }
-    all->mounts[all->n++] = mount;
-    return true;
+    unescape(point);
+    const char *path = without_root(scrape->flags->rootfs, point);
+    if (filter_matches(all->mount_exclude, path) || filter_matches(all->fs_type_exclude, type)) return;
+    struct mount mount = {.device = device, .point = path, .type = type, .path = path};
+    mount.readonly = has_option(options, "ro");
+    if (repair(&mount.device, &mount.copies[0]) && repair(&mount.point, &mount.copies[1]) &&
+        repair(&mount.type, &mount.copies[2]) && keep_mount(scrape, &mount)) {
+        return;
+    }
+    forget(&mount);
+    fail(scrape, "out of memory");
 }
 
 static bool read_mounts(struct scrape *scrape)
 {
     struct filesystems *all = scrape->state;
-    char *at = read_file(scrape->reader, scrape->flags->procfs, "1/mounts");
+    struct lines lines;
+    const char *procfs = scrape->flags->procfs;
     /* Of another user's process 1, the file cannot be seen. */
-    if (!at && errno == ENOENT) at = read_file(scrape->reader, scrape->flags->procfs, "mounts");
-    if (!at) return fail_to_read(scrape, scrape->flags->procfs, "1/mounts");
+    bool there = lines_try(&lines, scrape, scrape->reader, procfs, "1/mounts") ||
+                 lines_try(&lines, scrape, scrape->reader, procfs, "mounts");
+    if (!there) return fail_to_read(scrape, procfs, "mounts");
+    if (lines.at == lines.end) return fail(scrape, "%s/%s: it is empty", procfs, lines.path);
     filter_rewind(all->mount_exclude);
     filter_rewind(all->fs_type_exclude);
-    for (char *line; (line = next_line(&at));) {
-        if (!add_mount(scrape, line)) return false;
-    }
+    for (char *line; (line = lines_next(&lines));) add_mount(&lines, line);
     return true;
 }
 
@@ -191,15 +229,15 @@ static void show_mount(struct scrape *scrape, const struct mount *mount)
     const cprom_strs labels = CPROM_STRS(mount->device, mount->point, mount->type);
     struct statfs stat;
     int error = guard_answer(all->guard, mount->question, &stat);
-    show(scrape, &descs[DESC_ERROR], labels, error != 0);
+    show_at_once(scrape, &descs[DESC_ERROR], labels, error != 0);
     if (error) return;
     double block = (double)stat.f_bsize;
-    show(scrape, &descs[DESC_SIZE], labels, (double)stat.f_blocks * block);
-    show(scrape, &descs[DESC_FREE], labels, (double)stat.f_bfree * block);
-    show(scrape, &descs[DESC_AVAIL], labels, (double)stat.f_bavail * block);
-    show(scrape, &descs[DESC_FILES], labels, (double)stat.f_files);
-    show(scrape, &descs[DESC_FILES_FREE], labels, (double)stat.f_ffree);
-    show(scrape, &descs[DESC_READONLY], labels, mount->readonly);
+    show_at_once(scrape, &descs[DESC_SIZE], labels, (double)stat.f_blocks * block);
+    show_at_once(scrape, &descs[DESC_FREE], labels, (double)stat.f_bfree * block);
+    show_at_once(scrape, &descs[DESC_AVAIL], labels, (double)stat.f_bavail * block);
+    show_at_once(scrape, &descs[DESC_FILES], labels, (double)stat.f_files);
+    show_at_once(scrape, &descs[DESC_FILES_FREE], labels, (double)stat.f_ffree);
+    show_at_once(scrape, &descs[DESC_READONLY], labels, mount->readonly);
 }
 
 /* How long the guard may take: not beyond the scrape's deadline, so that the page comes in time. */
@@ -213,19 +251,26 @@ static double patience(const struct scrape *scrape)
     return left < scrape->flags->mount_timeout ? left : scrape->flags->mount_timeout;
 }
 
-static bool filesystem_collect(struct scrape *scrape)
+static void filesystem_collect(struct scrape *scrape)
 {
     struct filesystems *all = scrape->state;
-    if (!guard_begin(all->guard)) return fail(scrape, "out of memory");
-    bool ok = read_mounts(scrape);
-    if (ok) {
+    if (!guard_begin(all->guard)) {
+        fail(scrape, "out of memory");
+        return;
+    }
+    if (read_mounts(scrape)) {
         guard_wait(all->guard, patience(scrape));
         for (size_t i = 0; i < all->n; i++) show_mount(scrape, &all->mounts[i]);
     }
     for (size_t i = 0; i < all->n; i++) forget(&all->mounts[i]);
+    lookup_free(&all->lookup);
     all->n = 0;
+    if (all->room > MOUNTS_KEPT) {
+        free(all->mounts);
+        all->mounts = NULL;
+        all->room = 0;
+    }
     guard_end(all->guard);
-    return ok;
 }
 
 const struct collector filesystem_collector = {"filesystem",       descs,          COUNT_OF(descs), filesystem_start,

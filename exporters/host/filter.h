@@ -1,6 +1,4 @@
-/*
- * Flags that are regular expressions: POSIX extended ones, in which \d and \D may stand for digits and what is none.
- */
+/* Flags that are regular expressions: those of Go (regexp.h), for which all flags of node_exporter are written. */
 #ifndef CPROM_EXPORTERS_HOST_FILTER_H
 #define CPROM_EXPORTERS_HOST_FILTER_H
 

@@ -33,6 +33,7 @@ struct round {
     struct question *v;
     size_t n, room;
     size_t n_answered; /* or given up before they were asked */
+    size_t next;       /* none before it is open */
 };
 
 struct stuck {
@@ -169,10 +170,8 @@ static void mark_well(struct guard *guard, const char *path)
 
 static struct question *next_open(struct round *round)
 {
-    for (size_t i = 0; i < round->n; i++) {
-        if (round->v[i].state == OPEN) return &round->v[i];
-    }
-    return NULL;
+    while (round->next < round->n && round->v[round->next].state != OPEN) round->next++;
+    return round->next < round->n ? &round->v[round->next] : NULL;
 }
 
 static void answer(struct round *round, struct question *question, enum state state, int error)

@@ -1,9 +1,10 @@
 /* The collectors as callbacks of the library, and how each of them fared. */
 #include "host.h"
 
-#include "program.h"
+#include "say.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -14,10 +15,11 @@
 
 /* The text files come last: where two families collide, the library drops the later one. */
 const struct collector *const all_collectors[] = {
-    &cpu_collector,     &diskstats_collector, &entropy_collector,  &filefd_collector, &filesystem_collector,
-    &loadavg_collector, &meminfo_collector,   &netclass_collector, &netdev_collector, &netstat_collector,
-    &os_collector,      &pressure_collector,  &sockstat_collector, &stat_collector,   &time_collector,
-    &uname_collector,   &vmstat_collector,    &textfile_collector,
+    &arp_collector,        &conntrack_collector,  &cpu_collector,     &diskstats_collector, &entropy_collector,
+    &filefd_collector,     &filesystem_collector, &loadavg_collector, &meminfo_collector,   &netclass_collector,
+    &netdev_collector,     &netstat_collector,    &os_collector,      &pressure_collector,  &selinux_collector,
+    &sockstat_collector,   &softnet_collector,    &stat_collector,    &time_collector,      &timex_collector,
+    &udp_queues_collector, &uname_collector,      &vmstat_collector,  &textfile_collector,
 };
 const size_t n_collectors = sizeof all_collectors / sizeof *all_collectors;
 
@@ -28,7 +30,7 @@ struct running {
     /* Of the last call. */
     double duration;
     bool success, well;
-    char why[256]; /* a line goes to stderr when it changes */
+    struct complaints complaints;
 };
 
 /* All that the callbacks share; the last of them frees it. */
@@ -41,13 +43,29 @@ struct host {
     struct running running[];
 };
 
+static void complain(struct scrape *scrape, const char *format, va_list args)
+{
+    char why[PATH_MAX + 512];
+    vsnprintf(why, sizeof why, format, args);
+    complaints_add(scrape->complaints, scrape->name, why);
+}
+
 bool fail(struct scrape *scrape, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    vsnprintf(scrape->why, sizeof scrape->why, format, args);
+    complain(scrape, format, args);
     va_end(args);
+    scrape->failed = true;
     return false;
+}
+
+void note(struct scrape *scrape, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    complain(scrape, format, args);
+    va_end(args);
 }
 
 bool fail_to_read(struct scrape *scrape, const char *root, const char *path)
@@ -57,23 +75,31 @@ bool fail_to_read(struct scrape *scrape, const char *root, const char *path)
 
 void show(struct scrape *scrape, const cprom_desc *desc, cprom_strs values, double value)
 {
-    if (cprom_emit(scrape->out, desc, values, value) != CPROM_OK) scrape->refused = true;
+    const char *fault = samples_add(&scrape->samples, desc, values, value);
+    if (fault) fail(scrape, "a sample of %.80s %s", desc->name, fault);
 }
 
-void show_plain(struct scrape *scrape, cprom_type type, const char *name, const char *help, double value)
+void show_at_once(struct scrape *scrape, const cprom_desc *desc, cprom_strs values, double value)
 {
-    cprom_desc desc = DESC(type, name, help);
-    claim_own(scrape->claims, type, name);
-    show(scrape, &desc, CPROM_NO_STRS, value);
+    const char *fault = sample_fault(values);
+    if (!fault && cprom_emit(scrape->out, desc, values, value) != CPROM_OK) fault = "was refused";
+    if (fault) fail(scrape, "a sample of %.80s %s", desc->name, fault);
 }
 
-/* One that is there already is refused, and stays as it is. */
-void claim_own(struct claims *claims, cprom_type type, const char *name)
+const char *show_plain(struct scrape *scrape, cprom_type type, const char *name, const char *help, double value)
+{
+    if (!text_is_metric_name(name, strlen(name))) return "is no metric name";
+    if (!claim_own(scrape->claims, type, name)) return "has the name of another";
+    const cprom_desc *desc = samples_desc(&scrape->samples, type, name, help);
+    return desc ? samples_add(&scrape->samples, desc, CPROM_NO_STRS, value) : "cannot be kept: out of memory";
+}
+
+bool claim_own(struct claims *claims, cprom_type type, const char *name)
 {
     struct text_family family = {.name = name, .type = type};
     struct text_page page = {.families = &family};
     struct text_error error;
-    if (claims) claims_replace(claims, NULL, &page, true, &error);
+    return claims_has(claims, &family) || claims_replace(claims, NULL, &page, true, &error);
 }
 
 static void claim_all(struct claims *claims, const cprom_desc *descs, size_t n)
@@ -115,17 +141,22 @@ static cprom_status run(void *ctx, cprom_scrape *out)
     struct running *running = ctx;
     struct host *host = running->host;
     const struct collector *collector = running->collector;
-    struct scrape scrape = {
-        .flags = &host->flags, .claims = host->claims, .reader = &host->reader, .state = running->state, .out = out};
+    struct scrape scrape = {.flags = &host->flags,
+                            .claims = host->claims,
+                            .reader = &host->reader,
+                            .state = running->state,
+                            .out = out,
+                            .name = collector->name,
+                            .complaints = &running->complaints};
     pthread_mutex_lock(&host->lock);
     int64_t began = now();
-    running->success = collector->collect(&scrape) && !scrape.refused;
+    collector->collect(&scrape);
+    if (!samples_emit(&scrape.samples, out)) fail(&scrape, "the library refused a sample");
+    running->success = !scrape.failed;
     running->well = (running->success || scrape.absent) && !scrape.flawed;
     running->duration = (double)(now() - began) / 1e9;
-    if (strcmp(running->why, scrape.why) != 0) {
-        memcpy(running->why, scrape.why, sizeof running->why);
-        say("collector %s: %s", collector->name, *scrape.why ? scrape.why : "works again");
-    }
+    complaints_end(&running->complaints, collector->name);
+    reader_shrink(&host->reader);
     pthread_mutex_unlock(&host->lock);
     return CPROM_OK;
 }
@@ -212,8 +243,8 @@ bool host_well(struct host *host)
 bool host_register(cprom_registry *registry, const struct flags *flags, const bool *enabled, struct host **registered)
 {
     struct host *host = calloc(1, sizeof *host + n_collectors * sizeof *host->running);
-    if (host && *flags->textfile_directory) host->claims = claims_new();
-    if (!host || (*flags->textfile_directory && !host->claims)) {
+    if (host) host->claims = claims_new();
+    if (!host || !host->claims) {
         free(host);
         say("out of memory");
         return false;

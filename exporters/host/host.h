@@ -13,8 +13,11 @@
 #include <cprom/cprom.h>
 
 #include "claims.h"
+#include "complaints.h"
 #include "filter.h"
 #include "reader.h"
+#include "samples.h"
+#include "utf8.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,6 +27,7 @@ struct flags {
     const char *procfs, *sysfs, *rootfs, *udev;
     bool cpu_guest;
     bool stat_softirq;
+    const char *arp_exclude, *arp_include;
     const char *disk_exclude, *disk_include;
     const char *mount_exclude, *fs_type_exclude;
     double mount_timeout;
@@ -39,14 +43,16 @@ struct flags {
 /* One call of one collector. */
 struct scrape {
     const struct flags *flags;
-    struct claims *claims; /* of the families that collectors have shown so far; NULL: none are kept */
+    struct claims *claims; /* of the families that collectors have shown so far */
     struct reader *reader; /* shared by the collectors, which never run at the same time */
     void *state;           /* the collector's own */
     cprom_scrape *out;
-    bool refused;  /* an emission was: the library drops all of this call */
-    bool absent;   /* failed, but only because the kernel has no such thing */
-    bool flawed;   /* did not fail, and yet something is wrong */
-    char why[256]; /* what went wrong, if something did */
+    const char *name; /* the collector's */
+    struct samples samples;
+    struct complaints *complaints;
+    bool failed; /* something is missing that should be there */
+    bool absent; /* failed, but only because the kernel has no such thing */
+    bool flawed; /* did not fail, and yet something is wrong */
 };
 
 struct collector {
@@ -56,36 +62,48 @@ struct collector {
     size_t n_descs;
     /* Prepares the state. NULL: there is none. false: the flags are wrong, and why is in `why`. */
     bool (*start)(const struct flags *flags, void **state, char *why, size_t n_why);
-    /* Emits. false: failed; what was emitted before is kept. */
-    bool (*collect)(struct scrape *scrape);
+    /* Shows what there is. What is missing it tells fail(), and goes on. */
+    void (*collect)(struct scrape *scrape);
     void (*stop)(void *state);
 };
 
-extern const struct collector cpu_collector, diskstats_collector, entropy_collector, filefd_collector,
-    filesystem_collector, loadavg_collector, meminfo_collector, netclass_collector, netdev_collector, netstat_collector,
-    os_collector, pressure_collector, sockstat_collector, stat_collector, textfile_collector, time_collector,
-    uname_collector, vmstat_collector;
+extern const struct collector arp_collector, conntrack_collector, cpu_collector, diskstats_collector, entropy_collector,
+    filefd_collector, filesystem_collector, loadavg_collector, meminfo_collector, netclass_collector, netdev_collector,
+    netstat_collector, os_collector, pressure_collector, selinux_collector, sockstat_collector, softnet_collector,
+    stat_collector, textfile_collector, time_collector, timex_collector, udp_queues_collector, uname_collector,
+    vmstat_collector;
 
-/* Fails the call: `return fail(scrape, "%s is malformed", path)`. Always false. */
+/* Says what is missing, and so fails the call: `return fail(scrape, "%s is malformed", path)`. Always false. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
 bool fail(struct scrape *scrape, const char *format, ...);
 
+/* Says what is not as it should be, though nothing is missing. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+void note(struct scrape *scrape, const char *format, ...);
+
 /* fail() with a path and what errno says. */
 bool fail_to_read(struct scrape *scrape, const char *root, const char *path);
 
-/* Emits one sample. Label values must be UTF-8. */
+/* Shows one sample; of several that have the same name and label values, the last one. */
 void show(struct scrape *scrape, const cprom_desc *desc, cprom_strs values, double value);
+/* Likewise, of one that cannot come twice; the call must be the only one, or one of many that make a large page. */
+void show_at_once(struct scrape *scrape, const cprom_desc *desc, cprom_strs values, double value);
 
-/* Emits one sample of a family without labels whose name and help were made from what a file says. */
-void show_plain(struct scrape *scrape, cprom_type type, const char *name, const char *help, double value);
+/*
+ * Shows one sample of a family without labels whose name was made from what a file says. NULL, or why it is left out:
+ * the name is none, or is another family's.
+ */
+const char *show_plain(struct scrape *scrape, cprom_type type, const char *name, const char *help, double value);
 
 /*
  * Claims a family as the program's own: the collector of text files must not show what would collide with it. Doing so
- * again and again is as good as once. Nothing is kept without --collector.textfile.directory (NULL).
+ * again and again is as good as once. false: somebody else's samples could have the same names.
  */
-void claim_own(struct claims *claims, cprom_type type, const char *name);
+bool claim_own(struct claims *claims, cprom_type type, const char *name);
 
 /* Descriptors without labels, and with the labels given. */
 #define DESC(type_, name_, help_)                                                                                      \

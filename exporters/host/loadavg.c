@@ -1,5 +1,5 @@
 /* node_load*, from /proc/loadavg. */
-#include "host.h"
+#include "lines.h"
 
 static const cprom_desc descs[] = {
     DESC(CPROM_GAUGE, "node_load1", "1m load average."),
@@ -7,17 +7,19 @@ static const cprom_desc descs[] = {
     DESC(CPROM_GAUGE, "node_load15", "15m load average."),
 };
 
-static bool loadavg_collect(struct scrape *scrape)
+/* "0.21 0.15 0.08 1/123 4567" */
+static void loadavg_collect(struct scrape *scrape)
 {
-    char *at = read_file(scrape->reader, scrape->flags->procfs, "loadavg");
-    if (!at) return fail_to_read(scrape, scrape->flags->procfs, "loadavg");
+    struct lines lines;
+    if (!lines_open(&lines, scrape, scrape->flags->procfs, "loadavg")) return;
+    char *line = lines_next(&lines);
+    if (!line) return;
     for (size_t i = 0; i < COUNT_OF(descs); i++) {
-        const char *word = next_word(&at);
+        const char *word = next_word(&line);
         double value;
-        if (!word || !parse_double(word, &value)) return fail(scrape, "loadavg is malformed");
-        show(scrape, &descs[i], CPROM_NO_STRS, value);
+        if (word && parse_number(word, &value)) show(scrape, &descs[i], CPROM_NO_STRS, value);
+        else lines_fail(&lines, "there is no number for %s", descs[i].name);
     }
-    return true;
 }
 
 const struct collector loadavg_collector = {"loadavg", descs, COUNT_OF(descs), NULL, loadavg_collect, NULL};

@@ -18,6 +18,8 @@ static struct flags flags = {
     .rootfs = "/",
     .udev = "/run/udev/data",
     .cpu_guest = true,
+    .arp_exclude = "",
+    .arp_include = "",
     .disk_exclude = "^(ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\\d+n\\d+p)\\d+$",
     .disk_include = "",
     .mount_exclude = "^/(dev|proc|run|sys|mnt|media|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)",
@@ -29,11 +31,11 @@ static struct flags flags = {
     .netdev_include = "",
     .netdev_netlink = true,
     .netclass_ignored = "^$",
-    .netstat_fields =
-        "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|Icmp6?_(InMsgs|OutMsgs)|"
-        "TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts)|Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|"
-        "PassiveOpens|RetransSegs|CurrEstab)|Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|"
-        "SndbufErrors))$",
+    .netstat_fields = "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|Icmp6?_(InMsgs|OutMsgs)|"
+                      "TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|TCPRcvQDrop)|Tcp_("
+                      "ActiveOpens|InSegs|OutSegs|OutRsts|"
+                      "PassiveOpens|RetransSegs|CurrEstab)|Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|"
+                      "SndbufErrors))$",
     .vmstat_fields = "^(oom_kill|pgpg|pswp|pg.*fault).*",
     .textfile_directory = "",
 };
@@ -52,6 +54,9 @@ static const struct flag own[] = {
     {"collector.disable-defaults", FLAG_BOOL, &disable_defaults, NULL, "Only collectors that flags ask for.", PLAIN},
     {"collector.cpu.guest", FLAG_BOOL, &flags.cpu_guest, NULL, "node_cpu_guest_seconds_total.", PLAIN},
     {"collector.stat.softirq", FLAG_BOOL, &flags.stat_softirq, NULL, "node_softirqs_total.", PLAIN},
+    {"collector.arp.device-exclude", FLAG_STRING, &flags.arp_exclude, "REGEX", "Interfaces to leave out.", PLAIN},
+    {"collector.arp.device-include", FLAG_STRING, &flags.arp_include, "REGEX",
+     "Only these interfaces; device-exclude must be empty.", PLAIN},
     {"collector.diskstats.device-exclude", FLAG_STRING, &flags.disk_exclude, "REGEX", "Devices to leave out.", PLAIN},
     {"collector.diskstats.device-include", FLAG_STRING, &flags.disk_include, "REGEX",
      "Only these devices; device-exclude must be empty.", PLAIN},
@@ -59,6 +64,9 @@ static const struct flag own[] = {
      "Mount points to leave out.", PLAIN},
     {"collector.filesystem.fs-types-exclude", FLAG_STRING, &flags.fs_type_exclude, "REGEX",
      "Types of file systems to leave out.", PLAIN},
+    {"collector.filesystem.ignored-mount-points", FLAG_STRING, &flags.mount_exclude, "REGEX", "The old name of that.",
+     PLAIN},
+    {"collector.filesystem.ignored-fs-types", FLAG_STRING, &flags.fs_type_exclude, "REGEX", "Likewise.", PLAIN},
     {"collector.filesystem.mount-timeout", FLAG_SECONDS, &flags.mount_timeout, "TIME",
      "How long a scrape waits for file systems that do not answer.", PLAIN},
     {"collector.netdev.device-exclude", FLAG_STRING, &flags.netdev_exclude, "REGEX", "Interfaces to leave out.", PLAIN},
@@ -79,7 +87,66 @@ static const struct flag own[] = {
 };
 #define N_OWN (sizeof own / sizeof *own)
 
-static struct flag all_flags[N_OWN + N_COLLECTORS_MAX + 1];
+/* Collectors of node_exporter, up to 1.11, that are not here. */
+static const char *const absent[] = {"bcache",
+                                     "bcachefs",
+                                     "bonding",
+                                     "btrfs",
+                                     "buddyinfo",
+                                     "cgroups",
+                                     "cpufreq",
+                                     "cpu_vulnerabilities",
+                                     "devstat",
+                                     "dmi",
+                                     "drbd",
+                                     "drm",
+                                     "edac",
+                                     "ethtool",
+                                     "exec",
+                                     "fibrechannel",
+                                     "hwmon",
+                                     "infiniband",
+                                     "interrupts",
+                                     "ipvs",
+                                     "kernel_hung",
+                                     "ksmd",
+                                     "lnstat",
+                                     "logind",
+                                     "mdadm",
+                                     "meminfo_numa",
+                                     "mountstats",
+                                     "network_route",
+                                     "nfs",
+                                     "nfsd",
+                                     "ntp",
+                                     "nvme",
+                                     "pcidevice",
+                                     "perf",
+                                     "powersupplyclass",
+                                     "processes",
+                                     "qdisc",
+                                     "rapl",
+                                     "runit",
+                                     "schedstat",
+                                     "slabinfo",
+                                     "softirqs",
+                                     "supervisord",
+                                     "swap",
+                                     "sysctl",
+                                     "systemd",
+                                     "tapestats",
+                                     "tcpstat",
+                                     "thermal",
+                                     "thermal_zone",
+                                     "watchdog",
+                                     "wifi",
+                                     "xfrm",
+                                     "xfs",
+                                     "zfs",
+                                     "zoneinfo"};
+
+static struct flag all_flags[N_OWN + N_COLLECTORS_MAX + COUNT_OF(absent) + 2];
+static char absent_names[COUNT_OF(absent)][64], there_are[1024];
 
 static bool host_start(void *ctx, cprom_registry *registry, bool once)
 {
@@ -124,6 +191,20 @@ static void keep_memory_small(void)
 #endif
 }
 
+/* What starts node_exporter starts this, too, as long as it does not ask for more. */
+static void add_absent(struct flag *flag)
+{
+    size_t len = (size_t)snprintf(there_are, sizeof there_are, "the collectors are");
+    for (size_t i = 0; i < n_collectors && len < sizeof there_are; i++) {
+        len += (size_t)snprintf(there_are + len, sizeof there_are - len, " %s", all_collectors[i]->name);
+    }
+    for (size_t i = 0; i < COUNT_OF(absent); i++) {
+        snprintf(absent_names[i], sizeof absent_names[i], "collector.%s", absent[i]);
+        *flag++ = (struct flag){absent_names[i], FLAG_ABSENT, NULL, NULL, there_are, PLAIN};
+    }
+    *flag = (struct flag){"collector.", FLAG_UNKNOWN, NULL, NULL, there_are, PLAIN};
+}
+
 int main(int argc, char **argv)
 {
     static const struct program program = {
@@ -131,8 +212,7 @@ int main(int argc, char **argv)
         .about = "Shows what a Linux machine says of itself, under the names of node_exporter.",
         .address = ":9100",
         .flags = all_flags,
-        .more = "Regular expressions are POSIX extended ones; \\d and \\D are understood, too. An empty one matches "
-                "nothing.\n",
+        .more = "Regular expressions are those of Go (RE2). An empty one matches nothing.\n",
         .start = host_start,
         .well = well,
     };
@@ -144,6 +224,7 @@ int main(int argc, char **argv)
         enabled[i] = on;
         all_flags[N_OWN + i] = (struct flag){names[i], FLAG_BOOL, &enabled[i], NULL, helps[i], PLAIN};
     }
+    add_absent(&all_flags[N_OWN + n_collectors]);
     keep_memory_small();
     return program_run(&program, argc, argv);
 }

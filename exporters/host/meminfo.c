@@ -1,5 +1,5 @@
 /* node_memory_*: a family for each line of /proc/meminfo. */
-#include "host.h"
+#include "lines.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,35 +13,39 @@ static void rename_parens(char *key)
     memmove(close, close + 1, strlen(close + 1) + 1);
 }
 
-static bool show_line(struct scrape *scrape, char *line)
+/* "MemFree:  22916 kB"; the unit may be missing, and is always kB. */
+static void show_line(const struct lines *lines, char *line)
 {
-    char *key = next_word(&line);
-    if (!key) return true;
+    char *key = next_word(&line), name[256], help[256];
     const char *number = next_word(&line), *unit = next_word(&line);
     double value;
-    size_t len = strlen(key);
-    if (!number || !parse_double(number, &value) || next_word(&line))
-        return fail(scrape, "meminfo: %s is malformed", key);
-    key[len - 1] = '\0'; /* the colon */
+    size_t len = key ? strlen(key) : 0;
+    if (!len) return;
+    if (len < 2 || len > 128 || key[len - 1] != ':' || !number || (unit && strcmp(unit, "kB") != 0) ||
+        next_word(&line)) {
+        lines_fail(lines, "it is no line of a key, a number and a unit");
+        return;
+    }
+    key[len - 1] = '\0';
+    if (!parse_number(number, &value)) {
+        lines_fail(lines, "the value of %s is no number", key);
+        return;
+    }
     rename_parens(key);
-    /* A unit is always kB. */
     const char *suffix = unit ? "_bytes" : "";
-    char name[128], help[128];
-    snprintf(name, sizeof name, "node_memory_%.64s%s", key, suffix);
-    snprintf(help, sizeof help, "Memory information field %.64s%s.", key, suffix);
-    bool counter = len > 7 && strcmp(name + strlen(name) - 6, "_total") == 0;
-    show_plain(scrape, counter ? CPROM_COUNTER : CPROM_GAUGE, name, help, unit ? value * 1024 : value);
-    return true;
+    snprintf(name, sizeof name, "node_memory_%s%s", key, suffix);
+    snprintf(help, sizeof help, "Memory information field %s%s.", key, suffix);
+    bool counter = strlen(name) > 6 && strcmp(name + strlen(name) - 6, "_total") == 0;
+    const char *fault =
+        show_plain(lines->scrape, counter ? CPROM_COUNTER : CPROM_GAUGE, name, help, unit ? value * 1024 : value);
+    if (fault) lines_fail(lines, "%s %s", name, fault);
 }
 
-static bool meminfo_collect(struct scrape *scrape)
+static void meminfo_collect(struct scrape *scrape)
 {
-    char *at = read_file(scrape->reader, scrape->flags->procfs, "meminfo");
-    if (!at) return fail_to_read(scrape, scrape->flags->procfs, "meminfo");
-    for (char *line; (line = next_line(&at));) {
-        if (!show_line(scrape, line)) return false;
-    }
-    return true;
+    struct lines lines;
+    if (!lines_open(&lines, scrape, scrape->flags->procfs, "meminfo")) return;
+    for (char *line; (line = lines_next(&lines));) show_line(&lines, line);
 }
 
 const struct collector meminfo_collector = {"meminfo", NULL, 0, NULL, meminfo_collect, NULL};

@@ -74,10 +74,18 @@ static void read_text(int dir, const char *file, char out[TEXT_MAX])
 {
     char text[READ_SMALL] = "";
     if (!read_small(dir, file, text)) *text = '\0';
-    copy_utf8(out, TEXT_MAX, text);
+    utf8_copy(out, TEXT_MAX, text);
 }
 
-/* A file that is not there, or that the driver or the interface's state refuses, costs its own sample only. */
+/* A file that is not there, or that the driver or the interface's state refuses, has nothing to show. */
+static bool read_number(struct scrape *scrape, int dir, const char *device, const char *file, int64_t *value)
+{
+    char text[READ_SMALL];
+    if (!read_small(dir, file, text)) return false;
+    return parse_i64_any(text, value) ||
+           fail(scrape, "%s/class/net/%s/%s: it is no number", scrape->flags->sysfs, device, file);
+}
+
 static void show_interface(struct scrape *scrape, int dir, const char *device)
 {
     char address[TEXT_MAX], broadcast[TEXT_MAX], duplex[TEXT_MAX], operstate[TEXT_MAX], ifalias[TEXT_MAX];
@@ -89,13 +97,13 @@ static void show_interface(struct scrape *scrape, int dir, const char *device)
     show(scrape, &descs[UP], CPROM_STRS(device), strcmp(operstate, "up") == 0);
     show(scrape, &descs[INFO], CPROM_STRS(device, address, broadcast, duplex, operstate, ifalias), 1);
 
-    char text[READ_SMALL];
     int64_t value;
     for (size_t i = 0; i < COUNT_OF(files); i++) {
-        if (!read_small(dir, files[i], text) || !parse_i64_any(text, &value)) continue;
-        show(scrape, &descs[i], CPROM_STRS(device), (double)value);
+        if (read_number(scrape, dir, device, files[i], &value)) {
+            show(scrape, &descs[i], CPROM_STRS(device), (double)value);
+        }
     }
-    if (!read_small(dir, "speed", text) || !parse_i64_any(text, &value)) return;
+    if (!read_number(scrape, dir, device, "speed", &value)) return;
     /* Mbit/s; -1 where the driver does not know. */
     if (value < 0 && scrape->flags->netclass_ignore_invalid_speed) return;
     show(scrape, &descs[SPEED], CPROM_STRS(device), (double)value * (1000 * 1000 / 8));
@@ -110,20 +118,20 @@ static bool is_interface(int net, const struct dirent *entry)
     return fstatat(net, entry->d_name, &stat, 0) == 0 && S_ISDIR(stat.st_mode);
 }
 
-static bool netclass_collect(struct scrape *scrape)
+static void netclass_collect(struct scrape *scrape)
 {
     int net = open_directory(scrape->flags->sysfs, "class/net");
     DIR *dir = net < 0 ? NULL : fdopendir(net);
     if (!dir) {
         fail_to_read(scrape, scrape->flags->sysfs, "class/net");
         if (net >= 0) close(net);
-        return false;
+        return;
     }
     filter_rewind(scrape->state);
     for (struct dirent *entry; (entry = readdir(dir));) {
         char device[3 * sizeof entry->d_name];
         if (!is_interface(net, entry)) continue;
-        copy_utf8(device, sizeof device, entry->d_name);
+        utf8_copy(device, sizeof device, entry->d_name);
         if (filter_matches(scrape->state, device)) continue;
         int interface = openat(net, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (interface < 0) continue; /* it went meanwhile */
@@ -131,7 +139,6 @@ static bool netclass_collect(struct scrape *scrape)
         close(interface);
     }
     closedir(dir);
-    return true;
 }
 
 const struct collector netclass_collector = {"netclass",       descs,        COUNT_OF(descs), netclass_start,

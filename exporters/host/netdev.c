@@ -1,10 +1,12 @@
 /*
  * node_network_{receive,transmit}_*: what the kernel counts for each interface, asked by netlink, which has more
- * counters than /proc/net/dev; that file is read with --no-collector.netdev.netlink.
+ * counters than /proc/net/dev; that file is read with --no-collector.netdev.netlink, or where netlink is refused.
  */
-#include "host.h"
+#include "lines.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -208,7 +210,7 @@ static void show_link(struct scrape *scrape, const struct nlmsghdr *message)
     if (!name || !stats64) return;
     char raw[IFNAMSIZ + 1], device[3 * IFNAMSIZ + 1];
     snprintf(raw, sizeof raw, "%.*s", (int)RTA_PAYLOAD(name), (const char *)RTA_DATA(name));
-    copy_utf8(device, sizeof device, raw);
+    utf8_copy(device, sizeof device, raw);
     if (!is_wanted(scrape->state, device)) return;
     /* It grows with the kernel's version, and is aligned to 4 bytes only. */
     struct rtnl_link_stats64 stats = {0};
@@ -260,57 +262,135 @@ static bool ask_netlink(struct scrape *scrape, int fd)
     }
 }
 
+/* false: see errno. */
 static bool collect_by_netlink(struct scrape *scrape)
 {
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-    if (fd < 0) return fail(scrape, "netlink: %s", strerror(errno));
+    if (fd < 0) return false;
     bool ok = ask_netlink(scrape, fd);
-    if (!ok) fail(scrape, "netlink: %s", strerror(errno));
+    int error = errno;
     close(fd);
+    errno = error;
     return ok;
+}
+
+/* ---- sysfs ---- */
+
+static uint64_t read_counter(int dir, const char *file)
+{
+    char path[64], text[READ_SMALL];
+    uint64_t value = 0;
+    snprintf(path, sizeof path, "statistics/%s", file);
+    if (read_small(dir, path, text)) parse_u64(text, &value);
+    return value;
+}
+
+#define COUNTER(field) .field = read_counter(dir, #field)
+
+static void show_from_sys(struct scrape *scrape, int net, const char *name)
+{
+    char device[3 * IFNAMSIZ + 1], text[READ_SMALL];
+    utf8_copy(device, sizeof device, name);
+    if (!is_wanted(scrape->state, device)) return;
+    int dir = openat(net, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0) return; /* it went meanwhile */
+    struct rtnl_link_stats64 stats = {
+        COUNTER(rx_bytes),          COUNTER(rx_packets),       COUNTER(rx_errors),           COUNTER(rx_dropped),
+        COUNTER(rx_missed_errors),  COUNTER(rx_fifo_errors),   COUNTER(rx_frame_errors),     COUNTER(rx_length_errors),
+        COUNTER(rx_over_errors),    COUNTER(rx_crc_errors),    COUNTER(rx_compressed),       COUNTER(multicast),
+        COUNTER(rx_nohandler),      COUNTER(tx_bytes),         COUNTER(tx_packets),          COUNTER(tx_errors),
+        COUNTER(tx_dropped),        COUNTER(tx_fifo_errors),   COUNTER(collisions),          COUNTER(tx_carrier_errors),
+        COUNTER(tx_aborted_errors), COUNTER(tx_window_errors), COUNTER(tx_heartbeat_errors), COUNTER(tx_compressed)};
+    bool there = read_small(dir, "statistics/rx_bytes", text);
+    close(dir);
+    if (there && scrape->flags->netdev_detailed) show_detailed(scrape, device, &stats);
+    else if (there) show_legacy(scrape, device, &stats);
+}
+
+/* false: see errno. */
+static bool collect_from_sys(struct scrape *scrape)
+{
+    int net = open_directory(scrape->flags->sysfs, "class/net");
+    DIR *dir = net < 0 ? NULL : fdopendir(net);
+    if (!dir) {
+        if (net >= 0) close(net);
+        return false;
+    }
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        if (entry->d_name[0] != '.' && entry->d_type != DT_REG) show_from_sys(scrape, net, entry->d_name);
+    }
+    closedir(dir);
+    return true;
 }
 
 /* ---- /proc/net/dev ---- */
 
-static bool show_proc_line(struct scrape *scrape, char *line)
+/* A value that is missing would put the next ones into columns that are not theirs: that costs the line. */
+static void show_proc_line(const struct lines *lines, char *line)
 {
     static const int columns[] = {RX_BYTES,      RX_PACKETS,   RX_ERRS,    RX_DROP,      RX_FIFO, RX_FRAME,
                                   RX_COMPRESSED, RX_MULTICAST, TX_BYTES,   TX_PACKETS,   TX_ERRS, TX_DROP,
                                   TX_FIFO,       TX_COLLS,     TX_CARRIER, TX_COMPRESSED};
     char *colon = strrchr(line, ':'), device[3 * IFNAMSIZ + 1];
-    if (!colon) return fail(scrape, "net/dev: a line has no colon");
+    const char *words[COUNT_OF(columns)];
+    size_t n = 0;
+    if (!colon) {
+        lines_fail(lines, "there is no colon");
+        return;
+    }
     *colon++ = '\0';
     const char *name = next_word(&line);
-    if (!name) return fail(scrape, "net/dev: an interface has no name");
-    copy_utf8(device, sizeof device, name);
-    if (!is_wanted(scrape->state, device)) return true;
-    for (size_t i = 0; i < COUNT_OF(columns); i++) {
-        const char *word = next_word(&colon);
-        uint64_t value;
-        if (!word || !parse_u64(word, &value)) return fail(scrape, "net/dev: the line of %s is malformed", device);
-        show(scrape, &descs[columns[i]], CPROM_STRS(device), (double)value);
+    if (!name || next_word(&line)) {
+        lines_fail(lines, "there is no name of an interface");
+        return;
     }
-    return true;
+    utf8_copy(device, sizeof device, name);
+    if (!is_wanted(lines->scrape->state, device)) return;
+    for (const char *word; (word = next_word(&colon)); n++) {
+        if (n < COUNT_OF(columns)) words[n] = word;
+    }
+    if (n != COUNT_OF(columns)) {
+        lines_fail(lines, "%s has %zu numbers", device, n);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint64_t value;
+        if (parse_u64(words[i], &value)) show(lines->scrape, &descs[columns[i]], CPROM_STRS(device), (double)value);
+        else lines_fail(lines, "%s: %s is no number", device, descs[columns[i]].name);
+    }
 }
 
+/* false: see errno. */
 static bool collect_from_proc(struct scrape *scrape)
 {
-    char *at = read_file(scrape->reader, scrape->flags->procfs, "net/dev");
-    if (!at) return fail_to_read(scrape, scrape->flags->procfs, "net/dev");
-    next_line(&at); /* two lines of headings */
-    next_line(&at);
-    for (char *line; (line = next_line(&at));) {
-        if (!show_proc_line(scrape, line)) return false;
+    struct lines lines;
+    if (!lines_try(&lines, scrape, scrape->reader, scrape->flags->procfs, "net/dev")) return false;
+    if (lines.at == lines.end) fail(scrape, "%s/net/dev: it is empty", lines.root);
+    for (char *line; (line = lines_next(&lines));) {
+        if (!strchr(line, '|')) show_proc_line(&lines, line); /* that stands in the headings only */
     }
     return true;
 }
 
-static bool netdev_collect(struct scrape *scrape)
+/* What netlink alone has, sysfs has as well, but may be that of another network namespace: procfs says who is here. */
+static void collect_without_netlink(struct scrape *scrape)
+{
+    if (!scrape->flags->netdev_detailed && collect_from_proc(scrape)) return;
+    if (collect_from_sys(scrape) || (scrape->flags->netdev_detailed && collect_from_proc(scrape))) return;
+    fail_to_read(scrape, scrape->flags->procfs, "net/dev");
+}
+
+static void netdev_collect(struct scrape *scrape)
 {
     struct netdev *netdev = scrape->state;
     filter_rewind(netdev->exclude);
     filter_rewind(netdev->include);
-    return scrape->flags->netdev_netlink ? collect_by_netlink(scrape) : collect_from_proc(scrape);
+    if (!scrape->flags->netdev_netlink) {
+        if (!collect_from_proc(scrape)) fail_to_read(scrape, scrape->flags->procfs, "net/dev");
+    } else if (!collect_by_netlink(scrape)) {
+        note(scrape, "netlink: %s; it goes on without", strerror(errno));
+        collect_without_netlink(scrape);
+    }
 }
 
 const struct collector netdev_collector = {"netdev", descs, COUNT_OF(descs), netdev_start, netdev_collect, netdev_stop};

@@ -1,7 +1,6 @@
 /* node_netstat_*: the protocols' counters, from /proc/net/netstat, snmp and snmp6, as far as the flag asks for them. */
-#include "host.h"
+#include "lines.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,59 +33,116 @@ static bool begin_name(struct name *name, const char *protocol, size_t len)
 }
 
 /* There are hundreds, of which few are wanted: what is not costs little. */
-static bool show_field(struct scrape *scrape, struct name *name, const char *field, const char *word)
+static void show_field(const struct lines *lines, struct name *name, const char *field, const char *word)
 {
     size_t len = strlen(field);
-    if (len > WORD_MAX) return true;
+    if (len > WORD_MAX) return;
     memcpy(name->text + name->len, field, len + 1);
     const char *key = name->text + strlen(PREFIX);
-    if (!filter_matches(scrape->state, key)) return true;
+    if (!filter_matches(lines->scrape->state, key)) return;
     double value;
     char help[32 + 2 * WORD_MAX];
-    if (!parse_double(word, &value)) return fail(scrape, "netstat: %s: \"%s\" is no number", key, word);
+    /* -1: there is no limit. */
+    bool unlimited = strcmp(field, "MaxConn") == 0 && strcmp(word, "-1") == 0;
+    if (unlimited) {
+        value = -1;
+    } else if (!parse_number(word, &value)) {
+        lines_fail(lines, "the value of %s is no number", key);
+        return;
+    }
     snprintf(help, sizeof help, "Statistic %.*s%s.", (int)name->protocol, key, field);
-    show_plain(scrape, CPROM_UNTYPED, name->text, help, value);
-    return true;
+    const char *fault = show_plain(lines->scrape, CPROM_UNTYPED, name->text, help, value);
+    if (fault) lines_fail(lines, "%s %s", name->text, fault);
 }
 
-/* Pairs of lines: "Tcp: InSegs OutSegs" and "Tcp: 12 34". */
-static bool show_pairs(struct scrape *scrape, const char *path)
+/* A line of names for which no values have come yet. */
+struct names {
+    char *protocol; /* with the colon */
+    char *fields;
+    size_t n;
+};
+
+static size_t count_words(const char *at)
+{
+    size_t n = 0;
+    for (bool blank = true; *at; at++) {
+        bool is_blank = *at == ' ' || *at == '\t';
+        n += blank && !is_blank;
+        blank = is_blank;
+    }
+    return n;
+}
+
+static void show_values(const struct lines *lines, struct names *names, char *values)
 {
     struct name family;
-    char *at = read_file(scrape->reader, scrape->flags->procfs, path);
-    if (!at) return fail_to_read(scrape, scrape->flags->procfs, path);
-    for (char *names; (names = next_line(&at));) {
-        char *values = next_line(&at);
-        const char *protocol = next_word(&names);
-        if (!protocol || !values || !next_word(&values)) return fail(scrape, "%s: a line is malformed", path);
-        if (!begin_name(&family, protocol, strlen(protocol) - 1)) continue; /* without the colon */
-        const char *name, *value;
-        while ((name = next_word(&names))) {
-            if (!(value = next_word(&values))) return fail(scrape, "%s: %s a value is missing", path, protocol);
-            if (!show_field(scrape, &family, name, value)) return false;
+    if (names->n != count_words(values)) {
+        /* Which of them is missing cannot be told. */
+        lines_fail(lines, "%s %zu values, and %zu names", names->protocol, count_words(values), names->n);
+    } else if (begin_name(&family, names->protocol, strlen(names->protocol) - 1)) {
+        for (const char *field; (field = next_word(&names->fields));) {
+            show_field(lines, &family, field, next_word(&values));
         }
     }
-    return true;
+    names->protocol = NULL;
+}
+
+#define PROTOCOLS_MAX 16
+
+/* Pairs of lines: "Tcp: InSegs OutSegs" and "Tcp: 12 34". */
+static void show_pairs(struct scrape *scrape, const char *path)
+{
+    struct lines lines;
+    struct names all[PROTOCOLS_MAX] = {{NULL, NULL, 0}};
+    if (!lines_open(&lines, scrape, scrape->flags->procfs, path)) return;
+    for (char *line; (line = lines_next(&lines));) {
+        char *protocol = next_word(&line);
+        size_t len = protocol ? strlen(protocol) : 0, i = 0;
+        if (len < 2 || protocol[len - 1] != ':') {
+            lines_fail(&lines, "it begins with no protocol");
+            continue;
+        }
+        const char *first = line + strspn(line, " \t");
+        bool values = (*first >= '0' && *first <= '9') || *first == '-';
+        while (i < PROTOCOLS_MAX && !(all[i].protocol && strcmp(all[i].protocol, protocol) == 0)) i++;
+        if (values && i == PROTOCOLS_MAX) {
+            lines_fail(&lines, "%s values without names", protocol);
+            continue;
+        }
+        if (values) {
+            show_values(&lines, &all[i], line);
+            continue;
+        }
+        if (i == PROTOCOLS_MAX) {
+            for (i = 0; i < PROTOCOLS_MAX && all[i].protocol;) i++;
+        }
+        if (i < PROTOCOLS_MAX) all[i] = (struct names){protocol, line, count_words(line)};
+        else lines_fail(&lines, "%s one protocol too many without values", protocol);
+    }
+    for (size_t i = 0; i < PROTOCOLS_MAX; i++) {
+        if (all[i].protocol) fail(scrape, "%s/%s: %s names without values", lines.root, path, all[i].protocol);
+    }
 }
 
 /* "Ip6InReceives 12"; the protocol ends with the 6. Without IPv6, there is no such file. */
-static bool show_snmp6(struct scrape *scrape)
+static void show_snmp6(struct scrape *scrape)
 {
+    struct lines lines;
     struct name family;
-    char *at = read_file(scrape->reader, scrape->flags->procfs, "net/snmp6");
-    if (!at) return errno == ENOENT ? true : fail_to_read(scrape, scrape->flags->procfs, "net/snmp6");
-    for (char *line; (line = next_line(&at));) {
+    if (!lines_open_if_there(&lines, scrape, scrape->flags->procfs, "net/snmp6")) return;
+    for (char *line; (line = lines_next(&lines));) {
         const char *name = next_word(&line), *value = next_word(&line), *six = name ? strchr(name, '6') : NULL;
-        if (!six || !value || !begin_name(&family, name, (size_t)(six + 1 - name))) continue;
-        if (!show_field(scrape, &family, six + 1, value)) return false;
+        if (!six || !begin_name(&family, name, (size_t)(six + 1 - name))) continue;
+        show_field(&lines, &family, six + 1, value && !next_word(&line) ? value : "");
     }
-    return true;
 }
 
-static bool netstat_collect(struct scrape *scrape)
+static void netstat_collect(struct scrape *scrape)
 {
     filter_rewind(scrape->state);
-    return show_pairs(scrape, "net/netstat") && show_pairs(scrape, "net/snmp") && show_snmp6(scrape);
+    show_pairs(scrape, "net/netstat");
+    show_pairs(scrape, "net/snmp");
+    show_snmp6(scrape);
 }
 
 const struct collector netstat_collector = {"netstat", NULL, 0, netstat_start, netstat_collect, netstat_stop};

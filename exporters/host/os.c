@@ -1,7 +1,6 @@
 /* node_os_*: the distribution, from os-release. */
-#include "host.h"
+#include "lines.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,21 +57,31 @@ static bool unquote(char *value)
     return !*in || comment;
 }
 
-static bool read_fields(struct scrape *scrape, char *at, const char *path, char *fields[N_FIELDS])
+/* false: there is nothing to show. */
+static bool read_fields(struct lines *lines, char *fields[N_FIELDS])
 {
+    bool any = false;
     for (int i = 0; i < N_FIELDS; i++) fields[i] = "";
-    for (char *line; (line = next_line(&at));) {
+    for (char *line; (line = lines_next(lines));) {
         line += strspn(line, " \t");
         char *value = strchr(line, '=');
         if (!*line || *line == '#' || *line == '\r') continue;
-        if (!value) return fail(scrape, "%s: a line has no =", path);
+        if (!value) {
+            lines_fail(lines, "there is no =");
+            continue;
+        }
         *value++ = '\0';
-        if (!unquote(value)) return fail(scrape, "%s: the value of %s is malformed", path, line);
+        if (!unquote(value)) {
+            lines_fail(lines, "the value of %s is malformed", line);
+            continue;
+        }
         for (int i = 0; i < N_FIELDS; i++) {
-            if (strcmp(line, names[i]) == 0) fields[i] = value;
+            if (strcmp(line, names[i]) != 0) continue;
+            fields[i] = value;
+            any = true;
         }
     }
-    return true;
+    return any || fail(lines->scrape, "%s/%s: there is nothing to show in it", lines->root, lines->path);
 }
 
 /* "12", "22.04": the digits and the first dot at the beginning; 0: there are none. */
@@ -85,24 +94,27 @@ static double version_of(const char *text)
     return strtod(number, NULL);
 }
 
-static bool os_collect(struct scrape *scrape)
+static void os_collect(struct scrape *scrape)
 {
-    static const char *const paths[] = {"etc/os-release", "usr/lib/os-release"};
-    char values[N_FIELDS][512];
-    const char *path = paths[0];
-    char *fields[N_FIELDS], *at = read_file(scrape->reader, scrape->flags->rootfs, path);
-    if (!at && errno == ENOENT) at = read_file(scrape->reader, scrape->flags->rootfs, path = paths[1]);
-    if (!at) return fail_to_read(scrape, scrape->flags->rootfs, path);
-    if (!read_fields(scrape, at, path, fields)) return false;
+    const char *root = scrape->flags->rootfs;
+    char values[N_FIELDS][512], *fields[N_FIELDS];
+    struct lines lines;
+    bool there = lines_try(&lines, scrape, scrape->reader, root, "etc/os-release") ||
+                 lines_try(&lines, scrape, scrape->reader, root, "usr/lib/os-release");
+    if (!there) {
+        fail_to_read(scrape, root, "usr/lib/os-release");
+        return;
+    }
+    lines.may_be_open = true;
+    if (!read_fields(&lines, fields)) return;
     const char *labels[N_FIELDS];
     for (int i = 0; i < N_FIELDS; i++) {
-        copy_utf8(values[i], sizeof values[i], fields[i]);
+        utf8_copy(values[i], sizeof values[i], fields[i]);
         labels[i] = values[i];
     }
     show(scrape, &descs[DESC_INFO], (cprom_strs){labels, N_FIELDS}, 1);
     double version = version_of(labels[VERSION_ID]);
     if (version > 0) show(scrape, &descs[DESC_VERSION], CPROM_STRS(labels[ID], labels[ID_LIKE], labels[NAME]), version);
-    return true;
 }
 
 const struct collector os_collector = {"os", descs, COUNT_OF(descs), NULL, os_collect, NULL};

@@ -1,5 +1,5 @@
 /* node_pressure_*: pressure stall information, from /proc/pressure. */
-#include "host.h"
+#include "lines.h"
 
 #include <errno.h>
 #include <string.h>
@@ -28,15 +28,15 @@ static const cprom_desc descs[] = {
 };
 
 /* "some avg10=0.00 avg60=0.00 avg300=0.00 total=12": total is in microseconds. */
-static bool show_total(struct scrape *scrape, char *line, const cprom_desc *desc)
+static void show_total(const struct lines *lines, const char *key, char *line, const cprom_desc *desc)
 {
+    uint64_t value;
     for (const char *word; (word = next_word(&line));) {
-        uint64_t value;
         if (strncmp(word, "total=", 6) != 0 || !parse_u64(word + 6, &value)) continue;
-        show(scrape, desc, CPROM_NO_STRS, (double)value / 1000 / 1000);
-        return true;
+        show(lines->scrape, desc, CPROM_NO_STRS, (double)value / 1000 / 1000);
+        return;
     }
-    return fail(scrape, "pressure: a line has no total");
+    lines_fail(lines, "there is no total behind %s", key);
 }
 
 /* Whether there is a procfs, and only the directory pressure is missing in it. Keeps errno. */
@@ -50,30 +50,39 @@ static bool lacks_pressure(const struct scrape *scrape)
     return root >= 0 && pressure < 0;
 }
 
-/* `full` NULL: not shown; of CPUs, the machine as a whole has none. */
+/* `full` NULL: not shown; of CPUs, the machine as a whole has none. false: it cannot be read. */
 static bool show_resource(struct scrape *scrape, const char *path, const cprom_desc *some, const cprom_desc *full)
 {
-    char *at = read_file(scrape->reader, scrape->flags->procfs, path);
-    if (!at) {
+    struct lines lines;
+    errno = 0;
+    if (!lines_open(&lines, scrape, scrape->flags->procfs, path)) {
         /* The kernel was built or started without it. */
-        bool absent = errno == EOPNOTSUPP || (errno == ENOENT && lacks_pressure(scrape));
-        fail_to_read(scrape, scrape->flags->procfs, path);
-        scrape->absent = absent;
-        return false;
+        scrape->absent = errno == EOPNOTSUPP || (errno == ENOENT && lacks_pressure(scrape));
+        return !scrape->absent;
     }
-    for (char *line; (line = next_line(&at));) {
+    bool some_seen = false, full_seen = !full;
+    for (char *line; (line = lines_next(&lines));) {
         const char *key = next_word(&line);
-        const cprom_desc *desc = !key ? NULL : strcmp(key, "some") == 0 ? some : strcmp(key, "full") == 0 ? full : NULL;
-        if (desc && !show_total(scrape, line, desc)) return false;
+        if (!key) continue;
+        if (strcmp(key, "some") == 0) {
+            show_total(&lines, key, line, some);
+            some_seen = true;
+        } else if (strcmp(key, "full") == 0 && full) {
+            show_total(&lines, key, line, full);
+            full_seen = true;
+        }
     }
+    if (!some_seen) fail(scrape, "%s/%s: there is no line some", lines.root, path);
+    if (!full_seen) fail(scrape, "%s/%s: there is no line full", lines.root, path);
     return true;
 }
 
-static bool pressure_collect(struct scrape *scrape)
+/* Where the kernel has none of it, one is asked for. */
+static void pressure_collect(struct scrape *scrape)
 {
-    return show_resource(scrape, "pressure/cpu", &descs[DESC_CPU], NULL) &&
-           show_resource(scrape, "pressure/io", &descs[DESC_IO], &descs[DESC_IO_FULL]) &&
-           show_resource(scrape, "pressure/memory", &descs[DESC_MEMORY], &descs[DESC_MEMORY_FULL]);
+    bool there = show_resource(scrape, "pressure/cpu", &descs[DESC_CPU], NULL) &&
+                 show_resource(scrape, "pressure/io", &descs[DESC_IO], &descs[DESC_IO_FULL]);
+    if (there) show_resource(scrape, "pressure/memory", &descs[DESC_MEMORY], &descs[DESC_MEMORY_FULL]);
 }
 
 const struct collector pressure_collector = {"pressure", descs, COUNT_OF(descs), NULL, pressure_collect, NULL};

@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool join(char path[PATH_MAX], const char *root, const char *name)
 {
-    int n = snprintf(path, PATH_MAX, "%s/%s", root, name);
+    int n = snprintf(path, PATH_MAX, "%s%s%s", root, *root ? "/" : "", name);
     if (n >= 0 && n < PATH_MAX) return true;
     errno = ENAMETOOLONG;
     return false;
@@ -20,10 +21,6 @@ static bool join(char path[PATH_MAX], const char *root, const char *name)
 static bool grow(struct reader *reader)
 {
     size_t room = reader->room ? 2 * reader->room : 8192;
-    if (room > READ_MAX) {
-        errno = EFBIG;
-        return false;
-    }
     char *text = realloc(reader->text, room);
     if (!text) return false;
     reader->text = text;
@@ -32,10 +29,14 @@ static bool grow(struct reader *reader)
 }
 
 /* -1: see errno. */
-static ssize_t read_all(struct reader *reader, int fd)
+static ssize_t read_all(struct reader *reader, int fd, size_t max)
 {
     size_t len = 0;
     for (;;) {
+        if (len > max) {
+            errno = EFBIG;
+            return -1;
+        }
         if (len + 1 >= reader->room && !grow(reader)) return -1;
         ssize_t n = read(fd, reader->text + len, reader->room - len - 1);
         if (n < 0 && errno == EINTR) continue;
@@ -47,11 +48,22 @@ static ssize_t read_all(struct reader *reader, int fd)
 
 char *read_file(struct reader *reader, const char *root, const char *name)
 {
+    return read_short_file(reader, root, name, READ_MAX - 1);
+}
+
+char *read_short_file(struct reader *reader, const char *root, const char *name, size_t max)
+{
     char path[PATH_MAX];
     if (!join(path, root, name)) return NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) return NULL;
-    ssize_t len = read_all(reader, fd);
+    struct stat status;
+    ssize_t len = -1;
+    if (fstat(fd, &status) == 0) {
+        /* What others may put in the place of a file: a pipe, a device. */
+        if (S_ISREG(status.st_mode)) len = read_all(reader, fd, max);
+        else errno = S_ISDIR(status.st_mode) ? EISDIR : ENODEV;
+    }
     int error = errno;
     close(fd);
     errno = error;
@@ -65,6 +77,11 @@ void reader_free(struct reader *reader)
 {
     free(reader->text);
     *reader = (struct reader){.text = NULL};
+}
+
+void reader_shrink(struct reader *reader)
+{
+    if (reader->room > READ_KEPT) reader_free(reader);
 }
 
 static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
@@ -85,6 +102,7 @@ bool read_small(int dir, const char *path, char text[READ_SMALL])
     while (begin < end && is_space(text[begin])) begin++;
     memmove(text, text + begin, end - begin);
     text[end - begin] = '\0';
+    for (char *nul = text; (nul = memchr(nul, '\0', (size_t)(text + (end - begin) - nul)));) *nul = '\xff';
     return true;
 }
 
@@ -99,6 +117,14 @@ bool parse_u64(const char *text, uint64_t *value)
     return true;
 }
 
+bool parse_hex(const char *text, uint64_t *value)
+{
+    size_t len = strspn(text, "0123456789abcdefABCDEF");
+    if (!len || len > 16 || text[len]) return false;
+    *value = strtoull(text, NULL, 16);
+    return true;
+}
+
 bool parse_i64_any(const char *text, int64_t *value)
 {
     if (!*text || is_space(*text)) return false;
@@ -110,34 +136,19 @@ bool parse_i64_any(const char *text, int64_t *value)
     return true;
 }
 
-bool parse_double(const char *text, double *value)
+bool parse_number(const char *text, double *value)
 {
     /* Nearly all numbers in procfs are whole and short: 15 digits are exact. */
     double whole = 0;
     size_t n = 0;
-    for (; text[n] >= '0' && text[n] <= '9' && n < 16; n++) whole = whole * 10 + (text[n] - '0');
-    if (n && n < 16 && !text[n]) {
-        *value = whole;
-        return true;
-    }
-    if (!*text || is_space(*text)) return false;
-    char *end;
-    *value = strtod(text, &end);
-    return !*end && end != text;
-}
-
-char *next_line(char **at)
-{
-    char *line = *at;
-    if (!*line) return NULL;
-    char *end = strchr(line, '\n');
-    if (end) {
-        *end = '\0';
-        *at = end + 1;
-    } else {
-        *at = line + strlen(line);
-    }
-    return line;
+    for (; text[n] >= '0' && text[n] <= '9'; n++) whole = whole * 10 + (text[n] - '0');
+    if (!n) return false;
+    *value = whole;
+    if (n < 16 && !text[n]) return true;
+    size_t decimals = text[n] == '.' ? strspn(text + n + 1, "0123456789") : 0;
+    if (text[n] && !(decimals && !text[n + 1 + decimals])) return false;
+    *value = strtod(text, NULL);
+    return true;
 }
 
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }
@@ -158,36 +169,4 @@ int open_directory(const char *root, const char *name)
 {
     char path[PATH_MAX];
     return join(path, root, name) ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-}
-
-/* The length of the UTF-8 character that begins here; 0: none does. */
-static size_t utf8_length(const unsigned char *c)
-{
-    if (c[0] < 0x80) return 1;
-    size_t n = c[0] >= 0xC2 && c[0] < 0xE0 ? 2 : (c[0] & 0xF0) == 0xE0 ? 3 : c[0] >= 0xF0 && c[0] < 0xF5 ? 4 : 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((c[i] & 0xC0) != 0x80) return 0;
-    }
-    if (n == 3 && ((c[0] == 0xE0 && c[1] < 0xA0) || (c[0] == 0xED && c[1] >= 0xA0))) return 0;
-    if (n == 4 && ((c[0] == 0xF0 && c[1] < 0x90) || (c[0] == 0xF4 && c[1] >= 0x90))) return 0;
-    return n;
-}
-
-void copy_utf8(char *out, size_t room, const char *text)
-{
-    static const char replacement[] = "\xEF\xBF\xBD";
-    const unsigned char *in = (const unsigned char *)text;
-    size_t used = 0;
-    bool bad = false;
-    while (*in) {
-        size_t n = utf8_length(in);
-        const void *from = n ? (const void *)in : replacement;
-        size_t take = n ? n : bad ? 0 : 3;
-        if (used + take >= room) break;
-        memcpy(out + used, from, take);
-        used += take;
-        bad = !n;
-        in += n ? n : 1;
-    }
-    out[used] = '\0';
 }

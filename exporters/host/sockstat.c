@@ -1,17 +1,17 @@
 /* node_sockstat_*: sockets in use, from /proc/net/sockstat and sockstat6. */
-#include "host.h"
+#include "lines.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-static void show_state(struct scrape *scrape, const char *protocol, const char *state, double value)
+static void show_state(const struct lines *lines, const char *protocol, const char *state, double value)
 {
     char name[128], help[128];
     snprintf(name, sizeof name, "node_sockstat_%.32s_%.32s", protocol, state);
     snprintf(help, sizeof help, "Number of %.32s sockets in state %.32s.", protocol, state);
-    show_plain(scrape, CPROM_GAUGE, name, help, value);
+    const char *fault = show_plain(lines->scrape, CPROM_GAUGE, name, help, value);
+    if (fault) lines_fail(lines, "%s %s", name, fault);
 }
 
 static bool is_known(const char *state)
@@ -24,43 +24,46 @@ static bool is_known(const char *state)
 }
 
 /* "TCP: inuse 4 orphan 0 tw 1 alloc 4 mem 0"; mem counts pages. */
-static bool show_line(struct scrape *scrape, char *line, const char *path)
+static void show_line(const struct lines *lines, char *line)
 {
     char *protocol = next_word(&line);
-    if (!protocol) return fail(scrape, "%s: a line is empty", path);
+    if (!protocol) return;
     size_t len = strlen(protocol);
     if (protocol[len - 1] == ':') protocol[len - 1] = '\0';
-    bool sockets = strcmp(protocol, "sockets") == 0, six = strcmp(path, "net/sockstat6") == 0;
+    bool sockets = strcmp(protocol, "sockets") == 0, six = strcmp(lines->path, "net/sockstat6") == 0;
     for (const char *state; (state = next_word(&line));) {
         const char *word = next_word(&line);
         double value;
-        if (!word || !parse_double(word, &value)) return fail(scrape, "%s: %s is malformed", path, protocol);
-        if (sockets) {
-            if (six || strcmp(state, "used") != 0) continue;
-            show_plain(scrape, CPROM_GAUGE, "node_sockstat_sockets_used", "Number of IPv4 sockets in use.", value);
-        } else if (is_known(state)) {
-            show_state(scrape, protocol, state, value);
-            if (strcmp(state, "mem") == 0)
-                show_state(scrape, protocol, "mem_bytes", value * (double)sysconf(_SC_PAGESIZE));
+        bool wanted = sockets ? !six && strcmp(state, "used") == 0 : is_known(state);
+        if (!word || !parse_number(word, &value)) {
+            /* With a value missing, the next name would stand in its place. */
+            if (wanted || !word) lines_fail(lines, "%s %s has no value, or one that is no number", protocol, state);
+            if (!word || !is_known(word)) continue;
+            line[-1] = line[0] ? ' ' : '\0';
+            line = (char *)word;
+        } else if (wanted && sockets) {
+            show_plain(lines->scrape, CPROM_GAUGE, "node_sockstat_sockets_used", "Number of IPv4 sockets in use.",
+                       value);
+        } else if (wanted) {
+            show_state(lines, protocol, state, value);
+            if (strcmp(state, "mem") == 0) {
+                show_state(lines, protocol, "mem_bytes", value * (double)sysconf(_SC_PAGESIZE));
+            }
         }
     }
-    return true;
 }
 
-/* A protocol that the kernel has not got has no file. */
-static bool show_file(struct scrape *scrape, const char *path)
+static void show_file(struct lines *lines)
 {
-    char *at = read_file(scrape->reader, scrape->flags->procfs, path);
-    if (!at) return errno == ENOENT ? true : fail_to_read(scrape, scrape->flags->procfs, path);
-    for (char *line; (line = next_line(&at));) {
-        if (!show_line(scrape, line, path)) return false;
-    }
-    return true;
+    for (char *line; (line = lines_next(lines));) show_line(lines, line);
 }
 
-static bool sockstat_collect(struct scrape *scrape)
+/* Where there is no IPv6, there is no file for it. */
+static void sockstat_collect(struct scrape *scrape)
 {
-    return show_file(scrape, "net/sockstat") && show_file(scrape, "net/sockstat6");
+    struct lines lines;
+    if (lines_open(&lines, scrape, scrape->flags->procfs, "net/sockstat")) show_file(&lines);
+    if (lines_open_if_there(&lines, scrape, scrape->flags->procfs, "net/sockstat6")) show_file(&lines);
 }
 
 const struct collector sockstat_collector = {"sockstat", NULL, 0, NULL, sockstat_collect, NULL};

@@ -1,5 +1,5 @@
 /* What is counted for the whole machine in /proc/stat. */
-#include "host.h"
+#include "lines.h"
 
 #include <string.h>
 
@@ -19,35 +19,45 @@ static const cprom_desc descs[] = {
 static const char *const vectors[] = {"hi",           "timer",   "net_tx", "net_rx",  "block",
                                       "block_iopoll", "tasklet", "sched",  "hrtimer", "rcu"};
 
-static bool show_softirqs(struct scrape *scrape, char *rest)
+static void show_softirqs(const struct lines *lines, char *rest)
 {
-    uint64_t value;
     next_word(&rest); /* their sum */
     for (size_t i = 0; i < COUNT_OF(vectors); i++) {
         const char *word = next_word(&rest);
-        if (!word || !parse_u64(word, &value)) return fail(scrape, "stat: the line softirq is malformed");
-        show(scrape, &descs[SOFTIRQS], CPROM_STRS(vectors[i]), (double)value);
+        uint64_t value;
+        if (word && parse_u64(word, &value)) {
+            show(lines->scrape, &descs[SOFTIRQS], CPROM_STRS(vectors[i]), (double)value);
+        } else {
+            lines_fail(lines, "there is no number of softirqs %s", vectors[i]);
+        }
     }
-    return true;
 }
 
-static bool stat_collect(struct scrape *scrape)
+static void stat_collect(struct scrape *scrape)
 {
-    char *at = read_file(scrape->reader, scrape->flags->procfs, "stat");
-    if (!at) return fail_to_read(scrape, scrape->flags->procfs, "stat");
-    for (char *line; (line = next_line(&at));) {
+    struct lines lines;
+    bool seen[COUNT_OF(descs)] = {false};
+    if (!lines_open(&lines, scrape, scrape->flags->procfs, "stat")) return;
+    for (char *line; (line = lines_next(&lines));) {
         const char *key = next_word(&line);
         if (!key) continue;
-        if (scrape->flags->stat_softirq && strcmp(key, "softirq") == 0 && !show_softirqs(scrape, line)) return false;
+        if (scrape->flags->stat_softirq && strcmp(key, "softirq") == 0) {
+            show_softirqs(&lines, line);
+            seen[SOFTIRQS] = true;
+        }
         for (size_t i = 0; i < COUNT_OF(keys); i++) {
             if (strcmp(key, keys[i]) != 0) continue;
             const char *word = next_word(&line);
             uint64_t value;
-            if (!word || !parse_u64(word, &value)) return fail(scrape, "stat: the line %s is malformed", key);
-            show(scrape, &descs[i], CPROM_NO_STRS, (double)value);
+            seen[i] = true;
+            if (word && parse_u64(word, &value)) show(scrape, &descs[i], CPROM_NO_STRS, (double)value);
+            else lines_fail(&lines, "there is no number behind %s", key);
         }
     }
-    return true;
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        if (!seen[i]) fail(scrape, "%s/stat: there is no line %s", lines.root, keys[i]);
+    }
+    if (scrape->flags->stat_softirq && !seen[SOFTIRQS]) fail(scrape, "%s/stat: there is no line softirq", lines.root);
 }
 
 const struct collector stat_collector = {"stat", descs, COUNT_OF(descs), NULL, stat_collect, NULL};

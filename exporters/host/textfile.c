@@ -1,120 +1,260 @@
 /*
- * What others wrote into files *.prom of some directories, and how old those files are. A file that is not fit for the
- * page is left out as a whole.
+ * What others wrote into files *.prom of some directories, and how old those files are. A file is read whole or not at
+ * all; of one that is read, a family or a series that cannot stand beside others is left out alone.
  */
 #include "host.h"
 
-#include "program.h"
+#include "hash.h"
 #include "text_parser.h"
+#include "text_settle.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 static const cprom_desc mtime_desc =
     DESC_LABELS(CPROM_GAUGE, "node_textfile_mtime_seconds", "Unixtime mtime of textfiles successfully read.", "file");
 static const cprom_desc error_desc =
     DESC(CPROM_GAUGE, "node_textfile_scrape_error", "1 if there was an error opening or reading a file, 0 otherwise");
 
-/* In all files. The library takes time with the square of the shapes; bytes and series take memory. */
-#define SHAPES_MAX 2000
-#define SERIES_MAX 50000
+/* Of a file. */
 #define BYTES_MAX (2 << 20)
-#define PARTS 1024
+#define SHAPES_MAX 2000
+/*
+ * Of all files that are on the page. The library takes time with the square of the shapes, which are a family with a set
+ * of label names; the rest is memory. The smallest files go first, so that a large one takes no other along.
+ */
+#define ALL_SHAPES_MAX 2000
+#define ALL_SERIES_MAX 50000
+#define ALL_MEMORY_MAX ((size_t)32 << 20)
 
-/* A family of a file on the page. The first of its name is in the table, and has the help text and the others. */
+/* A family of a file on the page. The first of its name has the help text and the others. */
 struct part {
-    struct part *next; /* of the bucket */
     struct part *also, *last;
     struct text_family *family; /* its help is NULL, but while it is shown */
     const char *help;
     const struct file *file;
 };
 
-/* A file on the page; they are in the order in which they were read. */
 struct file {
-    struct file *next;
-    struct text_page *page;
+    char *path;
+    off_t size;
     double mtime;
-    char path[];
+    struct text_page *page;   /* NULL: not on the page, and why: */
+    struct text_error *error; /* NULL: out of memory */
 };
 
-struct textfile {
-    struct file *first, **last;
-    struct part *parts[PARTS];   /* by name */
-    struct text_metric **series; /* a hash table, of those of all files */
-    size_t n_series, series_room;
-    size_t n_shapes, n_bytes;
-    char *complaints; /* of the last scrape, a line each; they are said when they change */
-    char *complaint;  /* of this one */
-    size_t len;
+/* All of one scrape. */
+struct textfiles {
+    struct scrape *scrape;
+    struct file *files;
+    size_t n, room;
+    struct lookup parts, series, shapes; /* of those that are on the page */
+    size_t n_series, memory;
+    bool flawed;
 };
 
-static bool textfile_start(const struct flags *flags, void **state, char *why, size_t n_why)
+static void fail_for_memory(struct textfiles *all)
 {
-    (void)flags;
-    (void)why;
-    (void)n_why;
-    return (*state = calloc(1, sizeof(struct textfile))) != NULL;
+    fail(all->scrape, "out of memory");
+    all->flawed = true;
 }
 
-static void textfile_stop(void *state)
-{
-    struct textfile *all = state;
-    if (!all) return;
-    free(all->complaints);
-    free(all->complaint);
-    free(all);
-}
-
-/* Whoever may write a file chooses its name, which must be neither a line nor a command of a terminal. */
-static void complain(struct textfile *all, const char *path, const struct text_error *error)
+static void complain(struct textfiles *all, const char *path, const struct text_error *error)
 {
     char line[32] = "";
     if (error->line) snprintf(line, sizeof line, "line %zu: ", error->line);
-    size_t room = all->len + strlen(path) + strlen(line) + strlen(error->what) + 4;
-    char *grown = realloc(all->complaint, room);
-    if (!grown) return;
-    all->complaint = grown;
-    for (char *at = grown + all->len; *path; path++, all->len++) {
-        *at++ = (unsigned char)*path < ' ' || *path == 127 ? '?' : *path;
+    else if (strcmp(error->what, "out of memory") == 0) fail_for_memory(all);
+    note(all->scrape, "%s: %s%s", path, line, error->what);
+    all->flawed = true;
+}
+
+/* ---- which files there are ---- */
+
+static void add_file(struct textfiles *all, const char *directory, const char *name)
+{
+    struct stat status;
+    struct text_error error;
+    size_t len = strlen(directory);
+    while (len > 1 && directory[len - 1] == '/') len--;
+    if (all->n == all->room) {
+        size_t room = all->room ? 2 * all->room : 16;
+        struct file *files = realloc(all->files, room * sizeof *files);
+        if (!files) {
+            fail_for_memory(all);
+            return;
+        }
+        all->files = files;
+        all->room = room;
     }
-    all->len += (size_t)snprintf(grown + all->len, room - all->len, ": %s%s\n", line, error->what);
-}
-
-/* Says what is new. */
-static void say_complaints(struct textfile *all)
-{
-    char *at = all->complaint;
-    for (char *line; at && (line = next_line(&at));) {
-        if (!all->complaints || !strstr(all->complaints, line)) say("collector textfile: %s", line);
-        if (at > line + strlen(line)) at[-1] = '\n'; /* as it was */
+    char *path = malloc(len + strlen(name) + 2);
+    if (!path) {
+        fail_for_memory(all);
+        return;
     }
-    free(all->complaints);
-    all->complaints = all->complaint;
-    all->complaint = NULL;
-    all->len = 0;
+    memcpy(path, directory, len);
+    path[len] = '/';
+    strcpy(path + len + 1, name);
+    if (stat(path, &status) != 0) {
+        text_fail(&error, 0, "%s", strerror(errno));
+        complain(all, path, &error);
+        free(path);
+        return;
+    }
+    all->files[all->n++] = (struct file){.path = path, .size = status.st_size};
 }
 
-static uint64_t hash_text(uint64_t hash, const char *text)
+static int is_prom(const struct dirent *entry)
 {
-    do hash = (hash ^ (unsigned char)*text) * 0x100000001b3;
-    while (*text++); /* with the NUL, so that it ends somewhere */
-    return hash ^ hash >> 29;
+    size_t len = strlen(entry->d_name);
+    return len >= 5 && strcmp(entry->d_name + len - 5, ".prom") == 0;
 }
 
-/* The first family of that name, of the files that are on the page; NULL: there is none. */
-static struct part *find_part(const struct textfile *all, const char *name)
+static void add_directory(struct textfiles *all, const char *directory)
 {
-    struct part *part = all->parts[hash_text(0, name) % PARTS];
-    while (part && strcmp(part->family->name, name) != 0) part = part->next;
+    struct dirent **entries;
+    int n = scandir(directory, &entries, is_prom, alphasort);
+    if (n < 0) {
+        struct text_error error;
+        text_fail(&error, 0, "%s", strerror(errno));
+        complain(all, directory, &error);
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        add_file(all, directory, entries[i]->d_name);
+        free(entries[i]);
+    }
+    free(entries);
+}
+
+static void add_directories(struct textfiles *all, const char *pattern)
+{
+    glob_t found = {0};
+    if (*pattern && glob(pattern, 0, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc; i++) add_directory(all, found.gl_pathv[i]);
+    } else if (*pattern) {
+        add_directory(all, pattern);
+    }
+    globfree(&found);
+}
+
+/* ---- reading ---- */
+
+static bool has_timestamp(const struct text_page *page, struct text_error *error)
+{
+    for (const struct text_family *family = page->families; family; family = family->next) {
+        for (const struct text_metric *metric = family->metrics; metric; metric = metric->next) {
+            if (!metric->has_timestamp) continue;
+            text_fail(error, metric->line, "a sample of %.80s has a timestamp, which a file cannot have", family->name);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Counts the shapes that no file had before, and keeps them. */
+static size_t count_shapes(struct textfiles *all, const struct text_page *page, bool keep)
+{
+    size_t n = 0;
+    for (const struct text_family *family = page->families; family; family = family->next) {
+        const struct text_metric *before = NULL;
+        for (const struct text_metric *metric = family->metrics; metric; before = metric, metric = metric->next) {
+            if (before && before->shape == metric->shape) continue;
+            uint64_t hash = hash_text(0, family->name);
+            size_t place;
+            for (size_t i = 0; i < metric->n_labels; i++) hash = hash_text(hash, metric->labels[i].name);
+            place = (size_t)hash;
+            if (lookup_next(&all->shapes, hash, &place)) continue;
+            if (keep && !lookup_add(&all->shapes, hash, all)) fail_for_memory(all); /* only the hash counts */
+            n++;
+        }
+    }
+    return n;
+}
+
+static bool is_small(struct textfiles *all, const struct text_page *page, struct text_error *error)
+{
+    if (page->n_shapes > SHAPES_MAX) {
+        return text_fail(error, 0, "more than %d families and changes of label names", SHAPES_MAX);
+    }
+    if (all->n_series + page->n_metrics > ALL_SERIES_MAX) {
+        return text_fail(error, 0, "more than %d series in all files", ALL_SERIES_MAX);
+    }
+    if (all->memory + page->memory.bytes > ALL_MEMORY_MAX) {
+        return text_fail(error, 0, "more than %zu bytes of memory for all files", ALL_MEMORY_MAX);
+    }
+    if (all->shapes.n + count_shapes(all, page, false) > ALL_SHAPES_MAX) {
+        return text_fail(error, 0, "more than %d families and changes of label names in all files", ALL_SHAPES_MAX);
+    }
+    count_shapes(all, page, true);
+    all->n_series += page->n_metrics;
+    all->memory += page->memory.bytes;
+    return true;
+}
+
+static struct text_page *read_page(struct textfiles *all, const char *path, struct text_error *error)
+{
+    const struct scrape *scrape = all->scrape;
+    const char *bytes = read_short_file(scrape->reader, "", path, BYTES_MAX);
+    if (!bytes && errno == EFBIG) text_fail(error, 0, "more than %d bytes", BYTES_MAX);
+    else if (!bytes) text_fail(error, 0, "%s", strerror(errno));
+    else return text_parse(bytes, scrape->reader->len, error);
+    return NULL;
+}
+
+static void read_one(struct textfiles *all, struct file *file)
+{
+    struct text_error error = {0, "out of memory"};
+    struct stat status;
+    struct text_page *page = read_page(all, file->path, &error);
+    if (!page || has_timestamp(page, &error) || !is_small(all, page, &error)) {
+        text_free(page);
+        file->error = malloc(sizeof error);
+        if (file->error) *file->error = error;
+        return;
+    }
+    file->page = page;
+    /* Behind the reading, so that a file that cannot be read does not look fresh. */
+    file->mtime = stat(file->path, &status) == 0 ? (double)status.st_mtime : 0;
+}
+
+static int compare_sizes(const void *a, const void *b)
+{
+    const struct file *x = *(struct file *const *)a, *y = *(struct file *const *)b;
+    if (x->size != y->size) return x->size < y->size ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+static void read_all(struct textfiles *all)
+{
+    struct file **by_size = malloc((all->n + 1) * sizeof *by_size);
+    if (!by_size) {
+        fail_for_memory(all);
+        return;
+    }
+    for (size_t i = 0; i < all->n; i++) by_size[i] = &all->files[i];
+    qsort(by_size, all->n, sizeof *by_size, compare_sizes);
+    for (size_t i = 0; i < all->n; i++) read_one(all, by_size[i]);
+    free(by_size);
+}
+
+/* ---- side by side ---- */
+
+static struct part *find_part(const struct textfiles *all, const char *name)
+{
+    struct part *part;
+    uint64_t hash = hash_text(0, name);
+    for (size_t place = (size_t)hash; (part = lookup_next(&all->parts, hash, &place));) {
+        if (strcmp(part->family->name, name) == 0) break;
+    }
     return part;
 }
 
@@ -129,271 +269,169 @@ static bool same_series(const struct text_metric *a, const struct text_metric *b
     return true;
 }
 
-/* Where the series is, or belongs. */
-static struct text_metric **find_series(const struct textfile *all, const struct text_metric *metric)
+/* Notes the series; false: it is another file's already. */
+static bool add_series(struct textfiles *all, struct text_metric *metric)
 {
     uint64_t hash = hash_text(0, metric->family->name);
+    const struct text_metric *there;
     for (size_t i = 0; i < metric->n_labels; i++) {
         hash = hash_text(hash_text(hash, metric->labels[i].name), metric->labels[i].value);
     }
-    size_t at = (size_t)hash & (all->series_room - 1);
-    while (all->series[at] && !same_series(all->series[at], metric)) at = (at + 1) & (all->series_room - 1);
-    return &all->series[at];
-}
-
-/* At most half of the places are taken. */
-static bool make_room(struct textfile *all, size_t n)
-{
-    size_t room = all->series_room ? all->series_room : 64;
-    while (room < 2 * (all->n_series + n)) room *= 2;
-    if (room == all->series_room) return true;
-    struct text_metric **series = calloc(room, sizeof *series), **old = all->series;
-    if (!series) return false;
-    size_t old_room = all->series_room;
-    all->series = series;
-    all->series_room = room;
-    for (size_t i = 0; i < old_room; i++) {
-        if (old[i]) *find_series(all, old[i]) = old[i];
+    for (size_t place = (size_t)hash; (there = lookup_next(&all->series, hash, &place));) {
+        if (same_series(there, metric)) return false;
     }
-    free(old);
+    if (!lookup_add(&all->series, hash, metric)) fail_for_memory(all);
     return true;
 }
 
-static bool same_names(const struct text_metric *a, const struct text_metric *b)
+/* Those that are there already are left out. */
+static void add_metrics(struct textfiles *all, struct text_page *page, struct text_family *family)
 {
-    if (a->n_labels != b->n_labels) return false;
-    for (size_t i = 0; i < a->n_labels; i++) {
-        if (strcmp(a->labels[i].name, b->labels[i].name) != 0) return false;
-    }
-    return true;
-}
-
-static bool fits(const struct text_metric *metric, struct text_error *error)
-{
-    const char *what = NULL;
-    if (metric->has_timestamp) what = "has a timestamp, which a file cannot have";
-    if (metric->n_labels > CPROM_LABELS_MAX) what = "has too many labels";
-    for (size_t i = 0; i < metric->n_labels; i++) {
-        if (strlen(metric->labels[i].name) > CPROM_VALUE_MAX) what = "has a label name that is too long";
-        if (strlen(metric->labels[i].value) > CPROM_VALUE_MAX) what = "has a label value that is too long";
-    }
-    return !what || text_fail(error, metric->line, "a sample of %.80s %s", metric->family->name, what);
-}
-
-/* What the library looks at each for each, and so must not be many. */
-static bool are_few(const struct textfile *all, const struct text_page *page, size_t *n, struct text_error *error)
-{
-    *n = all->n_shapes;
-    for (const struct text_family *family = page->families; family; family = family->next) {
-        const struct text_metric *before = NULL, *metric = family->metrics;
-        for (; metric; before = metric, metric = metric->next) {
-            if (before && same_names(before, metric)) continue;
-            if (++*n > SHAPES_MAX) {
-                return text_fail(error, metric->line, "more than %d families and changes of label names", SHAPES_MAX);
-            }
+    for (struct text_metric **link = &family->metrics; *link;) {
+        struct text_metric *metric = *link;
+        if (add_series(all, metric)) {
+            link = &metric->next;
+            continue;
         }
+        text_leave_out(page, metric->line, "%.80s is in another file already, with the same series", family->name);
+        *link = metric->next;
     }
-    return true;
 }
 
-/* Whether the page would be right with this file, too. Then its names are claimed. */
-static bool is_fit(struct scrape *scrape, struct text_page *page, struct text_error *error)
+/* The families of the page with their help texts taken out, so that all of one name are claimed as the same. */
+static struct part *make_parts(const struct file *file)
 {
-    struct textfile *all = scrape->state;
-    size_t n_shapes;
-    if (all->n_series + page->n_metrics > SERIES_MAX) {
-        return text_fail(error, 0, "more than %d series in all files", SERIES_MAX);
-    }
-    if (!are_few(all, page, &n_shapes, error)) return false;
-    if (!make_room(all, page->n_metrics)) return text_fail(error, 0, "out of memory");
-    for (const struct text_family *family = page->families; family; family = family->next) {
-        if (strlen(family->name) > CPROM_VALUE_MAX) return text_fail(error, family->line, "a name is too long");
-        const struct part *part = find_part(all, family->name);
-        for (const struct text_metric *metric = family->metrics; metric; metric = metric->next) {
-            if (!fits(metric, error)) return false;
-            if (!part || part->family->type != family->type || !*find_series(all, metric)) continue;
-            return text_fail(error, metric->line, "%.80s is in another file already, with the same series",
-                             family->name);
-        }
-    }
-    if (!claims_replace(scrape->claims, NULL, page, false, error)) return false;
-    all->n_shapes = n_shapes;
-    return true;
-}
-
-/* Takes the help texts of the families out, so that all families of one name are claimed as the same. */
-static struct part *take_helps(struct text_page *page, const struct file *file)
-{
+    struct text_page *page = file->page;
     struct part *parts = arena_alloc(&page->memory, (page->n_families + 1) * sizeof *parts), *part = parts;
     if (!parts) return NULL;
     for (struct text_family *family = page->families; family; family = family->next, part++) {
-        *part = (struct part){.family = family, .help = family->help, .file = file};
+        *part = (struct part){.last = part, .family = family, .help = family->help, .file = file};
         family->help = NULL;
     }
     return parts;
 }
 
-static void add_parts(struct textfile *all, struct part *parts, size_t n)
+static void add_part(struct textfiles *all, struct part *part)
 {
-    for (struct part *part = parts; part < parts + n; part++) {
-        struct part *first = find_part(all, part->family->name);
-        for (struct text_metric *metric = part->family->metrics; metric; metric = metric->next) {
-            *find_series(all, metric) = metric;
-            all->n_series++;
-        }
-        if (first) {
-            first->last->also = part;
-            first->last = part;
-            if (!first->help) first->help = part->help;
-            continue;
-        }
-        part->last = part;
-        struct part **bucket = &all->parts[hash_text(0, part->family->name) % PARTS];
-        part->next = *bucket;
-        *bucket = part;
+    struct part *first = find_part(all, part->family->name);
+    if (!first) {
+        if (lookup_add(&all->parts, hash_text(0, part->family->name), part)) return;
+        part->family->metrics = NULL; /* what is not there is nobody's */
+        fail_for_memory(all);
+        return;
     }
+    first->last->also = part;
+    first->last = part;
+    if (!first->help) first->help = part->help;
 }
 
-/* Reads and parses; NULL: see *error. */
-static struct text_page *read_page(struct scrape *scrape, const char *directory, const char *name,
-                                   struct text_error *error)
+/* Takes names and series, in the order of the files. */
+static void place_one(struct textfiles *all, struct file *file)
 {
-    struct textfile *all = scrape->state;
-    const char *bytes = read_file(scrape->reader, directory, name);
-    if (!bytes) {
-        text_fail(error, 0, "%s", strerror(errno));
-        return NULL;
-    }
-    size_t len = scrape->reader->len;
-    if (all->n_bytes + len > BYTES_MAX) {
-        text_fail(error, 0, "more than %d bytes in all files", BYTES_MAX);
-        return NULL;
-    }
-    all->n_bytes += len;
-    return text_parse(bytes, len, error);
-}
-
-static bool add_file(struct scrape *scrape, const char *directory, const char *name, const char *path)
-{
-    struct textfile *all = scrape->state;
     struct text_error error = {0, "out of memory"};
-    struct stat status;
-    struct text_page *page = read_page(scrape, directory, name, &error);
-    struct file *file = page ? malloc(sizeof *file + strlen(path) + 1) : NULL;
-    struct part *parts = file ? take_helps(page, file) : NULL;
-    if (!parts || !is_fit(scrape, page, &error)) {
-        complain(all, path, &error);
-        text_free(page);
-        free(file);
-        return false;
+    struct part *part = make_parts(file);
+    if (!part || !claims_replace(all->scrape->claims, NULL, file->page, false, &error)) {
+        complain(all, file->path, &error);
+        text_free(file->page);
+        file->page = NULL;
+        return;
     }
-    /* Behind the reading, so that a file that cannot be read does not look fresh. */
-    *file = (struct file){.page = page, .mtime = stat(path, &status) == 0 ? (double)status.st_mtime : 0};
-    strcpy(file->path, path);
-    add_parts(all, parts, page->n_families);
-    *all->last = file;
-    all->last = &file->next;
-    return true;
+    for (struct text_family *family = file->page->families; family; family = family->next) {
+        while (part->family != family) part++; /* past those that are left out */
+        add_metrics(all, file->page, family);
+        add_part(all, part);
+    }
+    if (file->page->n_left_out) complain(all, file->path, &file->page->left_out);
 }
 
-static int is_prom(const struct dirent *entry)
+static void place_all(struct textfiles *all)
 {
-    size_t len = strlen(entry->d_name);
-    return len >= 5 && strcmp(entry->d_name + len - 5, ".prom") == 0;
+    struct text_page **pages = malloc((all->n + 1) * sizeof *pages);
+    struct text_error error = {0, "out of memory"};
+    size_t n = 0;
+    for (size_t i = 0; pages && i < all->n; i++) {
+        if (all->files[i].page) pages[n++] = all->files[i].page;
+    }
+    if (!pages || !text_settle(pages, n)) complain(all, "text files", &error);
+    free(pages);
+    for (size_t i = 0; i < all->n; i++) {
+        struct file *file = &all->files[i];
+        if (file->page) place_one(all, file);
+        else complain(all, file->path, file->error ? file->error : &error);
+    }
 }
 
-static bool add_directory(struct scrape *scrape, const char *directory)
-{
-    struct dirent **files;
-    int n = scandir(directory, &files, is_prom, alphasort);
-    if (n < 0) {
-        struct text_error error;
-        text_fail(&error, 0, "%s", strerror(errno));
-        complain(scrape->state, directory, &error);
-        return false;
-    }
-    bool ok = true;
-    for (int i = 0; i < n; i++) {
-        char path[PATH_MAX];
-        size_t len = strlen(directory);
-        while (len > 1 && directory[len - 1] == '/') len--;
-        snprintf(path, sizeof path, "%.*s/%.255s", (int)len, directory, files[i]->d_name);
-        ok = add_file(scrape, directory, files[i]->d_name, path) && ok;
-        free(files[i]);
-    }
-    free(files);
-    return ok;
-}
+/* ---- showing ---- */
 
 /* All families of one name have one help text: the first there is, or where they come from. */
-static void show_family(struct scrape *scrape, struct text_family *family)
+static void show_family(const struct textfiles *all, struct text_family *family)
 {
     char from[4096], repaired[3 * sizeof from];
     size_t len = (size_t)snprintf(from, sizeof from, "Metric read from ");
-    const struct part *first = find_part(scrape->state, family->name);
+    const struct part *first = find_part(all, family->name);
     const char *comma = "";
     for (const struct part *part = first; part && !first->help && len < sizeof from; part = part->also) {
         len += (size_t)snprintf(from + len, sizeof from - len, "%s%s", comma, part->file->path);
         comma = ", ";
     }
-    copy_utf8(repaired, sizeof repaired, from);
-    family->help = first->help ? first->help : repaired;
-    if (text_emit(scrape->out, family, CPROM_NO_LABELS) != CPROM_OK) {
-        scrape->refused = true;
-        fail(scrape, "%.80s was refused", family->name);
+    utf8_copy(repaired, sizeof repaired, from);
+    family->help = first && first->help ? first->help : repaired;
+    if (text_emit(all->scrape->out, family, CPROM_NO_LABELS) != CPROM_OK) {
+        fail(all->scrape, "%.80s was refused", family->name);
     }
     family->help = NULL;
 }
 
-static void show_files(struct scrape *scrape)
+static void show_all(const struct textfiles *all)
 {
-    const struct textfile *all = scrape->state;
-    for (struct file *file = all->first; file; file = file->next) {
+    for (struct file *file = all->files; file < all->files + all->n; file++) {
         char path[3 * PATH_MAX];
-        copy_utf8(path, sizeof path, file->path);
+        if (!file->page) continue;
+        utf8_copy(path, sizeof path, file->path);
         for (struct text_family *family = file->page->families; family; family = family->next) {
-            show_family(scrape, family);
+            show_family(all, family);
         }
-        show(scrape, &mtime_desc, CPROM_STRS(path), file->mtime);
+        show_at_once(all->scrape, &mtime_desc, CPROM_STRS(path), file->mtime);
     }
 }
 
-static void forget_files(struct textfile *all, struct claims *claims)
+static void forget_all(struct textfiles *all)
 {
-    while (all->first) {
-        struct file *next = all->first->next;
-        claims_remove(claims, all->first->page);
-        text_free(all->first->page);
-        free(all->first);
-        all->first = next;
+    for (size_t i = 0; i < all->n; i++) {
+        if (all->files[i].page) claims_remove(all->scrape->claims, all->files[i].page);
+        text_free(all->files[i].page);
+        free(all->files[i].error);
+        free(all->files[i].path);
     }
-    free(all->series);
-    all->series = NULL;
-    all->n_series = all->series_room = all->n_shapes = all->n_bytes = 0;
-    memset(all->parts, 0, sizeof all->parts);
+    free(all->files);
+    lookup_free(&all->parts);
+    lookup_free(&all->series);
+    lookup_free(&all->shapes);
 }
 
-static bool textfile_collect(struct scrape *scrape)
+/* What many files took lies in pieces between what stays. */
+static void give_back(size_t memory)
 {
-    struct textfile *all = scrape->state;
-    const char *directory = scrape->flags->textfile_directory;
-    bool ok = true;
-    glob_t found = {0};
-    all->last = &all->first;
+#ifdef __GLIBC__
+    if (memory > (1 << 20)) malloc_trim(0);
+#else
+    (void)memory;
+#endif
+}
+
+static void textfile_collect(struct scrape *scrape)
+{
+    struct textfiles all = {.scrape = scrape};
     claim_own(scrape->claims, mtime_desc.type, mtime_desc.name);
     claim_own(scrape->claims, error_desc.type, error_desc.name);
-    if (*directory && glob(directory, 0, NULL, &found) == 0) {
-        for (size_t i = 0; i < found.gl_pathc; i++) ok = add_directory(scrape, found.gl_pathv[i]) && ok;
-    } else if (*directory) {
-        ok = add_directory(scrape, directory);
-    }
-    globfree(&found);
-    show_files(scrape);
-    show(scrape, &error_desc, CPROM_NO_STRS, !ok);
-    scrape->flawed = !ok;
-    forget_files(all, scrape->claims);
-    say_complaints(all);
-    return true;
+    add_directories(&all, scrape->flags->textfile_directory);
+    read_all(&all);
+    place_all(&all);
+    show_all(&all);
+    show_at_once(scrape, &error_desc, CPROM_NO_STRS, all.flawed);
+    scrape->flawed = all.flawed;
+    forget_all(&all);
+    give_back(all.memory);
 }
 
-const struct collector textfile_collector = {"textfile", NULL, 0, textfile_start, textfile_collect, textfile_stop};
+const struct collector textfile_collector = {"textfile", NULL, 0, NULL, textfile_collect, NULL};

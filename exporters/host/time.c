@@ -1,5 +1,5 @@
 /* node_time_*: the machine's clock, its zone, and what makes it tick. */
-#include "host.h"
+#include "lines.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -44,41 +44,41 @@ static int is_source(const struct dirent *entry)
     return strncmp(entry->d_name, "clocksource", 11) == 0 && entry->d_name[11] >= '0' && entry->d_name[11] <= '9';
 }
 
-static bool show_source(struct scrape *scrape, const char *source, const char *device)
+static void show_source(struct scrape *scrape, const char *source, const char *device)
 {
-    char path[512];
+    char path[512], *line;
+    struct lines lines;
     snprintf(path, sizeof path, SOURCES "/%.255s/available_clocksource", source);
-    char *at = read_file(scrape->reader, scrape->flags->sysfs, path);
-    if (!at) return fail_to_read(scrape, scrape->flags->sysfs, path);
-    char *line = next_line(&at);
-    for (const char *word; line && (word = next_word(&line));)
-        show(scrape, &descs[DESC_AVAILABLE], CPROM_STRS(device, word), 1);
+    if (lines_open(&lines, scrape, scrape->flags->sysfs, path)) {
+        lines.may_be_open = true;
+        line = lines_next(&lines);
+        for (const char *word; line && (word = next_word(&line));)
+            show(scrape, &descs[DESC_AVAILABLE], CPROM_STRS(device, word), 1);
+    }
     snprintf(path, sizeof path, SOURCES "/%.255s/current_clocksource", source);
-    at = read_file(scrape->reader, scrape->flags->sysfs, path);
-    if (!at) return fail_to_read(scrape, scrape->flags->sysfs, path);
-    line = next_line(&at);
+    if (!lines_open(&lines, scrape, scrape->flags->sysfs, path)) return;
+    lines.may_be_open = true;
+    line = lines_next(&lines);
     const char *current = line ? next_word(&line) : NULL;
-    show(scrape, &descs[DESC_CURRENT], CPROM_STRS(device, current ? current : ""), 1);
-    return true;
+    if (current) show(scrape, &descs[DESC_CURRENT], CPROM_STRS(device, current), 1);
+    else lines_fail(&lines, "there is no clock source");
 }
 
-static bool time_collect(struct scrape *scrape)
+static void time_collect(struct scrape *scrape)
 {
     show_clock(scrape);
     char root[512];
     struct dirent **sources;
     snprintf(root, sizeof root, "%.400s/" SOURCES, scrape->flags->sysfs);
     int n = scandir(root, &sources, is_source, alphasort);
-    if (n < 0) return errno == ENOENT ? true : fail(scrape, "%s: %s", root, strerror(errno));
-    bool ok = true;
+    if (n < 0 && errno != ENOENT) fail(scrape, "%s: %s", root, strerror(errno));
     for (int i = 0; i < n; i++) {
         char device[16];
         snprintf(device, sizeof device, "%d", i);
-        ok = ok && show_source(scrape, sources[i]->d_name, device);
+        show_source(scrape, sources[i]->d_name, device);
         free(sources[i]);
     }
-    free(sources);
-    return ok;
+    if (n >= 0) free(sources);
 }
 
 static bool time_start(const struct flags *flags, void **state, char *why, size_t n_why)

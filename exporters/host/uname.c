@@ -14,16 +14,18 @@ static const cprom_desc descs[] = {
                     "sysname", "release", "version", "machine", "nodename", "domainname"),
 };
 
-static bool uname_collect(struct scrape *scrape)
+static void uname_collect(struct scrape *scrape)
 {
     struct utsname name;
-    if (uname(&name) != 0) return fail(scrape, "uname: %s", strerror(errno));
+    if (uname(&name) != 0) {
+        fail(scrape, "uname: %s", strerror(errno));
+        return;
+    }
     char node[3 * sizeof name.nodename], domain[3 * sizeof name.domainname];
-    copy_utf8(node, sizeof node, name.nodename);
-    copy_utf8(domain, sizeof domain, name.domainname);
+    utf8_copy(node, sizeof node, name.nodename);
+    utf8_copy(domain, sizeof domain, name.domainname);
     show(scrape, &descs[DESC_INFO], CPROM_STRS(name.sysname, name.release, name.version, name.machine, node, domain),
          1);
-    return true;
 }
 
 const struct collector uname_collector = {"uname", descs, COUNT_OF(descs), NULL, uname_collect, NULL};

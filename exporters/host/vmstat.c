@@ -1,7 +1,8 @@
 /* node_vmstat_*: /proc/vmstat, as far as the flag asks for it. */
-#include "host.h"
+#include "lines.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static bool vmstat_start(const struct flags *flags, void **state, char *why, size_t n_why)
 {
@@ -13,22 +14,28 @@ static bool vmstat_start(const struct flags *flags, void **state, char *why, siz
 
 static void vmstat_stop(void *state) { filter_free(state); }
 
-static bool vmstat_collect(struct scrape *scrape)
+static void show_line(const struct lines *lines, char *line)
 {
-    char *at = read_file(scrape->reader, scrape->flags->procfs, "vmstat");
-    if (!at) return fail_to_read(scrape, scrape->flags->procfs, "vmstat");
-    filter_rewind(scrape->state);
-    for (char *line; (line = next_line(&at));) {
-        const char *key = next_word(&line), *word = next_word(&line);
-        char name[128], help[128];
-        double value;
-        if (!key || !filter_matches(scrape->state, key)) continue;
-        if (!word || !parse_double(word, &value)) return fail(scrape, "vmstat: %s is malformed", key);
-        snprintf(name, sizeof name, "node_vmstat_%.64s", key);
-        snprintf(help, sizeof help, "/proc/vmstat information field %.64s.", key);
-        show_plain(scrape, CPROM_UNTYPED, name, help, value);
+    const char *key = next_word(&line), *word = next_word(&line);
+    char name[256], help[256];
+    double value;
+    if (!key || !filter_matches(lines->scrape->state, key)) return;
+    if (strlen(key) > 128 || !word || !parse_number(word, &value) || next_word(&line)) {
+        lines_fail(lines, "%.128s has no value, or one that is no number", key);
+        return;
     }
-    return true;
+    snprintf(name, sizeof name, "node_vmstat_%s", key);
+    snprintf(help, sizeof help, "/proc/vmstat information field %s.", key);
+    const char *fault = show_plain(lines->scrape, CPROM_UNTYPED, name, help, value);
+    if (fault) lines_fail(lines, "%s %s", name, fault);
+}
+
+static void vmstat_collect(struct scrape *scrape)
+{
+    struct lines lines;
+    if (!lines_open(&lines, scrape, scrape->flags->procfs, "vmstat")) return;
+    filter_rewind(scrape->state);
+    for (char *line; (line = lines_next(&lines));) show_line(&lines, line);
 }
 
 const struct collector vmstat_collector = {"vmstat", NULL, 0, vmstat_start, vmstat_collect, vmstat_stop};

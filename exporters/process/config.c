@@ -33,30 +33,30 @@ enum {
     KEY_CMDLINE = 8
 };
 
-typedef struct reader {
+struct reader {
     const char *path;
     const char *at, *end;
     const char *line_start;
     unsigned line;
-    size_t indent;    /* of the line at which next_line() stopped */
-    px_buffer scalar; /* the last one read */
+    size_t indent;        /* of the line at which next_line() stopped */
+    struct buffer scalar; /* the last one read */
     char *error;
     /* the rule that is being read */
-    px_rules *rules;
-    px_rule *rule;
+    struct rules *rules;
+    struct rule *rule;
     unsigned keys;
-    px_buffer name;
+    struct buffer name;
     unsigned name_line;
-} reader;
+};
 
-static bool fail_at(reader *r, unsigned line, const char *format, ...)
+static bool fail_at(struct reader *r, unsigned line, const char *format, ...)
 {
-    char what[PX_ERROR_MAX];
+    char what[RULES_ERROR_MAX];
     va_list list;
     va_start(list, format);
     vsnprintf(what, sizeof what, format, list);
     va_end(list);
-    snprintf(r->error, PX_ERROR_MAX, "%.200s:%u: %.290s", r->path, line, what);
+    snprintf(r->error, RULES_ERROR_MAX, "%.200s:%u: %.290s", r->path, line, what);
     return false;
 }
 
@@ -64,15 +64,15 @@ static bool fail_at(reader *r, unsigned line, const char *format, ...)
 
 /* ---- characters ---- */
 
-static bool at_line_end(const reader *r) { return r->at == r->end || *r->at == '\n'; }
+static bool at_line_end(const struct reader *r) { return r->at == r->end || *r->at == '\n'; }
 
-static void skip_spaces(reader *r)
+static void skip_spaces(struct reader *r)
 {
     while (r->at < r->end && (*r->at == ' ' || *r->at == '\t')) r->at++;
 }
 
 /* Behind a value: spaces and a comment up to the end of the line. false: something else. */
-static bool skip_rest(reader *r)
+static bool skip_rest(struct reader *r)
 {
     const char *before = r->at;
     skip_spaces(r);
@@ -82,14 +82,14 @@ static bool skip_rest(reader *r)
     return at_line_end(r);
 }
 
-static void begin_line(reader *r)
+static void begin_line(struct reader *r)
 {
     r->line_start = r->at;
     r->line++;
 }
 
 /* Goes to the first character of the next line that has one, comments aside, from the end of a line. */
-static bool next_line(reader *r, bool *found)
+static bool next_line(struct reader *r, bool *found)
 {
     *found = false;
     while (r->at < r->end) {
@@ -118,12 +118,12 @@ static bool next_line(reader *r, bool *found)
 
 /* ---- values ---- */
 
-static bool put(reader *r, const char *bytes, size_t n)
+static bool put(struct reader *r, const char *bytes, size_t n)
 {
-    return px_buffer_put(&r->scalar, bytes, n) || fail(r, "out of memory");
+    return buffer_put(&r->scalar, bytes, n) || fail(r, "out of memory");
 }
 
-static bool put_code_point(reader *r, unsigned c)
+static bool put_code_point(struct reader *r, unsigned c)
 {
     char bytes[4];
     size_t n = 0;
@@ -139,7 +139,7 @@ static bool put_code_point(reader *r, unsigned c)
     return put(r, bytes, n);
 }
 
-static bool read_escape(reader *r)
+static bool read_escape(struct reader *r)
 {
     static const char from[] = "abtnvfre \"/\\", to[] = "\a\b\t\n\v\f\r\x1b \"/\\";
     char c = r->at < r->end ? *r->at : '\n';
@@ -161,7 +161,7 @@ static bool read_escape(reader *r)
     return put_code_point(r, value);
 }
 
-static bool read_quoted(reader *r, char quote)
+static bool read_quoted(struct reader *r, char quote)
 {
     for (r->at++; !at_line_end(r);) {
         if (*r->at == quote) {
@@ -179,7 +179,7 @@ static bool read_quoted(reader *r, char quote)
 }
 
 /* Whether a plain value goes on here. */
-static bool plain_goes_on(const reader *r, bool flow)
+static bool plain_goes_on(const struct reader *r, bool flow)
 {
     if (at_line_end(r)) return false;
     char behind = r->at + 1 < r->end ? r->at[1] : '\n';
@@ -188,7 +188,7 @@ static bool plain_goes_on(const reader *r, bool flow)
     return !(*r->at == '#' && (r->at[-1] == ' ' || r->at[-1] == '\t'));
 }
 
-static bool read_plain(reader *r, bool flow)
+static bool read_plain(struct reader *r, bool flow)
 {
     const char *start = r->at;
     char behind = r->at + 1 < r->end ? r->at[1] : '\n';
@@ -212,7 +212,7 @@ static bool read_plain(reader *r, bool flow)
 }
 
 /* One value, to r->scalar. */
-static bool read_scalar(reader *r, bool flow)
+static bool read_scalar(struct reader *r, bool flow)
 {
     r->scalar.len = 0;
     if (!put(r, "", 0)) return false;
@@ -220,23 +220,23 @@ static bool read_scalar(reader *r, bool flow)
     return read_plain(r, flow);
 }
 
-static bool take_value(reader *r, unsigned key)
+static bool take_value(struct reader *r, unsigned key)
 {
-    char why[PX_ERROR_MAX];
+    char why[RULES_ERROR_MAX];
     const char *text = r->scalar.at;
     size_t n = r->scalar.len;
     bool ok;
     if (memchr(text, '\0', n)) return fail(r, "a NUL in a value");
-    if (key == KEY_CMDLINE) return px_rule_add_regex(r->rule, text, n, why) || fail(r, "%s", why);
+    if (key == KEY_CMDLINE) return rule_add_regex(r->rule, text, n, why) || fail(r, "%s", why);
     if (n == 0) return fail(r, "an empty value");
-    ok = key == KEY_COMM ? px_rule_add_comm(r->rule, text, n) : px_rule_add_exe(r->rule, text, n);
+    ok = key == KEY_COMM ? rule_add_comm(r->rule, text, n) : rule_add_exe(r->rule, text, n);
     return ok || fail(r, "out of memory");
 }
 
 /* ---- lists ---- */
 
 /* In a list in brackets: to the next thing in it, over ends of lines and comments. */
-static bool skip_in_flow(reader *r)
+static bool skip_in_flow(struct reader *r)
 {
     while (r->at < r->end) {
         if (*r->at == '\n') {
@@ -253,7 +253,7 @@ static bool skip_in_flow(reader *r)
     return fail(r, "[ without ]");
 }
 
-static bool read_flow_list(reader *r, unsigned key)
+static bool read_flow_list(struct reader *r, unsigned key)
 {
     bool any = false;
     r->at++;
@@ -271,13 +271,13 @@ static bool read_flow_list(reader *r, unsigned key)
     return skip_rest(r) || fail(r, "something behind ]");
 }
 
-static bool is_dash(const reader *r)
+static bool is_dash(const struct reader *r)
 {
     return *r->at == '-' && (r->at + 1 == r->end || r->at[1] == ' ' || r->at[1] == '\t' || r->at[1] == '\n');
 }
 
 /* A list in block style, below a key at column `key_indent`. Stops at the first line that is none of it. */
-static bool read_block_list(reader *r, unsigned key, size_t key_indent, bool *more)
+static bool read_block_list(struct reader *r, unsigned key, size_t key_indent, bool *more)
 {
     size_t indent = 0;
     bool any = false;
@@ -303,7 +303,7 @@ static bool read_block_list(reader *r, unsigned key, size_t key_indent, bool *mo
 
 /* ---- rules ---- */
 
-static bool read_key(reader *r, unsigned *key)
+static bool read_key(struct reader *r, unsigned *key)
 {
     static const struct {
         const char *name;
@@ -327,7 +327,7 @@ static bool read_key(reader *r, unsigned *key)
 }
 
 /* The value of a key that stands at column `indent`. Ends at the next line, whose first character is next. */
-static bool read_value(reader *r, unsigned key, size_t indent, bool *more)
+static bool read_value(struct reader *r, unsigned key, size_t indent, bool *more)
 {
     bool empty;
     const char *colon = r->at;
@@ -338,7 +338,7 @@ static bool read_value(reader *r, unsigned key, size_t indent, bool *more)
         r->name_line = r->line;
         if (!read_scalar(r, false)) return false;
         r->name.len = 0;
-        if (!px_buffer_put(&r->name, r->scalar.at, r->scalar.len)) return fail(r, "out of memory");
+        if (!buffer_put(&r->name, r->scalar.at, r->scalar.len)) return fail(r, "out of memory");
         if (r->name.len == 0) return fail(r, "name is empty");
         if (!skip_rest(r)) return fail(r, "something behind the value");
         return next_line(r, more);
@@ -351,23 +351,23 @@ static bool read_value(reader *r, unsigned key, size_t indent, bool *more)
     return read_flow_list(r, key) && next_line(r, more);
 }
 
-static bool end_rule(reader *r)
+static bool end_rule(struct reader *r)
 {
     static const char default_name[] = "{{.ExeBase}}";
-    char why[PX_ERROR_MAX];
+    char why[RULES_ERROR_MAX];
     bool named = r->keys & KEY_NAME;
     if (!(r->keys & (unsigned)~KEY_NAME)) return fail_at(r, r->rule->line, "a rule needs comm, exe or cmdline");
     const char *name = named ? r->name.at : default_name;
     size_t n = named ? r->name.len : sizeof default_name - 1;
-    if (px_rule_set_name(r->rules, r->rule, name, n, why)) return true;
+    if (rule_set_name(r->rules, r->rule, name, n, why)) return true;
     return fail_at(r, named ? r->name_line : r->rule->line, "%s", why);
 }
 
 /* `at` is at the dash. Ends at the next line that is not part of the rule. */
-static bool read_rule(reader *r, size_t dash_indent, bool *more)
+static bool read_rule(struct reader *r, size_t dash_indent, bool *more)
 {
     if (r->rules->n >= RULES_MAX) return fail(r, "more than %u rules", RULES_MAX);
-    r->rule = px_rules_add(r->rules);
+    r->rule = rules_add(r->rules);
     if (!r->rule) return fail(r, "out of memory");
     r->rule->line = r->line;
     r->keys = 0;
@@ -388,7 +388,7 @@ static bool read_rule(reader *r, size_t dash_indent, bool *more)
     }
 }
 
-static bool read_rules(reader *r)
+static bool read_rules(struct reader *r)
 {
     static const char key[] = "process_names:";
     size_t n = sizeof key - 1;
@@ -418,12 +418,12 @@ static bool read_rules(reader *r)
 }
 
 /* Line ends become LF, in place. false: something that no line has. */
-static bool check_text(reader *r, char *text, size_t *n)
+static bool check_text(struct reader *r, char *text, size_t *n)
 {
     size_t to = 0, length;
     unsigned line = 1;
     for (size_t i = 0; i < *n; i += length) {
-        unsigned c = px_utf8_decode(text + i, text + *n, &length);
+        unsigned c = utf8_decode(text + i, text + *n, &length);
         if (c == 0xfffd && length == 1) return fail_at(r, line, "not UTF-8");
         if (c == '\r' && i + 1 < *n && text[i + 1] == '\n') continue;
         if ((c < 32 && c != '\n' && c != '\t') || c == 127) return fail_at(r, line, "a control character");
@@ -435,9 +435,9 @@ static bool check_text(reader *r, char *text, size_t *n)
     return true;
 }
 
-bool px_rules_parse(px_rules *rules, const char *path, const char *text, size_t n, char error[PX_ERROR_MAX])
+bool rules_parse(struct rules *rules, const char *path, const char *text, size_t n, char error[RULES_ERROR_MAX])
 {
-    reader r = {.path = path, .line = 1, .rules = rules, .error = error};
+    struct reader r = {.path = path, .line = 1, .rules = rules, .error = error};
     char *own = malloc(n + 1);
     if (!own) return fail(&r, "out of memory");
     memcpy(own, text, n);
@@ -445,26 +445,26 @@ bool px_rules_parse(px_rules *rules, const char *path, const char *text, size_t 
     r.at = r.line_start = own;
     r.end = own + n;
     ok = ok && read_rules(&r);
-    px_buffer_free(&r.scalar);
-    px_buffer_free(&r.name);
+    buffer_free(&r.scalar);
+    buffer_free(&r.name);
     free(own);
     return ok;
 }
 
-bool px_rules_read(px_rules *rules, const char *path, char error[PX_ERROR_MAX])
+bool rules_read(struct rules *rules, const char *path, char error[RULES_ERROR_MAX])
 {
-    px_buffer text = {0};
+    struct buffer text = {0};
     ssize_t got = -1;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     bool room = true;
-    while (fd >= 0 && (room = px_buffer_reserve(&text, 4096)) && text.len <= FILE_MAX &&
+    while (fd >= 0 && (room = buffer_reserve(&text, 4096)) && text.len <= FILE_MAX &&
            (got = read(fd, text.at + text.len, 4096)) > 0)
         text.len += (size_t)got;
     int err = room ? errno : ENOMEM;
     if (fd >= 0) close(fd);
     bool ok = got == 0 && room && text.len <= FILE_MAX;
-    if (!ok) snprintf(error, PX_ERROR_MAX, "%.300s: %s", path, text.len > FILE_MAX ? "too large" : strerror(err));
-    ok = ok && px_rules_parse(rules, path, text.at, text.len, error);
-    px_buffer_free(&text);
+    if (!ok) snprintf(error, RULES_ERROR_MAX, "%.300s: %s", path, text.len > FILE_MAX ? "too large" : strerror(err));
+    ok = ok && rules_parse(rules, path, text.at, text.len, error);
+    buffer_free(&text);
     return ok;
 }

@@ -6,18 +6,24 @@
 
 static struct {
     const char *config, *procnames, *namemapping, *procfs;
-    px_options options;
-    px_rules rules;
-    px_tracker tracker;
+    struct tracking options;
+    struct rules rules;
+    struct tracker tracker;
     bool open;
-} self = {.procfs = "/proc", .options = {.children = true, .threads = true, .smaps = true}};
+} self = {.procfs = "/proc",
+          .options = {.children = true,
+                      .threads = true,
+                      .smaps = true,
+                      .cmdline_max = 4096,
+                      .groups_max = 2000,
+                      .thread_names_max = 200}};
 
 static bool set_empty(void *value, const char *text)
 {
-    px_empty *empty = value;
-    if (strcmp(text, "fixed") == 0) *empty = PX_KEEP_FIXED;
-    else if (strcmp(text, "all") == 0) *empty = PX_KEEP_ALL;
-    else if (strcmp(text, "none") == 0) *empty = PX_KEEP_NONE;
+    enum empty_groups *empty = value;
+    if (strcmp(text, "fixed") == 0) *empty = KEEP_FIXED;
+    else if (strcmp(text, "all") == 0) *empty = KEEP_ALL;
+    else if (strcmp(text, "none") == 0) *empty = KEEP_NONE;
     else return false;
     return true;
 }
@@ -37,8 +43,14 @@ static const struct flag flags[] = {
      "Show proportional memory, from smaps_rollup; that is costly for the kernel.", 0, 0, NULL},
     {"recheck", FLAG_BOOL, &self.options.recheck, NULL,
      "Look again in each scrape at processes that are in no group, since their\n"
-     "names may change.",
+     "arguments may change; a new name is seen in any case.",
      0, 0, NULL},
+    {"cmdline-bytes", FLAG_COUNT, &self.options.cmdline_max, "BYTES",
+     "So much of the arguments of a process is looked at.", 1, 65536, NULL},
+    {"max-groups", FLAG_COUNT, &self.options.groups_max, "N",
+     "With so many groups, what would be another is in the group other.", 1, 0, NULL},
+    {"max-threadnames", FLAG_COUNT, &self.options.thread_names_max, "N",
+     "Likewise with names of threads, in each group.", 1, 0, NULL},
     {"empty-groups", FLAG_FUNC, &self.options.empty, "fixed|all|none",
      "Which groups stay, with num_procs 0, without a process: those whose name is\n"
      "fixed (the default), all that there were, or none.",
@@ -48,15 +60,15 @@ static const struct flag flags[] = {
 
 static bool read_rules(void)
 {
-    char why[PX_ERROR_MAX];
+    char why[RULES_ERROR_MAX];
     bool names = self.procnames || self.namemapping;
     bool ok = false;
     if (self.config && names) {
         say("--config.path goes without --procnames and --namemapping");
         return false;
     }
-    if (self.config) ok = px_rules_read(&self.rules, self.config, why);
-    else ok = px_rules_names(&self.rules, self.procnames, self.namemapping, why);
+    if (self.config) ok = rules_read(&self.rules, self.config, why);
+    else ok = rules_names(&self.rules, self.procnames, self.namemapping, why);
     if (!ok) say("%s", why);
     else if (self.rules.n == 0) say("which processes? --config.path or --procnames says so");
     return ok && self.rules.n > 0;
@@ -68,12 +80,12 @@ static bool start(void *ctx, cprom_registry *registry, bool once)
     (void)ctx;
     (void)once;
     if (!read_rules()) return false;
-    self.open = px_tracker_open(&self.tracker, &self.options, &self.rules, self.procfs, why, sizeof why);
+    self.open = tracker_open(&self.tracker, &self.options, &self.rules, self.procfs, why, sizeof why);
     if (!self.open) {
         say("%s", why);
         return false;
     }
-    cprom_status status = px_metrics_register(&self.tracker, registry);
+    cprom_status status = metrics_register(&self.tracker, registry);
     if (status) say("%s", cprom_status_string(status));
     return !status;
 }
@@ -87,8 +99,8 @@ static bool well(void *ctx)
 static void release(void *ctx)
 {
     (void)ctx;
-    px_rules_free(&self.rules);
-    if (self.open) px_tracker_close(&self.tracker);
+    rules_free(&self.rules);
+    if (self.open) tracker_close(&self.tracker);
 }
 
 int main(int argc, char **argv)

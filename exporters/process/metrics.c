@@ -88,38 +88,38 @@ static void emit2(cprom_scrape *out, int family, const char *group, const char *
     cprom_emit(out, &descs[family], CPROM_STRS(group, label), value);
 }
 
-static void emit_threads(cprom_scrape *out, const px_tracker *tracker, const char *group,
-                         const px_thread_group *threads)
+static void emit_threads(cprom_scrape *out, const struct tracker *tracker, const char *group,
+                         const struct thread_group *threads)
 {
     const char *name = threads->node.key;
     const uint64_t *v = threads->counts.v;
     double ticks = tracker->fs.ticks;
     emit2(out, THREAD_COUNT, group, name, (double)threads->n);
-    cprom_emit(out, &descs[THREAD_CPU], CPROM_STRS(group, name, "user"), (double)v[PX_USER] / ticks);
-    cprom_emit(out, &descs[THREAD_CPU], CPROM_STRS(group, name, "system"), (double)v[PX_SYSTEM] / ticks);
-    cprom_emit(out, &descs[THREAD_IO], CPROM_STRS(group, name, "read"), (double)v[PX_READ_BYTES]);
-    cprom_emit(out, &descs[THREAD_IO], CPROM_STRS(group, name, "write"), (double)v[PX_WRITE_BYTES]);
-    emit2(out, THREAD_MAJOR_FAULTS, group, name, (double)v[PX_MAJOR_FAULTS]);
-    emit2(out, THREAD_MINOR_FAULTS, group, name, (double)v[PX_MINOR_FAULTS]);
-    cprom_emit(out, &descs[THREAD_SWITCHES], CPROM_STRS(group, name, "voluntary"), (double)v[PX_VOLUNTARY]);
-    cprom_emit(out, &descs[THREAD_SWITCHES], CPROM_STRS(group, name, "nonvoluntary"), (double)v[PX_NONVOLUNTARY]);
+    cprom_emit(out, &descs[THREAD_CPU], CPROM_STRS(group, name, "user"), (double)v[COUNT_USER] / ticks);
+    cprom_emit(out, &descs[THREAD_CPU], CPROM_STRS(group, name, "system"), (double)v[COUNT_SYSTEM] / ticks);
+    cprom_emit(out, &descs[THREAD_IO], CPROM_STRS(group, name, "read"), (double)v[COUNT_READ_BYTES]);
+    cprom_emit(out, &descs[THREAD_IO], CPROM_STRS(group, name, "write"), (double)v[COUNT_WRITE_BYTES]);
+    emit2(out, THREAD_MAJOR_FAULTS, group, name, (double)v[COUNT_MAJOR_FAULTS]);
+    emit2(out, THREAD_MINOR_FAULTS, group, name, (double)v[COUNT_MINOR_FAULTS]);
+    cprom_emit(out, &descs[THREAD_SWITCHES], CPROM_STRS(group, name, "voluntary"), (double)v[COUNT_VOLUNTARY]);
+    cprom_emit(out, &descs[THREAD_SWITCHES], CPROM_STRS(group, name, "nonvoluntary"), (double)v[COUNT_NONVOLUNTARY]);
 }
 
-static void emit_group(cprom_scrape *out, const px_tracker *tracker, const px_group *group)
+static void emit_group(cprom_scrape *out, const struct tracker *tracker, const struct proc_group *group)
 {
-    static const char *const states[PX_STATES] = {"Running", "Sleeping", "Waiting", "Zombie", "Other"};
+    static const char *const states[N_STATES] = {"Running", "Sleeping", "Waiting", "Zombie", "Other"};
     const char *name = group->node.key;
     const uint64_t *v = group->counts.v;
     double ticks = tracker->fs.ticks;
     emit(out, NUM_PROCS, name, (double)group->procs);
-    emit2(out, CPU_SECONDS, name, "user", (double)v[PX_USER] / ticks);
-    emit2(out, CPU_SECONDS, name, "system", (double)v[PX_SYSTEM] / ticks);
-    emit(out, READ_BYTES, name, (double)v[PX_READ_BYTES]);
-    emit(out, WRITE_BYTES, name, (double)v[PX_WRITE_BYTES]);
-    emit(out, MAJOR_FAULTS, name, (double)v[PX_MAJOR_FAULTS]);
-    emit(out, MINOR_FAULTS, name, (double)v[PX_MINOR_FAULTS]);
-    emit2(out, SWITCHES, name, "voluntary", (double)v[PX_VOLUNTARY]);
-    emit2(out, SWITCHES, name, "nonvoluntary", (double)v[PX_NONVOLUNTARY]);
+    emit2(out, CPU_SECONDS, name, "user", (double)v[COUNT_USER] / ticks);
+    emit2(out, CPU_SECONDS, name, "system", (double)v[COUNT_SYSTEM] / ticks);
+    emit(out, READ_BYTES, name, (double)v[COUNT_READ_BYTES]);
+    emit(out, WRITE_BYTES, name, (double)v[COUNT_WRITE_BYTES]);
+    emit(out, MAJOR_FAULTS, name, (double)v[COUNT_MAJOR_FAULTS]);
+    emit(out, MINOR_FAULTS, name, (double)v[COUNT_MINOR_FAULTS]);
+    emit2(out, SWITCHES, name, "voluntary", (double)v[COUNT_VOLUNTARY]);
+    emit2(out, SWITCHES, name, "nonvoluntary", (double)v[COUNT_NONVOLUNTARY]);
     emit2(out, MEMORY, name, "resident", (double)group->resident);
     emit2(out, MEMORY, name, "virtual", (double)group->virtual);
     emit2(out, MEMORY, name, "swapped", (double)group->swapped);
@@ -133,21 +133,21 @@ static void emit_group(cprom_scrape *out, const px_tracker *tracker, const px_gr
     if (group->oldest != UINT64_MAX)
         emit(out, START, name, (double)(tracker->fs.boot_time + group->oldest / (uint64_t)tracker->fs.ticks));
     emit(out, NUM_THREADS, name, (double)group->n_threads);
-    for (int i = 0; i < PX_STATES; i++) emit2(out, STATES, name, states[i], (double)group->states[i]);
-    for (const px_node *node = NULL; (node = px_table_next(&group->wchans, node));)
-        emit2(out, WCHAN, name, node->key, (double)((const px_wchan *)node)->n);
-    for (const px_node *node = NULL; (node = px_table_next(&group->threads, node));)
-        emit_threads(out, tracker, name, (const px_thread_group *)node);
+    for (int i = 0; i < N_STATES; i++) emit2(out, STATES, name, states[i], (double)group->states[i]);
+    for (const struct node *node = NULL; (node = table_next(&group->wchans, node));)
+        emit2(out, WCHAN, name, node->key, (double)((const struct wchan *)node)->n);
+    for (const struct node *node = NULL; (node = table_next(&group->threads, node));)
+        emit_threads(out, tracker, name, (const struct thread_group *)node);
 }
 
 static cprom_status collect(void *ctx, cprom_scrape *out)
 {
-    px_tracker *tracker = ctx;
-    px_result result = px_tracker_update(tracker);
-    if (result == PX_NOMEM) return CPROM_ENOMEM;
-    if (result == PX_OK) {
-        for (const px_node *node = NULL; (node = px_table_next(&tracker->groups, node));)
-            emit_group(out, tracker, (const px_group *)node);
+    struct tracker *tracker = ctx;
+    enum result result = tracker_update(tracker);
+    if (result == RESULT_NO_MEMORY) return CPROM_ENOMEM;
+    if (result == RESULT_OK) {
+        for (const struct node *node = NULL; (node = table_next(&tracker->groups, node));)
+            emit_group(out, tracker, (const struct proc_group *)node);
     }
     cprom_emit(out, &descs[SCRAPE_ERRORS], CPROM_NO_STRS, (double)tracker->scrape_errors);
     cprom_emit(out, &descs[READ_ERRORS], CPROM_NO_STRS, (double)tracker->read_errors);
@@ -155,7 +155,7 @@ static cprom_status collect(void *ctx, cprom_scrape *out)
     return CPROM_OK;
 }
 
-cprom_status px_metrics_register(px_tracker *tracker, cprom_registry *registry)
+cprom_status metrics_register(struct tracker *tracker, cprom_registry *registry)
 {
     return cprom_collector_new(registry, CPROM_OPTS(cprom_collector_opts, .name = "namedprocess", .collect = collect,
                                                     .ctx = tracker, .descs = descs, .n_descs = FAMILIES));

@@ -1,5 +1,5 @@
-#ifndef PX_METRICS_H
-#define PX_METRICS_H
+#ifndef EXPORTERS_PROCESS_METRICS_H
+#define EXPORTERS_PROCESS_METRICS_H
 
 #include <cprom/cprom.h>
 
@@ -9,6 +9,6 @@
  * Puts the groups of a tracker on the page, under the names of process-exporter. The tracker must be there as long as
  * the collector. Statuses as for cprom_collector_new().
  */
-cprom_status px_metrics_register(px_tracker *tracker, cprom_registry *registry);
+cprom_status metrics_register(struct tracker *tracker, cprom_registry *registry);
 
 #endif

@@ -13,28 +13,27 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define READ_BYTES 16384        /* more than almost all files have, so that one read gets them whole */
-#define FILE_MAX (512 * 1024)   /* more than any has but cmdline; "stat" of a machine with many interrupts is long */
-#define CMDLINE_MAX (64 * 1024) /* anybody can make a long one, and all expressions go over it: the rest is left out */
+#define READ_BYTES 16384      /* more than almost all files have, so that one read gets them whole */
+#define FILE_MAX (512 * 1024) /* more than any has but cmdline; "stat" of a machine with many interrupts is long */
 
-static px_result result_of(int err)
+static enum result result_of(int err)
 {
-    if (err == ENOMEM) return PX_NOMEM;
-    return err == ENOENT || err == ESRCH ? PX_GONE : PX_ERROR;
+    if (err == ENOMEM) return RESULT_NO_MEMORY;
+    return err == ENOENT || err == ESRCH ? RESULT_GONE : RESULT_ERROR;
 }
 
 /* A file of at most `max` bytes, to `to`; the rest of a longer one is left out. */
-static px_result read_file(int dir, const char *name, px_buffer *to, size_t max)
+static enum result read_file(int dir, const char *name, struct buffer *to, size_t max)
 {
     int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
-    px_result result = PX_OK;
+    enum result result = RESULT_OK;
     ssize_t n = READ_BYTES;
     to->len = 0;
     if (fd < 0) return result_of(errno);
     /* These files come in one piece where there is room for it: to ask for more would cost as much again. */
-    while (n == READ_BYTES && to->len < max && result == PX_OK) {
-        if (!px_buffer_reserve(to, READ_BYTES)) {
-            result = PX_NOMEM;
+    while (n == READ_BYTES && to->len < max && result == RESULT_OK) {
+        if (!buffer_reserve(to, READ_BYTES)) {
+            result = RESULT_NO_MEMORY;
             break;
         }
         do n = read(fd, to->at + to->len, READ_BYTES);
@@ -47,7 +46,7 @@ static px_result read_file(int dir, const char *name, px_buffer *to, size_t max)
     return result;
 }
 
-static px_result read_whole(px_procfs *fs, int dir, const char *name)
+static enum result read_whole(struct procfs *fs, int dir, const char *name)
 {
     return read_file(dir, name, &fs->buffer, FILE_MAX);
 }
@@ -65,7 +64,7 @@ static bool parse_number(const char **at, uint64_t *number)
 }
 
 /* The number behind `key`, which is an LF and what begins a line; no number that is wanted is in the first one. */
-static bool find_number(const px_procfs *fs, const char *key, uint64_t *number)
+static bool find_number(const struct procfs *fs, const char *key, uint64_t *number)
 {
     const char *line = fs->buffer.len > 0 ? strstr(fs->buffer.at, key) : NULL;
     if (!line) return false;
@@ -85,53 +84,53 @@ static bool sizes_tell_fds(int fd)
            own.st_size > 0;
 }
 
-bool px_procfs_open(px_procfs *fs, const char *path, char *why, size_t cap)
+bool procfs_open(struct procfs *fs, const char *path, char *why, size_t cap)
 {
     long ticks = sysconf(_SC_CLK_TCK), page = sysconf(_SC_PAGESIZE);
-    *fs = (px_procfs){.ticks = ticks > 0 ? (double)ticks : 100, .page_size = page > 0 ? (uint64_t)page : 4096};
+    *fs = (struct procfs){.ticks = ticks > 0 ? (double)ticks : 100, .page_size = page > 0 ? (uint64_t)page : 4096};
     fs->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fs->fd < 0) {
         snprintf(why, cap, "%s: %s", path, strerror(errno));
         return false;
     }
-    px_result result = read_whole(fs, fs->fd, "stat");
-    if (result != PX_OK || !find_number(fs, "\nbtime ", &fs->boot_time)) {
-        snprintf(why, cap, "%s/stat: %s", path, result == PX_OK ? "no boot time" : strerror(errno));
-        px_procfs_close(fs);
+    enum result result = read_whole(fs, fs->fd, "stat");
+    if (result != RESULT_OK || !find_number(fs, "\nbtime ", &fs->boot_time)) {
+        snprintf(why, cap, "%s/stat: %s", path, result == RESULT_OK ? "no boot time" : strerror(errno));
+        procfs_close(fs);
         return false;
     }
     fs->counts_fds = sizes_tell_fds(fs->fd);
     return true;
 }
 
-void px_procfs_close(px_procfs *fs)
+void procfs_close(struct procfs *fs)
 {
     if (fs->fd >= 0) close(fs->fd);
     fs->fd = -1;
-    px_buffer_free(&fs->buffer);
+    buffer_free(&fs->buffer);
 }
 
 /* One entry of a directory as the kernel hands it out. */
-typedef struct entry {
+struct entry {
     uint64_t inode;
     int64_t offset;
     unsigned short length;
     unsigned char type;
     char name[];
-} entry;
+};
 
 /* The entries of a directory: the next ones, to the buffer. 0: there are no more; -1: errno. */
-static long next_entries(px_procfs *fs, int fd)
+static long next_entries(struct procfs *fs, int fd)
 {
     fs->buffer.len = 0;
-    if (!px_buffer_reserve(&fs->buffer, 2 * READ_BYTES)) {
+    if (!buffer_reserve(&fs->buffer, 2 * READ_BYTES)) {
         errno = ENOMEM;
         return -1;
     }
     return syscall(SYS_getdents64, fd, fs->buffer.at, fs->buffer.cap);
 }
 
-static bool add_id(px_ids *ids, int id)
+static bool add_id(struct ids *ids, int id)
 {
     if (ids->n == ids->cap) {
         size_t cap = ids->cap ? ids->cap * 2 : 64;
@@ -144,51 +143,52 @@ static bool add_id(px_ids *ids, int id)
     return true;
 }
 
-void px_ids_free(px_ids *ids)
+void ids_free(struct ids *ids)
 {
     free(ids->v);
-    *ids = (px_ids){0};
+    *ids = (struct ids){0};
 }
 
-static px_result list_ids(px_procfs *fs, int fd, px_ids *ids)
+static enum result list_ids(struct procfs *fs, int fd, struct ids *ids)
 {
     long n;
     ids->n = 0;
     while ((n = next_entries(fs, fd)) > 0) {
         for (long at = 0; at < n;) {
-            const entry *e = (const entry *)(const void *)(fs->buffer.at + at);
+            const struct entry *e = (const struct entry *)(const void *)(fs->buffer.at + at);
             const char *name = e->name;
             uint64_t id;
             at += e->length;
-            if (parse_number(&name, &id) && *name == '\0' && id <= INT32_MAX && !add_id(ids, (int)id)) return PX_NOMEM;
+            if (parse_number(&name, &id) && *name == '\0' && id <= INT32_MAX && !add_id(ids, (int)id))
+                return RESULT_NO_MEMORY;
         }
     }
-    return n < 0 ? result_of(errno) : PX_OK;
+    return n < 0 ? result_of(errno) : RESULT_OK;
 }
 
-px_result px_list_pids(px_procfs *fs, px_ids *pids)
+enum result procfs_list_pids(struct procfs *fs, struct ids *pids)
 {
-    if (lseek(fs->fd, 0, SEEK_SET) < 0) return PX_ERROR;
+    if (lseek(fs->fd, 0, SEEK_SET) < 0) return RESULT_ERROR;
     return list_ids(fs, fs->fd, pids);
 }
 
-px_result px_list_tids(px_procfs *fs, int dir, px_ids *tids, int *fd)
+enum result procfs_list_tids(struct procfs *fs, int dir, struct ids *tids, int *fd)
 {
     *fd = openat(dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (*fd < 0) return result_of(errno);
-    px_result result = list_ids(fs, *fd, tids);
-    if (result != PX_OK) close(*fd);
+    enum result result = list_ids(fs, *fd, tids);
+    if (result != RESULT_OK) close(*fd);
     return result;
 }
 
-px_result px_open_id(int parent, int id, int *dir)
+enum result procfs_open_id(int parent, int id, int *dir)
 {
     char name[16], *at = name + sizeof name;
     *--at = '\0';
     do *--at = (char)('0' + id % 10);
     while ((id /= 10) > 0);
     *dir = openat(parent, at, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return *dir < 0 ? result_of(errno) : PX_OK;
+    return *dir < 0 ? result_of(errno) : RESULT_OK;
 }
 
 /* ---- the files ---- */
@@ -212,14 +212,14 @@ enum {
  * Field 2 is the name in brackets, which a program chooses: spaces, line feeds and brackets stand in it as they are. No
  * later field has a bracket, so that the last one ends the name.
  */
-bool px_parse_stat(const px_procfs *fs, px_stat *stat)
+bool procfs_parse_stat(const struct procfs *fs, struct proc_stat *stat)
 {
     uint64_t fields[STAT_FIELDS] = {0};
     if (fs->buffer.len == 0) return false;
     const char *open = memchr(fs->buffer.at, '(', fs->buffer.len), *close = memrchr(fs->buffer.at, ')', fs->buffer.len);
     if (!open || !close || close < open) return false;
     size_t n = (size_t)(close - open - 1);
-    if (n > PX_COMM_MAX) n = PX_COMM_MAX;
+    if (n > PROC_COMM_MAX) n = PROC_COMM_MAX;
     memcpy(stat->comm, open + 1, n);
     stat->comm[n] = '\0';
     if (close[1] != ' ' || close[2] == '\0' || close[3] != ' ') return false;
@@ -245,67 +245,67 @@ bool px_parse_stat(const px_procfs *fs, px_stat *stat)
     return true;
 }
 
-px_result px_read_stat(px_procfs *fs, int dir, px_stat *stat)
+enum result procfs_read_stat(struct procfs *fs, int dir, struct proc_stat *stat)
 {
-    px_result result = read_whole(fs, dir, "stat");
-    if (result != PX_OK) return result;
-    return px_parse_stat(fs, stat) ? PX_OK : PX_ERROR;
+    enum result result = read_whole(fs, dir, "stat");
+    if (result != RESULT_OK) return result;
+    return procfs_parse_stat(fs, stat) ? RESULT_OK : RESULT_ERROR;
 }
 
-px_result px_read_status(px_procfs *fs, int dir, px_status *status)
+enum result procfs_read_status(struct procfs *fs, int dir, struct proc_status *status)
 {
-    px_result result = read_whole(fs, dir, "status");
+    enum result result = read_whole(fs, dir, "status");
     uint64_t uid = 0, swap;
-    if (result != PX_OK) return result;
-    *status = (px_status){0};
+    if (result != RESULT_OK) return result;
+    *status = (struct proc_status){0};
     /* The name, in the first line, has its line feeds escaped. */
     const char *line = strstr(fs->buffer.at, "\nUid:");
-    if (!line) return PX_ERROR;
+    if (!line) return RESULT_ERROR;
     line += 5;
     for (int i = 0; i < 2; i++) { /* real, effective */
         while (*line == ' ' || *line == '\t') line++;
-        if (!parse_number(&line, &uid)) return PX_ERROR;
+        if (!parse_number(&line, &uid)) return RESULT_ERROR;
     }
     status->uid = (unsigned)uid;
     if (find_number(fs, "\nVmSwap:", &swap)) status->swap_bytes = swap * 1024; /* kernel threads have none */
     find_number(fs, "\nvoluntary_ctxt_switches:", &status->voluntary);
     find_number(fs, "\nnonvoluntary_ctxt_switches:", &status->nonvoluntary);
-    return PX_OK;
+    return RESULT_OK;
 }
 
-px_result px_read_io(px_procfs *fs, int dir, px_io *io)
+enum result procfs_read_io(struct procfs *fs, int dir, struct proc_io *io)
 {
-    px_result result = read_whole(fs, dir, "io");
-    if (result != PX_OK) return result;
+    enum result result = read_whole(fs, dir, "io");
+    if (result != RESULT_OK) return result;
     return find_number(fs, "\nread_bytes:", &io->read_bytes) && find_number(fs, "\nwrite_bytes:", &io->write_bytes)
-               ? PX_OK
-               : PX_ERROR;
+               ? RESULT_OK
+               : RESULT_ERROR;
 }
 
-px_result px_read_smaps(px_procfs *fs, int dir, px_smaps *smaps)
+enum result procfs_read_smaps(struct procfs *fs, int dir, struct proc_smaps *smaps)
 {
     uint64_t pss, swap_pss;
-    px_result result = read_whole(fs, dir, "smaps_rollup");
-    if (result != PX_OK) return result;
-    if (!find_number(fs, "\nPss:", &pss) || !find_number(fs, "\nSwapPss:", &swap_pss)) return PX_ERROR;
-    *smaps = (px_smaps){pss * 1024, swap_pss * 1024};
-    return PX_OK;
+    enum result result = read_whole(fs, dir, "smaps_rollup");
+    if (result != RESULT_OK) return result;
+    if (!find_number(fs, "\nPss:", &pss) || !find_number(fs, "\nSwapPss:", &swap_pss)) return RESULT_ERROR;
+    *smaps = (struct proc_smaps){pss * 1024, swap_pss * 1024};
+    return RESULT_OK;
 }
 
-px_result px_read_fd_limit(px_procfs *fs, int dir, uint64_t *limit)
+enum result procfs_read_fd_limit(struct procfs *fs, int dir, uint64_t *limit)
 {
     static const char key[] = "Max open files";
-    px_result result = read_whole(fs, dir, "limits");
-    if (result != PX_OK) return result;
+    enum result result = read_whole(fs, dir, "limits");
+    if (result != RESULT_OK) return result;
     const char *line = fs->buffer.len > 0 ? strstr(fs->buffer.at, key) : NULL;
-    if (!line) return PX_ERROR;
+    if (!line) return RESULT_ERROR;
     line += sizeof key - 1;
     while (*line == ' ') line++;
     *limit = UINT64_MAX;
-    return strncmp(line, "unlimited", 9) == 0 || parse_number(&line, limit) ? PX_OK : PX_ERROR;
+    return strncmp(line, "unlimited", 9) == 0 || parse_number(&line, limit) ? RESULT_OK : RESULT_ERROR;
 }
 
-px_result px_count_fds(px_procfs *fs, int dir, uint64_t *n)
+enum result procfs_count_fds(struct procfs *fs, int dir, uint64_t *n)
 {
     struct stat fds;
     long bytes;
@@ -313,56 +313,57 @@ px_result px_count_fds(px_procfs *fs, int dir, uint64_t *n)
     if (fs->counts_fds) {
         if (fstatat(dir, "fd", &fds, 0) < 0) return result_of(errno);
         *n = (uint64_t)fds.st_size;
-        return PX_OK;
+        return RESULT_OK;
     }
     int fd = openat(dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return result_of(errno);
     while ((bytes = next_entries(fs, fd)) > 0) {
         for (long at = 0; at < bytes;) {
-            const entry *e = (const entry *)(const void *)(fs->buffer.at + at);
+            const struct entry *e = (const struct entry *)(const void *)(fs->buffer.at + at);
             if (e->name[0] != '.') ++*n;
             at += e->length;
         }
     }
     int err = errno;
     close(fd);
-    return bytes < 0 ? result_of(err) : PX_OK;
+    return bytes < 0 ? result_of(err) : RESULT_OK;
 }
 
-px_result px_read_wchan(px_procfs *fs, int dir, char wchan[PX_WCHAN_MAX + 1])
+enum result procfs_read_wchan(struct procfs *fs, int dir, char wchan[PROC_WCHAN_MAX + 1])
 {
-    px_result result = read_whole(fs, dir, "wchan");
-    size_t n = fs->buffer.len < PX_WCHAN_MAX ? fs->buffer.len : PX_WCHAN_MAX;
+    enum result result = read_whole(fs, dir, "wchan");
+    size_t n = fs->buffer.len < PROC_WCHAN_MAX ? fs->buffer.len : PROC_WCHAN_MAX;
     wchan[0] = '\0';
-    if (result != PX_OK || n == 0 || (n == 1 && fs->buffer.at[0] == '0')) return result;
+    if (result != RESULT_OK || n == 0 || (n == 1 && fs->buffer.at[0] == '0')) return result;
     memcpy(wchan, fs->buffer.at, n);
     wchan[n] = '\0';
-    return PX_OK;
+    return RESULT_OK;
 }
 
-px_result px_read_cmdline(int dir, px_buffer *cmdline, bool *any)
+enum result procfs_read_cmdline(int dir, struct buffer *cmdline, size_t max, bool *any)
 {
-    px_result result = read_file(dir, "cmdline", cmdline, CMDLINE_MAX);
-    *any = result == PX_OK && cmdline->len > 0;
+    enum result result = read_file(dir, "cmdline", cmdline, max);
+    if (cmdline->len > max) cmdline->len = max;
+    *any = result == RESULT_OK && cmdline->len > 0;
     while (cmdline->len > 0 && cmdline->at[cmdline->len - 1] == '\0') cmdline->len--;
     return result;
 }
 
-px_result px_read_cgroups(px_procfs *fs, int dir, px_buffer *cgroups)
+enum result procfs_read_cgroups(struct procfs *fs, int dir, struct buffer *cgroups)
 {
-    px_result result = read_whole(fs, dir, "cgroup");
+    enum result result = read_whole(fs, dir, "cgroup");
     cgroups->len = 0;
-    if (!px_buffer_put(cgroups, "", 0)) return PX_NOMEM;
-    if (result != PX_OK) return result;
+    if (!buffer_put(cgroups, "", 0)) return RESULT_NO_MEMORY;
+    if (result != RESULT_OK) return result;
     /* 4:memory:/a/b */
     for (const char *line = fs->buffer.at; *line;) {
         const char *end = strchrnul(line, '\n'), *path = memchr(line, ':', (size_t)(end - line));
         if (path) path = memchr(path + 1, ':', (size_t)(end - path - 1));
         if (path) {
-            if (cgroups->len > 0 && !px_buffer_put(cgroups, " ", 1)) return PX_NOMEM;
-            if (!px_buffer_put(cgroups, path + 1, (size_t)(end - path - 1))) return PX_NOMEM;
+            if (cgroups->len > 0 && !buffer_put(cgroups, " ", 1)) return RESULT_NO_MEMORY;
+            if (!buffer_put(cgroups, path + 1, (size_t)(end - path - 1))) return RESULT_NO_MEMORY;
         }
         line = *end ? end + 1 : end;
     }
-    return PX_OK;
+    return RESULT_OK;
 }

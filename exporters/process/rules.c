@@ -21,7 +21,7 @@ enum {
     PART_FIRST_CAPTURE
 };
 
-struct px_part {
+struct name_part {
     int kind;
     char *text; /* PART_TEXT */
     size_t len;
@@ -51,74 +51,74 @@ static bool add_string(char ***list, size_t *n, const char *text, size_t len)
 
 /* ---- making ---- */
 
-px_rule *px_rules_add(px_rules *rules)
+struct rule *rules_add(struct rules *rules)
 {
-    px_rule *grown = realloc(rules->v, (rules->n + 1) * sizeof *grown);
+    struct rule *grown = realloc(rules->v, (rules->n + 1) * sizeof *grown);
     if (!grown) return NULL;
     rules->v = grown;
-    grown[rules->n] = (px_rule){0};
+    grown[rules->n] = (struct rule){0};
     return &grown[rules->n++];
 }
 
-bool px_rule_add_comm(px_rule *rule, const char *text, size_t n)
+bool rule_add_comm(struct rule *rule, const char *text, size_t n)
 {
     return add_string(&rule->comms, &rule->n_comms, text, n);
 }
 
-bool px_rule_add_exe(px_rule *rule, const char *text, size_t n)
+bool rule_add_exe(struct rule *rule, const char *text, size_t n)
 {
     return add_string(&rule->exes, &rule->n_exes, text, n);
 }
 
-bool px_rule_add_regex(px_rule *rule, const char *text, size_t n, char error[PX_ERROR_MAX])
+bool rule_add_regex(struct rule *rule, const char *text, size_t n, char error[RULES_ERROR_MAX])
 {
-    char why[PX_REGEX_ERROR];
-    px_regex **grown = realloc(rule->regexes, (rule->n_regexes + 1) * sizeof *grown);
+    char why[REGEXP_ERROR_MAX];
+    struct regexp **grown = realloc(rule->regexes, (rule->n_regexes + 1) * sizeof *grown);
     if (grown) rule->regexes = grown;
-    px_span(*spans)[PX_REGEX_GROUPS] = realloc(rule->spans, (rule->n_regexes + 1) * sizeof *spans);
+    struct regexp_span(*spans)[REGEXP_GROUPS_MAX] = realloc(rule->spans, (rule->n_regexes + 1) * sizeof *spans);
     if (spans) rule->spans = spans;
     if (!grown || !spans) {
-        snprintf(error, PX_ERROR_MAX, "out of memory");
+        snprintf(error, RULES_ERROR_MAX, "out of memory");
         return false;
     }
-    grown[rule->n_regexes] = px_regex_new(text, n, why);
+    grown[rule->n_regexes] = regexp_new(text, n, why);
     if (!grown[rule->n_regexes]) {
-        snprintf(error, PX_ERROR_MAX, "bad regular expression '%.*s': %s", (int)(n < 200 ? n : 200), text, why);
+        snprintf(error, RULES_ERROR_MAX, "bad regular expression '%.*s': %s", (int)(n < 200 ? n : 200), text, why);
         return false;
     }
     rule->n_regexes++;
     return true;
 }
 
-static px_part *add_part(px_rule *rule, int kind)
+static struct name_part *add_part(struct rule *rule, int kind)
 {
-    px_part *grown = realloc(rule->parts, (rule->n_parts + 1) * sizeof *grown);
+    struct name_part *grown = realloc(rule->parts, (rule->n_parts + 1) * sizeof *grown);
     if (!grown) return NULL;
     rule->parts = grown;
-    grown[rule->n_parts] = (px_part){.kind = kind};
+    grown[rule->n_parts] = (struct name_part){.kind = kind};
     return &grown[rule->n_parts++];
 }
 
-static bool add_text(px_rule *rule, const char *text, size_t n)
+static bool add_text(struct rule *rule, const char *text, size_t n)
 {
     if (n == 0) return true;
-    px_part *part = add_part(rule, PART_TEXT);
+    struct name_part *part = add_part(rule, PART_TEXT);
     if (!part || !(part->text = copy(text, n))) return false;
     part->len = n;
     return true;
 }
 
-bool px_rule_set_plain_name(px_rule *rule, const char *text, size_t n, bool capture)
+bool rule_set_plain_name(struct rule *rule, const char *text, size_t n, bool capture)
 {
     return add_text(rule, text, n) && (!capture || add_part(rule, PART_FIRST_CAPTURE));
 }
 
 /* The regex and group of that name; of several, the last. */
-static bool find_group(const px_rule *rule, const char *name, size_t n, px_part *part)
+static bool find_group(const struct rule *rule, const char *name, size_t n, struct name_part *part)
 {
     for (size_t i = rule->n_regexes; i-- > 0;) {
-        for (size_t g = 0; g < px_regex_groups(rule->regexes[i]); g++) {
-            const char *group = px_regex_group_name(rule->regexes[i], g);
+        for (size_t g = 0; g < regexp_groups(rule->regexes[i]); g++) {
+            const char *group = regexp_group_name(rule->regexes[i], g);
             if (strlen(group) != n || memcmp(group, name, n) != 0) continue;
             part->regex = i;
             part->group = g;
@@ -131,7 +131,8 @@ static bool find_group(const px_rule *rule, const char *name, size_t n, px_part 
 static bool is(const char *text, size_t n, const char *word) { return strlen(word) == n && memcmp(text, word, n) == 0; }
 
 /* What stands in {{ }}, without the spaces around it. */
-static bool add_variable(px_rules *rules, px_rule *rule, const char *text, size_t n, char error[PX_ERROR_MAX])
+static bool add_variable(struct rules *rules, struct rule *rule, const char *text, size_t n,
+                         char error[RULES_ERROR_MAX])
 {
     static const struct {
         const char *name;
@@ -141,29 +142,29 @@ static bool add_variable(px_rules *rules, px_rule *rule, const char *text, size_
                      {".Cgroups", PART_CGROUPS}};
     static const char matches[] = ".Matches.";
     size_t prefix = sizeof matches - 1;
-    px_part match = {0};
+    struct name_part match = {0};
     int kind = -1;
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
         if (is(text, n, variables[i].name)) kind = variables[i].kind;
     }
     if (n > prefix && memcmp(text, matches, prefix) == 0) {
         if (!find_group(rule, text + prefix, n - prefix, &match)) {
-            snprintf(error, PX_ERROR_MAX, "bad name: no cmdline of this rule has a group (?P<%.*s>...)",
+            snprintf(error, RULES_ERROR_MAX, "bad name: no cmdline of this rule has a group (?P<%.*s>...)",
                      (int)(n - prefix < 100 ? n - prefix : 100), text + prefix);
             return false;
         }
         kind = PART_MATCH;
     }
     if (kind < 0) {
-        snprintf(error, PX_ERROR_MAX,
+        snprintf(error, RULES_ERROR_MAX,
                  "bad name: {{%.*s}} is not supported; there are .Comm .ExeBase .ExeFull .Username .PID .StartTime "
                  ".Cgroups and .Matches.NAME",
                  (int)(n < 100 ? n : 100), text);
         return false;
     }
-    px_part *part = add_part(rule, kind);
+    struct name_part *part = add_part(rule, kind);
     if (!part) {
-        snprintf(error, PX_ERROR_MAX, "out of memory");
+        snprintf(error, RULES_ERROR_MAX, "out of memory");
         return false;
     }
     part->regex = match.regex;
@@ -173,19 +174,19 @@ static bool add_variable(px_rules *rules, px_rule *rule, const char *text, size_
     return true;
 }
 
-bool px_rule_set_name(px_rules *rules, px_rule *rule, const char *text, size_t n, char error[PX_ERROR_MAX])
+bool rule_set_name(struct rules *rules, struct rule *rule, const char *text, size_t n, char error[RULES_ERROR_MAX])
 {
     const char *at = text, *end = text + n;
     while (at < end) {
         const char *open = memmem(at, (size_t)(end - at), "{{", 2);
         if (!add_text(rule, at, (size_t)((open ? open : end) - at))) {
-            snprintf(error, PX_ERROR_MAX, "out of memory");
+            snprintf(error, RULES_ERROR_MAX, "out of memory");
             return false;
         }
         if (!open) break;
         const char *from = open + 2, *close = memmem(from, (size_t)(end - from), "}}", 2);
         if (!close) {
-            snprintf(error, PX_ERROR_MAX, "bad name: {{ without }}");
+            snprintf(error, RULES_ERROR_MAX, "bad name: {{ without }}");
             return false;
         }
         at = close + 2;
@@ -207,36 +208,36 @@ static bool next_name(const char **at, const char **name, size_t *n)
     return true;
 }
 
-static bool add_mapping(px_rules *rules, const char *name, size_t n, const char *regex, size_t regex_len,
-                        char error[PX_ERROR_MAX])
+static bool add_mapping(struct rules *rules, const char *name, size_t n, const char *regex, size_t regex_len,
+                        char error[RULES_ERROR_MAX])
 {
-    px_rule *rule = px_rules_add(rules);
-    px_buffer prefix = {0};
-    bool ok = rule && px_rule_add_comm(rule, name, n) && px_buffer_put(&prefix, name, n) &&
-              px_buffer_put(&prefix, ":", 1) && px_rule_set_plain_name(rule, prefix.at, prefix.len, true);
-    px_buffer_free(&prefix);
+    struct rule *rule = rules_add(rules);
+    struct buffer prefix = {0};
+    bool ok = rule && rule_add_comm(rule, name, n) && buffer_put(&prefix, name, n) && buffer_put(&prefix, ":", 1) &&
+              rule_set_plain_name(rule, prefix.at, prefix.len, true);
+    buffer_free(&prefix);
     if (!ok) {
-        snprintf(error, PX_ERROR_MAX, "out of memory");
+        snprintf(error, RULES_ERROR_MAX, "out of memory");
         return false;
     }
-    char why[PX_ERROR_MAX];
-    if (px_rule_add_regex(rule, regex, regex_len, why)) return true;
-    snprintf(error, PX_ERROR_MAX, "--namemapping: %.400s", why);
+    char why[RULES_ERROR_MAX];
+    if (rule_add_regex(rule, regex, regex_len, why)) return true;
+    snprintf(error, RULES_ERROR_MAX, "--namemapping: %.400s", why);
     return false;
 }
 
-bool px_rules_names(px_rules *rules, const char *procnames, const char *namemapping, char error[PX_ERROR_MAX])
+bool rules_names(struct rules *rules, const char *procnames, const char *namemapping, char error[RULES_ERROR_MAX])
 {
     const char *name, *regex, *at = namemapping && *namemapping ? namemapping : NULL;
     size_t n, regex_len;
     while (next_name(&at, &name, &n)) {
         if (!next_name(&at, &regex, &regex_len) || n == 0 || regex_len == 0) {
-            snprintf(error, PX_ERROR_MAX, "--namemapping: pairs of a name and a regular expression are wanted");
+            snprintf(error, RULES_ERROR_MAX, "--namemapping: pairs of a name and a regular expression are wanted");
             return false;
         }
         for (size_t i = 0; i < rules->n; i++) {
             if (!is(name, n, rules->v[i].comms[0])) continue;
-            snprintf(error, PX_ERROR_MAX, "--namemapping: %s for the second time", rules->v[i].comms[0]);
+            snprintf(error, RULES_ERROR_MAX, "--namemapping: %s for the second time", rules->v[i].comms[0]);
             return false;
         }
         if (!add_mapping(rules, name, n, regex, regex_len, error)) return false;
@@ -246,22 +247,22 @@ bool px_rules_names(px_rules *rules, const char *procnames, const char *namemapp
         bool known = n == 0;
         for (size_t i = 0; i < rules->n; i++) known = known || is(name, n, rules->v[i].comms[0]);
         if (known) continue;
-        px_rule *rule = px_rules_add(rules);
-        if (!rule || !px_rule_add_comm(rule, name, n) || !px_rule_set_plain_name(rule, name, n, false)) {
-            snprintf(error, PX_ERROR_MAX, "out of memory");
+        struct rule *rule = rules_add(rules);
+        if (!rule || !rule_add_comm(rule, name, n) || !rule_set_plain_name(rule, name, n, false)) {
+            snprintf(error, RULES_ERROR_MAX, "out of memory");
             return false;
         }
     }
     return true;
 }
 
-void px_rules_free(px_rules *rules)
+void rules_free(struct rules *rules)
 {
     for (size_t i = 0; i < rules->n; i++) {
-        px_rule *rule = &rules->v[i];
+        struct rule *rule = &rules->v[i];
         for (size_t j = 0; j < rule->n_comms; j++) free(rule->comms[j]);
         for (size_t j = 0; j < rule->n_exes; j++) free(rule->exes[j]);
-        for (size_t j = 0; j < rule->n_regexes; j++) px_regex_free(rule->regexes[j]);
+        for (size_t j = 0; j < rule->n_regexes; j++) regexp_free(rule->regexes[j]);
         for (size_t j = 0; j < rule->n_parts; j++) free(rule->parts[j].text);
         free(rule->comms);
         free(rule->exes);
@@ -270,7 +271,7 @@ void px_rules_free(px_rules *rules)
         free(rule->parts);
     }
     free(rules->v);
-    *rules = (px_rules){0};
+    *rules = (struct rules){0};
 }
 
 /* ---- matching ---- */
@@ -293,7 +294,7 @@ static const char *base_name(const char *path, size_t *n)
     return path + begin;
 }
 
-static bool comm_matches(const px_rule *rule, const px_attrs *attrs)
+static bool comm_matches(const struct rule *rule, const struct attributes *attrs)
 {
     for (size_t i = 0; i < rule->n_comms; i++) {
         if (strcmp(rule->comms[i], attrs->comm) == 0) return true;
@@ -302,7 +303,7 @@ static bool comm_matches(const px_rule *rule, const px_attrs *attrs)
 }
 
 /* One with a slash in it must be the whole of the first argument, another its base name. */
-static bool exe_matches(const px_rule *rule, const px_attrs *attrs)
+static bool exe_matches(const struct rule *rule, const struct attributes *attrs)
 {
     if (rule->n_exes == 0) return true;
     if (!attrs->has_args) return false;
@@ -315,13 +316,13 @@ static bool exe_matches(const px_rule *rule, const px_attrs *attrs)
     return false;
 }
 
-static bool put(px_buffer *name, const char *text, size_t n)
+static bool put(struct buffer *name, const char *text, size_t n)
 {
-    return px_buffer_put_utf8(name, text, n, name->len < PX_NAME_MAX ? PX_NAME_MAX - name->len : 0);
+    return buffer_put_utf8(name, text, n, name->len < GROUP_NAME_MAX ? GROUP_NAME_MAX - name->len : 0);
 }
 
 /* As Go prints a time in UTC: 2006-01-02 15:04:05.99 +0000 UTC. Start times have no more than hundredths. */
-static bool put_time(px_buffer *name, double seconds)
+static bool put_time(struct buffer *name, double seconds)
 {
     char text[64], fraction[8] = "";
     time_t whole = (time_t)seconds;
@@ -338,7 +339,8 @@ static bool put_time(px_buffer *name, double seconds)
 }
 
 /* 1, 0: what it would be named after is not there, -1: no memory. */
-static int put_part(const px_rule *rule, const px_part *part, const px_attrs *attrs, px_buffer *name)
+static int put_part(const struct rule *rule, const struct name_part *part, const struct attributes *attrs,
+                    struct buffer *name)
 {
     const char *text = "";
     size_t n = 0;
@@ -360,13 +362,13 @@ static int put_part(const px_rule *rule, const px_part *part, const px_attrs *at
         text = "]", n = 1;
         break;
     case PART_MATCH: {
-        px_span span = rule->spans[part->regex][part->group];
+        struct regexp_span span = rule->spans[part->regex][part->group];
         if (span.at) text = span.at, n = span.len;
         break;
     }
     default:
-        for (size_t g = 0; n == 0 && g < px_regex_groups(rule->regexes[0]); g++) {
-            px_span span = rule->spans[0][g];
+        for (size_t g = 0; n == 0 && g < regexp_groups(rule->regexes[0]); g++) {
+            struct regexp_span span = rule->spans[0][g];
             if (span.at) text = span.at, n = span.len;
         }
         if (n == 0) return 0;
@@ -374,11 +376,11 @@ static int put_part(const px_rule *rule, const px_part *part, const px_attrs *at
     return put(name, text, n) ? 1 : -1;
 }
 
-static int rule_match(px_rule *rule, const px_attrs *attrs, px_buffer *name)
+static int rule_match(struct rule *rule, const struct attributes *attrs, struct buffer *name)
 {
     if (!comm_matches(rule, attrs) || !exe_matches(rule, attrs)) return 0;
     for (size_t i = 0; i < rule->n_regexes; i++) {
-        int found = px_regex_match(rule->regexes[i], attrs->cmdline, attrs->cmdline_len, rule->spans[i]);
+        int found = regexp_match(rule->regexes[i], attrs->cmdline, attrs->cmdline_len, rule->spans[i]);
         if (found != 1) return found;
     }
     name->len = 0;
@@ -387,10 +389,10 @@ static int rule_match(px_rule *rule, const px_attrs *attrs, px_buffer *name)
         if (ok != 1) return ok;
     }
     /* An empty name is one, too. */
-    return px_buffer_put(name, "", 0) ? 1 : -1;
+    return buffer_put(name, "", 0) ? 1 : -1;
 }
 
-int px_rules_match(px_rules *rules, const px_attrs *attrs, px_buffer *name)
+int rules_match(struct rules *rules, const struct attributes *attrs, struct buffer *name)
 {
     for (size_t i = 0; i < rules->n; i++) {
         int found = rule_match(&rules->v[i], attrs, name);
@@ -399,20 +401,20 @@ int px_rules_match(px_rules *rules, const px_attrs *attrs, px_buffer *name)
     return 0;
 }
 
-bool px_rules_fixed(const px_rules *rules, bool (*each)(void *ctx, const char *name, size_t n), void *ctx)
+bool rules_fixed(const struct rules *rules, bool (*each)(void *ctx, const char *name, size_t n), void *ctx)
 {
-    px_buffer name = {0};
+    struct buffer name = {0};
     bool ok = true;
     for (size_t i = 0; ok && i < rules->n; i++) {
-        const px_rule *rule = &rules->v[i];
+        const struct rule *rule = &rules->v[i];
         bool fixed = true;
         name.len = 0;
         for (size_t j = 0; j < rule->n_parts; j++) {
             fixed = fixed && rule->parts[j].kind == PART_TEXT;
             if (fixed) ok = ok && put(&name, rule->parts[j].text, rule->parts[j].len);
         }
-        if (fixed && ok) ok = px_buffer_put(&name, "", 0) && each(ctx, name.at, name.len);
+        if (fixed && ok) ok = buffer_put(&name, "", 0) && each(ctx, name.at, name.len);
     }
-    px_buffer_free(&name);
+    buffer_free(&name);
     return ok;
 }

@@ -1,5 +1,5 @@
-#ifndef PX_RULES_H
-#define PX_RULES_H
+#ifndef EXPORTERS_PROCESS_RULES_H
+#define EXPORTERS_PROCESS_RULES_H
 
 /*
  * Which processes belong to which group: rules in order, of which the first that matches names the group.
@@ -10,11 +10,11 @@
 
 #include <stdint.h>
 
-#define PX_NAME_MAX 1024u /* bytes of a group's name; what a template makes beyond is cut off */
-#define PX_ERROR_MAX 512u /* bytes of a message */
+#define GROUP_NAME_MAX 1024u /* bytes of a group's name; what a template makes beyond is cut off */
+#define RULES_ERROR_MAX 512u /* bytes of a message */
 
 /* What rules look at. */
-typedef struct px_attrs {
+struct attributes {
     const char *comm;
     /* The arguments with a space between them, and the first of them. `has_args` is false for kernel threads. */
     const char *cmdline;
@@ -26,54 +26,54 @@ typedef struct px_attrs {
     double start_time;    /* seconds since 1970 */
     const char *username; /* only if a rule asks for it */
     const char *cgroups;  /* likewise; the paths with a space between them */
-} px_attrs;
+};
 
-typedef struct px_part px_part;
+struct name_part;
 
-typedef struct px_rule {
+struct rule {
     char **comms, **exes; /* NULL: not looked at; else one of them must be the process's */
     size_t n_comms, n_exes;
-    px_regex **regexes; /* all must match the command line */
+    struct regexp **regexes; /* all must match the command line */
     size_t n_regexes;
-    px_span (*spans)[PX_REGEX_GROUPS]; /* of the last match, per regex */
-    px_part *parts;                    /* of the name */
+    struct regexp_span (*spans)[REGEXP_GROUPS_MAX]; /* of the last match, per regex */
+    struct name_part *parts;                        /* of the name */
     size_t n_parts;
     unsigned line; /* in the file */
-} px_rule;
+};
 
-typedef struct px_rules {
-    px_rule *v;
+struct rules {
+    struct rule *v;
     size_t n;
     bool want_username, want_cgroups;
-} px_rules;
+};
 
 /*
  * The rule for one process. 1: its group's name is in `name`; 0: it has none; -1: no memory. `name` is emptied first
  * and is UTF-8. One thread at a time.
  */
-int px_rules_match(px_rules *rules, const px_attrs *attrs, px_buffer *name);
+int rules_match(struct rules *rules, const struct attributes *attrs, struct buffer *name);
 
 /* Calls `each` for the name of each rule that has no variables in it. false: one of the calls said so. */
-bool px_rules_fixed(const px_rules *rules, bool (*each)(void *ctx, const char *name, size_t n), void *ctx);
+bool rules_fixed(const struct rules *rules, bool (*each)(void *ctx, const char *name, size_t n), void *ctx);
 
-void px_rules_free(px_rules *rules);
+void rules_free(struct rules *rules);
 
 /* ---- how rules are made; false: `error` says why, and the rules are to be freed all the same ---- */
 
 /* A configuration file, see config.c. */
-bool px_rules_read(px_rules *rules, const char *path, char error[PX_ERROR_MAX]);
+bool rules_read(struct rules *rules, const char *path, char error[RULES_ERROR_MAX]);
 /* The same from memory; `path` is for messages. */
-bool px_rules_parse(px_rules *rules, const char *path, const char *text, size_t n, char error[PX_ERROR_MAX]);
+bool rules_parse(struct rules *rules, const char *path, const char *text, size_t n, char error[RULES_ERROR_MAX]);
 /* --procnames=a,b and --namemapping=a,regex,b,regex; each may be NULL. */
-bool px_rules_names(px_rules *rules, const char *procnames, const char *namemapping, char error[PX_ERROR_MAX]);
+bool rules_names(struct rules *rules, const char *procnames, const char *namemapping, char error[RULES_ERROR_MAX]);
 
-px_rule *px_rules_add(px_rules *rules);
-bool px_rule_add_comm(px_rule *rule, const char *text, size_t n);
-bool px_rule_add_exe(px_rule *rule, const char *text, size_t n);
-bool px_rule_add_regex(px_rule *rule, const char *text, size_t n, char error[PX_ERROR_MAX]);
+struct rule *rules_add(struct rules *rules);
+bool rule_add_comm(struct rule *rule, const char *text, size_t n);
+bool rule_add_exe(struct rule *rule, const char *text, size_t n);
+bool rule_add_regex(struct rule *rule, const char *text, size_t n, char error[RULES_ERROR_MAX]);
 /* The template; called behind the regexes, whose groups it may name. */
-bool px_rule_set_name(px_rules *rules, px_rule *rule, const char *text, size_t n, char error[PX_ERROR_MAX]);
+bool rule_set_name(struct rules *rules, struct rule *rule, const char *text, size_t n, char error[RULES_ERROR_MAX]);
 /* Instead: `text` as it is, with the first capture that is not empty behind it, if wanted: without one, no match. */
-bool px_rule_set_plain_name(px_rule *rule, const char *text, size_t n, bool capture);
+bool rule_set_plain_name(struct rule *rule, const char *text, size_t n, bool capture);
 
 #endif

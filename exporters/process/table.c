@@ -1,29 +1,19 @@
-#define _DEFAULT_SOURCE 1 /* getrandom */
-
 #include "table.h"
+
+#include "hash.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-static uint32_t hash_bytes(const px_table *table, const void *key, size_t len)
-{
-    const unsigned char *at = key;
-    uint64_t hash = table->seed;
-    for (size_t i = 0; i < len; i++) {
-        hash = (hash ^ at[i]) * 0x9e3779b97f4a7c15u;
-        hash ^= hash >> 29;
-    }
-    return (uint32_t)(hash ^ hash >> 32);
-}
+static uint32_t hash_key(const void *key, size_t len) { return (uint32_t)hash_bytes(0, key, len); }
 
-static bool grow(px_table *table)
+static bool grow(struct table *table)
 {
     size_t n = table->n_buckets ? table->n_buckets * 2 : 16;
-    px_node **buckets = calloc(n, sizeof *buckets);
+    struct node **buckets = calloc(n, sizeof *buckets);
     if (!buckets) return false;
     for (size_t i = 0; i < table->n_buckets; i++) {
-        for (px_node *node = table->buckets[i], *next; node; node = next) {
+        for (struct node *node = table->buckets[i], *next; node; node = next) {
             next = node->next;
             node->next = buckets[node->hash & (n - 1)];
             buckets[node->hash & (n - 1)] = node;
@@ -35,22 +25,18 @@ static bool grow(px_table *table)
     return true;
 }
 
-px_node *px_table_find(const px_table *table, const void *key, size_t len)
+struct node *table_find(const struct table *table, const void *key, size_t len)
 {
     if (table->n == 0) return NULL;
-    uint32_t hash = hash_bytes(table, key, len);
-    for (px_node *node = table->buckets[hash & (table->n_buckets - 1)]; node; node = node->next) {
+    uint32_t hash = hash_key(key, len);
+    for (struct node *node = table->buckets[hash & (table->n_buckets - 1)]; node; node = node->next) {
         if (node->hash == hash && node->len == len && memcmp(node->key, key, len) == 0) return node;
     }
     return NULL;
 }
 
-bool px_table_add(px_table *table, px_node *node, const void *key, size_t len)
+bool table_add(struct table *table, struct node *node, const void *key, size_t len)
 {
-    if (table->n_buckets == 0) {
-        if (getrandom(&table->seed, sizeof table->seed, GRND_NONBLOCK) < 0) table->seed = 0;
-        table->seed |= 1;
-    }
     /* A table that is full goes on with longer chains, if it must. */
     if (table->n >= table->n_buckets && !grow(table) && table->n_buckets == 0) return false;
     char *copy = malloc(len + 1);
@@ -59,19 +45,20 @@ bool px_table_add(px_table *table, px_node *node, const void *key, size_t len)
     copy[len] = '\0';
     node->key = copy;
     node->len = (uint32_t)len;
-    node->hash = hash_bytes(table, key, len);
-    px_node **bucket = &table->buckets[node->hash & (table->n_buckets - 1)];
+    node->hash = hash_key(key, len);
+    struct node **bucket = &table->buckets[node->hash & (table->n_buckets - 1)];
     node->next = *bucket;
     *bucket = node;
     table->n++;
     return true;
 }
 
-void px_table_filter(px_table *table, bool (*keep)(px_node *node, void *ctx), void (*drop)(px_node *node), void *ctx)
+void table_filter(struct table *table, bool (*keep)(struct node *node, void *ctx), void (*drop)(struct node *node),
+                  void *ctx)
 {
     for (size_t i = 0; i < table->n_buckets; i++) {
-        for (px_node **at = &table->buckets[i]; *at;) {
-            px_node *node = *at;
+        for (struct node **at = &table->buckets[i]; *at;) {
+            struct node *node = *at;
             if (keep && keep(node, ctx)) {
                 at = &node->next;
                 continue;
@@ -85,14 +72,14 @@ void px_table_filter(px_table *table, bool (*keep)(px_node *node, void *ctx), vo
     }
 }
 
-void px_table_free(px_table *table, void (*drop)(px_node *node))
+void table_free(struct table *table, void (*drop)(struct node *node))
 {
-    px_table_filter(table, NULL, drop, NULL);
+    table_filter(table, NULL, drop, NULL);
     free(table->buckets);
-    *table = (px_table){0};
+    *table = (struct table){0};
 }
 
-px_node *px_table_next(const px_table *table, const px_node *node)
+struct node *table_next(const struct table *table, const struct node *node)
 {
     size_t i = 0;
     if (node) {

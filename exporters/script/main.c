@@ -79,6 +79,8 @@ int main(int argc, char **argv)
                                   "After so many failures in a row, what the last good run printed goes.", 1, 0, NULL},
                                  {"script.max-output", FLAG_COUNT, &exporter.runner.max_output, "BYTES",
                                   "A run that prints more fails.", 1, 1 << 30, NULL},
+                                 {"script.allow-world-writable", FLAG_BOOL, &exporter.runner.allow_writable, NULL,
+                                  "Run also scripts that anybody may write to, or whose directory is such.", 0, 0, NULL},
                                  {NULL, FLAG_BOOL, NULL, NULL, NULL, 0, 0, NULL}};
     const struct program program = {
         .name = "cprom-script-exporter",

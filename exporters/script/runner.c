@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -93,6 +95,19 @@ static struct text_page *take(struct runner *runner, const struct script *script
     return NULL;
 }
 
+/* What it printed and cannot be shown, once. */
+static void say_left_out(struct script *script, const struct text_page *page)
+{
+    char what[sizeof script->said] = "";
+    const struct text_error *first = &page->left_out;
+    if (page->n_left_out) {
+        snprintf(what, sizeof what, "line %zu: left out: %s%s", first->line, first->what,
+                 page->n_left_out > 1 ? "; there is more" : "");
+    }
+    if (*what && strcmp(script->said, what) != 0) say("%s: %s", script->file, what);
+    memcpy(script->said, what, sizeof what);
+}
+
 static void report(struct runner *runner, struct script *script, struct verdict *verdict, double seconds)
 {
     struct text_page *page = verdict->outcome == OUTCOME_SUCCESS ? take(runner, script, verdict) : NULL;
@@ -101,7 +116,8 @@ static void report(struct runner *runner, struct script *script, struct verdict 
     if (page) {
         if (script->failures) say("%s: good again", script->file);
         script->failures = 0;
-        *script->said = '\0';
+        say_left_out(script, page);
+        runner->failed = runner->failed || page->n_left_out;
         shown_set(script->shown, &how, page, false);
         return;
     }
@@ -135,6 +151,18 @@ static void look_for_end(struct runner *runner, struct script *script)
 
 /* ---- starting ---- */
 
+/* Whoever may write to a script, or put one there, would run what they like as this user. */
+static const char *find_stranger(const struct runner *runner, const struct script *script)
+{
+    char path[PATH_MAX];
+    struct stat status;
+    if (runner->allow_writable) return NULL;
+    if (stat(runner->directory, &status) == 0 && status.st_mode & S_IWOTH) return "anybody may write to its directory";
+    int n = snprintf(path, sizeof path, "%s/%s", runner->directory, script->file);
+    if (n < 0 || (size_t)n >= sizeof path) return "its path is too long";
+    return stat(path, &status) == 0 && status.st_mode & S_IWOTH ? "anybody may write to it" : NULL;
+}
+
 static void start(struct runner *runner, struct script *script, int64_t time)
 {
     int64_t every = script->seconds * SECOND;
@@ -146,9 +174,15 @@ static void start(struct runner *runner, struct script *script, int64_t time)
         report(runner, script, &verdict, since(script->run.started));
         return;
     }
+    verdict.outcome = OUTCOME_START;
+    const char *stranger = find_stranger(runner, script);
+    if (stranger) {
+        snprintf(verdict.why, sizeof verdict.why, "it is not started: %s (--script.allow-world-writable)", stranger);
+        report(runner, script, &verdict, 0);
+        return;
+    }
     int wrong = run_start(&script->run, runner->directory, script->file, limit_of(script), runner->max_output);
     if (!wrong) return;
-    verdict.outcome = OUTCOME_START;
     snprintf(verdict.why, sizeof verdict.why, "it cannot be started: %s", strerror(wrong));
     report(runner, script, &verdict, 0);
 }

@@ -7,6 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What editors, patch and packages leave behind, or somebody who wants it to run no more; ~ is in no name. */
+static bool is_leftover(const char *name)
+{
+    static const char *const whole[] = {"bak", "orig", "rej", "old", "disabled"}, *const begins[] = {"rpm", "dpkg-",
+                                                                                                     "ucf-"};
+    const char *last = strrchr(name, '.');
+    if (!last++) return false;
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+        if (strcmp(last, whole[i]) == 0) return true;
+    }
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++) {
+        if (strncmp(last, begins[i], strlen(begins[i])) == 0) return true;
+    }
+    return false;
+}
+
 unsigned script_seconds(const char *file, const char **name)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
@@ -18,7 +34,7 @@ unsigned script_seconds(const char *file, const char **name)
     if (!i || seconds > SECONDS_MAX || file[i] != '_') return 0;
     *name = file + i + 1;
     size_t len = strlen(*name);
-    return len && strspn(*name, letters) == len ? seconds : 0;
+    return len && strspn(*name, letters) == len && !is_leftover(*name) ? seconds : 0;
 }
 
 static int compare(const void *a, const void *b)

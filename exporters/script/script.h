@@ -31,8 +31,8 @@ int64_t now(void);
 /* ---- scan.c ---- */
 
 /*
- * A name <seconds>_<name>: 1 to 86400 without leading 0, then letters, digits and ._- alone. Sets where the
- * name begins; 0: it is none.
+ * A name <seconds>_<name>: 1 to 86400 without leading 0, then letters, digits and ._- alone, and no leftover (.bak,
+ * .dpkg-dist, ...). Sets where the name begins; 0: it is none.
  */
 unsigned script_seconds(const char *file, const char **name);
 
@@ -97,6 +97,7 @@ struct runner {
     cprom_registry *registry;
     size_t max_failures; /* in a row; then what was good is dropped */
     size_t max_output;   /* bytes of one run */
+    bool allow_writable; /* also scripts that anybody may write */
     bool once;           /* every script is run once, then the runner ends, or when a signal comes */
     bool failed;         /* a script failed; for once */
     struct script *scripts;

@@ -74,7 +74,7 @@ struct shown *shown_new(cprom_registry *parent, const char *name, unsigned secon
     pthread_mutex_init(&shown->lock, NULL);
     shown->holders = 1;
     shown->seconds = seconds;
-    cprom_registry_opts opts = {.size = sizeof opts, .parent = parent, .log = program_log,
+    cprom_registry_opts opts = {.size = sizeof opts, .parent = parent, .log = say_line,
                                 .const_labels = {{"script", name}}};
     cprom_status status = cprom_registry_new(&opts, &shown->registry);
     if (!status) {

@@ -210,17 +210,18 @@ class Script(unittest.TestCase):
     def test_bad_output_names_script_and_line(self):
         self.put("3600_text", "echo a 1; echo b x")
         self.put("3600_json", "echo '['; echo '{\"metric\": 5}]'")
-        self.put("3600_own", "echo script_success 1")
+        self.put("3600_own", "echo script_success 1; echo own 1; echo own 2")
         self.put("3600_open", "printf 'a 1'")
         with self.exporter() as exporter:
             page = exporter.wait_for_page("all ran", lambda p: len(p.select("script_success")) == 4)
             self.assertEqual(page.select("a"), [])
-            for name in ("text", "json", "own", "open"):
+            self.assertEqual(page.value("own", script="own"), 1)
+            for name in ("text", "json", "open"):
                 self.assertEqual(page.value("script_runs_total", script=name, outcome="output"), 1)
             said = exporter.said()
             self.assertIn("3600_text: line 2: x is no number\n", said)
             self.assertIn("3600_json: line 2: \"metric\" is of the wrong type\n", said)
-            self.assertIn("3600_own: line 1: script_success: the name is the exporter's own\n", said)
+            self.assertIn("3600_own: line 3: left out: own: the same series as in line 2; there is more\n", said)
             self.assertIn("3600_open: line 1: the last line does not end in LF\n", said)
 
     def test_scripts_that_cannot_be_started(self):
@@ -236,21 +237,42 @@ class Script(unittest.TestCase):
                 self.assertEqual(page.value("script_runs_total", script=name, outcome="start"), 1, name)
                 self.assertIn("3600_%s: it cannot be started: " % name, exporter.said())
 
-    def test_another_type_than_that_of_another_script_is_refused(self):
+    def test_what_anybody_may_write_is_not_run(self):
+        self.put("3600_open", "echo x 1", 0o777)
+        self.put("3600_group", "echo x 1", 0o775)
+        result = self.once()
+        self.assertEqual(result.returncode, 1)
+        self.assertNotIn('x{script="open"} 1\n', result.stdout)
+        self.assertIn('x{script="group"} 1\n', result.stdout)
+        self.assertIn('script_runs_total{outcome="start",script="open"} 1\n', result.stdout)
+        self.assertIn("3600_open: it is not started: anybody may write to it", result.stderr)
+        result = self.once("--script.allow-world-writable")
+        self.assertIn('x{script="open"} 1\n', result.stdout)
+        os.chmod(self.scripts, 0o1777)
+        result = self.once()
+        self.assertNotIn('x{script="group"} 1\n', result.stdout)
+        self.assertIn("3600_group: it is not started: anybody may write to its directory", result.stderr)
+
+    def test_another_kind_than_that_of_another_script_is_left_out(self):
         self.prints("a", "# TYPE x gauge\nx 1\n")
-        self.prints("b", "y 1\n# TYPE x counter\nx 2\n")
+        self.prints("b", "y 1\n# TYPE x histogram\nx_sum 5\nx_count 2\n")
+        self.prints("c", "# TYPE x counter\nx 3\n")
         self.putter(2, "a")
         with self.exporter() as exporter:
             exporter.wait_for_page("a ran", lambda p: p.value("x", script="a") == 1)
             self.putter(2, "b")
+            self.putter(2, "c")
             page = exporter.wait_for_page("b ran", lambda p: p.value("script_success", script="b") is not None)
-            self.assertEqual(page.value("script_success", script="b"), 0)
-            self.assertEqual(page.select("y"), [])
+            self.assertEqual(page.value("script_success", script="b"), 1)
+            self.assertEqual(page.value("y", script="b"), 1)
+            self.assertEqual(page.select("x_count"), [])
+            self.assertIn("2_b: line 2: left out: x is a histogram here, and a gauge elsewhere\n", exporter.said())
+            page = exporter.wait_for_page("c ran", lambda p: p.value("x", script="c") == 3)
             self.assertEqual(page.value("x", script="a"), 1)
-            self.assertIn("2_b: line 2: x is a counter here, and a gauge elsewhere\n", exporter.said())
             self.prints("a", "z 1\n")
-            page = exporter.wait_for_page("a gives it up", lambda p: p.value("x", script="b") == 2)
-            self.assertEqual(page.select("x", script="a"), [])
+            self.prints("c", "z 1\n")
+            page = exporter.wait_for_page("both give it up", lambda p: p.value("x_count", script="b") == 2)
+            self.assertEqual(page.select("x"), [])
 
     # Files that come and go
 

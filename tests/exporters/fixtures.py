@@ -37,4 +37,4 @@ def flags(directory):
             "--path.udev.data=%s/udev" % directory, "--collector.textfile.directory=%s/text" % directory,
             "--collector.disable-defaults", "--no-collector.netdev.netlink", "--collector.stat.softirq"] + [
                 "--collector." + name for name in "cpu stat loadavg meminfo diskstats filesystem netdev netclass netstat "
-                "vmstat sockstat filefd pressure entropy os time textfile".split()]
+                "vmstat sockstat filefd pressure entropy os time textfile arp conntrack softnet udp_queues".split()]

@@ -11,8 +11,12 @@ import tempfile
 import time
 
 COLLECTORS = ("cpu stat loadavg meminfo diskstats filesystem netdev netclass netstat vmstat sockstat filefd pressure "
-              "entropy uname os time textfile").split()
+              "entropy uname os time textfile arp conntrack softnet timex udp_queues selinux").split()
 PATIENCE = 60  # seconds until one gives up; nothing that works takes so long
+
+# Families that later versions have, as we do.
+NEWER = ("node_softnet_backlog_len", "node_softnet_cpu_collision_total", "node_softnet_flow_limit_count_total",
+         "node_softnet_received_rps_total", "node_netstat_TcpExt_TCPOFOQueue", "node_netstat_TcpExt_TCPRcvQDrop")
 
 NODE_FLAGS = ["--collector.disable-defaults", "--log.level=error"] + ["--collector." + name for name in COLLECTORS]
 

@@ -13,7 +13,7 @@
 
 typedef struct fixture {
     char path[64];
-    px_tracker tracker;
+    struct tracker tracker;
     bool open;
 } fixture;
 
@@ -129,27 +129,27 @@ static inline void fx_make(fixture *f)
 }
 
 /* The first pass is made, with this configuration. */
-static inline void fx_open(fixture *f, px_options options, const char *config)
+static inline void fx_open(fixture *f, struct tracking options, const char *config)
 {
-    char why[PX_ERROR_MAX];
-    px_rules rules = {0};
-    if (!px_rules_parse(&rules, "c.yml", config, strlen(config), why)) fail_msg("%s", why);
-    if (!px_tracker_open(&f->tracker, &options, &rules, f->path, why, sizeof why)) fail_msg("%s", why);
+    char why[RULES_ERROR_MAX];
+    struct rules rules = {0};
+    if (!rules_parse(&rules, "c.yml", config, strlen(config), why)) fail_msg("%s", why);
+    if (!tracker_open(&f->tracker, &options, &rules, f->path, why, sizeof why)) fail_msg("%s", why);
     f->open = true;
 }
 
 static inline void fx_end(fixture *f)
 {
-    if (f->open) px_tracker_close(&f->tracker);
+    if (f->open) tracker_close(&f->tracker);
     fx_remove(f, "");
 }
 
 /* NULL: there is none. */
-static inline px_group *fx_group(fixture *f, const char *name)
+static inline struct proc_group *fx_group(fixture *f, const char *name)
 {
-    return (px_group *)px_table_find(&f->tracker.groups, name, strlen(name));
+    return (struct proc_group *)table_find(&f->tracker.groups, name, strlen(name));
 }
 
-static inline void fx_pass(fixture *f) { assert_int_equal(px_tracker_update(&f->tracker), PX_OK); }
+static inline void fx_pass(fixture *f) { assert_int_equal(tracker_update(&f->tracker), RESULT_OK); }
 
 #endif

@@ -2,6 +2,8 @@
 
 #include "flags.h"
 
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
 static struct values {
     bool cpu, wifi, once;
     const char *directory;
@@ -20,6 +22,8 @@ static const struct flag first[] = {
     {"collector.cpu", FLAG_BOOL, &values.cpu, NULL, "CPU.", 0, 0, NULL},
     {"collector.wifi", FLAG_BOOL, &values.wifi, NULL, "WLAN.", 0, 0, NULL},
     {"once", FLAG_SWITCH, &values.once, NULL, "Once.", 0, 0, NULL},
+    {"collector.nfs", FLAG_ABSENT, NULL, NULL, "there are: cpu wifi", 0, 0, NULL},
+    {"collector.", FLAG_UNKNOWN, NULL, NULL, "there are: cpu wifi", 0, 0, NULL},
     {NULL, FLAG_BOOL, NULL, NULL, NULL, 0, 0, NULL}};
 static const struct flag second[] = {
     {"directory", FLAG_STRING, &values.directory, "DIR", "Where.", 0, 0, NULL},
@@ -43,6 +47,25 @@ static int parse(const char *line, char *why)
     int rest = flags_parse(tables, argc, argv, why, 128);
     assert_true((rest < 0) == (*why != '\0'));
     return rest < 0 ? rest : argc - rest;
+}
+
+static void test_flags_parse_absent_may_be_off(void **state)
+{
+    char why[128];
+    assert_int_equal(parse("--no-collector.nfs --collector.nfs=false --no-collector.cpu", why), 0);
+    assert_false(values.cpu);
+    static const char *const bad[][2] = {
+        {"--collector.nfs", "--collector.nfs: there are: cpu wifi"},
+        {"--collector.nfs=true", "--collector.nfs: there are: cpu wifi"},
+        {"--collector.x", "unknown flag --collector.x: there are: cpu wifi"},
+        {"--no-collector.x", "unknown flag --no-collector.x: there are: cpu wifi"},
+        {"--collector.=1", "unknown flag --collector.=1: there are: cpu wifi"},
+        {"--collector", "unknown flag --collector"},
+    };
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        assert_int_equal(parse(bad[i][0], why), -1);
+        assert_string_equal(why, bad[i][1]);
+    }
 }
 
 static void test_flags_parse_sets_what_is_said(void **state)
@@ -103,7 +126,7 @@ static void test_flags_parse_what_is_wrong_is_named(void **state)
     } bad[] = {
         {"--nope", "unknown flag --nope"},
         {"--once --nope=1", "unknown flag --nope=1"},
-        {"--collector.cp", "unknown flag --collector.cp"},
+        {"--collector.cp", "unknown flag --collector.cp: there are: cpu wifi"},
         {"--no-directory", "unknown flag --no-directory"},
         {"--no-directory=x", "unknown flag --no-directory=x"},
         {"--no-once", "unknown flag --no-once"},
@@ -133,6 +156,7 @@ static void test_flags_parse_what_is_wrong_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_flags_parse_absent_may_be_off),
         cmocka_unit_test(test_flags_parse_sets_what_is_said),
         cmocka_unit_test(test_flags_parse_stops_at_what_is_no_flag),
         cmocka_unit_test(test_flags_parse_times),

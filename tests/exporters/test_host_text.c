@@ -1,6 +1,7 @@
 /* cprom-host-exporter: regular expressions, numbers, lines and what is not UTF-8. */
 #include "filter.h"
 #include "reader.h"
+#include "utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,6 +58,20 @@ static void test_filter_matches_anywhere_unless_anchored(void **state)
     assert_false(matches("^$", "lo"));
 }
 
+/* What flags of node_exporter are written in. */
+static void test_filter_is_that_of_go(void **state)
+{
+    assert_true(matches("^/(?:dev|proc)($|/)", "/proc/x"));
+    assert_false(matches("^/(?:dev|proc)($|/)", "/procs"));
+    assert_true(matches("(?i)^ETH\\d+$", "eth0"));
+    assert_true(matches("^\\w+\\.\\d{2,3}$", "eth0.100"));
+    assert_false(matches("^\\w+\\.\\d{2,3}$", "eth0.1000"));
+    assert_true(matches("^(veth.*|[a-f0-9]{15})$", "0123456789abcde"));
+    assert_true(matches("\\bfoo\\b", "a foo b"));
+    assert_false(matches("\\bfoo\\b", "afoob"));
+    assert_true(matches("^caf.$", "caf\xC3\xA9"));
+}
+
 static void test_filter_empty_matches_nothing(void **state)
 {
     struct filter *filter;
@@ -101,7 +116,7 @@ static void test_filter_names_change_answers_are_theirs(void **state)
 static void check_utf8(const char *in, const char *expected)
 {
     char out[64];
-    copy_utf8(out, sizeof out, in);
+    utf8_copy(out, sizeof out, in);
     assert_string_equal(out, expected);
 }
 
@@ -128,26 +143,26 @@ static void test_copy_utf8_bad_runs_become_one_character(void **state)
 static void test_copy_utf8_no_room_cuts_between_characters(void **state)
 {
     char out[6];
-    copy_utf8(out, sizeof out, "abc\xE2\x82\xAC");
+    utf8_copy(out, sizeof out, "abc\xE2\x82\xAC");
     assert_string_equal(out, "abc");
-    copy_utf8(out, sizeof out, "ab\xE2\x82\xAC");
+    utf8_copy(out, sizeof out, "ab\xE2\x82\xAC");
     assert_string_equal(out, "ab\xE2\x82\xAC");
-    copy_utf8(out, sizeof out, "abc\xFF");
+    utf8_copy(out, sizeof out, "abc\xFF");
     assert_string_equal(out, "abc");
 }
 
-static void test_parse_double_is_what_strtod_says(void **state)
+static void test_parse_number_is_what_strtod_says(void **state)
 {
-    static const char *const good[] = {"0",     "7",    "123456789012345", "1234567890123456", "18446744073709551615", "-4",
-                                       "12.75", "0.21", "1e3",             "007",              "+Inf",                 "NaN"};
+    static const char *const good[] = {"0",     "7",    "123456789012345", "1234567890123456", "18446744073709551615",
+                                       "12.75", "0.21", "007"};
     double value;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        assert_true(parse_double(good[i], &value));
-        double expected = strtod(good[i], NULL);
-        assert_true(value == expected || (isnan(value) && isnan(expected)));
+        assert_true(parse_number(good[i], &value));
+        assert_true(value == strtod(good[i], NULL));
     }
-    static const char *const bad[] = {"", " 1", "1 ", "x", "1x", "--1"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(parse_double(bad[i], &value));
+    static const char *const bad[] = {"", " 1", "1 ", "x", "1x", "--1", "-4", "+4", "1e3", "0x1p3", "NaN", "inf", "1.", ".5",
+                                      "1.2.3", "12345678901234567x", "(null)"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(parse_number(bad[i], &value));
 }
 
 static void test_parse_whole_numbers_all_or_nothing(void **state)
@@ -163,20 +178,30 @@ static void test_parse_whole_numbers_all_or_nothing(void **state)
     assert_false(parse_i64_any("", &i) || parse_i64_any("0x", &i) || parse_i64_any("up", &i) || parse_i64_any(" 1", &i));
 }
 
-static void test_next_line_and_word_take_all(void **state)
+static void test_next_word_takes_all(void **state)
 {
-    char text[] = "one  two\tthree \n\nlast", *at = text, *line = next_line(&at);
+    char text[] = "one  two\tthree ", *line = text;
     assert_string_equal(next_word(&line), "one");
     assert_string_equal(next_word(&line), "two");
     assert_string_equal(next_word(&line), "three");
     assert_null(next_word(&line));
     assert_null(next_word(&line));
-    line = next_line(&at);
-    assert_string_equal(line, "");
-    assert_null(next_word(&line));
-    line = next_line(&at);
-    assert_string_equal(next_word(&line), "last");
-    assert_null(next_line(&at));
+}
+
+static void test_read_small_nul_is_in_no_number_and_no_text(void **state)
+{
+    char directory[] = "/tmp/cprom-host-XXXXXX", path[64], text[READ_SMALL];
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/file", directory);
+    FILE *file = fopen(path, "w");
+    fwrite(" 15\0\0 \n", 1, 7, file);
+    fclose(file);
+    int dir = open(directory, O_RDONLY);
+    assert_true(read_small(dir, "file", text));
+    assert_string_equal(text, "15\xff\xff");
+    close(dir);
+    unlink(path);
+    rmdir(directory);
 }
 
 static void test_read_file_of_any_length_is_whole(void **state)
@@ -212,14 +237,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_filter_digits_stand_for_themselves),
         cmocka_unit_test(test_filter_matches_anywhere_unless_anchored),
+        cmocka_unit_test(test_filter_is_that_of_go),
         cmocka_unit_test(test_filter_empty_matches_nothing),
         cmocka_unit_test(test_filter_new_wrong_expression_says_why),
         cmocka_unit_test(test_filter_names_change_answers_are_theirs),
         cmocka_unit_test(test_copy_utf8_bad_runs_become_one_character),
         cmocka_unit_test(test_copy_utf8_no_room_cuts_between_characters),
-        cmocka_unit_test(test_parse_double_is_what_strtod_says),
+        cmocka_unit_test(test_parse_number_is_what_strtod_says),
         cmocka_unit_test(test_parse_whole_numbers_all_or_nothing),
-        cmocka_unit_test(test_next_line_and_word_take_all),
+        cmocka_unit_test(test_next_word_takes_all),
+        cmocka_unit_test(test_read_small_nul_is_in_no_number_and_no_text),
         cmocka_unit_test(test_read_file_of_any_length_is_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,21 +4,23 @@
 
 /* Configuration files, templates, and which process belongs to which group. */
 
-static px_rules parse(const char *text)
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static struct rules parse(const char *text)
 {
-    char error[PX_ERROR_MAX];
-    px_rules rules = {0};
+    char error[RULES_ERROR_MAX];
+    struct rules rules = {0};
     size_t n = strlen(text);
     char *exact = malloc(n ? n : 1); /* exactly as many bytes as there are */
     memcpy(exact, text, n);
-    if (!px_rules_parse(&rules, "c.yml", exact, n, error)) fail_msg("%s\n%s", error, text);
+    if (!rules_parse(&rules, "c.yml", exact, n, error)) fail_msg("%s\n%s", error, text);
     free(exact);
     return rules;
 }
 
-static px_attrs attrs_of(const char *comm, const char *arg0, const char *cmdline)
+static struct attributes attrs_of(const char *comm, const char *arg0, const char *cmdline)
 {
-    return (px_attrs){.comm = comm,
+    return (struct attributes){.comm = comm,
                       .cmdline = cmdline,
                       .cmdline_len = strlen(cmdline),
                       .arg0 = arg0 ? arg0 : "",
@@ -30,13 +32,13 @@ static px_attrs attrs_of(const char *comm, const char *arg0, const char *cmdline
                       .cgroups = "/a /b"};
 }
 
-static void assert_named(px_rules *rules, px_attrs attrs, const char *expected)
+static void assert_named(struct rules *rules, struct attributes attrs, const char *expected)
 {
-    px_buffer name = {0};
-    int found = px_rules_match(rules, &attrs, &name);
+    struct buffer name = {0};
+    int found = rules_match(rules, &attrs, &name);
     assert_int_equal(found, expected ? 1 : 0);
     if (expected) assert_string_equal(name.at, expected);
-    px_buffer_free(&name);
+    buffer_free(&name);
 }
 
 /* ---- files ---- */
@@ -51,14 +53,14 @@ static void test_rules_parse_styles_mean_the_same(void **state)
         "process_names:\r\n  -   name: \"x\\x20{{\\u002eComm}}\"\r\n      comm: [a,b c]\r\n      exe: [\"\\x64\"]\r\n",
     };
     for (size_t i = 0; i < COUNT(styles); i++) {
-        px_rules rules = parse(styles[i]);
+        struct rules rules = parse(styles[i]);
         assert_int_equal(rules.n, 1);
         assert_int_equal(rules.v[0].n_comms, 2);
         assert_named(&rules, attrs_of("a", "/bin/d", "/bin/d"), "x a");
         assert_named(&rules, attrs_of("b c", "d", "d e"), "x b c");
         assert_named(&rules, attrs_of("a", "e", "e"), NULL);
         assert_named(&rules, attrs_of("b", "d", "d"), NULL);
-        px_rules_free(&rules);
+        rules_free(&rules);
     }
 }
 
@@ -66,7 +68,7 @@ static void test_rules_parse_values_are_as_in_yaml(void **state)
 {
     static const char *const expected[] = {
         "-x", "a#b", "a:b", "it's # not a comment", "\"\\ \t\n\xe2\x82\xac", "12", "true", "a, [b]", "?x"};
-    px_rules rules = parse("process_names:\n"
+    struct rules rules = parse("process_names:\n"
                            "- comm:\n"
                            "  - -x\n"
                            "  - a#b # c\n"
@@ -79,7 +81,7 @@ static void test_rules_parse_values_are_as_in_yaml(void **state)
                            "  - ?x");
     assert_int_equal(rules.v[0].n_comms, COUNT(expected));
     for (size_t i = 0; i < COUNT(expected); i++) assert_string_equal(rules.v[0].comms[i], expected[i]);
-    px_rules_free(&rules);
+    rules_free(&rules);
 }
 
 static void test_rules_parse_bad_names_file_line_and_reason(void **state)
@@ -146,45 +148,45 @@ static void test_rules_parse_bad_names_file_line_and_reason(void **state)
         {"process_names:\n- comm: [\x01]\n", "c.yml:2: a control character"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        char error[PX_ERROR_MAX] = "";
-        px_rules rules = {0};
-        bool ok = px_rules_parse(&rules, "c.yml", cases[i].text, strlen(cases[i].text), error);
+        char error[RULES_ERROR_MAX] = "";
+        struct rules rules = {0};
+        bool ok = rules_parse(&rules, "c.yml", cases[i].text, strlen(cases[i].text), error);
         if (ok || strncmp(error, cases[i].error, strlen(cases[i].error)) != 0)
             fail_msg("%s: %s; expected %s", cases[i].text, ok ? "taken" : error, cases[i].error);
-        px_rules_free(&rules);
+        rules_free(&rules);
     }
 }
 
 static void test_rules_read_long_path_and_value_stay_in_the_message(void **state)
 {
-    char error[PX_ERROR_MAX], path[2000], text[4000] = "process_names:\n- cmdline: ['(";
-    px_rules rules = {0};
+    char error[RULES_ERROR_MAX], path[2000], text[4000] = "process_names:\n- cmdline: ['(";
+    struct rules rules = {0};
     memset(path, 'p', sizeof path - 1);
     path[sizeof path - 1] = '\0';
     memset(text + strlen(text), 'x', 3000);
     strcat(text, "']\n");
-    assert_false(px_rules_parse(&rules, path, text, strlen(text), error));
+    assert_false(rules_parse(&rules, path, text, strlen(text), error));
     assert_true(strlen(error) < sizeof error);
     assert_non_null(strstr(error, ":2: bad regular expression '(xxx"));
-    px_rules_free(&rules);
+    rules_free(&rules);
 }
 
 /* ---- names ---- */
 
 static void test_rules_match_first_rule_wins(void **state)
 {
-    px_rules rules = parse("process_names:\n- comm: [a]\n  name: first\n- comm: [a, b]\n  name: second\n- cmdline: [x, "
+    struct rules rules = parse("process_names:\n- comm: [a]\n  name: first\n- comm: [a, b]\n  name: second\n- cmdline: [x, "
                            "y]\n  name: third\n");
     assert_named(&rules, attrs_of("a", "x", "x y"), "first");
     assert_named(&rules, attrs_of("b", "x", "x y"), "second");
     assert_named(&rules, attrs_of("c", "x", "x y"), "third");
     assert_named(&rules, attrs_of("c", "x", "x"), NULL);
-    px_rules_free(&rules);
+    rules_free(&rules);
 }
 
 static void test_rules_match_exe_is_base_name_or_whole_path(void **state)
 {
-    px_rules rules = parse("process_names:\n- exe: [a, /x/b, /y/b]\n");
+    struct rules rules = parse("process_names:\n- exe: [a, /x/b, /y/b]\n");
     assert_named(&rules, attrs_of("z", "a", "a"), "a");
     assert_named(&rules, attrs_of("z", "/q/a", "/q/a"), "a");
     assert_named(&rules, attrs_of("z", "/q/a//", "/q/a//"), "a");
@@ -193,19 +195,19 @@ static void test_rules_match_exe_is_base_name_or_whole_path(void **state)
     assert_named(&rules, attrs_of("z", "b", "b"), NULL);
     assert_named(&rules, attrs_of("z", "/z/b", "/z/b"), NULL);
     assert_named(&rules, attrs_of("a", NULL, ""), NULL);
-    px_rules_free(&rules);
+    rules_free(&rules);
 }
 
 static void test_rules_match_template_has_all_variables(void **state)
 {
-    px_rules rules =
+    struct rules rules =
         parse("process_names:\n- cmdline: ['(?P<x>a+)(?P<y>z)?', '(?P<x>b)']\n"
               "  name: '{{.Comm}}|{{ .ExeBase }}|{{.ExeFull}}|{{.Username}}|{{.PID}}|{{.StartTime}}|{{.Cgroups}}|"
               "{{.Matches.x}}{{.Matches.y}}|}}'\n");
     assert_true(rules.want_username && rules.want_cgroups);
     assert_named(&rules, attrs_of("c", "/e/f", "aab"),
                  "c|f|/e/f|root|77|2023-11-14 22:13:20.25 +0000 UTC|[/a /b]|b|}}");
-    px_attrs attrs = attrs_of("c", "/e/f", "ab");
+    struct attributes attrs = attrs_of("c", "/e/f", "ab");
     attrs.start_time = 1700000000;
     attrs.has_args = false;
     assert_named(&rules, attrs, "c|c|c|root|77|2023-11-14 22:13:20 +0000 UTC|[/a /b]|b|}}");
@@ -213,21 +215,21 @@ static void test_rules_match_template_has_all_variables(void **state)
     attrs.has_args = true;
     attrs.arg0_len = 0;
     assert_named(&rules, attrs, "c|.||root|77|2023-11-14 22:13:20.1 +0000 UTC|[/a /b]|b|}}");
-    px_rules_free(&rules);
+    rules_free(&rules);
 }
 
 static void test_rules_match_name_is_utf8_and_bounded(void **state)
 {
     static char path[5000];
-    px_rules rules = parse("process_names:\n- comm: [\"a\"]\n  name: '{{.ExeFull}}'\n");
+    struct rules rules = parse("process_names:\n- comm: [\"a\"]\n  name: '{{.ExeFull}}'\n");
     assert_named(&rules, attrs_of("a", "x\xff\xc3\xa4\xc3", "x"), "x\xef\xbf\xbd\xc3\xa4\xef\xbf\xbd");
     memset(path, 'x', sizeof path - 1);
-    memcpy(path + PX_NAME_MAX - 1, "\xc3\xa4", 2); /* is not cut into halves */
-    char expected[PX_NAME_MAX];
+    memcpy(path + GROUP_NAME_MAX - 1, "\xc3\xa4", 2); /* is not cut into halves */
+    char expected[GROUP_NAME_MAX];
     memset(expected, 'x', sizeof expected - 1);
-    expected[PX_NAME_MAX - 1] = '\0';
+    expected[GROUP_NAME_MAX - 1] = '\0';
     assert_named(&rules, attrs_of("a", path, "x"), expected);
-    px_rules_free(&rules);
+    rules_free(&rules);
 }
 
 static bool join(void *ctx, const char *name, size_t n)
@@ -241,18 +243,18 @@ static bool join(void *ctx, const char *name, size_t n)
 static void test_rules_fixed_are_those_without_variables(void **state)
 {
     char names[256] = "";
-    px_rules rules = parse("process_names:\n- comm: [a]\n- comm: [a]\n  name: one\n- comm: [b]\n  name: 'x{{.PID}}'\n- "
+    struct rules rules = parse("process_names:\n- comm: [a]\n- comm: [a]\n  name: one\n- comm: [b]\n  name: 'x{{.PID}}'\n- "
                            "exe: [c]\n  name: two\n");
-    assert_true(px_rules_fixed(&rules, join, names));
+    assert_true(rules_fixed(&rules, join, names));
     assert_string_equal(names, "one;two;");
-    px_rules_free(&rules);
+    rules_free(&rules);
 }
 
 static void test_rules_names_are_comms_and_captures(void **state)
 {
-    char error[PX_ERROR_MAX], names[256] = "";
-    px_rules rules = {0};
-    assert_true(px_rules_names(&rules, "bash,java,,two words,{{x}}", "java,-jar (x)?(\\S+),sh,(-c)", error));
+    char error[RULES_ERROR_MAX], names[256] = "";
+    struct rules rules = {0};
+    assert_true(rules_names(&rules, "bash,java,,two words,{{x}}", "java,-jar (x)?(\\S+),sh,(-c)", error));
     assert_named(&rules, attrs_of("bash", "b", "b"), "bash");
     assert_named(&rules, attrs_of("two words", "b", "b"), "two words");
     assert_named(&rules, attrs_of("{{x}}", "b", "b"), "{{x}}");
@@ -260,20 +262,20 @@ static void test_rules_names_are_comms_and_captures(void **state)
     assert_named(&rules, attrs_of("java", "java", "java -jar xa.jar"), "java:x");
     assert_named(&rules, attrs_of("java", "java", "java"), NULL);
     assert_named(&rules, attrs_of("sh", "sh", "sh -c x"), "sh:-c");
-    assert_true(px_rules_fixed(&rules, join, names));
+    assert_true(rules_fixed(&rules, join, names));
     assert_string_equal(names, "bash;two words;{{x}};");
-    px_rules_free(&rules);
+    rules_free(&rules);
 }
 
 static void test_rules_names_bad_mapping_is_refused(void **state)
 {
     static const char *const bad[] = {"a", "a,", ",b", "a,b,c", "a,(", "a,b,a,c"};
     for (size_t i = 0; i < COUNT(bad); i++) {
-        char error[PX_ERROR_MAX] = "";
-        px_rules rules = {0};
-        assert_false(px_rules_names(&rules, "a", bad[i], error));
+        char error[RULES_ERROR_MAX] = "";
+        struct rules rules = {0};
+        assert_false(rules_names(&rules, "a", bad[i], error));
         assert_int_equal(strncmp(error, "--namemapping: ", 15), 0);
-        px_rules_free(&rules);
+        rules_free(&rules);
     }
 }
 

@@ -5,6 +5,8 @@
 
 /* What scripts print, as JSON of open-falcon's plugins, and what the exporter asks of text beyond the format. */
 
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
 static void assert_page(const char *text, const char *expected)
 {
     struct text_error error;
@@ -90,9 +92,6 @@ static void test_output_parse_bad_output_names_line_and_reason(void **state)
         {ITEM(",\"tags\":\"a.b=1,a_b=1\""), 1, "label a_b twice"},
         {ITEM(",\"tags\":\"script=x\""), 1, "m: the label script is the exporter's own"},
         {"[{\"metric\":\"a.b\",\"value\":1,\"counterType\":\"GAUGE\"},\n{\"metric\":\"a_b\",\"value\":1,"
-         "\"counterType\":\"GAUGE\"}]",
-         2, "a_b: the same series as in line 1"},
-        {"[{\"metric\":\"a.b\",\"value\":1,\"counterType\":\"GAUGE\"},\n{\"metric\":\"a_b\",\"value\":1,"
          "\"counterType\":\"COUNTER\"}]",
          2, "a_b is a counter here, and another in line 1"},
         {"{\"metric\":\"m\"}", 1, "the output is no array"},
@@ -110,6 +109,19 @@ static void test_output_parse_bad_output_names_line_and_reason(void **state)
     }
 }
 
+static void test_output_parse_same_series_is_left_out(void **state)
+{
+    struct text_error error = {0};
+    static const char text[] = "[{\"metric\":\"a.b\",\"value\":1,\"counterType\":\"GAUGE\"},\n{\"metric\":\"a_b\",\"value\":2,"
+                               "\"counterType\":\"GAUGE\"}]";
+    struct text_page *page = output_parse(text, strlen(text), &error);
+    assert_non_null(page);
+    assert_true(page->families->metrics->value == 1);
+    assert_int_equal(page->left_out.line, 2);
+    assert_string_equal(page->left_out.what, "a_b: the same series as in line 1");
+    text_free(page);
+}
+
 /* That many families, a line each. */
 static void write_families(char *text, size_t size, int n)
 {
@@ -119,7 +131,7 @@ static void write_families(char *text, size_t size, int n)
 
 static void test_output_parse_too_many_families_are_refused(void **state)
 {
-    static char text[32768];
+    static char text[65536];
     struct text_error error = {0};
     write_families(text, sizeof text, 2000);
     struct text_page *page = output_parse(text, strlen(text), &error);
@@ -127,8 +139,11 @@ static void test_output_parse_too_many_families_are_refused(void **state)
     text_free(page);
     write_families(text, sizeof text, 2001);
     assert_null(output_parse(text, strlen(text), &error));
-    assert_int_equal(error.line, 2001);
-    assert_string_equal(error.what, "more than 2000 families");
+    assert_string_equal(error.what, "more than 2000 families and changes of label names");
+    size_t len = 0;
+    for (int i = 0; i < 2001; i++) len += (size_t)snprintf(text + len, sizeof text - len, "x{l%d=\"1\"} 1\n", i);
+    assert_null(output_parse(text, strlen(text), &error));
+    assert_string_equal(error.what, "more than 2000 families and changes of label names");
 }
 
 static void test_script_seconds_of_file_names(void **state)
@@ -153,6 +168,21 @@ static void test_script_seconds_of_file_names(void **state)
                  {"a", 0, NULL},
                  {".", 0, NULL},
                  {"60_a~", 0, NULL},
+                 {"60_a.sh~", 0, NULL},
+                 {"60_a.bak", 0, NULL},
+                 {"60_a.sh.orig", 0, NULL},
+                 {"60_a.rej", 0, NULL},
+                 {"60_a.old", 0, NULL},
+                 {"60_a.disabled", 0, NULL},
+                 {"60_a.sh.rpmsave", 0, NULL},
+                 {"60_a.rpmnew", 0, NULL},
+                 {"60_a.dpkg-dist", 0, NULL},
+                 {"60_a.dpkg-old", 0, NULL},
+                 {"60_a.ucf-dist", 0, NULL},
+                 {"60_old", 60, "old"},
+                 {"60_a.bak.sh", 60, "a.bak.sh"},
+                 {"60_a.dpkg", 60, "a.dpkg"},
+                 {"60_a.older", 60, "a.older"},
                  {"60_a b", 0, NULL},
                  {"60_a\n", 0, NULL},
                  {"60_\xc3\xa4", 0, NULL},
@@ -174,6 +204,7 @@ int main(void)
         cmocka_unit_test(test_output_parse_names_are_mapped),
         cmocka_unit_test(test_output_parse_text_is_no_json),
         cmocka_unit_test(test_output_parse_bad_output_names_line_and_reason),
+        cmocka_unit_test(test_output_parse_same_series_is_left_out),
         cmocka_unit_test(test_output_parse_too_many_families_are_refused),
         cmocka_unit_test(test_script_seconds_of_file_names),
     };

@@ -5,26 +5,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS_MAX (2 * PX_REGEX_GROUPS)
+#define SLOTS_MAX (2 * REGEXP_GROUPS_MAX)
 #define NO_CHAR UINT32_MAX /* before the first and behind the last character */
 
 /* The threads of one position, those with more right first; the program counters are a sparse set. */
-typedef struct list {
+struct list {
     uint32_t *sparse, *dense;
     const char **slots; /* n_slots per entry of dense */
     size_t n;
-} list;
+};
 
 /* What is left to do while a thread is put in: a program counter, or a slot to be set back. */
-typedef struct todo {
+struct todo {
     uint32_t pc;
     uint32_t slot;
     const char *back;
-} todo;
+};
 
 struct re_threads {
-    list lists[2];
-    todo *stack;
+    struct list lists[2];
+    struct todo *stack;
     size_t n_slots;
 };
 
@@ -40,7 +40,7 @@ void re_threads_free(struct re_threads *threads)
     free(threads);
 }
 
-static struct re_threads *threads_new(const px_regex *regex)
+static struct re_threads *threads_new(const struct regexp *regex)
 {
     struct re_threads *threads = calloc(1, sizeof *threads);
     if (!threads) return NULL;
@@ -48,7 +48,7 @@ static struct re_threads *threads_new(const px_regex *regex)
     bool ok = true;
     threads->n_slots = 2 * regex->n_groups;
     for (int i = 0; i < 2; i++) {
-        list *l = &threads->lists[i];
+        struct list *l = &threads->lists[i];
         l->sparse = calloc(n, sizeof *l->sparse);
         l->dense = calloc(n, sizeof *l->dense);
         l->slots = calloc(n * threads->n_slots + 1, sizeof *l->slots);
@@ -61,7 +61,7 @@ static struct re_threads *threads_new(const px_regex *regex)
     return NULL;
 }
 
-static bool has(const list *l, uint32_t pc)
+static bool has(const struct list *l, uint32_t pc)
 {
     uint32_t at = l->sparse[pc];
     return at < l->n && l->dense[at] == pc;
@@ -85,30 +85,30 @@ static bool holds(uint32_t assertion, uint32_t before, uint32_t behind)
 }
 
 /* Puts in a thread at `pc` and all that it leads to without a character. `slots` come back as they were. */
-static void put(const px_regex *regex, list *l, uint32_t pc, const char **slots, const char *at, uint32_t before,
-                uint32_t behind)
+static void put(const struct regexp *regex, struct list *l, uint32_t pc, const char **slots, const char *at,
+                uint32_t before, uint32_t behind)
 {
-    todo *stack = regex->threads->stack;
+    struct todo *stack = regex->threads->stack;
     size_t n_slots = regex->threads->n_slots, n = 0;
-    stack[n++] = (todo){.pc = pc, .slot = UINT32_MAX};
+    stack[n++] = (struct todo){.pc = pc, .slot = UINT32_MAX};
     while (n > 0) {
-        todo next = stack[--n];
+        struct todo next = stack[--n];
         if (next.slot != UINT32_MAX) {
             slots[next.slot] = next.back;
             continue;
         }
         for (pc = next.pc; !has(l, pc);) {
-            const re_inst *inst = &regex->program[pc];
+            const struct re_inst *inst = &regex->program[pc];
             l->sparse[pc] = (uint32_t)l->n;
             l->dense[l->n] = pc;
             size_t entry = l->n++;
             if (inst->op == RE_JUMP) {
                 pc = inst->x;
             } else if (inst->op == RE_SPLIT) {
-                stack[n++] = (todo){.pc = inst->y, .slot = UINT32_MAX};
+                stack[n++] = (struct todo){.pc = inst->y, .slot = UINT32_MAX};
                 pc = inst->x;
             } else if (inst->op == RE_SAVE) {
-                stack[n++] = (todo){.slot = inst->x, .back = slots[inst->x]};
+                stack[n++] = (struct todo){.slot = inst->x, .back = slots[inst->x]};
                 slots[inst->x] = at;
                 pc++;
             } else if (inst->op == RE_ASSERT) {
@@ -122,17 +122,17 @@ static void put(const px_regex *regex, list *l, uint32_t pc, const char **slots,
     }
 }
 
-static bool in_class(const px_regex *regex, uint32_t index, uint32_t c)
+static bool in_class(const struct regexp *regex, uint32_t index, uint32_t c)
 {
-    const re_class *class = &regex->classes[index];
+    const struct re_class *class = &regex->classes[index];
     for (uint32_t i = 0; i < class->n; i++) {
-        const re_range *range = &regex->ranges[class->first + i];
+        const struct re_range *range = &regex->ranges[class->first + i];
         if (c >= range->low && c <= range->high) return !class->negated;
     }
     return class->negated;
 }
 
-static bool takes(const px_regex *regex, const re_inst *inst, uint32_t c)
+static bool takes(const struct regexp *regex, const struct re_inst *inst, uint32_t c)
 {
     switch (inst->op) {
     case RE_CHAR: return c == inst->x;
@@ -144,12 +144,12 @@ static bool takes(const px_regex *regex, const re_inst *inst, uint32_t c)
     }
 }
 
-int px_regex_match(px_regex *regex, const char *text, size_t n, px_span *spans)
+int regexp_match(struct regexp *regex, const char *text, size_t n, struct regexp_span *spans)
 {
     if (!regex->threads && !(regex->threads = threads_new(regex))) return -1;
     struct re_threads *threads = regex->threads;
     size_t n_slots = threads->n_slots;
-    list *now = &threads->lists[0], *then = &threads->lists[1];
+    struct list *now = &threads->lists[0], *then = &threads->lists[1];
     const char *slots[SLOTS_MAX] = {NULL}, *found[SLOTS_MAX] = {NULL};
     const char *at = text, *end = text + n;
     uint32_t before = NO_CHAR;
@@ -157,7 +157,7 @@ int px_regex_match(px_regex *regex, const char *text, size_t n, px_span *spans)
     now->n = 0;
     for (;;) {
         size_t length = 0;
-        uint32_t behind = at < end ? px_utf8_decode(at, end, &length) : NO_CHAR;
+        uint32_t behind = at < end ? utf8_decode(at, end, &length) : NO_CHAR;
         if (!matched) {
             memset(slots, 0, sizeof slots);
             put(regex, now, 0, slots, at, before, behind);
@@ -165,10 +165,10 @@ int px_regex_match(px_regex *regex, const char *text, size_t n, px_span *spans)
         size_t next_length = 0;
         const char *next = at + length;
         uint32_t next_behind = NO_CHAR;
-        if (behind != NO_CHAR && next < end) next_behind = px_utf8_decode(next, end, &next_length);
+        if (behind != NO_CHAR && next < end) next_behind = utf8_decode(next, end, &next_length);
         then->n = 0;
         for (size_t i = 0; i < now->n; i++) {
-            const re_inst *inst = &regex->program[now->dense[i]];
+            const struct re_inst *inst = &regex->program[now->dense[i]];
             if (inst->op == RE_MATCH) {
                 matched = true;
                 if (!spans) return 1;
@@ -180,7 +180,7 @@ int px_regex_match(px_regex *regex, const char *text, size_t n, px_span *spans)
                 put(regex, then, now->dense[i] + 1, slots, next, behind, next_behind);
             }
         }
-        list *other = now;
+        struct list *other = now;
         now = then;
         then = other;
         if (behind == NO_CHAR || (matched && now->n == 0)) break;
@@ -190,7 +190,7 @@ int px_regex_match(px_regex *regex, const char *text, size_t n, px_span *spans)
     if (!matched) return 0;
     for (size_t i = 0; spans && i < regex->n_groups; i++) {
         const char *from = found[2 * i], *to = found[2 * i + 1];
-        spans[i] = from && to ? (px_span){from, (size_t)(to - from)} : (px_span){NULL, 0};
+        spans[i] = from && to ? (struct regexp_span){from, (size_t)(to - from)} : (struct regexp_span){NULL, 0};
     }
     return 1;
 }

@@ -22,13 +22,13 @@ enum {
     NODE_GROUP
 };
 
-typedef struct node {
+struct node {
     uint32_t kind, child, next;
-    re_inst inst;      /* NODE_INST */
-    uint32_t min, max; /* NODE_REPEAT; max NONE: any number */
-    uint32_t group;    /* NODE_GROUP: its index */
+    struct re_inst inst; /* NODE_INST */
+    uint32_t min, max;   /* NODE_REPEAT; max NONE: any number */
+    uint32_t group;      /* NODE_GROUP: its index */
     bool lazy;
-} node;
+};
 
 enum {
     FOLD = 1,
@@ -37,26 +37,26 @@ enum {
     LAZY = 8
 }; /* i s m U */
 
-typedef struct parser {
-    px_regex *regex;
+struct parser {
+    struct regexp *regex;
     const char *start, *at, *end;
-    node *nodes;
+    struct node *nodes;
     size_t n_nodes, cap_nodes;
     unsigned flags;
     unsigned steps; /* of emit_node(): repetitions of nothing make no program, but take time */
     char *error;
     bool failed;
-} parser;
+};
 
-static uint32_t fail(parser *p, const char *format, ...)
+static uint32_t fail(struct parser *p, const char *format, ...)
 {
     if (!p->failed) {
-        char what[PX_REGEX_ERROR - 40];
+        char what[REGEXP_ERROR_MAX - 40];
         va_list list;
         va_start(list, format);
         vsnprintf(what, sizeof what, format, list);
         va_end(list);
-        snprintf(p->error, PX_REGEX_ERROR, "%s, at byte %zu", what, (size_t)(p->at - p->start));
+        snprintf(p->error, REGEXP_ERROR_MAX, "%s, at byte %zu", what, (size_t)(p->at - p->start));
     }
     p->failed = true;
     return NONE;
@@ -74,25 +74,25 @@ static bool grow(void **vector, size_t n, size_t *cap, size_t size)
     return true;
 }
 
-static uint32_t add_node(parser *p, uint32_t kind)
+static uint32_t add_node(struct parser *p, uint32_t kind)
 {
     if (p->failed) return NONE;
     if (p->n_nodes >= NODES_MAX) return fail(p, "the expression is too long");
     void *nodes = p->nodes;
     if (!grow(&nodes, p->n_nodes, &p->cap_nodes, sizeof *p->nodes)) return fail(p, "out of memory");
     p->nodes = nodes;
-    p->nodes[p->n_nodes] = (node){.kind = kind, .child = NONE, .next = NONE};
+    p->nodes[p->n_nodes] = (struct node){.kind = kind, .child = NONE, .next = NONE};
     return (uint32_t)p->n_nodes++;
 }
 
-static uint32_t add_inst(parser *p, uint32_t op, uint32_t x)
+static uint32_t add_inst(struct parser *p, uint32_t op, uint32_t x)
 {
     uint32_t index = add_node(p, NODE_INST);
-    if (index != NONE) p->nodes[index].inst = (re_inst){op, x, 0};
+    if (index != NONE) p->nodes[index].inst = (struct re_inst){op, x, 0};
     return index;
 }
 
-static uint32_t add_char(parser *p, uint32_t c)
+static uint32_t add_char(struct parser *p, uint32_t c)
 {
     if (!(p->flags & FOLD)) return add_inst(p, RE_CHAR, c);
     if (c > 127) return fail(p, "(?i) is for ASCII letters only");
@@ -102,9 +102,9 @@ static uint32_t add_char(parser *p, uint32_t c)
 
 /* ---- classes ---- */
 
-static void add_range(parser *p, uint32_t low, uint32_t high)
+static void add_range(struct parser *p, uint32_t low, uint32_t high)
 {
-    px_regex *regex = p->regex;
+    struct regexp *regex = p->regex;
     void *ranges = regex->ranges;
     if (p->failed) return;
     if (!grow(&ranges, regex->n_ranges, &regex->cap_ranges, sizeof *regex->ranges)) {
@@ -112,10 +112,10 @@ static void add_range(parser *p, uint32_t low, uint32_t high)
         return;
     }
     regex->ranges = ranges;
-    regex->ranges[regex->n_ranges++] = (re_range){low, high};
+    regex->ranges[regex->n_ranges++] = (struct re_range){low, high};
 }
 
-static void add_folded(parser *p, uint32_t low, uint32_t high)
+static void add_folded(struct parser *p, uint32_t low, uint32_t high)
 {
     add_range(p, low, high);
     if (!(p->flags & FOLD)) return;
@@ -155,7 +155,7 @@ static const char *named_class(const char *name, size_t n)
 }
 
 /* Puts the ranges of a named class, or what is not in it, into the class that is being made. */
-static void add_named(parser *p, const char *ranges, bool negated)
+static void add_named(struct parser *p, const char *ranges, bool negated)
 {
     uint32_t next = 0;
     /* "ascii" and "cntrl" begin with NUL, which a string cannot have. */
@@ -175,15 +175,15 @@ static void add_named(parser *p, const char *ranges, bool negated)
     if (negated) add_range(p, next, CODE_POINT_MAX);
 }
 
-static uint32_t add_class(parser *p, size_t first, bool negated)
+static uint32_t add_class(struct parser *p, size_t first, bool negated)
 {
-    px_regex *regex = p->regex;
+    struct regexp *regex = p->regex;
     void *classes = regex->classes;
     if (p->failed) return NONE;
     if (!grow(&classes, regex->n_classes, &regex->cap_classes, sizeof *regex->classes)) return fail(p, "out of memory");
     regex->classes = classes;
     regex->classes[regex->n_classes] =
-        (re_class){.first = (uint32_t)first, .n = (uint32_t)(regex->n_ranges - first), .negated = negated};
+        (struct re_class){.first = (uint32_t)first, .n = (uint32_t)(regex->n_ranges - first), .negated = negated};
     return add_inst(p, RE_CLASS, (uint32_t)regex->n_classes++);
 }
 
@@ -196,7 +196,7 @@ static int hex(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-static uint32_t parse_hex(parser *p)
+static uint32_t parse_hex(struct parser *p)
 {
     uint32_t c = 0;
     if (p->at < p->end && *p->at == '{') {
@@ -212,10 +212,10 @@ static uint32_t parse_hex(parser *p)
     return c;
 }
 
-static bool is_octal(const parser *p, const char *at) { return at < p->end && *at >= '0' && *at <= '7'; }
+static bool is_octal(const struct parser *p, const char *at) { return at < p->end && *at >= '0' && *at <= '7'; }
 
 /* One character, behind a backslash. */
-static uint32_t parse_escape(parser *p)
+static uint32_t parse_escape(struct parser *p)
 {
     if (p->at == p->end) return fail(p, "a backslash at the end");
     char c = *p->at++;
@@ -256,7 +256,7 @@ static const char *perl_class(const char *at, const char *end, bool *negated)
 
 /* ---- [...] ---- */
 
-static uint32_t parse_class_char(parser *p)
+static uint32_t parse_class_char(struct parser *p)
 {
     if (p->at == p->end) return fail(p, "[ without ]");
     if (*p->at == '\\') {
@@ -264,12 +264,12 @@ static uint32_t parse_class_char(parser *p)
         return parse_escape(p);
     }
     size_t length;
-    uint32_t c = px_utf8_decode(p->at, p->end, &length);
+    uint32_t c = utf8_decode(p->at, p->end, &length);
     p->at += length;
     return c;
 }
 
-static uint32_t parse_class(parser *p)
+static uint32_t parse_class(struct parser *p)
 {
     size_t first = p->regex->n_ranges;
     bool negated = p->at < p->end && *p->at == '^';
@@ -314,9 +314,9 @@ static uint32_t parse_class(parser *p)
 
 /* ---- everything else ---- */
 
-static uint32_t parse_alternatives(parser *p, unsigned depth);
+static uint32_t parse_alternatives(struct parser *p, unsigned depth);
 
-static bool name_is_taken(const parser *p, const char *name, size_t n)
+static bool name_is_taken(const struct parser *p, const char *name, size_t n)
 {
     for (size_t i = 0; i < p->regex->n_groups; i++) {
         const char *other = p->regex->names[i];
@@ -326,7 +326,7 @@ static bool name_is_taken(const parser *p, const char *name, size_t n)
 }
 
 /* `at` is behind "(?P<" or "(?<". The name, or NULL. */
-static char *parse_name(parser *p)
+static char *parse_name(struct parser *p)
 {
     const char *name = p->at;
     while (p->at < p->end && (*p->at == '_' || (*p->at >= '0' && *p->at <= '9') || (*p->at >= 'a' && *p->at <= 'z') ||
@@ -353,7 +353,7 @@ static char *parse_name(parser *p)
 }
 
 /* `at` is behind "(?": flags, up to ) or : which stays. */
-static void parse_flags(parser *p)
+static void parse_flags(struct parser *p)
 {
     bool off = false, any = false;
     for (; p->at < p->end && *p->at != ')' && *p->at != ':'; p->at++) {
@@ -380,7 +380,7 @@ static void parse_flags(parser *p)
 }
 
 /* `at` is behind "(". NONE without a failure: it only set flags. */
-static uint32_t parse_group(parser *p, unsigned depth)
+static uint32_t parse_group(struct parser *p, unsigned depth)
 {
     size_t left = (size_t)(p->end - p->at);
     unsigned flags = p->flags;
@@ -408,9 +408,9 @@ static uint32_t parse_group(parser *p, unsigned depth)
         }
         if (p->failed) return NONE;
     }
-    if (p->regex->n_groups == PX_REGEX_GROUPS) {
+    if (p->regex->n_groups == REGEXP_GROUPS_MAX) {
         free(name);
-        return fail(p, "more than %u groups", PX_REGEX_GROUPS);
+        return fail(p, "more than %u groups", REGEXP_GROUPS_MAX);
     }
     p->regex->names[p->regex->n_groups] = name;
     group = (uint32_t)p->regex->n_groups++;
@@ -434,7 +434,7 @@ static bool parse_number(const char **at, const char *end, uint32_t *number)
 }
 
 /* * + ? {n} {n,} {n,m}. false: there is none here; something else in braces stands for itself. */
-static bool parse_repeat(parser *p, uint32_t *min, uint32_t *max)
+static bool parse_repeat(struct parser *p, uint32_t *min, uint32_t *max)
 {
     if (p->at == p->end) return false;
     const char *at = p->at + 1;
@@ -460,7 +460,7 @@ static bool parse_repeat(parser *p, uint32_t *min, uint32_t *max)
     return true;
 }
 
-static uint32_t parse_escaped(parser *p)
+static uint32_t parse_escaped(struct parser *p)
 {
     bool not_in = false;
     const char *ranges = perl_class(p->at, p->end, &not_in);
@@ -483,10 +483,10 @@ static uint32_t parse_escaped(parser *p)
     return p->failed ? NONE : add_char(p, c);
 }
 
-static uint32_t parse_char(parser *p)
+static uint32_t parse_char(struct parser *p)
 {
     size_t length;
-    uint32_t c = px_utf8_decode(p->at, p->end, &length);
+    uint32_t c = utf8_decode(p->at, p->end, &length);
     if (c == 0xfffd && length == 1) return fail(p, "not UTF-8");
     p->at += length;
     switch (c) {
@@ -499,7 +499,7 @@ static uint32_t parse_char(parser *p)
     }
 }
 
-static void append(parser *p, uint32_t parent, uint32_t *last, uint32_t child)
+static void append(struct parser *p, uint32_t parent, uint32_t *last, uint32_t child)
 {
     if (p->failed) return;
     if (*last == NONE) p->nodes[parent].child = child;
@@ -508,7 +508,7 @@ static void append(parser *p, uint32_t parent, uint32_t *last, uint32_t child)
 }
 
 /* Puts a repetition around `last`, the last part of `cat`, which must be no repetition itself. */
-static void repeat(parser *p, uint32_t cat, uint32_t before, uint32_t *last, uint32_t min, uint32_t max)
+static void repeat(struct parser *p, uint32_t cat, uint32_t before, uint32_t *last, uint32_t min, uint32_t max)
 {
     bool lazy = p->at < p->end && *p->at == '?';
     if (lazy) p->at++;
@@ -523,7 +523,7 @@ static void repeat(parser *p, uint32_t cat, uint32_t before, uint32_t *last, uin
     *last = around;
 }
 
-static uint32_t parse_sequence(parser *p, unsigned depth)
+static uint32_t parse_sequence(struct parser *p, unsigned depth)
 {
     uint32_t cat = add_node(p, NODE_CAT), last = NONE, before = NONE;
     bool repeatable = false; /* `last` is there, and no repetition was put around it */
@@ -546,7 +546,7 @@ static uint32_t parse_sequence(parser *p, unsigned depth)
         uint32_t part;
         if (quoted) {
             size_t length;
-            uint32_t c = px_utf8_decode(p->at, p->end, &length);
+            uint32_t c = utf8_decode(p->at, p->end, &length);
             p->at += length;
             part = add_char(p, c);
         } else if (*p->at == '(') {
@@ -566,7 +566,7 @@ static uint32_t parse_sequence(parser *p, unsigned depth)
     return cat;
 }
 
-static uint32_t parse_alternatives(parser *p, unsigned depth)
+static uint32_t parse_alternatives(struct parser *p, unsigned depth)
 {
     uint32_t alt = add_node(p, NODE_ALT), last = NONE;
     for (;;) {
@@ -578,9 +578,9 @@ static uint32_t parse_alternatives(parser *p, unsigned depth)
 
 /* ---- the program ---- */
 
-static size_t emit(parser *p, uint32_t op, size_t x, size_t y)
+static size_t emit(struct parser *p, uint32_t op, size_t x, size_t y)
 {
-    px_regex *regex = p->regex;
+    struct regexp *regex = p->regex;
     void *program = regex->program;
     if (p->failed) return 0;
     if (regex->n_program >= RE_PROGRAM_MAX) {
@@ -592,25 +592,25 @@ static size_t emit(parser *p, uint32_t op, size_t x, size_t y)
         return 0;
     }
     regex->program = program;
-    regex->program[regex->n_program] = (re_inst){op, (uint32_t)x, (uint32_t)y};
+    regex->program[regex->n_program] = (struct re_inst){op, (uint32_t)x, (uint32_t)y};
     return regex->n_program++;
 }
 
-static void emit_node(parser *p, uint32_t index);
+static void emit_node(struct parser *p, uint32_t index);
 
 /* Where a split leads: into what stands behind it, or to `out`; a lazy one prefers the latter. */
-static void aim(parser *p, size_t split, size_t out, bool lazy)
+static void aim(struct parser *p, size_t split, size_t out, bool lazy)
 {
     if (p->failed) return;
-    re_inst *inst = &p->regex->program[split];
+    struct re_inst *inst = &p->regex->program[split];
     inst->x = (uint32_t)(lazy ? out : split + 1);
     inst->y = (uint32_t)(lazy ? split + 1 : out);
 }
 
 /* Loops are made as in Go, since what a group in them holds depends on it: x* is (x+)?, and x{2,} is xx+. */
-static void emit_repeat(parser *p, const node *around)
+static void emit_repeat(struct parser *p, const struct node *around)
 {
-    node n = *around;
+    struct node n = *around;
     if (n.max == NONE) {
         size_t skip = n.min == 0 ? emit(p, RE_SPLIT, 0, 0) : 0, last = p->regex->n_program;
         for (uint32_t i = 0; (i < n.min || i == 0) && !p->failed; i++) {
@@ -639,7 +639,7 @@ static void emit_repeat(parser *p, const node *around)
     }
 }
 
-static void emit_alternatives(parser *p, uint32_t first)
+static void emit_alternatives(struct parser *p, uint32_t first)
 {
     size_t last = 0; /* the jumps to the end, linked by y */
     uint32_t n_jumps = 0;
@@ -655,20 +655,20 @@ static void emit_alternatives(parser *p, uint32_t first)
         aim(p, split, last + 1, false);
     }
     for (; n_jumps > 0 && !p->failed; n_jumps--) {
-        re_inst *jump = &p->regex->program[last];
+        struct re_inst *jump = &p->regex->program[last];
         last = jump->y;
         jump->x = (uint32_t)p->regex->n_program;
     }
 }
 
-static void emit_node(parser *p, uint32_t index)
+static void emit_node(struct parser *p, uint32_t index)
 {
     if (p->failed || index == NONE) return;
     if (++p->steps > 10 * RE_PROGRAM_MAX) {
         fail(p, "the expression is too large");
         return;
     }
-    const node *n = &p->nodes[index];
+    const struct node *n = &p->nodes[index];
     switch (n->kind) {
     case NODE_INST: emit(p, n->inst.op, n->inst.x, 0); break;
     case NODE_CAT:
@@ -684,12 +684,12 @@ static void emit_node(parser *p, uint32_t index)
     }
 }
 
-px_regex *px_regex_new(const char *pattern, size_t n, char error[PX_REGEX_ERROR])
+struct regexp *regexp_new(const char *pattern, size_t n, char error[REGEXP_ERROR_MAX])
 {
-    parser p = {.start = pattern, .at = pattern, .end = pattern + n, .error = error};
+    struct parser p = {.start = pattern, .at = pattern, .end = pattern + n, .error = error};
     p.regex = calloc(1, sizeof *p.regex);
     if (!p.regex) {
-        snprintf(error, PX_REGEX_ERROR, "out of memory");
+        snprintf(error, REGEXP_ERROR_MAX, "out of memory");
         return NULL;
     }
     uint32_t root = parse_alternatives(&p, 0);
@@ -698,14 +698,14 @@ px_regex *px_regex_new(const char *pattern, size_t n, char error[PX_REGEX_ERROR]
     emit(&p, RE_MATCH, 0, 0);
     free(p.nodes);
     if (!p.failed) return p.regex;
-    px_regex_free(p.regex);
+    regexp_free(p.regex);
     return NULL;
 }
 
-void px_regex_free(px_regex *regex)
+void regexp_free(struct regexp *regex)
 {
     if (!regex) return;
-    for (size_t i = 0; i < PX_REGEX_GROUPS; i++) free(regex->names[i]);
+    for (size_t i = 0; i < REGEXP_GROUPS_MAX; i++) free(regex->names[i]);
     re_threads_free(regex->threads);
     free(regex->program);
     free(regex->ranges);
@@ -713,9 +713,9 @@ void px_regex_free(px_regex *regex)
     free(regex);
 }
 
-size_t px_regex_groups(const px_regex *regex) { return regex->n_groups; }
+size_t regexp_groups(const struct regexp *regex) { return regex->n_groups; }
 
-const char *px_regex_group_name(const px_regex *regex, size_t index)
+const char *regexp_group_name(const struct regexp *regex, size_t index)
 {
     return regex->names[index] ? regex->names[index] : "";
 }

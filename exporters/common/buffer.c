@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool px_buffer_reserve(px_buffer *buffer, size_t more)
+bool buffer_reserve(struct buffer *buffer, size_t more)
 {
     if (more < buffer->cap - buffer->len) return true;
     if (more > SIZE_MAX / 4 - buffer->len) return false;
@@ -17,22 +17,22 @@ bool px_buffer_reserve(px_buffer *buffer, size_t more)
     return true;
 }
 
-bool px_buffer_put(px_buffer *buffer, const char *bytes, size_t n)
+bool buffer_put(struct buffer *buffer, const char *bytes, size_t n)
 {
-    if (!px_buffer_reserve(buffer, n)) return false;
+    if (!buffer_reserve(buffer, n)) return false;
     if (n > 0) memcpy(buffer->at + buffer->len, bytes, n);
     buffer->len += n;
     buffer->at[buffer->len] = '\0';
     return true;
 }
 
-void px_buffer_free(px_buffer *buffer)
+void buffer_free(struct buffer *buffer)
 {
     free(buffer->at);
-    *buffer = (px_buffer){0};
+    *buffer = (struct buffer){0};
 }
 
-unsigned px_utf8_decode(const char *at, const char *end, size_t *length)
+unsigned utf8_decode(const char *at, const char *end, size_t *length)
 {
     const unsigned char *s = (const unsigned char *)at;
     size_t left = (size_t)(end - at), n = 0;
@@ -56,16 +56,16 @@ unsigned px_utf8_decode(const char *at, const char *end, size_t *length)
     return c;
 }
 
-bool px_buffer_put_utf8(px_buffer *buffer, const char *text, size_t n, size_t max)
+bool buffer_put_utf8(struct buffer *buffer, const char *text, size_t n, size_t max)
 {
     size_t before = buffer->len;
     const char *end = text + n;
     for (size_t length; text < end; text += length) {
         /* U+FFFD of length 3 is one that stands in the text. */
-        bool bad = px_utf8_decode(text, end, &length) == 0xfffd && length == 1;
+        bool bad = utf8_decode(text, end, &length) == 0xfffd && length == 1;
         size_t bytes = bad ? 3 : length;
         if (buffer->len - before + bytes > max) break;
-        if (!px_buffer_put(buffer, bad ? "\xef\xbf\xbd" : text, bytes)) {
+        if (!buffer_put(buffer, bad ? "\xef\xbf\xbd" : text, bytes)) {
             buffer->len = before;
             return false;
         }

@@ -4,10 +4,12 @@
 
 /* Regular expressions with Go's meaning, against a list whose results Go's own regexp gave, or says of itself. */
 
-static px_regex *make(const char *pattern)
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static struct regexp *make(const char *pattern)
 {
-    char error[PX_REGEX_ERROR];
-    px_regex *regex = px_regex_new(pattern, strlen(pattern), error);
+    char error[REGEXP_ERROR_MAX];
+    struct regexp *regex = regexp_new(pattern, strlen(pattern), error);
     if (!regex) fail_msg("%s: %s", pattern, error);
     return regex;
 }
@@ -15,16 +17,16 @@ static px_regex *make(const char *pattern)
 /* "no", or the groups in angle brackets; "-" is one that took no part. */
 static void show(const char *pattern, const char *text, char *to, size_t cap)
 {
-    px_span spans[PX_REGEX_GROUPS];
-    px_regex *regex = make(pattern);
-    int found = px_regex_match(regex, text, strlen(text), spans);
+    struct regexp_span spans[REGEXP_GROUPS_MAX];
+    struct regexp *regex = make(pattern);
+    int found = regexp_match(regex, text, strlen(text), spans);
     size_t n = 0;
-    assert_int_equal(px_regex_match(regex, text, strlen(text), NULL), found);
+    assert_int_equal(regexp_match(regex, text, strlen(text), NULL), found);
     snprintf(to, cap, found ? "yes" : "no");
-    for (size_t i = 0; found && i < px_regex_groups(regex); i++) {
+    for (size_t i = 0; found && i < regexp_groups(regex); i++) {
         n += (size_t)snprintf(to + n, cap - n, spans[i].at ? "<%.*s>" : "-", (int)spans[i].len, spans[i].at);
     }
-    px_regex_free(regex);
+    regexp_free(regex);
 }
 
 static void test_regex_match_as_go(void **state)
@@ -158,8 +160,8 @@ static void test_regex_new_bad_is_refused_with_a_reason(void **state)
         {"(?i)\xc3\xa4", "ASCII letters only"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        char error[PX_REGEX_ERROR] = "";
-        px_regex *regex = px_regex_new(cases[i].pattern, strlen(cases[i].pattern), error);
+        char error[REGEXP_ERROR_MAX] = "";
+        struct regexp *regex = regexp_new(cases[i].pattern, strlen(cases[i].pattern), error);
         if (regex || !strstr(error, cases[i].reason))
             fail_msg("%s: %s, expected %s", cases[i].pattern, regex ? "taken" : error, cases[i].reason);
     }
@@ -167,15 +169,15 @@ static void test_regex_new_bad_is_refused_with_a_reason(void **state)
 
 static void test_regex_new_deep_and_many_groups_are_bounded(void **state)
 {
-    char pattern[1024], error[PX_REGEX_ERROR];
+    char pattern[1024], error[REGEXP_ERROR_MAX];
     memset(pattern, '(', 500);
     memset(pattern + 500, ')', 500);
-    assert_null(px_regex_new(pattern, 1000, error));
-    for (size_t n = PX_REGEX_GROUPS; n <= PX_REGEX_GROUPS + 1; n++) {
+    assert_null(regexp_new(pattern, 1000, error));
+    for (size_t n = REGEXP_GROUPS_MAX; n <= REGEXP_GROUPS_MAX + 1; n++) {
         for (size_t i = 0; i < n; i++) memcpy(pattern + 3 * i, "(a)", 3);
-        px_regex *regex = px_regex_new(pattern, 3 * n, error);
-        assert_true((regex != NULL) == (n == PX_REGEX_GROUPS));
-        px_regex_free(regex);
+        struct regexp *regex = regexp_new(pattern, 3 * n, error);
+        assert_true((regex != NULL) == (n == REGEXP_GROUPS_MAX));
+        regexp_free(regex);
     }
 }
 
@@ -184,19 +186,19 @@ static void test_regex_match_takes_linear_time(void **state)
 {
     static char text[20001];
     memset(text, 'a', sizeof text - 1);
-    px_regex *regex = make("(?:a*)*(?:a|aa)+(a?){20}b");
-    assert_int_equal(px_regex_match(regex, text, sizeof text - 1, NULL), 0);
-    px_regex_free(regex);
+    struct regexp *regex = make("(?:a*)*(?:a|aa)+(a?){20}b");
+    assert_int_equal(regexp_match(regex, text, sizeof text - 1, NULL), 0);
+    regexp_free(regex);
 }
 
 static void test_regex_group_name_is_that_of_the_pattern(void **state)
 {
-    px_regex *regex = make("(a)(?P<one>b(?<two_2>c))");
-    assert_int_equal(px_regex_groups(regex), 3);
-    assert_string_equal(px_regex_group_name(regex, 0), "");
-    assert_string_equal(px_regex_group_name(regex, 1), "one");
-    assert_string_equal(px_regex_group_name(regex, 2), "two_2");
-    px_regex_free(regex);
+    struct regexp *regex = make("(a)(?P<one>b(?<two_2>c))");
+    assert_int_equal(regexp_groups(regex), 3);
+    assert_string_equal(regexp_group_name(regex, 0), "");
+    assert_string_equal(regexp_group_name(regex, 1), "one");
+    assert_string_equal(regexp_group_name(regex, 2), "two_2");
+    regexp_free(regex);
 }
 
 int main(void)

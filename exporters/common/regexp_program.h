@@ -1,7 +1,6 @@
-#ifndef PX_REGEXP_PROGRAM_H
-#define PX_REGEXP_PROGRAM_H
-
 /* What regexp_parse.c makes and regexp_match.c runs: a program for a machine that follows all its threads at once. */
+#ifndef EXPORTERS_COMMON_REGEXP_PROGRAM_H
+#define EXPORTERS_COMMON_REGEXP_PROGRAM_H
 
 #include "regexp.h"
 
@@ -30,29 +29,29 @@ enum {
 
 #define RE_PROGRAM_MAX 10000u
 
-typedef struct re_inst {
+struct re_inst {
     uint32_t op, x, y;
-} re_inst;
+};
 
-typedef struct re_range {
+struct re_range {
     uint32_t low, high;
-} re_range;
+};
 
-typedef struct re_class {
+struct re_class {
     uint32_t first, n; /* in ranges */
     bool negated;
-} re_class;
+};
 
-struct px_regex {
-    re_inst *program;
+struct regexp {
+    struct re_inst *program;
     size_t n_program, cap_program;
-    re_range *ranges;
+    struct re_range *ranges;
     size_t n_ranges, cap_ranges;
-    re_class *classes;
+    struct re_class *classes;
     size_t n_classes, cap_classes;
     size_t n_groups;
-    char *names[PX_REGEX_GROUPS]; /* NULL: none */
-    struct re_threads *threads;   /* of the machine; made by the first match */
+    char *names[REGEXP_GROUPS_MAX]; /* NULL: none */
+    struct re_threads *threads;     /* of the machine; made by the first match */
 };
 
 void re_threads_free(struct re_threads *threads);
