@@ -1,5 +1,5 @@
 /* One connection of the server. */
-#define _GNU_SOURCE /* what belongs to POSIX, as in http_server.c */
+#define _GNU_SOURCE /* what belongs to POSIX, as in server.c */
 
 #include "http/conn.h"
 

@@ -1,7 +1,7 @@
 /*
  * Gathering: from a registry to the snapshot that a page shows.
  *
- *   callbacks run, no lock held                                    collector.c, emit.c
+ *   callbacks run, no lock held                                    collect.c, registry/emit.c
  *   their samples are checked against the rest of the page         collect.c
  *   under the order lock: the vectors are listed                   gather.c
  *   what is new of them is sorted in                               order.c

@@ -1,11 +1,9 @@
-/* Values as a page shows them, for the tests of programs. */
+/* Values as a page shows them, for the tests of programs: a page is searched instead of printed. */
 #include <string.h>
 
 #include "base/number.h"
 #include "page/gather.h"
 #include "page/text.h"
-
-/* Values as a page shows them, for the tests of programs: a page that is searched instead of printed. */
 
 /* `name` is as it stands in label text. */
 static const char *readback_value_of(cprom_labels labels, struct cprom__piece name)

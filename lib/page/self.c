@@ -6,8 +6,6 @@
 #include "registry/families.h"
 #include "store/vec.h"
 
-/* The metrics of the library about itself. */
-
 static const cprom_desc self_series_desc =
     CPROM__OWN_GAUGE(.name = "cprom_series", .help = "Series of the family that are alive.", .labels = {"family"});
 static const cprom_desc self_removed_desc =

@@ -8,7 +8,8 @@ SOURCE is the project, OBJECTS the folder in which its object files lie as lib/<
 - calls: which object file needs a symbol, and which defines it. They go down, and no rooms of a wing form a circle;
 - includes: they go down, and no headers form a circle;
 - declarations: what a room defines for others stands in the header of its name, and in no other;
-- rooms: each .c begins with a line that says what the room is for, and includes its own header if it has one.
+- rooms: each .c begins with a line that says what the room is for, and includes its own header if it has one;
+- the page: docs/architecture.md has a row with that line for each room.
 """
 
 import os
@@ -148,6 +149,15 @@ def check_rooms(files):
             complain(f"{path} does not include its own header")
 
 
+def check_page(source, files):
+    with open(os.path.join(source, "docs", "architecture.md"), encoding="utf-8") as file:
+        page = file.read()
+    for path, text in files.items():
+        line = re.match(r"/\* (.*) \*/\n", text)
+        if path.endswith(".c") and line and f"| `{os.path.basename(path)}` | {line.group(1)} |" not in page:
+            complain(f"{path}: docs/architecture.md has no row with its first line")
+
+
 def main():
     source, objects = sys.argv[1:]
     files = {}
@@ -167,6 +177,7 @@ def main():
     check_includes(files)
     check_declarations(files, defines)
     check_rooms(files)
+    check_page(source, files)
     for text in complaints:
         print(text)
     print(f"{len(rooms)} rooms, {len(files)} files: {len(complaints)} complaints")

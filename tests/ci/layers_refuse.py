@@ -25,6 +25,8 @@ CASES = [
     ("no declaration", {"base/status.c": "\nvoid cprom__new(void);\nvoid cprom__new(void) {}\n"}, "",
      "base/status.h does not declare cprom__new"),
 ]
+# A room whose first line is another than on the page.
+RENAMED = ("base/status.c", "/* The name", "/* A name", "base/status.c: docs/architecture.md has no row with its first line")
 MOVES = [("page/each.c", "base/each.c", "base/each.c calls up"), ("http/loop.c", "page/loop.c", "page/loop.c calls up")]
 
 
@@ -44,15 +46,23 @@ def compile_room(compiler, source, objects, room, before):
     subprocess.run(command, input=before + "\n" + text, check=True, text=True)
 
 
+def replace(path, old, new):
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace(old, new, 1))
+
+
 def main():
     source, objects, compiler = sys.argv[1:]
     failed = 0
     cases = [(what, changes, before, expected, None) for what, changes, before, expected in CASES]
     cases += [(f"{old} moved to {new}", {}, "", expected, (old, new)) for old, new, expected in MOVES]
+    cases.append((RENAMED[0], {}, "", RENAMED[3], None))
     for what, changes, before, expected, move in cases:
         with tempfile.TemporaryDirectory() as scratch:
             copy, built = os.path.join(scratch, "source"), os.path.join(scratch, "objects")
-            for folder in ("lib", "include"):
+            for folder in ("lib", "include", "docs"):
                 shutil.copytree(os.path.join(source, folder), os.path.join(copy, folder))
             shutil.copytree(os.path.join(objects, "lib"), os.path.join(built, "lib"))
             for room, added in changes.items():
@@ -60,6 +70,8 @@ def main():
                     file.write(added)
                 if room.endswith(".c"):
                     compile_room(compiler, copy, built, room, before)
+            if what == RENAMED[0]:
+                replace(os.path.join(copy, "lib", RENAMED[0]), RENAMED[1], RENAMED[2])
             if move:
                 os.rename(os.path.join(copy, "lib", move[0]), os.path.join(copy, "lib", move[1]))
                 os.rename(os.path.join(built, "lib", move[0] + ".o"), os.path.join(built, "lib", move[1] + ".o"))
