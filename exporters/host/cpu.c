@@ -252,19 +252,29 @@ static bool read_number(int dir, const char *cpu, const char *file, char text[RE
     return read_small(dir, path, text) && parse_u64(text, value);
 }
 
+/* Likewise, of a file that has a number if it is there. */
+static bool read_count(struct scrape *scrape, int dir, const char *cpu, const char *file, uint64_t *value)
+{
+    char path[300], text[READ_SMALL];
+    snprintf(path, sizeof path, "%s/thermal_throttle/%s", cpu, file);
+    if (!read_small(dir, path, text)) return false;
+    return parse_u64(text, value) ||
+           fail(scrape, "%s/devices/system/cpu/%s: it is no number", scrape->flags->sysfs, path);
+}
+
 /* The hardware threads of a core, and the cores of a package, count the same; one is enough. */
 static void show_throttles_of(struct scrape *scrape, int dir, const char *cpu)
 {
-    char package[READ_SMALL], core[READ_SMALL], text[READ_SMALL];
+    char package[READ_SMALL], core[READ_SMALL];
     uint64_t value;
     struct cpus *cpus = scrape->state;
     if (!read_number(dir, cpu, "topology/physical_package_id", package, &value)) return;
     if (!read_number(dir, cpu, "topology/core_id", core, &value)) return;
-    if (is_new(cpus, package, core) && read_number(dir, cpu, "thermal_throttle/core_throttle_count", text, &value)) {
+    if (is_new(cpus, package, core) && read_count(scrape, dir, cpu, "core_throttle_count", &value)) {
         show(scrape, &descs[DESC_CORE], CPROM_STRS(package, core), (double)value);
         remember(cpus, package, core);
     }
-    if (is_new(cpus, package, "") && read_number(dir, cpu, "thermal_throttle/package_throttle_count", text, &value)) {
+    if (is_new(cpus, package, "") && read_count(scrape, dir, cpu, "package_throttle_count", &value)) {
         show(scrape, &descs[DESC_PACKAGE], CPROM_STRS(package), (double)value);
         remember(cpus, package, "");
     }

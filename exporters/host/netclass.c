@@ -134,7 +134,13 @@ static void netclass_collect(struct scrape *scrape)
         utf8_copy(device, sizeof device, entry->d_name);
         if (filter_matches(scrape->state, device)) continue;
         int interface = openat(net, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (interface < 0) continue; /* it went meanwhile */
+        if (interface < 0) {
+            /* Else it went meanwhile. */
+            if (errno != ENOENT && errno != ENOTDIR) {
+                fail(scrape, "%s/class/net/%s: %s", scrape->flags->sysfs, device, strerror(errno));
+            }
+            continue;
+        }
         show_interface(scrape, interface, device);
         close(interface);
     }

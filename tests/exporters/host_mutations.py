@@ -209,6 +209,7 @@ ODD = [
      ["line 3: it is no line of a CPU", "line 4: there is no number for node_softnet_processed_total"]),
     ("proc/net/udp", b"  sl  local\n 0: 1:2 3:4 07 00000001:0000000f 0\n 1: 1:2 3:4 07 5 0\n",
      {'node_udp_queues{ip="v6",queue="rx"}': "31"}, ["line 3: there are no queues in it"]),
+    ("sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count", b"many\n", {}, ["it is no number"]),
     ("sys/fs/selinux/enforce", b"1", {"node_selinux_enabled": "1", "node_selinux_current_mode": "1",
                                       "node_selinux_config_mode": "-1"}, []),
     ("sys/fs/selinux/enforce", b"yes", {"node_selinux_enabled": "1"}, ["it is no number"]),
