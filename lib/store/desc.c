@@ -482,10 +482,7 @@ size_t cprom__desc_state_at(const struct cprom__desc *desc, const char *text)
  */
 static unsigned desc_count_claims(const struct cprom__desc *desc)
 {
-    unsigned n = 0;
-    if (desc->kind->bare_claims_name && desc->base_len == desc->name_len) return 1;
-    while (desc->kind->claims[n]) n++;
-    return n;
+    return desc->kind->bare_claims_name && desc->base_len == desc->name_len ? 1 : desc->kind->n_claims;
 }
 
 /* Whether `a` of a_len bytes and a suffix, and `b` of b_len and another, make the same name. */
@@ -514,9 +511,10 @@ bool cprom__desc_collides(const struct cprom__desc *a, const struct cprom__desc 
 {
     /* Names of which neither begins with the other cannot meet: nearly all. */
     if (memcmp(a->name, b->name, a->base_len < b->base_len ? a->base_len : b->base_len) != 0) return false;
-    for (unsigned i = 0, n = desc_count_claims(a); i < n; i++) {
-        for (unsigned k = 0, m = desc_count_claims(b); k < m; k++) {
-            const char *p = a->kind->claims[i], *q = b->kind->claims[k];
+    const char *p = a->kind->claims;
+    for (unsigned i = 0, n = desc_count_claims(a); i < n; i++, p += strlen(p) + 1) {
+        const char *q = b->kind->claims;
+        for (unsigned k = 0, m = desc_count_claims(b); k < m; k++, q += strlen(q) + 1) {
             if (desc_same_name(a->name, a->base_len, p, b->name, b->base_len, q)) return true;
         }
     }
@@ -526,8 +524,10 @@ bool cprom__desc_collides(const struct cprom__desc *a, const struct cprom__desc 
 bool cprom__desc_answers_to(const struct cprom__desc *desc, const char *name)
 {
     /* What it claims beyond, so that nobody takes it for theirs, no sample has. */
-    for (unsigned i = 0, n = desc_count_claims(desc); i < n && i < desc->kind->answers; i++) {
-        if (desc_same_name(desc->name, desc->base_len, desc->kind->claims[i], name, strlen(name), "")) return true;
+    const char *claim = desc->kind->claims;
+    for (unsigned i = 0, n = desc_count_claims(desc); i < n && i < desc->kind->answers;
+         i++, claim += strlen(claim) + 1) {
+        if (desc_same_name(desc->name, desc->base_len, claim, name, strlen(name), "")) return true;
     }
     return false;
 }

@@ -8,7 +8,8 @@ const struct cprom__kind cprom__kinds[] = {
     [CPROM_UNTYPED] = {.name = "unknown",
                        .text_name = "untyped",
                        .suffix = "",
-                       .claims = {""},
+                       .claims = "",
+                       .n_claims = 1,
                        .answers = 1,
                        .samples = {{CPROM__PART_VALUE, "", ""}},
                        .has_unit = true,
@@ -18,7 +19,8 @@ const struct cprom__kind cprom__kinds[] = {
                        .suffix = "_total",
                        .refusal = "is a counter's and must end in _total",
                        .bare_name = "unknown",
-                       .claims = {"", "_total", "_created"},
+                       .claims = "\0_total\0_created",
+                       .n_claims = 3,
                        .answers = 3,
                        .samples = {{CPROM__PART_VALUE, "", ""}},
                        .has_unit = true,
@@ -31,7 +33,8 @@ const struct cprom__kind cprom__kinds[] = {
     [CPROM_GAUGE] = {.name = "gauge",
                      .text_name = "gauge",
                      .suffix = "",
-                     .claims = {""},
+                     .claims = "",
+                     .n_claims = 1,
                      .answers = 1,
                      .samples = {{CPROM__PART_VALUE, "", ""}},
                      .has_unit = true,
@@ -40,7 +43,8 @@ const struct cprom__kind cprom__kinds[] = {
                          .text_name = "histogram",
                          .suffix = "",
                          .label = "le",
-                         .claims = {"", "_bucket", "_sum", "_count", "_created", "_info"},
+                         .claims = "\0_bucket\0_sum\0_count\0_created\0_info",
+                         .n_claims = 6,
                          .answers = 5,
                          .samples = {{CPROM__PART_BUCKETS, "_bucket", "_bucket"},
                                      {CPROM__PART_SUM, "_sum", "_sum"},
@@ -56,7 +60,8 @@ const struct cprom__kind cprom__kinds[] = {
                        .text_name = "summary",
                        .suffix = "",
                        .label = "quantile",
-                       .claims = {"", "_sum", "_count", "_created", "_bucket", "_info"},
+                       .claims = "\0_sum\0_count\0_created\0_bucket\0_info",
+                       .n_claims = 6,
                        .answers = 4,
                        .samples = {{CPROM__PART_QUANTILES, "", ""},
                                    {CPROM__PART_SUM, "_sum", "_sum"},
@@ -72,7 +77,8 @@ const struct cprom__kind cprom__kinds[] = {
                     .refusal = "is an info's and must end in _info",
                     .bare_name = "gauge",
                     .bare_claims_name = true,
-                    .claims = {"", "_info"},
+                    .claims = "\0_info",
+                    .n_claims = 2,
                     .answers = 2,
                     .samples = {{CPROM__PART_ONE, "", ""}},
                     .emitted = true},
@@ -80,14 +86,16 @@ const struct cprom__kind cprom__kinds[] = {
                         .text_name = "gauge",
                         .suffix = "",
                         .label = "",
-                        .claims = {""},
+                        .claims = "",
+                        .n_claims = 1,
                         .answers = 1,
                         .samples = {{CPROM__PART_STATES, "", ""}}},
     [CPROM_GAUGE_HISTOGRAM] = {.name = "gaugehistogram",
                                .text_name = "histogram",
                                .suffix = "",
                                .label = "le",
-                               .claims = {"", "_bucket", "_gsum", "_gcount", "_sum", "_count"},
+                               .claims = "\0_bucket\0_gsum\0_gcount\0_sum\0_count",
+                               .n_claims = 6,
                                .answers = 6,
                                .samples = {{CPROM__PART_BUCKETS, "_bucket", "_bucket"},
                                            {CPROM__PART_SUM, "_gsum", "_sum"},
@@ -108,8 +116,9 @@ bool cprom__kind_has(const struct cprom__kind *kind, enum cprom__part part)
 
 bool cprom__kind_answers(const struct cprom__kind *kind, const char *suffix)
 {
-    for (unsigned i = 0; i < kind->answers; i++) {
-        if (strcmp(kind->claims[i], suffix) == 0) return true;
+    const char *claim = kind->claims;
+    for (unsigned i = 0; i < kind->answers; i++, claim += strlen(claim) + 1) {
+        if (strcmp(claim, suffix) == 0) return true;
     }
     return false;
 }

@@ -41,8 +41,10 @@ struct cprom__kind {
      */
     const char *suffix, *refusal, *bare_name;
 
-    const char *label;     /* that its samples bring; "": one of the family's own name; NULL: none */
-    const char *claims[7]; /* suffixes behind OpenMetrics' family name that no other family may have; ends with NULL */
+    const char *label; /* that its samples bring; "": one of the family's own name; NULL: none */
+    /* Suffixes behind OpenMetrics' family name that no other family may have, one behind the other with their NULs. */
+    const char *claims;
+    unsigned n_claims;
     unsigned answers;      /* the first so many of them are those of its samples, in any format */
     bool bare_claims_name; /* one whose name lacks the suffix claims its name only */
     struct cprom__kind_sample samples[4];
