@@ -68,14 +68,21 @@ static void gather_release_rows(const struct cprom__group *group)
     }
 }
 
+/* Out of line, so that vectors without time do not pay for it. */
+static CPROM__NOINLINE bool gather_is_shown_timed(struct gather_part *part, const struct cprom_series *series,
+                                                  int64_t now)
+{
+    bool over, shown = cprom__series_shown(series, now, &over);
+    if (over) part->over[part->n_over++] = series;
+    return shown;
+}
+
 /* Whether the page shows the sorted series, whose life was just read. What is over is put aside. */
 static inline bool gather_is_shown(struct gather_part *part, const struct cprom_series *series, uint64_t life,
                                    int64_t now)
 {
-    if (CPROM__LIKELY(!part->timed)) return !(life & (CPROM__LIFE_DEAD | CPROM__LIFE_HIDDEN));
-    bool over, shown = cprom__series_shown(series, now, &over);
-    if (over) part->over[part->n_over++] = series;
-    return shown;
+    if (CPROM__UNLIKELY(part->timed)) return gather_is_shown_timed(part, series, now);
+    return !(life & (CPROM__LIFE_DEAD | CPROM__LIFE_HIDDEN));
 }
 
 /* Copies the sorted series; those that are dead drop out of the order. Cannot fail: the rows are there. */
