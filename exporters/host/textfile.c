@@ -384,7 +384,8 @@ static void show_family(const struct textfiles *all, struct text_family *family)
 
 static void show_all(const struct textfiles *all)
 {
-    for (struct file *file = all->files; file < all->files + all->n; file++) {
+    for (size_t i = 0; i < all->n; i++) {
+        struct file *file = &all->files[i];
         char path[3 * PATH_MAX];
         if (!file->page) continue;
         utf8_copy(path, sizeof path, file->path);

@@ -13,7 +13,8 @@ static bool is_leftover(const char *name)
     static const char *const whole[] = {"bak", "orig", "rej", "old", "disabled"}, *const begins[] = {"rpm", "dpkg-",
                                                                                                      "ucf-"};
     const char *last = strrchr(name, '.');
-    if (!last++) return false;
+    if (!last) return false;
+    last++;
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
         if (strcmp(last, whole[i]) == 0) return true;
     }

@@ -445,7 +445,7 @@ CPROM_API size_t cprom_vec_size(const cprom_vec *vec);
 typedef struct cprom_view {
     cprom_strs values;        /* label values, in the order of the declaration */
     double value;             /* counter, gauge; info: 1 */
-    uint64_t states;          /* stateset: bit i says whether state i is on */
+    uint64_t states;          /* stateset: bit i says whether state i of the declaration is on */
     double sum;               /* histogram, summary */
     uint64_t count;           /* histogram, summary */
     const uint64_t *buckets;  /* histogram: cumulative, one per bound, then +Inf; otherwise NULL */
@@ -662,7 +662,7 @@ CPROM_API cprom_status cprom_emit_at(cprom_scrape *out, const cprom_desc *desc, 
 
 typedef struct cprom_const_histogram {
     size_t size;
-    const double *bounds;       /* upper bounds, strictly ascending; +Inf may be left out */
+    const double *bounds;       /* upper bounds, strictly ascending; +Inf may be left out, otherwise its bucket is the count */
     const uint64_t *buckets;    /* cumulative, one per bound */
     size_t n_bounds;
     uint64_t count;             /* all observations; not less than the last bucket */
@@ -726,15 +726,20 @@ typedef struct cprom_page_opts {
  */
 CPROM_API cprom_status cprom_page_open(cprom_registry *registry, const cprom_page_opts *opts, cprom_page **page);
 
-/* Writes up to `cap` bytes to `buf` and returns how many; 0 at the end (or for cap 0). Cannot fail. */
+/*
+ * Writes up to `cap` bytes to `buf` and returns how many; 0 at the end, for cap 0, and for NULL. Cannot fail, allocates
+ * nothing. A page belongs to one thread at a time.
+ */
 CPROM_API size_t cprom_page_read(cprom_page *page, char *buf, size_t cap);
+/* Gives back the page and what it shows; NULL is fine. On any thread. */
 CPROM_API void cprom_page_close(cprom_page *page);
 
 /*
  * Visiting: the families and samples of an open page as values, for programs that send them somewhere in a form of their
- * own. What is shown is what the page was opened with (registry, names, self-metrics); format and .created do not matter.
- * Every view, and all that it points to, is borrowed and lives until the callback returns. `size` is that of the struct,
- * so that a program can tell what a later library adds.
+ * own. What is shown is what the page was opened with (registry, names, self-metrics); format and .created do not matter:
+ * exemplars and created times are always shown.
+ * Every view, and all that it points to, is borrowed and lives until the callback returns. `size` is how much of it the
+ * library has filled: look at a field that your header knows only if it lies within `size`.
  */
 
 /* A name and a value, as they are meant: without quotes and escapes, and not NUL-terminated. */
@@ -747,12 +752,12 @@ typedef struct cprom_pair {
 
 typedef struct cprom_family_view {
     size_t size;
-    const char *name;           /* as the text format 0.0.4 has it */
+    const char *name;           /* in full, with the registry's prefix and with _total or _info */
     const char *help, *unit;    /* NULL: none */
     cprom_type type;
 } cprom_family_view;
 
-/* A series of the family, whole: a histogram with its buckets is one sample here. */
+/* A series of the family, whole: a histogram with its buckets is one. What is not of its type is 0 or NULL. */
 typedef struct cprom_sample_view {
     size_t size;
     const cprom_pair *labels;   /* sorted by name, const labels among them */
@@ -762,17 +767,17 @@ typedef struct cprom_sample_view {
     bool has_created;           /* counters, histograms and summaries of the program */
     int64_t created_ms;         /* since 1970: when the series began */
     double value;               /* counter, gauge, untyped; info: 1 */
-    uint64_t count;             /* histogram, summary */
-    double sum;                 /* histogram, summary */
-    const double *bounds;       /* histogram: upper bounds, +Inf last */
-    const uint64_t *buckets;    /* histogram: cumulative, one per bound */
+    uint64_t count;             /* histogram, gauge histogram, summary */
+    double sum;                 /* likewise */
+    const double *bounds;       /* histogram, gauge histogram: upper bounds, +Inf last */
+    const uint64_t *buckets;    /* likewise: cumulative, one per bound; the last is the count */
     size_t n_buckets;
     const double *quantiles;    /* summary of a callback */
     const double *quantile_values;
     size_t n_quantiles;
     const char *const *states;  /* stateset: names, sorted */
     size_t n_states;
-    uint64_t states_on;         /* bit i says whether states[i] is on */
+    uint64_t states_on;         /* bit i says whether states[i] is on; sorted, i is not the index of the declaration */
 } cprom_sample_view;
 
 typedef struct cprom_exemplar_view {
@@ -781,13 +786,13 @@ typedef struct cprom_exemplar_view {
     size_t n_labels;
     double value;
     int64_t timestamp_ms;       /* 0: none */
-    size_t bucket;              /* histogram: of which bucket; otherwise 0 */
+    size_t bucket;              /* histogram: its index in the sample's bounds and buckets; otherwise 0 */
 } cprom_exemplar_view;
 
 /* Each returns false to stop; NULL: not called. */
 typedef struct cprom_visitor {
     size_t size;
-    bool (*family)(void *ctx, const cprom_family_view *family); /* before its samples, once */
+    bool (*family)(void *ctx, const cprom_family_view *family); /* before its samples, once; one without any is not there */
     bool (*sample)(void *ctx, const cprom_family_view *family, const cprom_sample_view *sample);
     /* After its sample, in the order of the buckets. */
     bool (*exemplar)(void *ctx, const cprom_family_view *family, const cprom_sample_view *sample,
@@ -798,7 +803,7 @@ typedef struct cprom_visitor {
 /*
  * Visits the whole page, in its order, whatever was read of it. Allocates nothing and takes no lock; the callbacks may
  * call anything but the visit and the close of this page. OK also where a callback stopped it; EINVAL: an argument is NULL,
- * or the visitor's size is not one that this library knows. A page belongs to one thread at a time.
+ * or the visitor's `size` is not set or something in it is not known to this library. A page belongs to one thread at a time.
  */
 CPROM_API cprom_status cprom_page_visit(cprom_page *page, const cprom_visitor *visitor);
 

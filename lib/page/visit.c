@@ -11,6 +11,7 @@ struct visit {
     const cprom_visitor *visitor;
     const struct cprom__visit_room *room;
     cprom_family_view family;
+    cprom_pair pairs[VISIT_LABELS_MAX]; /* of the sample that is shown */
 };
 
 /* ---- labels ---- */
@@ -69,13 +70,9 @@ static bool visit_exemplars(struct visit *visit, const struct cprom__row *row, c
 
 static bool visit_tell(struct visit *visit, const char *text, size_t len, cprom_sample_view *view)
 {
-    cprom_pair pairs[VISIT_LABELS_MAX];
-    view->labels = pairs;
-    view->n_labels = visit_labels(text, len, pairs, visit->room->text);
-    bool more = !visit->visitor->sample || visit->visitor->sample(visit->visitor->ctx, &visit->family, view);
-    view->labels = NULL;
-    view->n_labels = 0;
-    return more;
+    view->labels = visit->pairs;
+    view->n_labels = visit_labels(text, len, visit->pairs, visit->room->text);
+    return !visit->visitor->sample || visit->visitor->sample(visit->visitor->ctx, &visit->family, view);
 }
 
 static bool visit_row(struct visit *visit, const struct cprom__row *row)

@@ -117,6 +117,11 @@ cprom_status cprom__func_new(cprom_registry *registry, const cprom_opts *opts, c
         collector_new_refuse(registry, o.name, "labels", "need a vector or a collector");
         return CPROM_ELABELS;
     }
+    if (o.owner || o.max_series || o.overflow || o.ttl_seconds != 0 || o.linger_seconds != 0) {
+        return collector_new_refuse(registry, o.name, "owner, max_series, overflow, ttl_seconds or linger_seconds",
+                                    "need a vector");
+    }
+    if (o.exemplars) return collector_new_refuse(registry, o.name, "exemplars", "are for what the program updates");
     struct cprom__family_spec spec = {.name = o.name,
                                       .help = o.help,
                                       .unit = o.unit,

@@ -54,7 +54,9 @@ static bool exemplar(void *ctx, const cprom_family_view *of, const cprom_sample_
     assert_non_null(of->name);
     assert_int_equal(with->size, sizeof *with);
     s->exemplars++;
-    note(s, "  exemplar %d", (int)view->bucket);
+    note(s, "  exemplar %d of", (int)view->bucket);
+    note_labels(s, with->labels, with->n_labels);
+    note(s, ":");
     note_labels(s, view->labels, view->n_labels);
     note(s, " value %g at %lld\n", view->value, (long long)view->timestamp_ms);
     return --s->left != 0;
@@ -99,11 +101,11 @@ static const char all[] = "a 0 - -\n"
                           " value 5 count 0 sum 0 at 0\n"
                           "c_total 1 C. -\n"
                           " value 2 count 0 sum 0 created 1700000000000\n"
-                          "  exemplar 0 value 2 at 7\n"
+                          "  exemplar 0 of: value 2 at 7\n"
                           "h_seconds 3 H \\ \n. seconds\n"
                           " l=\"x\"\n value 0 count 2 sum 4.5 created 1700000000000\n"
-                          "  exemplar 1 a=\\ b= value 1.5 at 1234\n"
-                          "  exemplar 2 c=d value 3 at 0\n";
+                          "  exemplar 1 of l=\"x\"\n: a=\\ b= value 1.5 at 1234\n"
+                          "  exemplar 2 of l=\"x\"\n: c=d value 3 at 0\n";
 
 static void test_page_visit_shows_what_text_does_not(void **state)
 {
