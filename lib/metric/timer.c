@@ -21,7 +21,12 @@ double cprom_timer_stop(cprom_timer *timer)
     switch (series->vec->desc->type) {
     case CPROM_HISTOGRAM: cprom_histogram_observe((cprom_histogram *)series, seconds); break;
     case CPROM_SUMMARY: cprom_summary_observe((cprom_summary *)series, seconds); break;
-    default: cprom_gauge_set((cprom_gauge *)series, seconds); break;
+    case CPROM_GAUGE: cprom_gauge_set((cprom_gauge *)series, seconds); break;
+    case CPROM_UNTYPED: /* none of these has a timer */
+    case CPROM_COUNTER:
+    case CPROM_INFO:
+    case CPROM_STATESET:
+    case CPROM_GAUGE_HISTOGRAM: break;
     }
     return seconds;
 }

@@ -18,18 +18,21 @@ static bool each_show(const struct cprom_vec *vec, const struct cprom__row *row,
     const char *values[CPROM_LABELS_MAX];
     cprom_view view = {.values = {values, vec->desc->n_labels}};
     each_read_values(vec, row->series, text, values);
-    const struct cprom__kind *kind = vec->desc->kind;
-    const uint64_t *words = cprom__row_words(row);
-    if (cprom__kind_has(kind, CPROM__PART_BUCKETS)) {
-        view.n_buckets = vec->desc->n_bounds + 1;
-        view.buckets = buckets;
-        for (size_t i = 0; i < view.n_buckets; i++) buckets[i] = view.count += words[i];
-    } else if (cprom__kind_has(kind, CPROM__PART_COUNT)) {
-        view.count = words[0];
+    for (const struct cprom__kind_sample *part = vec->desc->kind->samples; part->part; part++) {
+        switch (part->part) {
+        case CPROM__PART_VALUE: view.value = cprom__double(cprom__row_words(row)[0]); break;
+        case CPROM__PART_ONE: view.value = 1; break;
+        case CPROM__PART_STATES: view.states = cprom__row_words(row)[0]; break;
+        case CPROM__PART_BUCKETS:
+            view.n_buckets = vec->desc->n_bounds + 1;
+            view.buckets = buckets;
+            break;
+        case CPROM__PART_SUM: view.sum = cprom__row_sum(row); break;
+        case CPROM__PART_COUNT: view.count = cprom__row_count(row, buckets); break;
+        case CPROM__PART_QUANTILES: /* of samples of collectors only */
+        case CPROM__PART_NONE: break;
+        }
     }
-    if (cprom__kind_has(kind, CPROM__PART_SUM)) view.sum = cprom__double(words[vec->n_cells - 1]);
-    else if (cprom__kind_has(kind, CPROM__PART_STATES)) view.states = words[0];
-    else view.value = cprom__double(words[0]);
     return each(ctx, &view);
 }
 

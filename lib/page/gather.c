@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "page/merge.h"
 #include "page/collect.h"
+#include "page/merge.h"
 #include "registry/hold.h"
 #include "registry/tree.h"
 #include "store/reclaim.h"

@@ -123,7 +123,7 @@ static size_t lines_describe_row(const struct lines_form *form, const struct cpr
         line->exemplar = cprom__row_exemplar(row, number);
         lines_set_count(line, cursor->total + words[number]);
         break;
-    case CPROM__PART_SUM: line->value = cprom__double(words[vec->n_cells - 1]); break;
+    case CPROM__PART_SUM: line->value = cprom__row_sum(row); break;
     case CPROM__PART_COUNT:
         lines_set_count(line, cprom__kind_has(desc->kind, CPROM__PART_BUCKETS) ? cursor->total : words[0]);
         break;

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/names.h"
-#include "page/gather.h"
 #include "page/collect.h"
+#include "page/gather.h"
 
 /*
  * What `promtool check metrics` of Prometheus 2.42 says of a page: rules about names, types and help texts. Its texts

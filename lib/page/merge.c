@@ -7,8 +7,6 @@
 
 #define MERGE_AHEAD 8u /* rows before its turn that a text is fetched into the cache */
 
-/* From what registries and their collectors have given to the families of a page, in its order. */
-
 /* ---- the order of series ---- */
 
 static struct cprom__order_text merge_text_of(const struct cprom__group *run, size_t index)

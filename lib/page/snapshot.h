@@ -32,6 +32,21 @@ static inline const uint64_t *cprom__row_words(const struct cprom__row *row)
     return cprom__row_words_of(row->series->vec) ? row->words : &row->bits;
 }
 
+static inline double cprom__row_sum(const struct cprom__row *row)
+{
+    return cprom__double(row->words[row->series->vec->n_cells - 1]);
+}
+
+/* The count of a distribution; where it has buckets, these are cumulated into `buckets`. */
+static inline uint64_t cprom__row_count(const struct cprom__row *row, uint64_t *buckets)
+{
+    const struct cprom__desc *desc = row->series->vec->desc;
+    uint64_t count = 0;
+    if (!cprom__kind_has(desc->kind, CPROM__PART_BUCKETS)) return row->words[0];
+    for (size_t i = 0; i <= desc->n_bounds; i++) buckets[i] = count += row->words[i];
+    return count;
+}
+
 /* NULL: none. */
 static inline const struct cprom__exemplar *cprom__row_exemplar(const struct cprom__row *row, size_t slot)
 {

@@ -4,7 +4,6 @@
 #include "store/pairs.h"
 
 #define VISIT_LABELS_MAX (CPROM_LABELS_MAX + CPROM_CONST_LABELS_MAX)
-#define VISIT_EXEMPLAR_MAX 128u /* code points of an exemplar's names and values, and so its labels; see exemplar.c */
 
 /* One visit. */
 struct visit {
@@ -48,8 +47,8 @@ static size_t visit_labels(const char *text, size_t len, cprom_pair *pairs, char
 static bool visit_exemplar(struct visit *visit, const cprom_sample_view *sample, const struct cprom__exemplar *exemplar,
                            size_t bucket)
 {
-    cprom_pair pairs[VISIT_EXEMPLAR_MAX];
-    char text[4 * VISIT_EXEMPLAR_MAX];
+    cprom_pair pairs[CPROM__EXEMPLAR_POINTS_MAX]; /* each label has one at least */
+    char text[4 * CPROM__EXEMPLAR_POINTS_MAX];
     cprom_exemplar_view view = {.size = sizeof view,
                                 .labels = pairs,
                                 .n_labels = visit_labels(exemplar->pairs, exemplar->len, pairs, text),
@@ -102,12 +101,9 @@ static bool visit_row(struct visit *visit, const struct cprom__row *row)
             view.n_buckets = desc->n_bounds + 1;
             view.bounds = desc->bounds;
             view.buckets = visit->room->buckets;
-            for (size_t i = 0; i < view.n_buckets; i++) visit->room->buckets[i] = view.count += words[i];
             break;
-        case CPROM__PART_SUM: view.sum = cprom__double(words[series->vec->n_cells - 1]); break;
-        case CPROM__PART_COUNT:
-            if (!view.n_buckets) view.count = words[0];
-            break;
+        case CPROM__PART_SUM: view.sum = cprom__row_sum(row); break;
+        case CPROM__PART_COUNT: view.count = cprom__row_count(row, visit->room->buckets); break;
         case CPROM__PART_QUANTILES: /* of samples of collectors only */
         case CPROM__PART_NONE: break;
         }

@@ -8,6 +8,7 @@ void cprom__collector_ref(struct cprom__collector *collector)
 
 void cprom__collector_unref(struct cprom__collector *collector)
 {
+    /* acq_rel: who drops the last one sees what all others did before theirs. */
     if (atomic_fetch_sub_explicit(&collector->refs, 1, memory_order_acq_rel) != 1) return;
     for (size_t i = 0; i < collector->n_families; i++) cprom__desc_free(collector->descs[i]);
     struct cprom__allocator *allocator = collector->memory.allocator;

@@ -256,7 +256,7 @@ cprom_status cprom_emit_histogram(cprom_scrape *out, const cprom_desc *desc, cpr
     const char *name = out->current->name;
     cprom_const_histogram h;
     if (!cprom__kind_has(out->current->kind, CPROM__PART_BUCKETS))
-        return emit_refuse(out, CPROM_EINVAL, name, values, "its type is not histogram");
+        return emit_refuse(out, CPROM_EINVAL, name, values, "its type is no histogram");
     if (!histogram || !cprom__opts_read(&h, sizeof h, histogram)) {
         return emit_refuse(out, CPROM_EINVAL, name, values,
                            "no histogram, or its size is not one that this library knows");
@@ -290,7 +290,7 @@ cprom_status cprom_emit_summary(cprom_scrape *out, const cprom_desc *desc, cprom
     const char *name = out->current->name;
     cprom_const_summary s;
     if (!cprom__kind_has(out->current->kind, CPROM__PART_QUANTILES))
-        return emit_refuse(out, CPROM_EINVAL, name, values, "its type is not summary");
+        return emit_refuse(out, CPROM_EINVAL, name, values, "its type is no summary");
     if (!summary || !cprom__opts_read(&s, sizeof s, summary)) {
         return emit_refuse(out, CPROM_EINVAL, name, values,
                            "no summary, or its size is not one that this library knows");

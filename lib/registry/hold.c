@@ -11,6 +11,7 @@ void cprom__registry_holder_ref(struct cprom_registry *registry)
 
 void cprom__registry_holder_unref(struct cprom_registry *registry)
 {
+    /* acq_rel: who drops the last one sees what all others did before theirs. */
     if (atomic_fetch_sub_explicit(&registry->holders, 1, memory_order_acq_rel) != 1) return;
     cprom__reclaim_abandon(&registry->reclaimer);
     cprom__registry_unref(registry);

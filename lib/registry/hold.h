@@ -1,5 +1,5 @@
 /*
- * Who may still gather or read: the user, gathers, open pages, updates.
+ * Who may still gather or read: the user, gathers, open pages, updates, HTTP handlers.
  */
 #ifndef CPROM_LIB_REGISTRY_HOLD_H
 #define CPROM_LIB_REGISTRY_HOLD_H

@@ -226,6 +226,7 @@ void cprom_registry_free(cprom_registry *registry)
     struct cprom__families *families = registry->families;
     registry->families = NULL;
     cprom__tree_leave(registry);
+    /* release: before anything of it dies; pairs with the acquire in gather_copy_all(). */
     atomic_store_explicit(&registry->gone, true, memory_order_release);
     cprom__tree_unlock(registry);
     registry_detach_all(registry, families);

@@ -53,9 +53,9 @@ static void vec_new_take_opts(struct cprom_vec *vec, const cprom_opts *o)
 }
 
 /* `plain`: the label values of a plain one; NULL: a vector. */
-static cprom_status vec_new_vec_make(struct cprom_registry *registry, struct cprom__desc *desc,
-                                     const struct cprom__kind_ops *ops, const char *const *plain,
-                                     const cprom_opts *opts, struct cprom_vec **out)
+static cprom_status vec_new_make(struct cprom_registry *registry, struct cprom__desc *desc,
+                                 const struct cprom__kind_ops *ops, const char *const *plain, const cprom_opts *opts,
+                                 struct cprom_vec **out)
 {
     struct cprom_vec *vec = cprom__alloc_zeroed(&registry->allocator, sizeof *vec);
     if (!vec) {
@@ -139,7 +139,7 @@ static cprom_status vec_new(struct cprom_registry *registry, const cprom_opts *o
         return status;
     }
     struct cprom_vec *vec;
-    status = vec_new_vec_make(registry, desc, ops, plain ? values : NULL, &o, &vec);
+    status = vec_new_make(registry, desc, ops, plain ? values : NULL, &o, &vec);
     if (status) return status;
     status = cprom__families_add_vec(registry, vec);
     if (status) {
@@ -167,10 +167,12 @@ cprom_status cprom__vec_new_labelled(struct cprom_registry *registry, const cpro
 
 void cprom__vec_detach(struct cprom_vec *vec)
 {
+    /* release: before the first series dies; pairs with the acquires of gathers, births and commits. */
     atomic_store_explicit(&vec->gone, true, memory_order_release);
     struct cprom__match all = {.n = 0};
     struct cprom__removing removing = {.match = &all, .reason = CPROM__REMOVED_CLEAR};
     /* Without the gate, since unregistering never waits: pages look at the flag, and so does who wants to be born. */
     if (!vec->is_plain) cprom__vec_remove(vec, &removing);
-    else if (cprom__vec_kill(vec, vec->plain, 0, &removing, true, 0)) cprom__vec_removed(vec, CPROM__REMOVED_CLEAR, 1);
+    else if (cprom__killed_counts(cprom__vec_kill(vec, vec->plain, 0, &removing, true, 0)))
+        cprom__vec_removed(vec, CPROM__REMOVED_CLEAR, 1);
 }

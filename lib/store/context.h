@@ -2,8 +2,8 @@
  * What everything in a registry hangs on: memory, clocks, log, locks and statistics. What a registry does is in the wing
  * of that name; here is what series and vectors know of it. Lock order, outermost first (docs/concurrency.md):
  *
- *   order_lock > gate > a vector's map_lock > reclaimer.lock, slab.lock, cells.lock, updates_lock
- *   order_lock > gate > the tree's families_lock, under which no other is taken
+ *   order_lock > gate > a vector's map_lock > reclaimer.lock, slab.lock, cells.lock
+ *   order_lock > gate > updates_lock; the tree's families_lock, under which no other is taken
  *   collect_lock: never together with any other; but for families_lock, no locks of two registries together
  */
 #ifndef CPROM_LIB_STORE_CONTEXT_H
@@ -73,7 +73,7 @@ struct cprom_registry {
     pthread_mutex_t collect_lock; /* guards the running and gone flags of the collectors */
     pthread_cond_t collect_cond;  /* one of them ceased to run or is gone */
 
-    _Atomic size_t holders; /* who may still gather or read: the user, gathers, open pages */
+    _Atomic size_t holders; /* who may still gather or read: registry/hold.h */
     _Atomic size_t refs;    /* who needs the memory: the holders as one, vectors */
 
     /* statistics; relaxed, but for `removed`: see cprom_registry_stats() */

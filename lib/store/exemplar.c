@@ -6,8 +6,6 @@
 #include "base/names.h"
 #include "store/series.h"
 
-#define EXEMPLAR_CODE_POINTS_MAX 128u /* of names and values together; OpenMetrics 1.0, "Exemplars" */
-
 unsigned cprom__exemplar_slots(const struct cprom__desc *desc)
 {
     return desc->kind->exemplars + (desc->kind->bucket_exemplars ? (unsigned)desc->n_bounds + 1 : 0);
@@ -26,7 +24,7 @@ static const char *exemplar_check(cprom_labels labels, size_t *len)
     size_t points = 0;
     *len = 0;
     if (labels.n && !labels.v) return "labels are missing";
-    if (labels.n > EXEMPLAR_CODE_POINTS_MAX) return "over 128 code points";
+    if (labels.n > CPROM__EXEMPLAR_POINTS_MAX) return "over 128 code points";
     for (size_t i = 0; i < labels.n; i++) {
         const char *name = labels.v[i].name, *value = labels.v[i].value;
         if (!name || !value) return "a label is missing";
@@ -39,7 +37,7 @@ static const char *exemplar_check(cprom_labels labels, size_t *len)
         points += exemplar_code_points(name) + exemplar_code_points(value);
         *len += name_len + cprom__escaped_len(value, value_len) + strlen(",=\"\"");
     }
-    if (points > EXEMPLAR_CODE_POINTS_MAX) return "over 128 code points";
+    if (points > CPROM__EXEMPLAR_POINTS_MAX) return "over 128 code points";
     if (labels.n) --*len; /* no comma before the first */
     return NULL;
 }

@@ -20,6 +20,9 @@ struct cprom__exemplar {
     char pairs[];         /* what stands between the braces */
 };
 
+/* Code points of its names and values together; OpenMetrics 1.0, "Exemplars". */
+#define CPROM__EXEMPLAR_POINTS_MAX 128u
+
 typedef _Atomic(struct cprom__exemplar *) cprom__exemplar_slot;
 
 /* How many slots a series has. */

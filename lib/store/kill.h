@@ -41,7 +41,7 @@ static inline bool cprom__killed_counts(enum cprom__killed killed)
     return killed == CPROM__KILLED_LINGERS || killed == CPROM__KILLED_UNLINKED;
 }
 
-/* Removes one, under the map's lock. `alone`: see cprom__series_unlink(). */
+/* Removes one, under the map's lock, or of a plain instrument. `alone`: see cprom__series_unlink(). */
 enum cprom__killed cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_t index,
                                    const struct cprom__removing *removing, bool alone, int64_t now);
 

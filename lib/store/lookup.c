@@ -160,7 +160,10 @@ static cprom_status lookup_reveal_locked(struct cprom_vec *vec, struct cprom_ser
     *born = false;
     if (!(atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_HIDDEN)) return CPROM_OK;
     if (!exempt && lookup_is_full(vec)) return CPROM_ELIMIT;
-    /* Under this lock: the walk that kills all series of a vector that is gone comes after this, or the flag was set. */
+    /*
+     * Under this lock: the walk that kills all series of a vector that is gone comes after this, or the flag was set.
+     * acquire: pairs with the release in cprom__vec_detach().
+     */
     if (atomic_load_explicit(&vec->gone, memory_order_acquire)) return CPROM_ENOENT;
     /* A value first: nobody sees the series with one that nobody set. */
     if (change) vec->ops->change(series, change);
@@ -393,6 +396,7 @@ cprom_series *cprom_vec_with(cprom_vec *vec, cprom_strs strs)
     while (vec && cprom__series_acquire(vec, strs, CPROM__OP_TOUCH, 0, &use) >= 0) {
         if (!use.reading) return use.series;
         /* A series that was found in a read section is not destroyed before its end, so that the reference counts. */
+        /* seq_cst: pairs with upkeep_is_idle(), which looks at it once the series is marked. */
         atomic_fetch_add_explicit(&use.series->refs, CPROM__REF, memory_order_seq_cst);
         cprom__read_leave();
         /* It may have expired between the touch and the reference; once it is held, it does not. */

@@ -127,7 +127,7 @@ struct remove_owned {
     size_t n_chunks, n_series;
 };
 
-/* Takes the next chunks. What removing them needs comes into the cache, a stage at a time, so that the misses overlap. */
+/* Takes the next chunks. What removing them needs comes into the cache, a step at a time, so that the misses overlap. */
 static void remove_take_chunks(struct cprom_vec *vec, uint32_t *next, struct remove_owned *owned)
 {
     struct cprom__slab *slab = &vec->registry->slab;

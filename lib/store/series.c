@@ -194,7 +194,7 @@ bool cprom__series_touch(struct cprom_series *series)
     uint64_t epoch = atomic_load_explicit(vec->epoch, memory_order_relaxed);
     uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
     if (life & CPROM__LIFE_TIMED) {
-        /* seq_cst, both: pairs with cprom__vec_expire(), which marks the series first and then looks at the time. */
+        /* seq_cst, both: pairs with upkeep_expire(), which marks the series first and then looks at the time. */
         struct cprom__extra *extra = cprom__series_extra(series);
         atomic_store_explicit(&extra->touched, cprom__monotonic_now(vec->registry), memory_order_seq_cst);
         life = atomic_load_explicit(&series->life, memory_order_seq_cst);

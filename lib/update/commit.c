@@ -83,6 +83,7 @@ static bool commit_is_stale(const struct cprom_update *update)
 static bool commit_is_gone(const struct cprom_update *update)
 {
     for (const struct cprom__member *member = update->members; member; member = member->next) {
+        /* acquire: pairs with the release in cprom__vec_detach(). */
         if (atomic_load_explicit(&member->vec->gone, memory_order_acquire)) return true;
     }
     return false;

@@ -142,7 +142,7 @@ def check_rooms(files):
     for path, text in files.items():
         if not path.endswith(".c"):
             continue
-        if not re.match(r"/\*\s*\S", text):
+        if not re.match(r"/\* .* \*/\n", text):
             complain(f"{path}: its first line does not say what it is for")
         header = path[:-2] + ".h"
         if header in files and header not in includes_of(text):
