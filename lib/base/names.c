@@ -64,9 +64,9 @@ bool cprom__has_suffix(const char *name, size_t name_len, const char *suffix)
 }
 
 /*
- * Not 0: a byte is not ASCII, or one that is escaped. For ASCII, a byte of x - 1 has its high bit set exactly where that
- * of x is 0 (Warren, Hacker's Delight, 6-1). Beyond ASCII it is set too, but for one byte in each of the three. A borrow
- * comes only from where something was found.
+ * Not 0: a byte is not ASCII, or one that is escaped. For ASCII, a byte of x - 1 has its high bit set exactly where
+ * that of x is 0 (Warren, Hacker's Delight, 6-1). Beyond ASCII it is set too, but for one byte in each of the three. A
+ * borrow comes only from where something was found.
  */
 static inline uint64_t names_special_bytes(uint64_t bytes)
 {

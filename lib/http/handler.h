@@ -9,8 +9,8 @@
 #include "http/response.h"
 
 /*
- * As cprom_http_handler_handle(). Once `cancelled` is true, the page is not wanted any more, and no callback begins; NULL:
- * nobody cancels.
+ * As cprom_http_handler_handle(). Once `cancelled` is true, the page is not wanted any more, and no callback begins;
+ * NULL: nobody cancels.
  */
 cprom_status cprom__http_handle(cprom_http_handler *handler, const cprom_http_request *request,
                                 const _Atomic bool *cancelled, cprom_http_response **response);

@@ -107,7 +107,10 @@ static void gather_copy_sorted(struct gather_part *part, uint64_t death, int64_t
                 CPROM__PREFETCH(cprom__slab_in(dir, next->indexes[i + GATHER_AHEAD - n]));
             uint32_t index = chunk->indexes[i];
             struct cprom_series *series = cprom__slab_in(dir, index);
-            /* acquire: pairs with the release in cprom__vec_kill(); see the second look at `gone` in gather_copy_all(). */
+            /*
+             * acquire: pairs with the release in cprom__vec_kill(); see the second look at `gone` in
+             * gather_copy_all().
+             */
             uint64_t life = atomic_load_explicit(&series->life, memory_order_acquire);
             if (CPROM__UNLIKELY(life & CPROM__LIFE_UNLINKED)) {
                 cprom__chain_add(reclaimer, &dead, index, death);
@@ -339,7 +342,9 @@ static bool gather_copy_all(struct gather_taking *taking)
             part->group.n_rows = part->sorted = 0;
         }
     }
-    /* A child is on the page whole or not at all, likewise. acquire: pairs with the release in cprom_registry_free(). */
+    /*
+     * A child is on the page whole or not at all, likewise. acquire: pairs with the release in cprom_registry_free().
+     */
     bool is_child = source != &taking->snapshot->own;
     source->gone = is_child && atomic_load_explicit(&source->registry->gone, memory_order_acquire);
     return true;
@@ -360,9 +365,9 @@ static bool gather_reserve_groups(struct cprom__snapshot *snapshot, size_t n)
 }
 
 /*
- * Appends to the snapshot's groups; false: out of memory. What is registered meanwhile may be changed together with what
- * is listed, and the page would show the half of it. So the list is looked at again before the gate, since the wait and
- * the sorting may have been long, and a last time in the gate: who changes what comes later waits there.
+ * Appends to the snapshot's groups; false: out of memory. What is registered meanwhile may be changed together with
+ * what is listed, and the page would show the half of it. So the list is looked at again before the gate, since the
+ * wait and the sorting may have been long, and a last time in the gate: who changes what comes later waits there.
  */
 static bool gather_take(struct gather_taking *taking)
 {

@@ -23,8 +23,8 @@ cprom_status cprom__snapshot_list(struct cprom__snapshot *snapshot, struct cprom
 
 /*
  * Takes a snapshot of a whole registry with its descendants. Callbacks of all come first; then each registry is copied
- * under locks of its own. Once `cancelled` is true, no callback begins any more; NULL: nobody cancels. `self` NULL: without
- * the library's own families. ENOMEM: nothing is left of it. EBUSY: inside a callback; ENOENT: it was freed.
+ * under locks of its own. Once `cancelled` is true, no callback begins any more; NULL: nobody cancels. `self` NULL:
+ * without the library's own families. ENOMEM: nothing is left of it. EBUSY: inside a callback; ENOENT: it was freed.
  */
 cprom_status cprom__snapshot_take(struct cprom__snapshot *snapshot, struct cprom_registry *registry,
                                   const struct cprom__filter *filter, int64_t deadline, const _Atomic bool *cancelled,

@@ -206,8 +206,8 @@ static size_t lines_put_unit(struct cprom__sink *sink, const struct lines_form *
 }
 
 /*
- * Rows of counters, gauges and infos that fit whole, which is nearly all of a large page: straight into the buffer. Returns
- * the byte behind.
+ * Rows of counters, gauges and infos that fit whole, which is nearly all of a large page: straight into the buffer.
+ * Returns the byte behind.
  */
 static char *lines_put_plain_rows(const struct lines_form *form, const struct cprom__group *group,
                                   struct cprom__cursor *cursor, char *out, const char *end)

@@ -282,8 +282,9 @@ cprom_status cprom_registry_stats(cprom_registry *registry, cprom_stats *out)
         cprom__families_unref(families);
     }
     /*
-     * Again if something was removed in between, since what comes and goes meanwhile would count as alive. acquire: pairs
-     * with the release of cprom__vec_removed(), as what was removed was created before; and keeps the loads in order.
+     * Again if something was removed in between, since what comes and goes meanwhile would count as alive. acquire:
+     * pairs with the release of cprom__vec_removed(), as what was removed was created before; and keeps the loads in
+     * order.
      */
     int tries = 8;
     do {

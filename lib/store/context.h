@@ -1,6 +1,6 @@
 /*
- * What everything in a registry hangs on: memory, clocks, log, locks and statistics. What a registry does is in the wing
- * of that name; here is what series and vectors know of it. Lock order, outermost first (docs/concurrency.md):
+ * What everything in a registry hangs on: memory, clocks, log, locks and statistics. What a registry does is in the
+ * wing of that name; here is what series and vectors know of it. Lock order, outermost first (docs/concurrency.md):
  *
  *   order_lock > gate > a vector's map_lock > reclaimer.lock, slab.lock, cells.lock
  *   order_lock > gate > updates_lock; the tree's families_lock, under which no other is taken

@@ -49,8 +49,8 @@ enum cprom__killed cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *s
 void cprom__vec_removed(struct cprom_vec *vec, enum cprom__removal reason, size_t n);
 
 /*
- * Under the map's lock: takes a dead series out of the map. If it is not `alone`, the caller, who has many, counts it in
- * vec->dead before, and takes it out of its owner's list afterwards.
+ * Under the map's lock: takes a dead series out of the map. If it is not `alone`, the caller, who has many, counts it
+ * in vec->dead before, and takes it out of its owner's list afterwards.
  */
 void cprom__series_unlink(struct cprom_vec *vec, struct cprom_series *series, uint32_t index, bool alone);
 

@@ -192,9 +192,9 @@ static bool lookup_link_made(struct cprom_vec *vec, struct cprom_series *made, u
 }
 
 /*
- * Finds the series under the lock, or makes it; with a reference. Alive, if that is wanted, or at least reserved; `*born`
- * says that it came alive here, with the change in it. All that costs time (checking, rendering, allocating) is done
- * before the lock is taken.
+ * Finds the series under the lock, or makes it; with a reference. Alive, if that is wanted, or at least reserved;
+ * `*born` says that it came alive here, with the change in it. All that costs time (checking, rendering, allocating)
+ * is done before the lock is taken.
  */
 static cprom_status lookup_obtain(struct cprom_vec *vec, struct cprom__values *values, bool alive,
                                   const struct cprom__change *change, struct cprom_series **series, bool *born)

@@ -51,7 +51,10 @@ void cprom__series_born(struct cprom_vec *vec);
  */
 cprom_status cprom__series_reserve(struct cprom_vec *vec, struct cprom__values *values, struct cprom_series **series);
 
-/* Lets a hidden one be born with the change in it, unless it is alive already. ELIMIT: the vector is full, and it not exempt; it stays hidden. */
+/*
+ * Lets a hidden one be born with the change in it, unless it is alive already. ELIMIT: the vector is full, and it not
+ * exempt; it stays hidden.
+ */
 cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *series, bool exempt,
                                   const struct cprom__change *change, bool *born);
 

@@ -287,8 +287,8 @@ static void order_remove_sorted(struct cprom__order *order, struct cprom__reclai
 }
 
 /*
- * Looks at the first two of the young. The first is the one that order_drain_pending() fills; the second goes into it where it
- * fits. Otherwise the fuller of the two goes to the end of the line, so that the next step finds another.
+ * Looks at the first two of the young. The first is the one that order_drain_pending() fills; the second goes into it
+ * where it fits. Otherwise the fuller of the two goes to the end of the line, so that the next step finds another.
  */
 static void order_step_young(struct cprom__order *order, struct cprom__reclaimer *reclaimer, struct cprom__chain *dead)
 {

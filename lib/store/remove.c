@@ -84,7 +84,10 @@ static bool remove_matches(const struct cprom_vec *vec, const struct cprom_serie
     return true;
 }
 
-/* Whether the series is one of those that go; the rest is cprom__vec_kill()'s. `of_owner`: its owner is known to match. */
+/*
+ * Whether the series is one of those that go; the rest is cprom__vec_kill()'s. `of_owner`: its owner is known to
+ * match.
+ */
 static bool remove_goes(struct cprom_vec *vec, const struct cprom_series *series,
                         const struct cprom__removing *removing, bool of_owner)
 {
@@ -127,7 +130,9 @@ struct remove_owned {
     size_t n_chunks, n_series;
 };
 
-/* Takes the next chunks. What removing them needs comes into the cache, a step at a time, so that the misses overlap. */
+/*
+ * Takes the next chunks. What removing them needs comes into the cache, a step at a time, so that the misses overlap.
+ */
 static void remove_take_chunks(struct cprom_vec *vec, uint32_t *next, struct remove_owned *owned)
 {
     struct cprom__slab *slab = &vec->registry->slab;

@@ -19,7 +19,9 @@
 
 struct cprom_series;
 
-/* The head of a thing that can be retired. `bytes` is the whole size; the rest belongs to the reclaimer once retired. */
+/*
+ * The head of a thing that can be retired. `bytes` is the whole size; the rest belongs to the reclaimer once retired.
+ */
 struct cprom__block {
     struct cprom__block *next;
     size_t bytes;

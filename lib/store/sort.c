@@ -28,7 +28,9 @@ int cprom__order_compare(const struct cprom__order_text *a, const struct cprom__
 
 /* ---- within a vector: by keys ---- */
 
-/* The text's byte at `at` as it sorts; 0 behind the end. `*inside` says whether `at` is the second byte of an escape. */
+/*
+ * The text's byte at `at` as it sorts; 0 behind the end. `*inside` says whether `at` is the second byte of an escape.
+ */
 static unsigned sort_byte_at(const struct cprom_series *series, size_t at, bool *inside)
 {
     if (at >= series->len) return 0;
@@ -170,9 +172,9 @@ static void sort_scatter(struct cprom__order_item *items, unsigned shift, uint32
 }
 
 /*
- * Many items, whose keys are of the same depth: scattered by the first byte in which the keys differ, and so on with what
- * each of the 256 got, while that is many; the rest is the quicksort's. A pass moves an item once, where halving takes
- * four or more moves. At most eight deep, since a key has eight bytes.
+ * Many items, whose keys are of the same depth: scattered by the first byte in which the keys differ, and so on with
+ * what each of the 256 got, while that is many; the rest is the quicksort's. A pass moves an item once, where halving
+ * takes four or more moves. At most eight deep, since a key has eight bytes.
  */
 static void sort_many(struct cprom__order_item *items, size_t n, size_t depth)
 {

@@ -18,8 +18,8 @@ static size_t staged_place_of(const struct cprom__staged *staged, const struct c
 }
 
 /*
- * By labels: a staged series may be deleted singly and made again while the commit removes the others. One that lingers is
- * none of the staged.
+ * By labels: a staged series may be deleted singly and made again while the commit removes the others. One that
+ * lingers is none of the staged.
  */
 bool cprom__staged_has(const struct cprom__staged *staged, const struct cprom_series *series)
 {

@@ -61,7 +61,10 @@ void cprom__event_record(struct cprom_vec *vec, struct cprom__event *event, cons
     event->at = ++registry->update_count;
     event->created = by ? by->created : UINT64_MAX;
     pthread_mutex_unlock(&registry->updates_lock);
-    /* Out go those that concern nobody any more, and one of the same match that concerns nobody but whom this one does. */
+    /*
+     * Out go those that concern nobody any more, and one of the same match that concerns nobody but whom this one
+     * does.
+     */
     for (struct cprom__event **link = &vec->events; *link;) {
         struct cprom__event *old = *link;
         bool outdone = old->created <= event->created && stale_same_pairs(old, event);

@@ -131,7 +131,9 @@ void cprom__vec_trim(struct cprom_vec *vec)
         for (int rounds = 0; rounds < 2; rounds += !cprom__vec_expire_some(vec)) {
         }
     }
-    /* A step at a time, so that a gather can come in between. Each looks at one more young and one more sorted chunk. */
+    /*
+     * A step at a time, so that a gather can come in between. Each looks at one more young and one more sorted chunk.
+     */
     for (size_t step = 0; step < chunks && atomic_load_explicit(&vec->dead, memory_order_relaxed); step++) {
         struct cprom__chain chain = {0, 0, 0};
         pthread_mutex_lock(&registry->order_lock);
