@@ -204,8 +204,8 @@ put cprom <<'END'
 timeout 10m
 step clone: git clone -q "$SOURCE" src && ci-info src
 step configure: cmake -S src -B build -DCMAKE_BUILD_TYPE=Debug
-step build: cmake --build build --parallel 2 --target test_gauge
-step test: build/tests/test_gauge
+step build: cmake --build build --parallel 2 --target unit_metric
+step test: build/tests/unit/unit_metric gauge
 END
 
 "$work/pipelined" --dir "$work/pipelines" --scratch "$work/scratch" --listen "$address" 2>"$work/log" </dev/null &
@@ -225,8 +225,8 @@ heading 'the pipeline changes: it builds in place, and pushes what it tested; th
 put cprom <<'END'
 timeout 10m
 step configure: ci-info "$SOURCE" && cmake -S "$SOURCE" -B build -DCMAKE_BUILD_TYPE=Debug
-step build: cmake --build build --parallel 2 --target test_gauge
-step test: build/tests/test_gauge
+step build: cmake --build build --parallel 2 --target unit_metric
+step test: build/tests/unit/unit_metric gauge
 step push: git init -q --bare "$MIRROR" && git -C "$MIRROR" config receive.shallowUpdate true && git -C "$SOURCE" push -q "$MIRROR" HEAD:refs/heads/tested
 END
 sed 's/^/    /' "$work/pipelines/cprom.pipeline"
