@@ -6,41 +6,22 @@
 #   sh tests/ci/abi.sh --update   writes the baseline anew
 #
 # New functions are no change to those who do not call them, and need no new baseline; the version script's test knows
-# them. CPROM_WORK: where the library is built (build/abi).
+# them.
 set -u
-unset CDPATH CC CFLAGS CPPFLAGS LDFLAGS CMAKE_GENERATOR
-LC_ALL=C
-export LC_ALL
-
 root=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
-work=${CPROM_WORK:-$root/build/abi}
+# shellcheck source=tests/ci/tools.sh
+. "$root/tests/ci/tools.sh"
+work=$build/abi
 mkdir -p "$work" || exit 1
 baseline=$root/tests/ci/abi/libcprom.abi
 
-have() { command -v "$1" >/dev/null 2>&1; }
 skip() {
     echo "SKIPPED abi: $1"
     exit 77
 }
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then
-        "$@"
-    elif have sudo; then
-        sudo -n "$@"
-    else
-        return 1
-    fi
-}
 
 [ "$(uname -m)" = x86_64 ] || skip 'the baseline is that of x86-64'
-if ! have abidw || ! have abidiff; then
-    if have apt-get; then
-        as_root apt-get update -q >"$work/apt.log" 2>&1 </dev/null
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends --no-remove \
-            -o DPkg::Lock::Timeout=300 abigail-tools >>"$work/apt.log" 2>&1 </dev/null
-    fi
-    have abidw && have abidiff || skip 'abidw and abidiff (abigail-tools) are missing'
-fi
+need abigail-tools abidw abidiff || skip "$need_missing"
 for tool in cmake gcc; do
     have "$tool" || skip "$tool is missing"
 done

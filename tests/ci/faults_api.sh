@@ -8,6 +8,7 @@ cd "$1"
 # for the child of a fork.
 without='cprom_registry_default cprom_http_server_after_fork'
 missing=0
+# shellcheck disable=SC2013 # names without blanks
 for name in $(sed -n 's/^ *\(cprom_[a-z0-9_]*\);$/\1/p' lib/cprom.map); do
     case " $without " in *" $name "*) continue ;; esac
     case $name in

@@ -8,39 +8,20 @@
 #
 #   sh tests/ci/static.sh [gcc] [clang-tidy] [cppcheck]    all, or these
 #
-# CPROM_WORK: for what the tools say (build/static). Ends with 1 if something was found, with 77 if no tool is there.
+# Ends with 1 if something was found, with 77 if no tool is there.
 set -u
-unset CDPATH CC CFLAGS CPPFLAGS
-LC_ALL=C
-export LC_ALL
-
 root=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
-work=${CPROM_WORK:-$root/build/static}
+# shellcheck source=tests/ci/tools.sh
+. "$root/tests/ci/tools.sh"
+work=$build/static
 mkdir -p "$work" || exit 1
 cd "$root" || exit 1
 ran=0 failed=0
 
-have() { command -v "$1" >/dev/null 2>&1; }
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then
-        "$@"
-    elif have sudo; then
-        sudo -n "$@"
-    else
-        return 1
-    fi
-}
-
-# need TOOL PACKAGE
-need() {
-    have "$1" && return
-    if have apt-get; then
-        [ -e "$work/apt.log" ] || as_root apt-get update -q >"$work/apt.log" 2>&1 </dev/null
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends --no-remove \
-            -o DPkg::Lock::Timeout=300 "$2" >>"$work/apt.log" 2>&1 </dev/null
-    fi
-    have "$1" && return
-    echo "SKIPPED static: $1 is missing"
+# require TOOL PACKAGE
+require() {
+    need "$2" "$1" && return
+    echo "SKIPPED static: $need_missing"
     return 1
 }
 
@@ -59,13 +40,14 @@ said() {
     fi
 }
 
-for tool in ${*:-gcc clang-tidy cppcheck}; do
+[ "$#" -gt 0 ] || set -- gcc clang-tidy cppcheck
+for tool in "$@"; do
     out=$work/$tool
     rm -f "$out" "$out.all"
     case $tool in
         gcc)
-            need gcc gcc || continue
-            # shellcheck disable=SC2086 # lists of files
+            require gcc gcc || continue
+            # shellcheck disable=SC2016,SC2086 # of the other shell; lists of files
             printf '%s\n' lib/*/*.c $examples | xargs -P 2 -n 4 sh -c '
                 for file in "$@"; do
                     gcc -std=gnu11 -O1 -Wall -Wextra -fanalyzer -fdiagnostics-path-format=none -fdiagnostics-plain-output \
@@ -77,7 +59,7 @@ for tool in ${*:-gcc clang-tidy cppcheck}; do
             said "gcc -fanalyzer" "$out"
             ;;
         clang-tidy)
-            need clang-tidy clang-tidy || continue
+            require clang-tidy clang-tidy || continue
             # The checks are in .clang-tidy.
             # shellcheck disable=SC2086 # lists of files
             printf '%s\n' lib/*/*.c $examples | xargs -P 2 -n 8 sh -c \
@@ -86,7 +68,7 @@ for tool in ${*:-gcc clang-tidy cppcheck}; do
             said clang-tidy "$out"
             ;;
         cppcheck)
-            need cppcheck cppcheck || continue
+            require cppcheck cppcheck || continue
             # The library as it is built: with glibc on Linux, and without seams.
             # shellcheck disable=SC2086 # lists of files
             cppcheck -j 2 --std=c11 --enable=warning,performance,portability --inline-suppr --quiet -Iinclude -Ilib \

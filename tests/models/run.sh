@@ -6,35 +6,14 @@
 #
 # Ends with 0; 1: something is not as it must be; 77: spin is not there and cannot be installed.
 set -u
-LC_ALL=C
-export LC_ALL
-models=$(cd "$(dirname "$0")" && pwd) || exit 1
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
+root=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
+# shellcheck source=tests/ci/tools.sh
+. "$root/tests/ci/tools.sh"
+models=$root/tests/models
+work=$scratch
 
-have() { command -v "$1" >/dev/null 2>&1; }
-
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then
-        "$@"
-    elif ! have sudo; then
-        return 1
-    elif [ -t 0 ]; then
-        sudo "$@"
-    else
-        sudo -n "$@"
-    fi
-}
-
-if ! have spin && have apt-get; then
-    for command in update 'install -y --no-install-recommends spin'; do
-        # shellcheck disable=SC2086
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120 $command >"$work/apt" 2>&1 </dev/null
-    done
-fi
-if ! have spin; then
-    echo 'SKIPPED models: spin is not installed and cannot be'
+if ! need spin spin; then
+    echo "SKIPPED models: $need_missing"
     exit 77
 fi
 compiler=
