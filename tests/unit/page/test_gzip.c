@@ -404,7 +404,7 @@ int group_gzip(void)
 }
 #else
 
-static void test_gzip(void **state) { ct_skip("zlib is missing, which unpacks"); }
+static void test_gzip(void **state) { ct_skip("there is no zlib, which unpacks, or no encoder"); }
 
 int group_gzip(void)
 {
