@@ -1,5 +1,6 @@
 /*
- * Pages compressed by zlib, for who asks with Accept-Encoding: gzip, as Prometheus does; in cprom's own server.
+ * Pages compressed by zlib, for who asks with Accept-Encoding: gzip, as Prometheus does; in cprom's own server. The library
+ * has a gzip of its own, which needs none of this: here is how another takes its place, or another coding comes beside it.
  *
  *   http_zlib [ADDRESS]      serves until its standard input ends
  */

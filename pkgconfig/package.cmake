@@ -2,11 +2,15 @@
 # single-file form. Included by the top CMakeLists.txt.
 
 # Without CPROM_HTTP, cprom/http.h stays here.
-set(CPROM_SINGLE_FILE_WITHOUT "")
+set(CPROM_SINGLE_FILE_OPTIONS "")
 set(CPROM_INSTALL_WITHOUT "")
 if(NOT CPROM_HTTP)
-    set(CPROM_SINGLE_FILE_WITHOUT --without http.h)
+    set(CPROM_SINGLE_FILE_OPTIONS --without http.h)
     set(CPROM_INSTALL_WITHOUT PATTERN "http.h" EXCLUDE)
+endif()
+# The single-file form has no build that says so: it says itself what is not in it.
+if(CPROM_HTTP AND NOT CPROM_GZIP)
+    list(APPEND CPROM_SINGLE_FILE_OPTIONS --define CPROM_GZIP=0)
 endif()
 
 # The single-file form: `cmake --build . --target single_file` makes single_file/cprom.c and single_file/cprom.h.
@@ -19,7 +23,7 @@ if(CPROM_TOP_LEVEL)
         add_custom_command(
             OUTPUT "${CPROM_SINGLE_FILE}/cprom.c" "${CPROM_SINGLE_FILE}/cprom.h"
             COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/pkgconfig/single_file.py"
-                --version "${PROJECT_VERSION}" --source "${CMAKE_CURRENT_SOURCE_DIR}" ${CPROM_SINGLE_FILE_WITHOUT}
+                --version "${PROJECT_VERSION}" --source "${CMAKE_CURRENT_SOURCE_DIR}" ${CPROM_SINGLE_FILE_OPTIONS}
                 --out "${CPROM_SINGLE_FILE}" ${CPROM_SOURCES}
             DEPENDS ${CPROM_SOURCES} ${CPROM_HEADERS} "${CMAKE_CURRENT_SOURCE_DIR}/LICENSE"
                 "${CMAKE_CURRENT_SOURCE_DIR}/pkgconfig/single_file.py"

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Makes the one-file form of cprom: cprom.c and cprom.h, for programs that carry the library with them.
 
-    single_file.py --version VERSION --source PROJECT --out DIRECTORY [--without HEADER] ROOM.c...
+    single_file.py --version VERSION --source PROJECT --out DIRECTORY [--without HEADER]
+        [--define NAME=VALUE] ROOM.c...
 
 cprom.c is the headers and rooms of lib/ one after the other, each header after what it includes. No name is changed:
 what a room keeps for itself carries the room's name. Feature test macros and system headers come first. The bytes
@@ -56,6 +57,8 @@ def make_source(args):
     head += ["#if !defined __STDC_VERSION__ || __STDC_VERSION__ < 201112L\n",
              '#error "cprom.c is C11: compile it with -std=c11, -std=gnu11 or later"\n#endif\n']
     head += [f"#ifndef {name}\n#define {name} {features[name]}".rstrip() + "\n#endif\n" for name in sorted(features)]
+    for name, value in (one.split("=") for one in args.define):
+        head.append(f"#ifndef {name}\n#define {name} {value}\n#endif\n")
     head += ['\n#include "cprom.h"\n\n', *sorted(system), "\n#pragma GCC visibility push(hidden)\n\n"]
     return "".join(head + parts) + "#pragma GCC visibility pop\n"
 
@@ -71,6 +74,7 @@ parser.add_argument("--version", required=True)
 parser.add_argument("--source", required=True)
 parser.add_argument("--out", required=True)
 parser.add_argument("--without", action="append", default=[], help="a public header to leave out")
+parser.add_argument("--define", action="append", default=[], help="a macro of the rooms, as for the compiler")
 parser.add_argument("rooms", nargs="+")
 args = parser.parse_args()
 os.makedirs(args.out, exist_ok=True)

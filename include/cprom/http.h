@@ -57,6 +57,7 @@ typedef struct cprom_http_handler_opts {
     double timeout_seconds; /* collectors that have not begun by then are skipped and fail; 0: only as clients say */
     size_t max_scrapes;     /* pages open at a time, over all responses; more: 503; 0: no limit */
     bool self_metrics;      /* cprom_* families are on the page, those of this handler included */
+    bool no_gzip;           /* the library compresses no page; what the program adds is not meant */
 } cprom_http_handler_opts;
 
 /*
@@ -136,8 +137,10 @@ CPROM_API bool cprom_http_response_length(const cprom_http_response *response, u
 CPROM_API size_t cprom_http_response_body(cprom_http_response *response, char *buf, size_t cap);
 
 /*==============================================================================
- * Content coding: how pages are compressed, if at all, is the program's choice of a library. See
- * examples/http_zlib.c for gzip.
+ * Content coding: the library compresses pages of more than 1 KiB for clients that accept gzip, with an encoder of its
+ * own that takes some 60 KB for as long as the response lives. Where there is no memory for it, with .no_gzip, and in a
+ * library that was built with CPROM_GZIP=OFF, pages go as they are. A program may add codings, also a gzip that takes its
+ * place: examples/http_zlib.c. HEAD tells Content-Encoding of codings that were added only.
  *============================================================================*/
 
 typedef struct cprom_http_coding {
@@ -157,7 +160,8 @@ typedef struct cprom_http_coding {
 } cprom_http_coding;
 
 /*
- * Offers a coding for the page. Of several that a client likes as much, the one added first is taken.
+ * Offers a coding for the page. Of several that a client likes as much, the one added first is taken, and the library's
+ * own gzip last.
  * EINVAL: also a name that is not a token, or "identity"; EEXIST: there is one of this name; ENOMEM. Init-only.
  */
 CPROM_API cprom_status cprom_http_handler_add_coding(cprom_http_handler *handler, const cprom_http_coding *coding);

@@ -8,6 +8,7 @@
 
 #include "base/names.h"
 #include "base/opts.h"
+#include "http/compress.h"
 #include "http/index.h"
 #include "http/negotiate.h"
 #include "http/self.h"
@@ -31,6 +32,7 @@ struct cprom_http_handler {
     double timeout_seconds;
     size_t max_scrapes;
     bool self_metrics;
+    bool gzip; /* the library's own is offered, behind all others */
     struct handler_offer *offers;
 
     _Atomic size_t refs; /* the user's, and each response */
@@ -99,6 +101,7 @@ cprom_status cprom_http_handler_new(cprom_registry *registry, const cprom_http_h
     handler->timeout_seconds = o.timeout_seconds;
     handler->max_scrapes = o.max_scrapes;
     handler->self_metrics = o.self_metrics;
+    handler->gzip = CPROM_GZIP && !o.no_gzip;
     atomic_init(&handler->refs, 1);
     cprom__registry_holder_ref(registry);
     *out = handler;
@@ -209,7 +212,8 @@ static struct cprom_http_response *handler_index_page(struct cprom_http_handler 
 /* What was asked for, decoded. */
 struct handler_wanted {
     cprom_format format;
-    const cprom_http_coding *coding;
+    const cprom_http_coding *coding; /* the program's; NULL: none */
+    bool gzip;                       /* the library's own */
     double timeout_seconds;
     const char **names; /* with their texts behind */
     size_t n_names;
@@ -217,18 +221,19 @@ struct handler_wanted {
     const _Atomic bool *cancelled; /* once true, no callback begins any more; NULL: nobody cancels */
 };
 
-static const cprom_http_coding *handler_choose_coding(const struct cprom_http_handler *handler,
-                                                      const char *accept_encoding)
+/* Of those that the client likes as much, the first; the library's own is the last, so that the program's gzip wins. */
+static void handler_choose_coding(const struct cprom_http_handler *handler, const char *accept_encoding,
+                                  struct handler_wanted *wanted)
 {
-    const cprom_http_coding *best = NULL;
     uint32_t least = cprom__http_weight(accept_encoding, "identity");
     for (const struct handler_offer *offer = handler->offers; offer; offer = offer->next) {
         uint32_t weight = cprom__http_weight(accept_encoding, offer->coding.name);
         if (weight <= least) continue;
-        best = &offer->coding;
+        wanted->coding = &offer->coding;
         least = weight;
     }
-    return best;
+    wanted->gzip = handler->gzip && cprom__http_weight(accept_encoding, "gzip") > least;
+    if (wanted->gzip) wanted->coding = NULL;
 }
 
 /* The client gives up when its timeout is over: what collectors may use is less by a tenth, half a second at most. */
@@ -245,8 +250,8 @@ static bool handler_read_wanted(struct cprom_http_handler *handler, const cprom_
                                 const char *query, struct handler_wanted *wanted)
 {
     *wanted = (struct handler_wanted){.format = cprom__http_format(request->accept),
-                                      .coding = handler_choose_coding(handler, request->accept_encoding),
                                       .timeout_seconds = handler_choose_timeout(handler, request->scrape_timeout)};
+    handler_choose_coding(handler, request->accept_encoding, wanted);
     if (!*query) return true;
     size_t max = cprom__http_names_max(query);
     wanted->bytes = max * sizeof *wanted->names + strlen(query) + 1;
@@ -260,7 +265,8 @@ static void handler_add_page_headers(struct cprom_http_response *response, const
 {
     cprom__http_response_add(response, "Content-Type", cprom_content_type(wanted->format));
     cprom__http_response_add(response, "Vary", "Accept, Accept-Encoding");
-    if (response->coding) cprom__http_response_add(response, "Content-Encoding", response->coding->name);
+    const char *coding = cprom__http_response_coding(response);
+    if (coding) cprom__http_response_add(response, "Content-Encoding", coding);
 }
 
 /* Opens the page; where that cannot be, a 503 says why. NULL: not even that. */
@@ -286,7 +292,7 @@ static struct cprom_http_response *handler_open_page(struct cprom_http_handler *
         status = CPROM_ENOENT;
     }
     if (!status) {
-        cprom__http_response_page(response, page, wanted->coding);
+        cprom__http_response_page(response, page, wanted->coding, wanted->gzip);
         handler_add_page_headers(response, wanted);
         return response;
     }
@@ -316,7 +322,8 @@ static struct cprom_http_response *handler_scrape(struct cprom_http_handler *han
     return response;
 }
 
-/* What HEAD gets: the headers, and nothing is gathered. */
+/* What HEAD gets: the headers, and nothing is gathered. Whether the library would compress the page is not known without
+ * it, so of Content-Encoding only the program's is told. */
 static struct cprom_http_response *handler_page_head(struct cprom_http_handler *handler,
                                                      const cprom_http_request *request,
                                                      const struct handler_wanted *wanted)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "http/compress.h"
 #include "page/page.h"
 
 #define RESPONSE_TAIL_MAX 8 /* "\r\n0\r\n\r\n" */
@@ -39,6 +40,7 @@ static void response_begin_page(struct cprom_http_response *response)
     response->coder = coding ? coding->begin(coding->ctx) : NULL;
     response->page_over = response->ended = response->failed = false;
     response->made = 0;
+    if (response->gzip) cprom__http_compress_begin(response->gzip, response->page);
 }
 
 static void response_end_coding(struct cprom_http_response *response)
@@ -66,6 +68,12 @@ static bool response_feed(struct cprom_http_response *response, char *out, size_
     return used || *made || response->ended;
 }
 
+static size_t response_read(struct cprom_http_response *response, char *out, size_t room)
+{
+    return response->gzip ? cprom__http_compress_read(response->gzip, out, room)
+                          : cprom_page_read(response->page, out, room);
+}
+
 /* Makes the next bytes of the body at `body`; fewer than the room only where it ends. Returns how many. */
 static size_t response_fill(struct cprom_http_response *response)
 {
@@ -75,7 +83,7 @@ static size_t response_fill(struct cprom_http_response *response)
         if (response->coder) {
             if (!response_feed(response, response->body + n, room, &made)) response->ended = response->failed = true;
         } else {
-            made = cprom_page_read(response->page, response->body + n, room);
+            made = response_read(response, response->body + n, room);
             response->ended = made == 0;
         }
         if (!response->failed) n += made;
@@ -127,10 +135,12 @@ static bool response_start_page(struct cprom_http_response *response)
     return !response->failed;
 }
 
-void cprom__http_response_page(struct cprom_http_response *response, cprom_page *page, const cprom_http_coding *coding)
+void cprom__http_response_page(struct cprom_http_response *response, cprom_page *page, const cprom_http_coding *coding,
+                               bool gzip)
 {
     response->page = page;
     response->coding = coding;
+    if (gzip) response->gzip = cprom__http_compress_new(response->registry, page);
     response_begin_page(response);
     if (!response->coder) response->coding = NULL;
     if (!response_start_page(response)) { /* nothing of it has left: without the coding, then */
@@ -140,6 +150,12 @@ void cprom__http_response_page(struct cprom_http_response *response, cprom_page 
         response_restart_page(response);
         response_start_page(response);
     }
+}
+
+const char *cprom__http_response_coding(const struct cprom_http_response *response)
+{
+    if (response->gzip) return "gzip";
+    return response->coding ? response->coding->name : NULL;
 }
 
 /* ---- the head ---- */
@@ -356,6 +372,7 @@ void cprom__http_response_whole(struct cprom_http_response *response, size_t len
 void cprom__http_response_destroy(struct cprom_http_response *response)
 {
     response_end_coding(response);
+    if (response->gzip) cprom__http_compress_free(response->registry, response->gzip);
     cprom_page_close(response->page);
     cprom__release(&response->registry->allocator, response, response->bytes);
 }

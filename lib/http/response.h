@@ -46,6 +46,7 @@ struct cprom_http_response {
     bool page_over; /* read to the end */
     char *raw;      /* bytes of the page that the coding has not used yet, in a room of their own */
     size_t raw_at, raw_n;
+    struct cprom__gzip *gzip; /* the library's own coding; NULL: there is none. Never beside `coding` */
 
     int64_t began; /* scrapes of a handler with self-metrics: when; monotonic */
     bool is_scrape;
@@ -60,10 +61,13 @@ void cprom__http_response_add(struct cprom_http_response *response, const char *
 /* The body is what lies in `body`. */
 void cprom__http_response_whole(struct cprom_http_response *response, size_t length);
 /*
- * The body is this page, which now belongs to the response, coded if the coding (NULL: none) can begin. Makes the
- * beginning of it, or all.
+ * The body is this page, which now belongs to the response, coded if the coding (NULL: none) can begin, or with `gzip` by
+ * the library, if that is worth it and there is memory. Makes the beginning of it, or all.
  */
-void cprom__http_response_page(struct cprom_http_response *response, cprom_page *page, const cprom_http_coding *coding);
+void cprom__http_response_page(struct cprom_http_response *response, cprom_page *page, const cprom_http_coding *coding,
+                               bool gzip);
+/* For Content-Encoding; NULL: the body is as it is. */
+const char *cprom__http_response_coding(const struct cprom_http_response *response);
 void cprom__http_response_destroy(struct cprom_http_response *response);
 
 /* "Not Found"; for a status that the library never sends, "Error". Static. */

@@ -243,7 +243,9 @@ static inline bool lookup_touch(struct cprom_vec *vec, struct cprom_series *seri
     /* acquire: what the series was born with comes first; pairs with the release in lookup_come_alive(). */
     uint64_t life = atomic_load_explicit(&series->life, memory_order_acquire);
     uint64_t epoch = atomic_load_explicit(vec->epoch, memory_order_relaxed);
-    return CPROM__LIKELY(life == epoch) || cprom__series_touch(series);
+    if (CPROM__LIKELY(life == epoch)) return true;
+    /* One that is alive a moment later was not seen with its value. */
+    return !(life & CPROM__LIFE_HIDDEN) && cprom__series_touch(series);
 }
 
 /* For a series that is there, in a thread with a slot: nearly always. */

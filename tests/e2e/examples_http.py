@@ -141,6 +141,13 @@ def run():
     check("HTTP/1.0", is_whole(body) and b"chunked" not in head)
     check("its length", b"\r\ncontent-length: %d" % len(body) in head.lower())
     old.close()
+    if coding:
+        old = socket.create_connection(("127.0.0.1", port), timeout=60)
+        old.sendall(b"GET /metrics HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n")
+        head, _, body = read_all(old).partition(b"\r\n\r\n")
+        check("HTTP/1.0, coded", b"chunked" not in head and is_whole(gzip.decompress(body)))
+        check("its length, coded", b"\r\ncontent-length: %d" % len(body) in head.lower())
+        old.close()
 
     # One that goes away in the middle.
     for _ in range(5):
@@ -154,7 +161,7 @@ def run():
     if not shutil.which("curl"):
         print("SKIPPED %s with curl: it is not installed" % program.rpartition("/")[2])
         return
-    for flags in (["--http1.1"], ["--http1.0"], ["--compressed"]):
+    for flags in (["--http1.1"], ["--http1.0"], ["--compressed"], ["--http1.0", "--compressed"]):
         url = "http://127.0.0.1:%d/metrics" % port
         body = subprocess.run(["curl", "-gsS", "--fail", *flags, url], stdout=subprocess.PIPE, timeout=120).stdout
         check("curl " + " ".join(flags), is_whole(body))

@@ -15,10 +15,12 @@ pc=$(pc_dir "$work/prefix") || exit 1
 nm -D "${pc%/pkgconfig}/libcprom.so" >"$work/symbols" || exit 1
 grep -q ' cprom_registry_new' "$work/symbols" || fail 'the library lost more than HTTP'
 if grep -e 'cprom_http' -e ' U socket' -e ' U accept' -e ' U poll' "$work/symbols"; then fail 'the library has HTTP'; fi
+nm "${pc%/pkgconfig}/libcprom.so" >"$work/symbols" || exit 1
+if grep gzip "$work/symbols"; then fail 'the library compresses what it does not serve'; fi
 if grep -q cprom_http "$work/build/cprom.map"; then fail 'the version script names what is not there'; fi
 [ ! -e "$work/prefix/include/cprom/http.h" ] || fail 'http.h is installed'
 [ -e "$work/prefix/include/cprom/cprom.h" ] || fail 'cprom.h is not installed'
-if grep -l cprom_http "$work"/build/single_file/*; then fail 'the single-file form has HTTP'; fi
+if grep -l -e cprom_http -e cprom__gzip "$work"/build/single_file/*; then fail 'the single-file form has HTTP'; fi
 grep -qx 'http=OFF' "$pc/cprom.pc" || fail 'cprom.pc does not tell'
 
 for component in '' 'COMPONENTS http'; do

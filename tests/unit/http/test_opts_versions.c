@@ -34,7 +34,8 @@ static cprom_http_request request_for(const char *target)
 }
 
 static const cprom_http_handler_opts handler_opts = {
-    .program = "p", .path = "/page", .timeout_seconds = 1, .max_scrapes = 1, .self_metrics = true};
+    .program = "p", .path = "/page", .timeout_seconds = 1, .max_scrapes = 1, .self_metrics = true,
+    .no_gzip = true};
 
 /* The page, asked for at the options' path, and the list of families, which names program and path. */
 static void new_handler(cprom_registry *registry, const void *opts, char *told, size_t cap)
