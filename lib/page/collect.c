@@ -40,7 +40,7 @@ static bool collect_same_series(const struct cprom__sample *a, const struct cpro
     if (strcmp(a->desc->name, b->desc->name) != 0) return false;
     struct cprom__pairs pairs_a = {a->text, a->text + a->len}, pairs_b = {b->text, b->text + b->len};
     for (;;) {
-        struct cprom__piece name_a, name_b, value_a, value_b;
+        struct cprom__piece name_a = {NULL, 0}, name_b = {NULL, 0}, value_a = {NULL, 0}, value_b = {NULL, 0};
         bool more_a = collect_next_pair(&pairs_a, &name_a, &value_a);
         bool more_b = collect_next_pair(&pairs_b, &name_b, &value_b);
         if (!more_a || !more_b) return more_a == more_b;

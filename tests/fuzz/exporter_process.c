@@ -7,15 +7,16 @@
 #include <string.h>
 
 #include "procfs.h"
+#include "regexp.h"
 #include "rules.h"
 
 static void as_config(const char *text, size_t n)
 {
-    char error[PX_ERROR_MAX] = "";
-    px_rules rules = {0};
-    px_buffer name = {0};
-    if (px_rules_parse(&rules, "c", text, n, error)) {
-        px_attrs attrs = {.comm = "a",
+    char error[RULES_ERROR_MAX] = "";
+    struct rules rules = {0};
+    struct buffer name = {0};
+    if (rules_parse(&rules, "c", text, n, error)) {
+        struct attributes attrs = {.comm = "a",
                           .cmdline = "/b/a -x y",
                           .cmdline_len = 9,
                           .arg0 = "/b/a",
@@ -26,41 +27,41 @@ static void as_config(const char *text, size_t n)
                           .username = "u",
                           .cgroups = "/"};
         if (rules.n == 0) abort();
-        if (px_rules_match(&rules, &attrs, &name) == 1 && (name.len > PX_NAME_MAX || name.at[name.len])) abort();
+        if (rules_match(&rules, &attrs, &name) == 1 && (name.len > GROUP_NAME_MAX || name.at[name.len])) abort();
     } else if (!error[0] || !memchr(error, '\0', sizeof error)) {
         abort();
     }
-    px_buffer_free(&name);
-    px_rules_free(&rules);
+    buffer_free(&name);
+    rules_free(&rules);
 }
 
 /* The expression ends at the first LF. */
 static void as_regex(const char *bytes, size_t n)
 {
-    char error[PX_REGEX_ERROR] = "";
-    px_span spans[PX_REGEX_GROUPS];
+    char error[REGEXP_ERROR_MAX] = "";
+    struct regexp_span spans[REGEXP_GROUPS_MAX];
     const char *lf = memchr(bytes, '\n', n), *text = lf ? lf + 1 : bytes + n, *end = bytes + n;
-    px_regex *regex = px_regex_new(bytes, (size_t)((lf ? lf : end) - bytes), error);
+    struct regexp *regex = regexp_new(bytes, (size_t)((lf ? lf : end) - bytes), error);
     if (!regex) {
         if (!error[0] || !memchr(error, '\0', sizeof error)) abort();
         return;
     }
     size_t len = (size_t)(end - text) < 64 ? (size_t)(end - text) : 64;
-    int found = px_regex_match(regex, text, len, spans), again = px_regex_match(regex, text, len, NULL);
+    int found = regexp_match(regex, text, len, spans), again = regexp_match(regex, text, len, NULL);
     if (found != again || found < 0) abort();
-    for (size_t i = 0; found && i < px_regex_groups(regex); i++) {
+    for (size_t i = 0; found && i < regexp_groups(regex); i++) {
         if (spans[i].at && (spans[i].at < text || spans[i].at + spans[i].len > text + len)) abort();
     }
-    px_regex_free(regex);
+    regexp_free(regex);
 }
 
 static void as_stat(const char *bytes, size_t n)
 {
-    px_procfs fs = {.page_size = 4096};
-    px_stat stat;
-    if (!px_buffer_put(&fs.buffer, bytes, n)) abort();
-    if (px_parse_stat(&fs, &stat) && strlen(stat.comm) > PX_COMM_MAX) abort();
-    px_buffer_free(&fs.buffer);
+    struct procfs fs = {.page_size = 4096};
+    struct proc_stat stat;
+    if (!buffer_put(&fs.buffer, bytes, n)) abort();
+    if (procfs_parse_stat(&fs, &stat) && strlen(stat.comm) > PROC_COMM_MAX) abort();
+    buffer_free(&fs.buffer);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
