@@ -265,7 +265,6 @@ static CPROM__INLINE bool lookup_acquire_reading(struct cprom_vec *vec, const st
 }
 
 static CPROM__NOINLINE cprom_status lookup_acquire_slowly(struct cprom_vec *vec, struct cprom__values *values,
-                                                          enum cprom__operation operation, double value,
                                                           struct cprom__use *use)
 {
     struct cprom__change change = {.sets = false};
@@ -280,32 +279,30 @@ static CPROM__NOINLINE cprom_status lookup_acquire_slowly(struct cprom_vec *vec,
         cprom__series_unreserve(vec, use->series);
     }
     use->reading = false;
-    cprom__change_add(&change, operation, value, &observation);
-    cprom_status status =
-        lookup_obtain(vec, values, true, operation == CPROM__OP_TOUCH ? NULL : &change, &use->series, &born);
+    cprom__change_add(&change, use->operation, use->value, &observation);
+    bool changes = use->operation != CPROM__OP_TOUCH;
+    cprom_status status = lookup_obtain(vec, values, true, changes ? &change : NULL, &use->series, &born);
     return status ? status : born ? CPROM__BORN_WITH_IT : CPROM_OK;
 }
 
 /* The second try, for what others are folded into. */
-static CPROM__NOINLINE cprom_status lookup_acquire_other(struct cprom_vec *vec, enum cprom__operation operation,
-                                                         double value, struct cprom__use *use)
+static CPROM__NOINLINE cprom_status lookup_acquire_other(struct cprom_vec *vec, struct cprom__use *use)
 {
     struct cprom__values values;
     atomic_fetch_add_explicit(&vec->registry->folded, 1, memory_order_relaxed);
     cprom__values_other(vec, &values);
     if (lookup_acquire_reading(vec, &values, use)) return CPROM_OK;
-    return lookup_acquire_slowly(vec, &values, operation, value, use);
+    return lookup_acquire_slowly(vec, &values, use);
 }
 
-cprom_status cprom__series_acquire(struct cprom_vec *vec, cprom_strs strs, enum cprom__operation operation,
-                                   double value, struct cprom__use *use)
+cprom_status cprom__series_acquire_for(struct cprom_vec *vec, cprom_strs strs, struct cprom__use *use)
 {
     struct cprom__values values;
     cprom_status status = lookup_measure(vec, strs, &values);
     if (CPROM__LIKELY(!status)) {
         if (CPROM__LIKELY(lookup_acquire_reading(vec, &values, use))) return CPROM_OK;
-        status = lookup_acquire_slowly(vec, &values, operation, value, use);
-        if (status == CPROM_ELIMIT && vec->folds) status = lookup_acquire_other(vec, operation, value, use);
+        status = lookup_acquire_slowly(vec, &values, use);
+        if (status == CPROM_ELIMIT && vec->folds) status = lookup_acquire_other(vec, use);
     }
     return status < 0 ? lookup_drop(vec, status) : status;
 }

@@ -10,18 +10,29 @@
 struct cprom__use {
     struct cprom_series *series;
     bool reading;
+    enum cprom__operation operation; /* what a series is born with */
+    double value;
 };
 
 /* A positive status: the series was born here, with the value in it already. */
 #define CPROM__BORN_WITH_IT ((cprom_status)1)
+
+/* See cprom__series_acquire(); `use` has the operation and its value. */
+cprom_status cprom__series_acquire_for(struct cprom_vec *vec, cprom_strs values, struct cprom__use *use);
 
 /*
  * Finds the series, touches it and lets the caller use it until cprom__series_release(), or creates it with what the
  * operation does: CPROM__BORN_WITH_IT, and there is nothing left to do but to release it. Failures are counted and
  * logged.
  */
-cprom_status cprom__series_acquire(struct cprom_vec *vec, cprom_strs values, enum cprom__operation operation,
-                                   double value, struct cprom__use *use);
+static inline cprom_status cprom__series_acquire(struct cprom_vec *vec, cprom_strs values,
+                                                 enum cprom__operation operation, double value, struct cprom__use *use)
+{
+    /* Not as arguments: those are kept over the whole search, and only a creation reads them. */
+    use->operation = operation;
+    use->value = value;
+    return cprom__series_acquire_for(vec, values, use);
+}
 
 /* The same, looking only: ENOENT; nothing is counted. */
 cprom_status cprom__series_look(struct cprom_vec *vec, cprom_strs values, struct cprom__use *use);
