@@ -143,10 +143,10 @@ static size_t lines_describe_row(const struct lines_form *form, const struct cpr
 static size_t lines_describe_sample(const struct lines_form *form, const struct cprom__sample *sample, size_t number,
                                     struct cprom__sample_line *line)
 {
-    const struct cprom__distribution *dist = sample->distribution;
+    static const struct cprom__distribution none;
+    const struct cprom__distribution *dist = sample->distribution ? sample->distribution : &none;
     const struct cprom__desc *desc = sample->desc;
-    struct lines_shape shape = {0};
-    if (dist) shape = (struct lines_shape){.n_bounds = dist->n, .bounds = dist->at, .n_quantiles = dist->n};
+    struct lines_shape shape = {.n_bounds = dist->n, .bounds = dist->at, .n_quantiles = dist->n};
     size_t lines;
     const struct cprom__kind_sample *part = lines_find_part(form, desc->kind, &shape, &number, &lines);
     line->pairs = sample->text;

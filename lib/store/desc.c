@@ -73,6 +73,7 @@ static cprom_status desc_check_labels(const struct cprom__family_rules *rules, c
                                       const char *full, size_t n, struct cprom__refusal *refusal)
 {
     for (size_t i = 0; i < n; i++) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): n counts them */
         const char *label = spec->labels[i];
         if (strlen(label) > CPROM_VALUE_MAX) return desc_refuse(refusal, CPROM_ELABELS, "labels", label, "is too long");
         if (!cprom__is_label_name(label)) {

@@ -278,6 +278,7 @@ static CPROM__NOINLINE cprom_status lookup_acquire_slowly(struct cprom_vec *vec,
         if (use->series && cprom__series_touch(use->series)) return CPROM_OK;
         cprom__series_unreserve(vec, use->series);
     }
+    use->series = NULL;
     use->reading = false;
     cprom__change_add(&change, use->operation, use->value, &observation);
     bool changes = use->operation != CPROM__OP_TOUCH;
@@ -299,11 +300,10 @@ cprom_status cprom__series_acquire_for(struct cprom_vec *vec, cprom_strs strs, s
 {
     struct cprom__values values;
     cprom_status status = lookup_measure(vec, strs, &values);
-    if (CPROM__LIKELY(!status)) {
-        if (CPROM__LIKELY(lookup_acquire_reading(vec, &values, use))) return CPROM_OK;
-        status = lookup_acquire_slowly(vec, &values, use);
-        if (status == CPROM_ELIMIT && vec->folds) status = lookup_acquire_other(vec, use);
-    }
+    if (CPROM__UNLIKELY(status < 0)) return lookup_drop(vec, status);
+    if (CPROM__LIKELY(lookup_acquire_reading(vec, &values, use))) return CPROM_OK;
+    status = lookup_acquire_slowly(vec, &values, use);
+    if (status == CPROM_ELIMIT && vec->folds) status = lookup_acquire_other(vec, use);
     return status < 0 ? lookup_drop(vec, status) : status;
 }
 
