@@ -9,8 +9,9 @@ add_test(NAME exporter_host_goes COMMAND ${run} "${CMAKE_CURRENT_SOURCE_DIR}/hos
 add_test(NAME exporter_host_mutations COMMAND ${run} "${CMAKE_CURRENT_SOURCE_DIR}/host_mutations.py" ${program})
 add_test(NAME exporter_host_refused COMMAND ${run} "${CMAKE_CURRENT_SOURCE_DIR}/host_refused.py" ${program})
 set_tests_properties(exporter_host_fixtures exporter_host_changes exporter_host_textfiles exporter_host_goes
-    exporter_host_mutations exporter_host_refused
+    exporter_host_refused
     PROPERTIES LABELS "quick;program" SKIP_RETURN_CODE 77 TIMEOUT 300)
+set_tests_properties(exporter_host_mutations PROPERTIES LABELS "quick;program;heavy" SKIP_RETURN_CODE 77 TIMEOUT 300)
 
 add_test(NAME e2e_exporter_host_fixtures
     COMMAND ${run} "${CMAKE_CURRENT_SOURCE_DIR}/host_fixtures.py" ${program} --beside)
