@@ -389,18 +389,30 @@ void cprom__series_unreserve(struct cprom_vec *vec, struct cprom_series *series)
 
 /* ---- the public face ---- */
 
-cprom_series *cprom_vec_with(cprom_vec *vec, cprom_strs strs)
+/* The series with a reference, which may have expired before it was there; NULL: refused. */
+static CPROM__INLINE struct cprom_series *lookup_hold(struct cprom_vec *vec, cprom_strs strs)
 {
     struct cprom__use use;
-    while (vec && cprom__series_acquire(vec, strs, CPROM__OP_TOUCH, 0, &use) >= 0) {
-        if (!use.reading) return use.series;
+    if (cprom__series_acquire(vec, strs, CPROM__OP_TOUCH, 0, &use) < 0) return NULL;
+    if (use.reading) {
         /* A series that was found in a read section is not destroyed before its end, so that the reference counts. */
         /* seq_cst: pairs with upkeep_is_idle(), which looks at it once the series is marked. */
         atomic_fetch_add_explicit(&use.series->refs, CPROM__REF, memory_order_seq_cst);
         cprom__read_leave();
-        /* It may have expired between the touch and the reference; once it is held, it does not. */
-        if (CPROM__LIKELY(!vec->ttl) || cprom__series_touch_held(use.series)) return use.series;
-        cprom_series_unref(use.series);
     }
-    return NULL;
+    return use.series;
+}
+
+/* Once it is held, it does not expire. */
+static CPROM__NOINLINE struct cprom_series *lookup_hold_timed(struct cprom_vec *vec, cprom_strs strs)
+{
+    struct cprom_series *series;
+    while ((series = lookup_hold(vec, strs)) && !cprom__series_touch_held(series)) cprom_series_unref(series);
+    return series;
+}
+
+cprom_series *cprom_vec_with(cprom_vec *vec, cprom_strs strs)
+{
+    if (!vec) return NULL;
+    return CPROM__UNLIKELY(vec->ttl) ? lookup_hold_timed(vec, strs) : lookup_hold(vec, strs);
 }
