@@ -90,7 +90,7 @@ run_i386() {
         "-DCMAKE_C_FLAGS_RELEASE=$flags" "-DCPROM_TEST_LAUNCHER=$launcher"
     run_tests -R '^unit_' -LE '^heavy$'
     # The floor: what is older than the Pentium has no 64-bit atomics, and is told so.
-    if ! "$compiler" -m32 -march=i486 -std=c11 "-I$root/include" -fsyntax-only "$root/lib/store/cell.c" 2>&1 |
+    if ! "$compiler" -m32 -march=i486 -std=c11 "-I$root/include" "-I$root/lib" -fsyntax-only "$root/lib/store/cell.c" 2>&1 |
         grep -q 'error.*64-bit atomic'; then
         fail 'lib/store/cell.h does not refuse an i486'
     fi
