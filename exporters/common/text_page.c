@@ -281,7 +281,7 @@ static bool check_role(struct text_builder *builder, const struct text_family *f
     if (histogram && *role == ROLE_VALUE) wrong = "is a histogram: it has _bucket, _sum and _count";
     else if (!text && *role == ROLE_PART) wrong = histogram ? "label le is missing" : "label quantile is missing";
     else if (text && *role != ROLE_PART) wrong = "a label le or quantile is where it does not belong";
-    else if (text && histogram && isnan(at)) wrong = "label le is no bucket's bound";
+    else if (text && histogram && !(at > -INFINITY)) wrong = "label le is no bucket's bound";
     else if (text && summary && !(at >= 0 && at <= 1)) wrong = "label quantile is no number of 0 to 1";
     if (wrong) text_leave_out(builder->page, sample->line, "%.80s: %s", family->name, wrong);
     return !wrong;

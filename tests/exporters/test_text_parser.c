@@ -226,6 +226,7 @@ static const struct odd {
     {"# TYPE h histogram\nh_bucket 1\n", "", 2, "label le is missing"},
     {"# TYPE h histogram\nh_sum{le=\"1\"} 1\n", "", 2, "where it does not belong"},
     {"# TYPE h histogram\nh_bucket{le=\"NaN\"} 1\n", "", 2, "no bucket's bound"},
+    {"# TYPE h histogram\nh_bucket{le=\"-Inf\"} 1\n", "", 2, "no bucket's bound"},
     {"# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"1.0\"} 2\nh_sum 1\nh_count 1\n",
      "# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 1\nh_sum 1\nh_count 1\n", 3,
      "same series as in line 2"},
