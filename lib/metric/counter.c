@@ -88,16 +88,12 @@ static const struct cprom__kind_ops counter_ops = {
 
 cprom_status cprom_counter_new(cprom_registry *registry, const cprom_opts *opts, cprom_counter **counter)
 {
-    struct cprom_vec *vec = NULL;
-    if (counter) *counter = NULL;
-    cprom_status status = cprom__vec_new(registry, opts, &counter_ops, true, counter ? &vec : NULL);
-    if (vec) *counter = (cprom_counter *)vec->plain;
-    return status;
+    return cprom__vec_new_plain(registry, opts, &counter_ops, CPROM_NO_LABELS, counter);
 }
 
 cprom_status cprom_counter_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_counter_vec **vec)
 {
-    return cprom__vec_new(registry, opts, &counter_ops, false, (struct cprom_vec **)vec);
+    return cprom__vec_new(registry, opts, &counter_ops, vec);
 }
 
 void cprom_counter_inc(cprom_counter *counter)

@@ -29,16 +29,12 @@ static const struct cprom__kind_ops gauge_ops = {.type = CPROM_GAUGE, .read = ga
 
 cprom_status cprom_gauge_new(cprom_registry *registry, const cprom_opts *opts, cprom_gauge **gauge)
 {
-    struct cprom_vec *vec = NULL;
-    if (gauge) *gauge = NULL;
-    cprom_status status = cprom__vec_new(registry, opts, &gauge_ops, true, gauge ? &vec : NULL);
-    if (vec) *gauge = (cprom_gauge *)vec->plain;
-    return status;
+    return cprom__vec_new_plain(registry, opts, &gauge_ops, CPROM_NO_LABELS, gauge);
 }
 
 cprom_status cprom_gauge_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_gauge_vec **vec)
 {
-    return cprom__vec_new(registry, opts, &gauge_ops, false, (struct cprom_vec **)vec);
+    return cprom__vec_new(registry, opts, &gauge_ops, vec);
 }
 
 void cprom_gauge_set(cprom_gauge *gauge, double value)

@@ -117,16 +117,12 @@ cprom_status cprom_bounds_exponential(double start, double factor, size_t n, dou
 
 cprom_status cprom_histogram_new(cprom_registry *registry, const cprom_opts *opts, cprom_histogram **histogram)
 {
-    struct cprom_vec *vec = NULL;
-    if (histogram) *histogram = NULL;
-    cprom_status status = cprom__vec_new(registry, opts, &histogram_ops, true, histogram ? &vec : NULL);
-    if (vec) *histogram = (cprom_histogram *)vec->plain;
-    return status;
+    return cprom__vec_new_plain(registry, opts, &histogram_ops, CPROM_NO_LABELS, histogram);
 }
 
 cprom_status cprom_histogram_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_histogram_vec **vec)
 {
-    return cprom__vec_new(registry, opts, &histogram_ops, false, (struct cprom_vec **)vec);
+    return cprom__vec_new(registry, opts, &histogram_ops, vec);
 }
 
 void cprom_histogram_observe(cprom_histogram *histogram, double value)

@@ -22,12 +22,13 @@ static const struct cprom__kind_ops info_ops = {.type = CPROM_INFO,
 
 cprom_status cprom_info_new(cprom_registry *registry, const cprom_opts *opts, cprom_labels labels)
 {
-    return cprom__vec_new_labelled(registry, opts, &info_ops, labels);
+    struct cprom_series *series;
+    return cprom__vec_new_plain(registry, opts, &info_ops, labels, &series);
 }
 
 cprom_status cprom_info_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_info_vec **vec)
 {
-    return cprom__vec_new(registry, opts, &info_ops, false, (struct cprom_vec **)vec);
+    return cprom__vec_new(registry, opts, &info_ops, vec);
 }
 
 cprom_status cprom_info_vec_set(cprom_info_vec *vec, cprom_strs values)

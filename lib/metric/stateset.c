@@ -48,16 +48,12 @@ static bool stateset_is_state(struct cprom_vec *vec, unsigned state)
 
 cprom_status cprom_stateset_new(cprom_registry *registry, const cprom_opts *opts, cprom_stateset **stateset)
 {
-    struct cprom_vec *vec = NULL;
-    if (stateset) *stateset = NULL;
-    cprom_status status = cprom__vec_new(registry, opts, &stateset_ops, true, stateset ? &vec : NULL);
-    if (vec) *stateset = (cprom_stateset *)vec->plain;
-    return status;
+    return cprom__vec_new_plain(registry, opts, &stateset_ops, CPROM_NO_LABELS, stateset);
 }
 
 cprom_status cprom_stateset_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_stateset_vec **vec)
 {
-    return cprom__vec_new(registry, opts, &stateset_ops, false, (struct cprom_vec **)vec);
+    return cprom__vec_new(registry, opts, &stateset_ops, vec);
 }
 
 void cprom_stateset_set(cprom_stateset *stateset, unsigned state, bool on)

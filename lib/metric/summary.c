@@ -50,16 +50,12 @@ static const struct cprom__kind_ops summary_ops = {
 
 cprom_status cprom_summary_new(cprom_registry *registry, const cprom_opts *opts, cprom_summary **summary)
 {
-    struct cprom_vec *vec = NULL;
-    if (summary) *summary = NULL;
-    cprom_status status = cprom__vec_new(registry, opts, &summary_ops, true, summary ? &vec : NULL);
-    if (vec) *summary = (cprom_summary *)vec->plain;
-    return status;
+    return cprom__vec_new_plain(registry, opts, &summary_ops, CPROM_NO_LABELS, summary);
 }
 
 cprom_status cprom_summary_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_summary_vec **vec)
 {
-    return cprom__vec_new(registry, opts, &summary_ops, false, (struct cprom_vec **)vec);
+    return cprom__vec_new(registry, opts, &summary_ops, vec);
 }
 
 void cprom_summary_observe(cprom_summary *summary, double value)

@@ -101,12 +101,15 @@ static cprom_status vec_new_split_labels(cprom_labels labels, const char **names
     return CPROM_OK;
 }
 
+/* As bytes: the caller's pointer is of another type, as which the compiler may take it to be unchanged. */
+static void vec_new_hand_out(void *handle, const void *made) { memcpy(handle, &made, sizeof made); }
+
 /* `labels`: of a plain one; NULL: a vector. */
 static cprom_status vec_new(struct cprom_registry *registry, const cprom_opts *opts, const struct cprom__kind_ops *ops,
-                            const cprom_labels *labels, struct cprom_vec **out)
+                            const cprom_labels *labels, void *handle)
 {
-    if (out) *out = NULL;
-    if (!registry || !opts || !out) return CPROM_EINVAL;
+    if (handle) vec_new_hand_out(handle, NULL);
+    if (!registry || !opts || !handle) return CPROM_EINVAL;
     cprom_opts o;
     bool plain = labels != NULL;
     const char *names[CPROM_LABELS_MAX] = {NULL}, *values[CPROM_LABELS_MAX];
@@ -141,28 +144,29 @@ static cprom_status vec_new(struct cprom_registry *registry, const cprom_opts *o
     struct cprom_vec *vec;
     status = vec_new_make(registry, desc, ops, plain ? values : NULL, &o, &vec);
     if (status) return status;
+    const void *made = plain ? (const void *)vec->plain : vec;
     status = cprom__families_add_vec(registry, vec);
     if (status) {
         cprom__vec_content_ref(vec);
         cprom__vec_content_unref(vec); /* the only list: its content goes with it */
         return status;
     }
-    if (plain) cprom__series_born(vec);
-    *out = vec;
+    /* Now another thread may unregister it by its name: it is not looked at any more. */
+    if (plain) cprom__series_born(registry);
+    vec_new_hand_out(handle, made);
     return CPROM_OK;
 }
 
 cprom_status cprom__vec_new(struct cprom_registry *registry, const cprom_opts *opts, const struct cprom__kind_ops *ops,
-                            bool plain, struct cprom_vec **out)
+                            void *handle)
 {
-    return vec_new(registry, opts, ops, plain ? &CPROM_NO_LABELS : NULL, out);
+    return vec_new(registry, opts, ops, NULL, handle);
 }
 
-cprom_status cprom__vec_new_labelled(struct cprom_registry *registry, const cprom_opts *opts,
-                                     const struct cprom__kind_ops *ops, cprom_labels labels)
+cprom_status cprom__vec_new_plain(struct cprom_registry *registry, const cprom_opts *opts,
+                                  const struct cprom__kind_ops *ops, cprom_labels labels, void *handle)
 {
-    struct cprom_vec *vec;
-    return vec_new(registry, opts, ops, &labels, &vec);
+    return vec_new(registry, opts, ops, &labels, handle);
 }
 
 void cprom__vec_detach(struct cprom_vec *vec)

@@ -6,13 +6,16 @@
 
 #include "store/vec.h"
 
-/* Makes and registers one. */
+/*
+ * Makes and registers one. `handle` points to the caller's pointer, of whatever public type, which is NULL where it
+ * fails. EINVAL: `handle` is NULL.
+ */
 cprom_status cprom__vec_new(struct cprom_registry *registry, const cprom_opts *opts, const struct cprom__kind_ops *ops,
-                            bool plain, struct cprom_vec **vec);
+                            void *handle);
 
-/* A plain one whose series has labels. */
-cprom_status cprom__vec_new_labelled(struct cprom_registry *registry, const cprom_opts *opts,
-                                     const struct cprom__kind_ops *ops, cprom_labels labels);
+/* The same for a plain instrument: one series, with these labels. */
+cprom_status cprom__vec_new_plain(struct cprom_registry *registry, const cprom_opts *opts,
+                                  const struct cprom__kind_ops *ops, cprom_labels labels, void *handle);
 
 /* After it left the registry: every series dies. The caller lists it. */
 void cprom__vec_detach(struct cprom_vec *vec);

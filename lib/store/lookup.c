@@ -127,9 +127,9 @@ static bool lookup_is_surely_full(const struct cprom_vec *vec)
     return vec->max_series && lookup_live_of(vec) >= vec->max_series + vec->folds;
 }
 
-void cprom__series_born(struct cprom_vec *vec)
+void cprom__series_born(struct cprom_registry *registry)
 {
-    atomic_fetch_add_explicit(&vec->registry->created, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&registry->created, 1, memory_order_relaxed);
 }
 
 static void lookup_enter_order(struct cprom_vec *vec, struct cprom_series *series, uint32_t index)
@@ -171,7 +171,7 @@ static cprom_status lookup_reveal_locked(struct cprom_vec *vec, struct cprom_ser
     /* Before anybody can find it alive: what somebody else's update has put into it is on the next page. */
     lookup_enter_order(vec, series, index ? index : cprom__series_index(vec, series));
     CPROM__SEAM(CPROM__SEAM_CREATE_INSERTS);
-    cprom__series_born(vec);
+    cprom__series_born(vec->registry);
     lookup_come_alive(vec, series);
     CPROM__SEAM(CPROM__SEAM_CREATE_ALIVE);
     if (exempt) atomic_store_explicit(&vec->other, series, memory_order_relaxed);

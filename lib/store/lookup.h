@@ -55,7 +55,7 @@ static inline cprom_status cprom__series_born_or(cprom_status status, const stru
 struct cprom_series *cprom__series_plain(struct cprom_vec *vec, const char *const *values);
 
 /* Counts a creation. */
-void cprom__series_born(struct cprom_vec *vec);
+void cprom__series_born(struct cprom_registry *registry);
 
 /*
  * Reserves a series for an update: finds it, or makes one that is hidden. With a reference. ENOMEM.
