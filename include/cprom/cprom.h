@@ -211,6 +211,11 @@ typedef struct cprom_registry_opts {
      * a child as long as pages that show it.
      */
     cprom_registry *parent;
+    /*
+     * Do without membarrier(2), which cprom_registry_mark() calls, on Linux; for programs whose system call filter kills
+     * for it. Then, as on other systems, an update that overlaps a mark may be swept.
+     */
+    bool no_membarrier;
 } cprom_registry_opts;
 
 /*
@@ -570,7 +575,11 @@ typedef struct cprom_mark {
     uint64_t epoch;
 } cprom_mark;
 
-/* A new mark; a zero one for NULL. MT-safe, lock-free. */
+/*
+ * A new mark; a zero one for NULL. What is written after it has returned is not swept by it; of an update that runs all
+ * the while from before the mark until the sweep, either may be. MT-safe; waits for at most one gather's copying, or for
+ * changes that are at work, and calls membarrier(2) on Linux (see no_membarrier).
+ */
 CPROM_API cprom_mark cprom_registry_mark(cprom_registry *registry);
 
 /*

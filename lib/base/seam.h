@@ -12,8 +12,9 @@ enum cprom__seam {
     CPROM__SEAM_COMMIT_READY,  /* a commit is about to enter the gate */
     CPROM__SEAM_CREATE_READY,  /* a series is made and not yet in the map */
     CPROM__SEAM_CREATE_DONE,   /* it is there and alive, the map's lock is open again */
-    CPROM__SEAM_COMMIT_HALF,   /* in the gate: what is not staged is gone, nothing is written */
-    CPROM__SEAM_DELETE_HALF,   /* in the gate: a registry-wide removal goes on to the next vector */
+    CPROM__SEAM_COMMIT_SEALED, /* in the gate: nothing can fail any more, the moment is about to come */
+    CPROM__SEAM_COMMIT_HALF,   /* in the gate: the moment is over, nothing is removed or written */
+    CPROM__SEAM_CHANGE_HALF,   /* in the gate: a change is done with a vector, and goes on to the next */
     CPROM__SEAM_GIVE_BACK,     /* an update is about to give its reserved series back */
     CPROM__SEAM_GIVEN_BACK,    /* it has given one back, the map's lock is open again */
     CPROM__SEAM_EXEMPLAR_OUT,  /* a gather has an exemplar out of its slot */

@@ -14,40 +14,42 @@
 
 static struct cprom_series *counter_series_of(const cprom_counter *counter) { return (struct cprom_series *)counter; }
 
-static CPROM__NOINLINE void counter_add_slowly(struct cprom_series *series, double amount)
+static CPROM__NOINLINE void counter_add_striped(struct cprom_series *series, double amount)
 {
     unsigned stripe;
-    if (!series->striped) cprom__cell_add_shared(&series->value, amount);
-    else if (cprom__stripe(&stripe)) cprom__cell_add_owned(cprom__cell_in(series->cells, stripe) + COUNTER_SUM, amount);
+    if (cprom__stripe(&stripe)) cprom__cell_add_owned(cprom__cell_in(series->cells, stripe) + COUNTER_SUM, amount);
     else cprom__cell_add_shared(cprom__cell_in(series->cells, stripe) + COUNTER_SUM, amount);
 }
 
-static CPROM__NOINLINE void counter_step_slowly(struct cprom_series *series)
+static CPROM__NOINLINE void counter_step_striped(struct cprom_series *series)
 {
     unsigned stripe;
-    if (!series->striped) cprom__cell_add_shared(&series->value, 1);
-    else if (cprom__stripe(&stripe)) cprom__cell_count_owned(cprom__cell_in(series->cells, stripe) + COUNTER_STEPS);
+    if (cprom__stripe(&stripe)) cprom__cell_count_owned(cprom__cell_in(series->cells, stripe) + COUNTER_STEPS);
     else cprom__cell_count_shared(cprom__cell_in(series->cells, stripe) + COUNTER_STEPS);
+}
+
+/* The cells of this thread, if the series has any; NULL: elsewhere. */
+static inline cprom__cell *counter_own_cells(const struct cprom_series *series)
+{
+    unsigned stripe;
+    return CPROM__LIKELY(series->striped && cprom__stripe_known(&stripe)) ? cprom__cell_in(series->cells, stripe)
+                                                                          : NULL;
 }
 
 static inline void counter_add_to(struct cprom_series *series, double amount)
 {
-    unsigned stripe;
-    if (CPROM__LIKELY(series->striped && cprom__stripe_known(&stripe))) {
-        cprom__cell_add_owned(cprom__cell_in(series->cells, stripe) + COUNTER_SUM, amount);
-    } else {
-        counter_add_slowly(series, amount);
-    }
+    cprom__cell *own = counter_own_cells(series);
+    if (CPROM__LIKELY(own)) cprom__cell_add_owned(own + COUNTER_SUM, amount);
+    else if (!series->striped) cprom__cell_add_shared(&series->value, amount);
+    else counter_add_striped(series, amount);
 }
 
 static inline void counter_step(struct cprom_series *series)
 {
-    unsigned stripe;
-    if (CPROM__LIKELY(series->striped && cprom__stripe_known(&stripe))) {
-        cprom__cell_count_owned(cprom__cell_in(series->cells, stripe) + COUNTER_STEPS);
-    } else {
-        counter_step_slowly(series);
-    }
+    cprom__cell *own = counter_own_cells(series);
+    if (CPROM__LIKELY(own)) cprom__cell_count_owned(own + COUNTER_STEPS);
+    else if (!series->striped) cprom__cell_add_shared(&series->value, 1);
+    else counter_step_striped(series);
 }
 
 /* Neither NaN, infinite nor negative. */
@@ -96,31 +98,68 @@ cprom_status cprom_counter_vec_new(cprom_registry *registry, const cprom_opts *o
     return cprom__vec_new(registry, opts, &counter_ops, vec);
 }
 
+/* The updates through a handle are in two parts, so that the first, which is nearly always enough, keeps no frame. */
+
+static CPROM__NOINLINE void counter_inc_slowly(struct cprom_series *series)
+{
+    struct cprom__look look;
+    if (!series || !cprom__handle_touch(series, &look)) return;
+    counter_step(series);
+    cprom__update_ends(series, &look);
+}
+
 void cprom_counter_inc(cprom_counter *counter)
 {
     struct cprom_series *series = counter_series_of(counter);
-    if (CPROM__LIKELY(series && cprom__handle_touch(series))) counter_step(series);
+    struct cprom__look look;
+    cprom__cell *own;
+    if (CPROM__LIKELY(series && cprom__handle_is_fresh(series, &look) && (own = counter_own_cells(series)))) {
+        cprom__cell_count_owned(own + COUNTER_STEPS);
+        cprom__update_ends(series, &look);
+    } else {
+        counter_inc_slowly(series);
+    }
 }
 
-/* Whether the update took effect. */
-static inline bool counter_add(struct cprom_series *series, double amount)
+/* Begins the update; whether it is to be made. */
+static bool counter_begin(struct cprom_series *series, double amount, struct cprom__look *look)
 {
     if (!series) return false;
-    if (CPROM__UNLIKELY(!counter_is_increment(amount))) {
-        cprom__vec_drop(series->vec, CPROM__DROP_INVALID);
-        return false;
-    }
-    if (!cprom__handle_touch(series)) return false;
-    counter_add_to(series, amount);
-    return true;
+    if (CPROM__LIKELY(counter_is_increment(amount))) return cprom__handle_touch(series, look);
+    cprom__vec_drop(series->vec, CPROM__DROP_INVALID);
+    return false;
 }
 
-void cprom_counter_add(cprom_counter *counter, double amount) { counter_add(counter_series_of(counter), amount); }
+static CPROM__NOINLINE void counter_add_slowly(struct cprom_series *series, double amount)
+{
+    struct cprom__look look;
+    if (!counter_begin(series, amount, &look)) return;
+    counter_add_to(series, amount);
+    cprom__update_ends(series, &look);
+}
+
+void cprom_counter_add(cprom_counter *counter, double amount)
+{
+    struct cprom_series *series = counter_series_of(counter);
+    struct cprom__look look;
+    cprom__cell *own;
+    if (CPROM__LIKELY(series && counter_is_increment(amount) && cprom__handle_is_fresh(series, &look) &&
+                      (own = counter_own_cells(series)))) {
+        cprom__cell_add_owned(own + COUNTER_SUM, amount);
+        cprom__update_ends(series, &look);
+    } else {
+        counter_add_slowly(series, amount);
+    }
+}
 
 void cprom_counter_add_with_exemplar(cprom_counter *counter, double amount, cprom_labels labels, int64_t timestamp_ms)
 {
     struct cprom_series *series = counter_series_of(counter);
-    if (counter_add(series, amount)) cprom__series_keep_exemplar(series, 0, amount, labels, timestamp_ms);
+    struct cprom__look look;
+    if (!counter_begin(series, amount, &look)) return;
+    counter_add_to(series, amount);
+    cprom__series_keep_exemplar(series, 0, amount, labels, timestamp_ms);
+    cprom__update_ends(series, &look);
 }
 
 double cprom_counter_value(const cprom_counter *counter)
@@ -128,57 +167,60 @@ double cprom_counter_value(const cprom_counter *counter)
     return counter ? counter_read(counter_series_of(counter)) : 0;
 }
 
-static inline cprom_status counter_vec_add(struct cprom_vec *vec, cprom_strs values, double amount,
-                                           struct cprom__use *use)
+/* Whether the vector may add that; otherwise counted. */
+static inline cprom_status counter_check(struct cprom_vec *vec, double amount)
 {
-    if (!vec) return CPROM_EINVAL;
-    if (!counter_is_increment(amount)) {
-        cprom__vec_drop(vec, CPROM__DROP_INVALID);
-        return CPROM_EINVAL;
-    }
-    cprom_status status = cprom__series_acquire(vec, values, CPROM__OP_ADD, amount, use);
-    if (CPROM__LIKELY(!status)) counter_add_to(use->series, amount);
-    return status;
+    if (CPROM__LIKELY(vec && counter_is_increment(amount))) return CPROM_OK;
+    if (vec) cprom__vec_drop(vec, CPROM__DROP_INVALID);
+    return CPROM_EINVAL;
 }
 
 cprom_status cprom_counter_vec_add(cprom_counter_vec *vec, cprom_strs values, double amount)
 {
     struct cprom__use use;
-    cprom_status status = counter_vec_add((struct cprom_vec *)vec, values, amount, &use);
-    return cprom__series_born_or(status, &use);
+    cprom_status status = counter_check((struct cprom_vec *)vec, amount);
+    if (status) return status;
+    struct cprom__hit hit = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_ADD, amount, &use);
+    if (CPROM__UNLIKELY(!hit.series)) return cprom__series_done(&use);
+    counter_add_to(hit.series, amount);
+    return cprom__series_updated(hit);
 }
 
 cprom_status cprom_counter_vec_add_with_exemplar(cprom_counter_vec *vec, cprom_strs values, double amount,
                                                  cprom_labels labels, int64_t timestamp_ms)
 {
     struct cprom__use use;
-    cprom_status status = counter_vec_add((struct cprom_vec *)vec, values, amount, &use);
-    if (status < 0) return status;
-    cprom__series_keep_exemplar(use.series, 0, amount, labels, timestamp_ms);
-    cprom__series_release(&use);
-    return CPROM_OK;
+    cprom_status status = counter_check((struct cprom_vec *)vec, amount);
+    if (status) return status;
+    struct cprom__hit hit = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_ADD, amount, &use);
+    if (!hit.series) {
+        if (!use.status) cprom__series_keep_exemplar(use.series, 0, amount, labels, timestamp_ms);
+        return cprom__series_done(&use);
+    }
+    counter_add_to(hit.series, amount);
+    cprom__series_keep_exemplar(hit.series, 0, amount, labels, timestamp_ms);
+    return cprom__series_updated(hit);
 }
 
 cprom_status cprom_counter_vec_inc(cprom_counter_vec *vec, cprom_strs values)
 {
     struct cprom__use use;
     if (!vec) return CPROM_EINVAL;
-    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_ADD, 1, &use);
-    if (status) return cprom__series_born_or(status, &use);
-    counter_step(use.series);
-    cprom__series_release(&use);
-    return CPROM_OK;
+    struct cprom__hit hit = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_ADD, 1, &use);
+    if (CPROM__UNLIKELY(!hit.series)) return cprom__series_done(&use);
+    counter_step(hit.series);
+    return cprom__series_updated(hit);
 }
 
 cprom_status cprom_counter_vec_get(cprom_counter_vec *vec, cprom_strs values, double *value)
 {
-    struct cprom__use use;
+    struct cprom__sight sight;
     if (value) *value = 0;
     if (!vec) return CPROM_EINVAL;
-    cprom_status status = cprom__series_look((struct cprom_vec *)vec, values, &use);
+    cprom_status status = cprom__series_look((struct cprom_vec *)vec, values, &sight);
     if (status) return status;
-    if (value) *value = counter_read(use.series);
-    cprom__series_release(&use);
+    if (value) *value = counter_read(sight.series);
+    cprom__series_looked(&sight);
     return CPROM_OK;
 }
 

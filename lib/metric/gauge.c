@@ -37,16 +37,46 @@ cprom_status cprom_gauge_vec_new(cprom_registry *registry, const cprom_opts *opt
     return cprom__vec_new(registry, opts, &gauge_ops, vec);
 }
 
+/* The updates through a handle are in two parts, so that the first, which is nearly always enough, keeps no frame. */
+
+static CPROM__NOINLINE void gauge_set_slowly(struct cprom_series *series, double value)
+{
+    struct cprom__look look;
+    if (!series || !cprom__handle_touch(series, &look)) return;
+    gauge_set(series, value);
+    cprom__update_ends(series, &look);
+}
+
 void cprom_gauge_set(cprom_gauge *gauge, double value)
 {
     struct cprom_series *series = gauge_series_of(gauge);
-    if (series && cprom__handle_touch(series)) gauge_set(series, value);
+    struct cprom__look look;
+    if (CPROM__LIKELY(series && cprom__handle_is_fresh(series, &look))) {
+        gauge_set(series, value);
+        cprom__update_ends(series, &look);
+    } else {
+        gauge_set_slowly(series, value);
+    }
+}
+
+static CPROM__NOINLINE void gauge_add_slowly(struct cprom_series *series, double amount)
+{
+    struct cprom__look look;
+    if (!series || !cprom__handle_touch(series, &look)) return;
+    cprom__cell_add_shared(&series->value, amount);
+    cprom__update_ends(series, &look);
 }
 
 void cprom_gauge_add(cprom_gauge *gauge, double amount)
 {
     struct cprom_series *series = gauge_series_of(gauge);
-    if (series && cprom__handle_touch(series)) cprom__cell_add_shared(&series->value, amount);
+    struct cprom__look look;
+    if (CPROM__LIKELY(series && cprom__handle_is_fresh(series, &look))) {
+        cprom__cell_add_shared(&series->value, amount);
+        cprom__update_ends(series, &look);
+    } else {
+        gauge_add_slowly(series, amount);
+    }
 }
 
 void cprom_gauge_set_to_current_time(cprom_gauge *gauge)
@@ -63,22 +93,20 @@ cprom_status cprom_gauge_vec_set(cprom_gauge_vec *vec, cprom_strs values, double
 {
     struct cprom__use use;
     if (!vec) return CPROM_EINVAL;
-    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_SET, value, &use);
-    if (status) return cprom__series_born_or(status, &use);
-    gauge_set(use.series, value);
-    cprom__series_release(&use);
-    return CPROM_OK;
+    struct cprom__hit hit = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_SET, value, &use);
+    if (CPROM__UNLIKELY(!hit.series)) return cprom__series_done(&use);
+    gauge_set(hit.series, value);
+    return cprom__series_updated(hit);
 }
 
 cprom_status cprom_gauge_vec_add(cprom_gauge_vec *vec, cprom_strs values, double amount)
 {
     struct cprom__use use;
     if (!vec) return CPROM_EINVAL;
-    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_ADD, amount, &use);
-    if (status) return cprom__series_born_or(status, &use);
-    cprom__cell_add_shared(&use.series->value, amount);
-    cprom__series_release(&use);
-    return CPROM_OK;
+    struct cprom__hit hit = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_ADD, amount, &use);
+    if (CPROM__UNLIKELY(!hit.series)) return cprom__series_done(&use);
+    cprom__cell_add_shared(&hit.series->value, amount);
+    return cprom__series_updated(hit);
 }
 
 cprom_status cprom_gauge_vec_set_to_current_time(cprom_gauge_vec *vec, cprom_strs values)
@@ -89,13 +117,13 @@ cprom_status cprom_gauge_vec_set_to_current_time(cprom_gauge_vec *vec, cprom_str
 
 cprom_status cprom_gauge_vec_get(cprom_gauge_vec *vec, cprom_strs values, double *value)
 {
-    struct cprom__use use;
+    struct cprom__sight sight;
     if (value) *value = 0;
     if (!vec) return CPROM_EINVAL;
-    cprom_status status = cprom__series_look((struct cprom_vec *)vec, values, &use);
+    cprom_status status = cprom__series_look((struct cprom_vec *)vec, values, &sight);
     if (status) return status;
-    if (value) *value = cprom__cell_double(&use.series->value);
-    cprom__series_release(&use);
+    if (value) *value = cprom__cell_double(&sight.series->value);
+    cprom__series_looked(&sight);
     return CPROM_OK;
 }
 

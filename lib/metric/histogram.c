@@ -12,8 +12,8 @@ static struct cprom_series *histogram_series_of(const cprom_histogram *histogram
     return (struct cprom_series *)histogram;
 }
 
-static CPROM__NOINLINE void histogram_observe_slowly(struct cprom_series *series, size_t bucket, size_t sum,
-                                                     double value)
+static CPROM__NOINLINE void histogram_observe_anywhere(struct cprom_series *series, size_t bucket, size_t sum,
+                                                       double value)
 {
     cprom__cell *cells = series->cells;
     unsigned stripe = 0;
@@ -36,18 +36,23 @@ static inline size_t histogram_bucket_of(const struct cprom_series *series, doub
     return cprom__bucket(desc->bounds, desc->n_bounds, value);
 }
 
+static inline size_t histogram_observe_owned(struct cprom_series *series, unsigned stripe, double value)
+{
+    size_t bucket = histogram_bucket_of(series, value);
+    cprom__cell *cells = cprom__cell_in(series->cells, stripe);
+    cprom__cell_count_owned(&cells[bucket]);
+    cprom__cell_add_owned(&cells[series->vec->desc->n_bounds + 1], value);
+    return bucket;
+}
+
 /* Returns the bucket that it counts in. */
 static inline size_t histogram_observe(struct cprom_series *series, double value)
 {
-    size_t bucket = histogram_bucket_of(series, value), sum = series->vec->desc->n_bounds + 1;
     unsigned stripe;
-    if (CPROM__LIKELY(series->striped && cprom__stripe_known(&stripe))) {
-        cprom__cell *cells = cprom__cell_in(series->cells, stripe);
-        cprom__cell_count_owned(&cells[bucket]);
-        cprom__cell_add_owned(&cells[sum], value);
-    } else {
-        histogram_observe_slowly(series, bucket, sum, value);
-    }
+    if (CPROM__LIKELY(series->striped && cprom__stripe_known(&stripe)))
+        return histogram_observe_owned(series, stripe, value);
+    size_t bucket = histogram_bucket_of(series, value);
+    histogram_observe_anywhere(series, bucket, series->vec->desc->n_bounds + 1, value);
     return bucket;
 }
 
@@ -125,18 +130,37 @@ cprom_status cprom_histogram_vec_new(cprom_registry *registry, const cprom_opts 
     return cprom__vec_new(registry, opts, &histogram_ops, vec);
 }
 
+/* In two parts, so that the first, which is nearly always enough, keeps no frame. */
+static CPROM__NOINLINE void histogram_observe_slowly(struct cprom_series *series, double value)
+{
+    struct cprom__look look;
+    if (!series || !cprom__handle_touch(series, &look)) return;
+    histogram_observe(series, value);
+    cprom__update_ends(series, &look);
+}
+
 void cprom_histogram_observe(cprom_histogram *histogram, double value)
 {
     struct cprom_series *series = histogram_series_of(histogram);
-    if (CPROM__LIKELY(series && cprom__handle_touch(series))) histogram_observe(series, value);
+    struct cprom__look look;
+    unsigned stripe;
+    if (CPROM__LIKELY(series && cprom__handle_is_fresh(series, &look) && series->striped &&
+                      cprom__stripe_known(&stripe))) {
+        histogram_observe_owned(series, stripe, value);
+        cprom__update_ends(series, &look);
+    } else {
+        histogram_observe_slowly(series, value);
+    }
 }
 
 void cprom_histogram_observe_with_exemplar(cprom_histogram *histogram, double value, cprom_labels labels,
                                            int64_t timestamp_ms)
 {
     struct cprom_series *series = histogram_series_of(histogram);
-    if (!series || !cprom__handle_touch(series)) return;
+    struct cprom__look look;
+    if (!series || !cprom__handle_touch(series, &look)) return;
     cprom__series_keep_exemplar(series, histogram_observe(series, value), value, labels, timestamp_ms);
+    cprom__update_ends(series, &look);
 }
 
 uint64_t cprom_histogram_bucket(const cprom_histogram *histogram, size_t index)
@@ -158,11 +182,10 @@ cprom_status cprom_histogram_vec_observe(cprom_histogram_vec *vec, cprom_strs va
 {
     struct cprom__use use;
     if (!vec) return CPROM_EINVAL;
-    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_OBSERVE, value, &use);
-    if (status) return cprom__series_born_or(status, &use);
-    histogram_observe(use.series, value);
-    cprom__series_release(&use);
-    return CPROM_OK;
+    struct cprom__hit hit = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_OBSERVE, value, &use);
+    if (CPROM__UNLIKELY(!hit.series)) return cprom__series_done(&use);
+    histogram_observe(hit.series, value);
+    return cprom__series_updated(hit);
 }
 
 cprom_status cprom_histogram_vec_observe_with_exemplar(cprom_histogram_vec *vec, cprom_strs values, double value,
@@ -170,24 +193,28 @@ cprom_status cprom_histogram_vec_observe_with_exemplar(cprom_histogram_vec *vec,
 {
     struct cprom__use use;
     if (!vec) return CPROM_EINVAL;
-    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_OBSERVE, value, &use);
-    if (status < 0) return status;
-    size_t bucket = status ? histogram_bucket_of(use.series, value) : histogram_observe(use.series, value);
-    cprom__series_keep_exemplar(use.series, bucket, value, labels, timestamp_ms);
-    cprom__series_release(&use);
-    return CPROM_OK;
+    struct cprom__hit hit = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_OBSERVE, value, &use);
+    if (!hit.series) {
+        if (use.status) return use.status;
+        size_t bucket = histogram_bucket_of(use.series, value);
+        cprom__series_keep_exemplar(use.series, bucket, value, labels, timestamp_ms);
+        return cprom__series_done(&use);
+    }
+    size_t bucket = histogram_observe(hit.series, value);
+    cprom__series_keep_exemplar(hit.series, bucket, value, labels, timestamp_ms);
+    return cprom__series_updated(hit);
 }
 
 cprom_status cprom_histogram_vec_get(cprom_histogram_vec *vec, cprom_strs values, uint64_t *count, double *sum)
 {
-    struct cprom__use use;
+    struct cprom__sight sight;
     if (count) *count = 0;
     if (sum) *sum = 0;
     if (!vec) return CPROM_EINVAL;
-    cprom_status status = cprom__series_look((struct cprom_vec *)vec, values, &use);
+    cprom_status status = cprom__series_look((struct cprom_vec *)vec, values, &sight);
     if (status) return status;
-    if (count) *count = histogram_count_up_to(use.series, use.series->vec->desc->n_bounds);
-    if (sum) *sum = histogram_read_sum(use.series);
-    cprom__series_release(&use);
+    if (count) *count = histogram_count_up_to(sight.series, sight.series->vec->desc->n_bounds);
+    if (sum) *sum = histogram_read_sum(sight.series);
+    cprom__series_looked(&sight);
     return CPROM_OK;
 }

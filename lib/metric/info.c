@@ -35,15 +35,16 @@ cprom_status cprom_info_vec_set(cprom_info_vec *vec, cprom_strs values)
 {
     struct cprom__use use;
     if (!vec) return CPROM_EINVAL;
-    return cprom__series_born_or(cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_TOUCH, 0, &use),
-                                 &use);
+    struct cprom__hit hit = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_TOUCH, 0, &use);
+    if (CPROM__UNLIKELY(!hit.series)) return cprom__series_done(&use);
+    return cprom__series_updated(hit);
 }
 
 cprom_status cprom_info_vec_get(cprom_info_vec *vec, cprom_strs values)
 {
-    struct cprom__use use;
+    struct cprom__sight sight;
     if (!vec) return CPROM_EINVAL;
-    cprom_status status = cprom__series_look((struct cprom_vec *)vec, values, &use);
-    if (!status) cprom__series_release(&use);
+    cprom_status status = cprom__series_look((struct cprom_vec *)vec, values, &sight);
+    if (!status) cprom__series_looked(&sight);
     return status;
 }

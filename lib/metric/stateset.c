@@ -59,13 +59,19 @@ cprom_status cprom_stateset_vec_new(cprom_registry *registry, const cprom_opts *
 void cprom_stateset_set(cprom_stateset *stateset, unsigned state, bool on)
 {
     struct cprom_series *series = stateset_series_of(stateset);
-    if (series && stateset_is_state(series->vec, state) && cprom__handle_touch(series)) stateset_set(series, state, on);
+    struct cprom__look look;
+    if (!series || !stateset_is_state(series->vec, state) || !cprom__handle_touch(series, &look)) return;
+    stateset_set(series, state, on);
+    cprom__update_ends(series, &look);
 }
 
 void cprom_stateset_enter(cprom_stateset *stateset, unsigned state)
 {
     struct cprom_series *series = stateset_series_of(stateset);
-    if (series && stateset_is_state(series->vec, state) && cprom__handle_touch(series)) stateset_enter(series, state);
+    struct cprom__look look;
+    if (!series || !stateset_is_state(series->vec, state) || !cprom__handle_touch(series, &look)) return;
+    stateset_enter(series, state);
+    cprom__update_ends(series, &look);
 }
 
 uint64_t cprom_stateset_value(const cprom_stateset *stateset)
@@ -77,33 +83,31 @@ cprom_status cprom_stateset_vec_set(cprom_stateset_vec *vec, cprom_strs values, 
 {
     struct cprom__use use;
     if (!vec || !stateset_is_state((struct cprom_vec *)vec, state)) return CPROM_EINVAL;
-    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values,
-                                                on ? CPROM__OP_STATE_ON : CPROM__OP_STATE_OFF, state, &use);
-    if (status) return cprom__series_born_or(status, &use);
-    stateset_set(use.series, state, on);
-    cprom__series_release(&use);
-    return CPROM_OK;
+    struct cprom__hit hit = cprom__series_acquire((struct cprom_vec *)vec, values,
+                                                  on ? CPROM__OP_STATE_ON : CPROM__OP_STATE_OFF, state, &use);
+    if (CPROM__UNLIKELY(!hit.series)) return cprom__series_done(&use);
+    stateset_set(hit.series, state, on);
+    return cprom__series_updated(hit);
 }
 
 cprom_status cprom_stateset_vec_enter(cprom_stateset_vec *vec, cprom_strs values, unsigned state)
 {
     struct cprom__use use;
     if (!vec || !stateset_is_state((struct cprom_vec *)vec, state)) return CPROM_EINVAL;
-    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_ENTER, state, &use);
-    if (status) return cprom__series_born_or(status, &use);
-    stateset_enter(use.series, state);
-    cprom__series_release(&use);
-    return CPROM_OK;
+    struct cprom__hit hit = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_ENTER, state, &use);
+    if (CPROM__UNLIKELY(!hit.series)) return cprom__series_done(&use);
+    stateset_enter(hit.series, state);
+    return cprom__series_updated(hit);
 }
 
 cprom_status cprom_stateset_vec_get(cprom_stateset_vec *vec, cprom_strs values, uint64_t *states)
 {
-    struct cprom__use use;
+    struct cprom__sight sight;
     if (states) *states = 0;
     if (!vec) return CPROM_EINVAL;
-    cprom_status status = cprom__series_look((struct cprom_vec *)vec, values, &use);
+    cprom_status status = cprom__series_look((struct cprom_vec *)vec, values, &sight);
     if (status) return status;
-    if (states) *states = atomic_load_explicit(&use.series->value, memory_order_relaxed);
-    cprom__series_release(&use);
+    if (states) *states = atomic_load_explicit(&sight.series->value, memory_order_relaxed);
+    cprom__series_looked(&sight);
     return CPROM_OK;
 }

@@ -61,7 +61,10 @@ cprom_status cprom_summary_vec_new(cprom_registry *registry, const cprom_opts *o
 void cprom_summary_observe(cprom_summary *summary, double value)
 {
     struct cprom_series *series = summary_series_of(summary);
-    if (series && cprom__handle_touch(series)) summary_observe(series, value);
+    struct cprom__look look;
+    if (!series || !cprom__handle_touch(series, &look)) return;
+    summary_observe(series, value);
+    cprom__update_ends(series, &look);
 }
 
 uint64_t cprom_summary_count(const cprom_summary *summary)
@@ -81,25 +84,24 @@ cprom_status cprom_summary_vec_observe(cprom_summary_vec *vec, cprom_strs values
 {
     struct cprom__use use;
     if (!vec) return CPROM_EINVAL;
-    cprom_status status = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_OBSERVE, value, &use);
-    if (status) return cprom__series_born_or(status, &use);
-    summary_observe(use.series, value);
-    cprom__series_release(&use);
-    return CPROM_OK;
+    struct cprom__hit hit = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_OBSERVE, value, &use);
+    if (CPROM__UNLIKELY(!hit.series)) return cprom__series_done(&use);
+    summary_observe(hit.series, value);
+    return cprom__series_updated(hit);
 }
 
 cprom_status cprom_summary_vec_get(cprom_summary_vec *vec, cprom_strs values, uint64_t *count, double *sum)
 {
-    struct cprom__use use;
+    struct cprom__sight sight;
     if (count) *count = 0;
     if (sum) *sum = 0;
     if (!vec) return CPROM_EINVAL;
-    cprom_status status = cprom__series_look((struct cprom_vec *)vec, values, &use);
+    cprom_status status = cprom__series_look((struct cprom_vec *)vec, values, &sight);
     if (status) return status;
     uint64_t n;
-    double total = summary_read(use.series, &n);
+    double total = summary_read(sight.series, &n);
     if (count) *count = n;
     if (sum) *sum = total;
-    cprom__series_release(&use);
+    cprom__series_looked(&sight);
     return CPROM_OK;
 }

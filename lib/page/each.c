@@ -52,8 +52,6 @@ cprom_status cprom_vec_each(cprom_vec *vec, bool (*each)(void *ctx, const cprom_
         uint64_t *buckets = cprom__arena_alloc(&snapshot.memory, (vec->desc->n_bounds + 1) * sizeof *buckets);
         if (!text || !buckets) status = CPROM_ENOMEM;
         for (size_t i = 0; !status && i < group->n_rows; i++) {
-            /* A page shows lingering series; they are none of the vector's any more. */
-            if (atomic_load_explicit(&group->rows[i].series->life, memory_order_relaxed) & CPROM__LIFE_LINGER) continue;
             if (!each_show(vec, &group->rows[i], text, buckets, each, ctx)) break;
         }
     }

@@ -33,7 +33,7 @@ struct gather_taking {
     struct cprom__snapshot *snapshot;
     struct cprom__source *source;
     const struct cprom__collection *collection; /* NULL: one vector only, which needs no list */
-    int64_t now;                                /* read before the gate */
+    struct cprom__view_of view;                 /* the clock was read before the gate */
     struct gather_part *parts;                  /* sorted by name */
     size_t n;
     uint64_t registrations; /* of the registry when the parts were listed */
@@ -68,25 +68,17 @@ static void gather_release_rows(const struct cprom__group *group)
     }
 }
 
-/* Out of line, so that vectors without time do not pay for it. */
-static CPROM__NOINLINE bool gather_is_shown_timed(struct gather_part *part, const struct cprom_series *series,
-                                                  int64_t now)
+/* Out of line, so that series that are alive and vectors without time do not pay for it. What is over is put aside. */
+static CPROM__NOINLINE bool gather_decides(struct gather_part *part, const struct cprom_series *series,
+                                           const struct cprom__view_of *view)
 {
-    bool over, shown = cprom__series_shown(series, now, &over);
+    bool over, shown = cprom__series_shown(series, view, &over);
     if (over) part->over[part->n_over++] = series;
     return shown;
 }
 
-/* Whether the page shows the sorted series, whose life was just read. What is over is put aside. */
-static inline bool gather_is_shown(struct gather_part *part, const struct cprom_series *series, uint64_t life,
-                                   int64_t now)
-{
-    if (CPROM__UNLIKELY(part->timed)) return gather_is_shown_timed(part, series, now);
-    return !(life & (CPROM__LIFE_DEAD | CPROM__LIFE_HIDDEN));
-}
-
 /* Copies the sorted series; those that are dead drop out of the order. Cannot fail: the rows are there. */
-static void gather_copy_sorted(struct gather_part *part, uint64_t death, int64_t now)
+static void gather_copy_sorted(struct gather_part *part, const struct cprom__view_of *view)
 {
     struct cprom_vec *vec = part->vec;
     struct cprom__reclaimer *reclaimer = &vec->registry->reclaimer;
@@ -96,6 +88,8 @@ static void gather_copy_sorted(struct gather_part *part, uint64_t death, int64_t
     struct cprom__row *rows = part->group.rows;
     size_t words_each = cprom__row_words_of(vec), n_rows = 0;
     bool sparse = false;
+    /* Whoever is alive, in a vector without time, is shown. */
+    const uint64_t asks = part->timed ? UINT64_MAX : CPROM__LIFE_DEAD | CPROM__LIFE_HIDDEN;
     for (size_t c = 0; c < order->n_sorted; c++) {
         struct cprom__order_chunk *chunk = order->sorted[c];
         struct cprom__order_chunk *next = c + 1 < order->n_sorted ? order->sorted[c + 1] : NULL;
@@ -112,12 +106,12 @@ static void gather_copy_sorted(struct gather_part *part, uint64_t death, int64_t
              * gather_copy_all().
              */
             uint64_t life = atomic_load_explicit(&series->life, memory_order_acquire);
-            if (CPROM__UNLIKELY(life & CPROM__LIFE_UNLINKED)) {
-                cprom__chain_add(reclaimer, &dead, index, death);
+            if (CPROM__UNLIKELY((life & CPROM__LIFE_UNLINKED) && cprom__series_past(series, view->snapshot))) {
+                cprom__chain_add(reclaimer, &dead, index, view->snapshot - 1);
                 continue;
             }
             chunk->indexes[kept++] = index;
-            if (CPROM__UNLIKELY(!gather_is_shown(part, series, life, now))) continue;
+            if (CPROM__UNLIKELY(life & asks) && !gather_decides(part, series, view)) continue;
             struct cprom__row *row = &rows[n_rows++];
             if (CPROM__LIKELY(!words_each && !series->striped)) { /* the row's word is the series', whatever it means */
                 row->series = series;
@@ -138,7 +132,7 @@ static void gather_copy_sorted(struct gather_part *part, uint64_t death, int64_t
 }
 
 /* Copies what was created since the sort, in no order; false: out of memory. */
-static bool gather_copy_tail(struct gather_part *part, struct cprom__arena *memory, int64_t now)
+static bool gather_copy_tail(struct gather_part *part, struct cprom__arena *memory, const struct cprom__view_of *view)
 {
     struct cprom__slab *slab = &part->vec->registry->slab;
     struct cprom__group *group = &part->group;
@@ -157,7 +151,8 @@ static bool gather_copy_tail(struct gather_part *part, struct cprom__arena *memo
         const struct cprom_series *series = cprom__slab_at(slab, index);
         bool over;
         index = series->next;
-        if (!cprom__series_shown(series, now, &over)) continue; /* if over, the next gather sees to it */
+        /* What was born since the page has its number is not on it. If it is over, the next gather sees to it. */
+        if (series->birth >= view->snapshot || !cprom__series_shown(series, view, &over)) continue;
         gather_copy_row(&group->rows[group->n_rows++], series, words);
         words += words_each;
     }
@@ -313,8 +308,9 @@ static bool gather_prepare(struct gather_taking *taking)
 }
 
 /*
- * In the gate. All tails are cut before anything is copied: a series that dies and is made again meanwhile is then
- * either the old one or the new one on this page, never both. Model: tests/models/snapshot.pml.
+ * In the gate. The page's number is its moment: it shows what was born before and had not died by then. So a series that
+ * dies and is made again meanwhile is on it as the old one, never as both. All tails are cut before anything is copied.
+ * Models: tests/models/snapshot.pml, linger.pml.
  */
 static bool gather_copy_all(struct gather_taking *taking)
 {
@@ -323,6 +319,14 @@ static bool gather_copy_all(struct gather_taking *taking)
     CPROM__SEAM(CPROM__SEAM_GATHER_COPIES);
     cprom__pin(reclaimer, &source->pin);
     source->pinned = true;
+    taking->view.snapshot = source->pin.snapshot;
+    for (size_t i = 0; i < taking->n; i++) {
+        struct cprom_vec *vec = taking->parts[i].vec;
+        if (!vec->linger) continue;
+        /* Who has ended a lingering with an older number has the new series alive before it gives the lock back. */
+        pthread_mutex_lock(&vec->map_lock);
+        pthread_mutex_unlock(&vec->map_lock);
+    }
     for (size_t i = 0; i < taking->n; i++) {
         CPROM__SEAM(CPROM__SEAM_GATHER_CUTS);
         taking->parts[i].tail = cprom__order_take(&taking->parts[i].vec->order, reclaimer->slab);
@@ -334,8 +338,8 @@ static bool gather_copy_all(struct gather_taking *taking)
         /* acquire: pairs with the release in cprom__vec_detach(). */
         if (atomic_load_explicit(&part->vec->gone, memory_order_acquire)) continue;
         CPROM__SEAM(CPROM__SEAM_GATHER_VECTOR);
-        gather_copy_sorted(part, source->pin.snapshot - 1, taking->now);
-        if (part->tail && !gather_copy_tail(part, &taking->snapshot->memory, taking->now)) return false;
+        gather_copy_sorted(part, &taking->view);
+        if (part->tail && !gather_copy_tail(part, &taking->snapshot->memory, &taking->view)) return false;
         /* Unregistering does not wait for the gate. If it killed a series under this copying, the flag is seen here. */
         if (atomic_load_explicit(&part->vec->gone, memory_order_acquire)) {
             gather_release_rows(&part->group);
@@ -376,7 +380,7 @@ static bool gather_take(struct gather_taking *taking)
     pthread_mutex_lock(&registry->order_lock);
     bool done = gather_list(taking) && gather_prepare(taking);
     if (done && gather_is_late(taking)) done = gather_list(taking) && gather_prepare(taking);
-    taking->now = cprom__monotonic_now(registry);
+    taking->view.now = cprom__monotonic_now(registry);
     if (done) {
         CPROM__SEAM(CPROM__SEAM_GATHER_READY);
         cprom__gate_enter(&registry->gate);
@@ -388,7 +392,7 @@ static bool gather_take(struct gather_taking *taking)
     done = done && gather_reserve_groups(snapshot, taking->n);
     for (size_t i = 0; i < taking->n && done; i++) {
         struct gather_part *part = &taking->parts[i];
-        for (size_t k = 0; k < part->n_over; k++) cprom__vec_expire(part->vec, part->over[k], taking->now);
+        for (size_t k = 0; k < part->n_over; k++) cprom__vec_expire(part->vec, part->over[k], taking->view.now);
         done = gather_sort_tail(part, &snapshot->memory);
     }
     for (size_t i = 0; i < taking->n; i++) {
@@ -486,7 +490,8 @@ cprom_status cprom__snapshot_take_vec(struct cprom__snapshot *snapshot, struct c
     cprom_status status = gather_hold_one(snapshot, vec->registry);
     if (status) return status;
     struct gather_part part = gather_part(vec);
-    struct gather_taking taking = {.snapshot = snapshot, .source = &snapshot->own, .parts = &part, .n = 1};
+    struct gather_taking taking = {
+        .snapshot = snapshot, .source = &snapshot->own, .view.living = true, .parts = &part, .n = 1};
     if (!gather_take(&taking)) status = CPROM_ENOMEM;
     if (status) cprom__snapshot_free(snapshot);
     return status;

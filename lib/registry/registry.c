@@ -123,6 +123,7 @@ static void registry_init(struct cprom_registry *registry, const cprom_registry_
     registry->monotonic_clock = o->monotonic_clock ? o->monotonic_clock : registry_default_monotonic;
     registry->wall_clock = o->wall_clock ? o->wall_clock : registry_default_wall;
     registry->clock_ctx = o->clock_ctx;
+    registry->no_membarrier = o->no_membarrier;
     registry_make_key(&registry->key);
     cprom__slab_init(&registry->slab, &registry->allocator);
     cprom__cell_pool_init(&registry->cells, &registry->allocator);
@@ -283,7 +284,7 @@ cprom_status cprom_registry_stats(cprom_registry *registry, cprom_stats *out)
     }
     /*
      * Again if something was removed in between, since what comes and goes meanwhile would count as alive. acquire:
-     * pairs with the release of cprom__vec_removed(), as what was removed was created before; and keeps the loads in
+     * pairs with the release of cprom__vec_count(), as what was removed was created before; and keeps the loads in
      * order.
      */
     int tries = 8;

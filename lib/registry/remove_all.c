@@ -1,17 +1,24 @@
 /* Removing series in every vector of a registry, as one change. */
 #include <string.h>
 
+#include "base/barrier.h"
 #include "registry/hold.h"
+#include "registry/tree.h"
 #include "store/remove.h"
-#include "store/stale.h"
 #include "store/upkeep.h"
 
 cprom_mark cprom_registry_mark(cprom_registry *registry)
 {
     cprom_mark mark = {registry, 0};
     if (!registry) return mark;
-    uint64_t one = (uint64_t)1 << CPROM__LIFE_SHIFT;
-    mark.epoch = (atomic_fetch_add_explicit(&registry->epoch, one, memory_order_seq_cst) + one) >> CPROM__LIFE_SHIFT;
+    /* In the gate: what a change writes is written before the mark, or after it, whole. */
+    cprom__gate_enter(&registry->gate);
+    uint64_t epoch = cprom__moment_next(registry);
+    cprom__moment_happens(registry, epoch);
+    cprom__gate_leave(&registry->gate);
+    /* What an update has not written by now, it has written before it looks at the epoch again: touch.h. */
+    if (!registry->no_membarrier) cprom__barrier_everywhere();
+    mark.epoch = epoch >> CPROM__LIFE_SHIFT;
     return mark;
 }
 
@@ -34,70 +41,89 @@ static cprom_status remove_all_check_labels(cprom_labels labels)
     return CPROM_OK;
 }
 
-/* One vector that takes part. */
-struct remove_all_target {
-    struct remove_all_target *next;
-    struct cprom_vec *vec;
-    struct cprom__match match;
-    struct cprom__event *event;
-};
-
-/* Resolves everything before anything is removed: out of memory leaves all as it was. ENOENT: no vector takes part. */
-static cprom_status remove_all_find_targets(const struct cprom__families *families, cprom_labels labels, bool stales,
-                                            struct cprom__arena *memory, struct remove_all_target **targets)
+/*
+ * Resolves the match against the vectors that have these labels, and are not there yet. Everything before anything is
+ * removed: out of memory leaves all as it was.
+ */
+static cprom_status remove_all_find(const struct cprom__families *families, cprom_labels labels,
+                                    const struct cprom__removal_of *how, struct cprom__arena *memory,
+                                    const struct cprom__families *known, struct cprom__removal_in **first)
 {
     for (size_t i = 0; i < families->n; i++) {
         struct cprom_vec *vec = families->v[i].vec;
         if (!vec || vec->is_plain || !remove_all_has_all(vec, labels)) continue;
-        struct remove_all_target *target = cprom__arena_alloc(memory, sizeof *target);
-        cprom_status status = target ? cprom__match_resolve(vec, labels, &target->match) : CPROM_ENOMEM;
+        const struct cprom__family *before = known ? cprom__families_find(known, vec->desc->name) : NULL;
+        if (before && before->vec == vec) continue;
+        struct cprom__removal_in *in = cprom__arena_alloc(memory, sizeof *in);
+        cprom_status status = in ? cprom__removal_begin(vec, labels, how, in) : CPROM_ENOMEM;
         if (status) return status;
-        target->vec = vec;
-        target->event = NULL;
-        target->next = *targets;
-        *targets = target;
-        if (stales && !(target->event = cprom__event_new(vec, &target->match))) return CPROM_ENOMEM;
+        in->next = *first;
+        *first = in;
     }
-    return *targets ? CPROM_OK : CPROM_ENOENT;
+    return CPROM_OK;
 }
 
-static cprom_status remove_all_remove_everywhere(struct cprom_registry *registry, cprom_labels labels,
-                                                 struct cprom__removing *removing, bool stales, size_t *removed)
+/*
+ * In the gate: all up to the moment. Nobody registers between the last look at the families and the moment, so that
+ * it is one for what is registered meanwhile as well. `*late`: what that was.
+ */
+static cprom_status remove_all_happen(struct cprom_registry *registry, cprom_labels labels,
+                                      const struct cprom__removal_of *how, struct cprom__arena *memory,
+                                      const struct cprom__families *known, struct cprom__families **late,
+                                      struct cprom__removal_in **first)
 {
-    struct cprom__families *families = cprom__registry_families(registry);
+    cprom_status status = CPROM_OK;
+    cprom__tree_lock(registry);
+    struct cprom__families *families = registry->families;
+    if (!families) status = CPROM_ENOENT;
+    if (!status && families != known) {
+        cprom__families_ref(families);
+        *late = families;
+        status = remove_all_find(families, labels, how, memory, known, first);
+    }
+    if (!status && !*first) status = CPROM_ENOENT;
+    if (!status) {
+        uint64_t epoch = cprom__moment_next(registry);
+        cprom__removal_publish(*first, how, epoch);
+        cprom__moment_happens(registry, epoch);
+    }
+    cprom__tree_unlock(registry);
+    return status;
+}
+
+static cprom_status remove_all(struct cprom_registry *registry, cprom_labels labels,
+                               const struct cprom__removal_of *how, size_t *removed)
+{
+    struct cprom__families *families = cprom__registry_families(registry), *late = NULL;
     if (!families) return CPROM_ENOENT;
     struct cprom__arena memory;
     cprom__arena_init(&memory, &registry->allocator, 2048);
-    struct remove_all_target *targets = NULL;
-    cprom_status status = remove_all_find_targets(families, labels, stales, &memory, &targets);
+    struct cprom__removal_in *first = NULL;
+    cprom_status status = remove_all_find(families, labels, how, &memory, NULL, &first);
     if (!status) {
         cprom__gate_enter(&registry->gate);
-        for (struct remove_all_target *target = targets; target; target = target->next) {
-            if (target->event) cprom__event_record(target->vec, target->event, NULL);
-            removing->match = &target->match;
-            *removed += cprom__vec_remove(target->vec, removing);
-            CPROM__SEAM(CPROM__SEAM_DELETE_HALF);
-        }
+        status = remove_all_happen(registry, labels, how, &memory, families, &late, &first);
+        if (!status) *removed = cprom__removal_finish(first);
         cprom__gate_leave(&registry->gate);
     }
-    for (struct remove_all_target *target = targets; target; target = target->next) {
-        cprom__match_free(&target->match);
-        if (status) cprom__event_free(target->vec, target->event);
-        else cprom__vec_upkeep(target->vec);
+    for (struct cprom__removal_in *in = first; in; in = in->next) {
+        cprom__removal_end(in);
+        if (!status) cprom__vec_upkeep(in->turnover.vec);
     }
     cprom__arena_free(&memory);
+    if (late) cprom__families_unref(late);
     cprom__families_unref(families);
     return status;
 }
 
 cprom_status cprom_registry_delete_matching(cprom_registry *registry, cprom_labels labels, size_t *removed)
 {
+    static const struct cprom__removal_of how = {.reason = CPROM__REMOVED_MATCH, .stales = true};
     size_t n = 0;
     if (removed) *removed = 0;
     if (!registry || !labels.n) return CPROM_EINVAL;
-    struct cprom__removing removing = {.reason = CPROM__REMOVED_MATCH};
     cprom_status status = remove_all_check_labels(labels);
-    if (!status) status = remove_all_remove_everywhere(registry, labels, &removing, true, &n);
+    if (!status) status = remove_all(registry, labels, &how, &n);
     if (removed) *removed = n;
     return status;
 }
@@ -107,9 +133,11 @@ cprom_status cprom_registry_sweep(cprom_registry *registry, cprom_labels labels,
     size_t n = 0;
     if (removed) *removed = 0;
     if (!registry || !labels.n || !since.epoch || since.registry != registry) return CPROM_EINVAL;
-    struct cprom__removing removing = {.reason = CPROM__REMOVED_SWEEP, .touched_since = since.epoch, .linger = true};
+    struct cprom__removal_of how = {
+        .reason = CPROM__REMOVED_SWEEP, .mark = since.epoch << CPROM__LIFE_SHIFT, .linger = true};
+    how.now = cprom__monotonic_now(registry);
     cprom_status status = remove_all_check_labels(labels);
-    if (!status) status = remove_all_remove_everywhere(registry, labels, &removing, false, &n);
+    if (!status) status = remove_all(registry, labels, &how, &n);
     if (removed) *removed = n;
     return status;
 }

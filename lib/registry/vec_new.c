@@ -7,7 +7,7 @@
 #include "base/opts.h"
 #include "registry/families.h"
 #include "store/lookup.h"
-#include "store/remove.h"
+#include "store/turnover.h"
 
 static bool vec_new_is_time(double seconds) { return seconds >= 0 && seconds <= 1e9; }
 
@@ -49,7 +49,8 @@ static void vec_new_take_opts(struct cprom_vec *vec, const cprom_opts *o)
     vec->folds = o->overflow == CPROM_FOLD;
     vec->ttl = (int64_t)(o->ttl_seconds * 1e9);
     vec->linger = (int64_t)(o->linger_seconds * 1e9);
-    vec->has_extra = vec->has_owner || vec->ttl || vec->linger;
+    if (vec->ttl || vec->linger) vec->extra_size = sizeof(struct cprom__extra);
+    else if (vec->has_owner) vec->extra_size = offsetof(struct cprom__extra, touched);
 }
 
 /* `plain`: the label values of a plain one; NULL: a vector. */
@@ -173,10 +174,6 @@ void cprom__vec_detach(struct cprom_vec *vec)
 {
     /* release: before the first series dies; pairs with the acquires of gathers, births and commits. */
     atomic_store_explicit(&vec->gone, true, memory_order_release);
-    struct cprom__match all = {.n = 0};
-    struct cprom__removing removing = {.match = &all, .reason = CPROM__REMOVED_CLEAR};
     /* Without the gate, since unregistering never waits: pages look at the flag, and so does who wants to be born. */
-    if (!vec->is_plain) cprom__vec_remove(vec, &removing);
-    else if (cprom__killed_counts(cprom__vec_kill(vec, vec->plain, 0, &removing, true, 0)))
-        cprom__vec_removed(vec, CPROM__REMOVED_CLEAR, 1);
+    cprom__vec_empty(vec);
 }

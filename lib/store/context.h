@@ -3,7 +3,7 @@
  * wing of that name; here is what series and vectors know of it. Lock order, outermost first (docs/concurrency.md):
  *
  *   order_lock > gate > a vector's map_lock > reclaimer.lock, slab.lock, cells.lock
- *   order_lock > gate > updates_lock; the tree's families_lock, under which no other is taken
+ *   order_lock > gate > the tree's families_lock > updates_lock
  *   collect_lock: never together with any other; but for families_lock, no locks of two registries together
  */
 #ifndef CPROM_LIB_STORE_CONTEXT_H
@@ -47,6 +47,7 @@ struct cprom_registry {
     int64_t (*monotonic_clock)(void *ctx);
     int64_t (*wall_clock)(void *ctx);
     void *clock_ctx;
+    bool no_membarrier;
 
     struct cprom__allocator allocator;
     struct cprom__slab slab;
@@ -54,7 +55,7 @@ struct cprom_registry {
     struct cprom__reclaimer reclaimer;
     struct cprom__gate gate;
 
-    _Atomic uint64_t epoch; /* as in a series' life: shifted. Read by every update, changed by marks only */
+    _Atomic uint64_t epoch; /* as in a series' life: shifted. Read by every update; raised in the gate: turnover.h */
 
     pthread_mutex_t order_lock; /* guards the order of every vector; waited for by gathers, tried by others */
 
@@ -62,9 +63,10 @@ struct cprom_registry {
     struct cprom__live_updates updates; /* not yet committed or abandoned, oldest first */
     uint64_t update_count;              /* numbers updates and events, in one order */
 
-    struct cprom_registry *root;      /* whose families_lock is the lock of the tree: tree.h. Immutable; a reference,
+    struct cprom_registry *root; /* whose families_lock is the lock of the tree: tree.h. Immutable; a reference,
                                            unless it is the registry itself */
-    pthread_mutex_t families_lock;    /* guards the next two lines in the whole tree; held for a bounded time */
+    pthread_mutex_t
+        families_lock; /* guards `families`, `registrations` and the links below in the whole tree; held for a bounded time */
     struct cprom__families *families; /* never NULL but after cprom_registry_free() */
     _Atomic uint64_t registrations;   /* how often something was added to the families */
     struct cprom_registry *parent, *first_child, *last_child, *next, *previous; /* borrowed; NULL: none */

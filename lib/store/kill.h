@@ -1,30 +1,19 @@
 /*
- * The death of one series: flagged, counted, and taken out of the map; or lingering. All under the map's lock.
+ * How a series dies, and leaves its vector's map and its owner's list. All of it under the map's lock.
  */
 #ifndef CPROM_LIB_STORE_KILL_H
 #define CPROM_LIB_STORE_KILL_H
 
 #include "store/series.h"
 
-struct cprom__staged;
+#define CPROM__TOUCHED_NEVER UINT64_MAX /* whenever they were touched, they go */
 
-/*
- * What a match asks for, resolved against one vector: which label, and its value as it stands in texts.
- */
-struct cprom__match {
-    size_t n;
-    size_t label[CPROM_LABELS_MAX];
-    struct cprom__piece value[CPROM_LABELS_MAX]; /* escaped */
-    struct cprom__arena memory;
-};
-
-/* Which of the matching series go, and how. */
+/* How series go. */
 struct cprom__removing {
-    const struct cprom__match *match; /* empty: all */
     enum cprom__removal reason;
-    const struct cprom__staged *staged; /* these stay; NULL: none */
-    uint64_t touched_since;             /* those touched in this epoch or later stay; 0: none */
-    bool linger;                        /* where the vector says so */
+    uint64_t touched_since; /* those touched in this epoch, as in registry->epoch, or later stay */
+    bool linger;            /* where the vector says so */
+    int64_t now;            /* monotonic ns; read where the vector has a linger time or a ttl */
 };
 
 /* What became of a series; of an unlinked one nothing can be asked any more: it may be reclaimed at any time. */
@@ -41,23 +30,24 @@ static inline bool cprom__killed_counts(enum cprom__killed killed)
     return killed == CPROM__KILLED_LINGERS || killed == CPROM__KILLED_UNLINKED;
 }
 
-/* Removes one, under the map's lock, or of a plain instrument. `alone`: see cprom__series_unlink(). */
+/* Removes one, or that of a plain instrument. `alone`: see cprom__series_unlink(). */
 enum cprom__killed cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *series, uint32_t index,
-                                   const struct cprom__removing *removing, bool alone, int64_t now);
+                                   const struct cprom__removing *removing, bool alone);
 
-/* Counts what was removed; under the map's lock, or for a plain instrument. */
-void cprom__vec_removed(struct cprom_vec *vec, enum cprom__removal reason, size_t n);
+/* Counts what was removed, and then what was born; or for a plain instrument. */
+void cprom__vec_count(struct cprom_vec *vec, enum cprom__removal reason, size_t removed, size_t born);
 
 /*
- * Under the map's lock: takes a dead series out of the map. If it is not `alone`, the caller, who has many, counts it
- * in vec->dead before, and takes it out of its owner's list afterwards.
+ * Takes a dead series out of the map. If it is not `alone`, the caller, who has many, counts it in vec->dead before, and
+ * takes it out of its owner's list afterwards.
  */
 void cprom__series_unlink(struct cprom_vec *vec, struct cprom_series *series, uint32_t index, bool alone);
 
-/* Under the map's lock: ends the lingering of a series, likewise. */
-void cprom__series_end_linger(struct cprom_vec *vec, struct cprom_series *series, uint32_t index, bool alone);
+/* Ends the lingering of a series, likewise; pages from this snapshot's number on do not show it. */
+void cprom__series_end_linger(struct cprom_vec *vec, struct cprom_series *series, uint32_t index, bool alone,
+                              uint64_t snapshot);
 
-/* The slab index by which the map knows the series; costs a search. Under the map's lock. */
+/* The slab index by which the map knows the series; costs a search. */
 uint32_t cprom__series_index(struct cprom_vec *vec, const struct cprom_series *series);
 
 #endif

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "base/names.h"
-#include "store/kill.h"
 #include "store/owner.h"
+#include "store/touch.h"
+#include "store/turnover.h"
 #include "store/upkeep.h"
 
 /* ---- label values ---- */
@@ -74,7 +75,7 @@ cprom_status cprom__values_check(struct cprom__values *values)
 /* ---- finding and creating ---- */
 
 /* Under the map's lock: a series whose labels are used again lingers no longer. */
-static void lookup_end_linger_of(struct cprom_vec *vec, const struct cprom_series *again)
+static void lookup_end_linger_of(struct cprom_vec *vec, const struct cprom_series *again, uint64_t snapshot)
 {
     if (!atomic_load_explicit(&vec->lingering, memory_order_relaxed)) return;
     struct cprom__probe probe = cprom__map_probe(&vec->map, again->hash);
@@ -82,7 +83,7 @@ static void lookup_end_linger_of(struct cprom_vec *vec, const struct cprom_serie
         struct cprom_series *series = cprom__slab_at(&vec->registry->slab, index);
         if (series == again || series->len != again->len || memcmp(series->text, again->text, again->len) != 0)
             continue;
-        cprom__series_end_linger(vec, series, index, true);
+        cprom__series_end_linger(vec, series, index, true, snapshot);
         return;
     }
 }
@@ -101,30 +102,42 @@ static CPROM__INLINE struct cprom_series *lookup_find(struct cprom_vec *vec, con
     return NULL;
 }
 
-/* Finds under the lock, with a reference. */
-static struct cprom_series *lookup_find_locked(struct cprom_vec *vec, const struct cprom__values *values)
+/*
+ * Under the lock, which may be given back and taken in between: finds the series as the changes up to this epoch have
+ * left it. In `*epoch` is the one that it was found in.
+ */
+static struct cprom_series *lookup_find_settled(struct cprom_vec *vec, const struct cprom__values *values,
+                                                uint64_t *epoch)
 {
-    struct cprom_series *series = lookup_find(vec, values);
-    if (series) atomic_fetch_add_explicit(&series->refs, CPROM__REF, memory_order_relaxed);
-    return series;
+    for (;;) {
+        /* acquire: pairs with the moment. */
+        *epoch = atomic_load_explicit(vec->epoch, memory_order_acquire);
+        struct cprom_series *series = lookup_find(vec, values);
+        if (CPROM__LIKELY(!series || !cprom__turnover_at(vec, *epoch))) return series;
+        enum cprom__verdict verdict = CPROM__VERDICT_LAST; /* of a hidden one, which may be about to be born */
+        if (!(atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_HIDDEN))
+            verdict = cprom__turnover_settle(vec, series, 0, *epoch);
+        if (verdict == CPROM__VERDICT_STAYS) return series;
+        if (verdict == CPROM__VERDICT_LAST) cprom__turnover_help(vec);
+    }
 }
 
-static size_t lookup_live_of(const struct cprom_vec *vec)
+static void lookup_ref(struct cprom_series *series)
 {
-    return atomic_load_explicit(&vec->live, memory_order_relaxed);
+    if (series) atomic_fetch_add_explicit(&series->refs, CPROM__REF, memory_order_relaxed);
 }
 
 /* Under the map's lock. What others are folded into does not count: it is one more. */
 static bool lookup_is_full(const struct cprom_vec *vec)
 {
     bool folded = atomic_load_explicit(&vec->other, memory_order_relaxed);
-    return vec->max_series && lookup_live_of(vec) - folded >= vec->max_series;
+    return vec->max_series && cprom__turnover_live(vec) - folded >= vec->max_series;
 }
 
-/* Without the lock; not each full one is seen. */
-static bool lookup_is_surely_full(const struct cprom_vec *vec)
+/* Without the lock: a guess. */
+static bool lookup_seems_full(const struct cprom_vec *vec)
 {
-    return vec->max_series && lookup_live_of(vec) >= vec->max_series + vec->folds;
+    return vec->max_series && atomic_load_explicit(&vec->live, memory_order_relaxed) >= vec->max_series + vec->folds;
 }
 
 void cprom__series_born(struct cprom_registry *registry)
@@ -132,50 +145,39 @@ void cprom__series_born(struct cprom_registry *registry)
     atomic_fetch_add_explicit(&registry->created, 1, memory_order_relaxed);
 }
 
-static void lookup_enter_order(struct cprom_vec *vec, struct cprom_series *series, uint32_t index)
-{
-    /* First the number: a page that finds the series in the order has that number or a later one, and pins it. */
-    series->birth = cprom__snapshot_now(&vec->registry->reclaimer);
-    cprom__order_push(&vec->order, series, index);
-}
-
 /* A hidden series becomes alive; under the map's lock, or before anybody knows it. */
-static void lookup_come_alive(struct cprom_vec *vec, struct cprom_series *series)
+static void lookup_come_alive(struct cprom_vec *vec, struct cprom_series *series, uint64_t epoch, int64_t now)
 {
-    uint64_t life = atomic_load_explicit(vec->epoch, memory_order_relaxed);
     if (vec->ttl) {
-        life |= CPROM__LIFE_TIMED;
-        atomic_store_explicit(&cprom__series_extra(series)->touched, cprom__monotonic_now(vec->registry),
-                              memory_order_relaxed);
+        epoch |= CPROM__LIFE_TIMED;
+        atomic_store_explicit(&cprom__series_extra(series)->touched, now, memory_order_relaxed);
     }
-    cprom__count_locked(&vec->live, 1);
     /* release: pairs with the acquires of who finds it alive; its value and its time come first. */
-    atomic_store_explicit(&series->life, life, memory_order_release);
+    atomic_store_explicit(&series->life, epoch, memory_order_release);
 }
 
-/* Under the map's lock; `index` 0: not known. */
-static cprom_status lookup_reveal_locked(struct cprom_vec *vec, struct cprom_series *series, uint32_t index,
-                                         bool exempt, const struct cprom__change *change, bool *born)
+cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *series, const struct cprom__birth *birth)
 {
-    *born = false;
-    if (!(atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_HIDDEN)) return CPROM_OK;
-    if (!exempt && lookup_is_full(vec)) return CPROM_ELIMIT;
+    if (!birth->exempt && lookup_is_full(vec)) return CPROM_ELIMIT;
     /*
      * Under this lock: the walk that kills all series of a vector that is gone comes after this, or the flag was set.
      * acquire: pairs with the release in cprom__vec_detach().
      */
     if (atomic_load_explicit(&vec->gone, memory_order_acquire)) return CPROM_ENOENT;
     /* A value first: nobody sees the series with one that nobody set. */
-    if (change) vec->ops->change(series, change);
-    lookup_end_linger_of(vec, series);
+    if (birth->change) vec->ops->change(series, birth->change);
+    /*
+     * One number: a page shows either what lingered or the new one. It is read before the series is in the order: a page
+     * that finds it there has that number or a later one, and pins it.
+     */
+    series->birth = cprom__snapshot_now(&vec->registry->reclaimer);
+    lookup_end_linger_of(vec, series, series->birth);
     /* Before anybody can find it alive: what somebody else's update has put into it is on the next page. */
-    lookup_enter_order(vec, series, index ? index : cprom__series_index(vec, series));
+    cprom__order_push(&vec->order, series, birth->index ? birth->index : cprom__series_index(vec, series));
     CPROM__SEAM(CPROM__SEAM_CREATE_INSERTS);
-    cprom__series_born(vec->registry);
-    lookup_come_alive(vec, series);
+    lookup_come_alive(vec, series, birth->epoch, birth->now);
     CPROM__SEAM(CPROM__SEAM_CREATE_ALIVE);
-    if (exempt) atomic_store_explicit(&vec->other, series, memory_order_relaxed);
-    *born = true;
+    if (birth->exempt) atomic_store_explicit(&vec->other, series, memory_order_relaxed);
     return CPROM_OK;
 }
 
@@ -191,147 +193,213 @@ static bool lookup_link_made(struct cprom_vec *vec, struct cprom_series *made, u
     return true;
 }
 
-/*
- * Finds the series under the lock, or makes it; with a reference. Alive, if that is wanted, or at least reserved;
- * `*born` says that it came alive here, with the change in it. All that costs time (checking, rendering, allocating)
- * is done before the lock is taken.
- */
-static cprom_status lookup_obtain(struct cprom_vec *vec, struct cprom__values *values, bool alive,
-                                  const struct cprom__change *change, struct cprom_series **series, bool *born)
+/* What is wanted of a series that is looked up under the lock. */
+struct lookup_wish {
+    struct cprom__values *values;
+    bool alive;                         /* or at least reserved */
+    const struct cprom__change *change; /* what is done to it, if it is to be alive */
+    int64_t now;
+    bool exempt;
+    uint64_t epoch; /* in which it was touched */
+};
+
+/* Under the lock, after its vector's turnover: the series is born with the change, or changed. */
+static cprom_status lookup_change(struct cprom_vec *vec, struct cprom_series *series, uint32_t index, uint64_t epoch,
+                                  struct lookup_wish *wish)
 {
-    bool exempt = vec->folds && lookup_is_other(values), linked = false;
-    *born = false;
-    cprom_status status = cprom__values_check(values);
+    if (atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_HIDDEN) {
+        struct cprom__birth birth = {wish->exempt, index, epoch, wish->now, wish->change};
+        cprom_status status = cprom__series_reveal(vec, series, &birth);
+        if (status) return status;
+        cprom__series_born(vec->registry);
+        cprom__count_locked(&vec->live, 1);
+    } else {
+        cprom__series_stamp(series, epoch, wish->now);
+        if (wish->change) vec->ops->change(series, wish->change);
+    }
+    /* As at the end of any update: touch.h. What a turnover takes that came in between comes after it. */
+    atomic_signal_fence(memory_order_seq_cst);
+    uint64_t again = atomic_load_explicit(vec->epoch, memory_order_acquire);
+    if (again != epoch && cprom__turnover_settle(vec, series, index, again) == CPROM__VERDICT_STAYS)
+        cprom__series_stamp(series, again, wish->now);
+    wish->epoch = again;
+    return CPROM_OK;
+}
+
+/* Under the lock, which may be given back and taken in between: finds the series, or whether there is room for it. */
+static cprom_status lookup_find_or_room(struct cprom_vec *vec, const struct lookup_wish *wish,
+                                        struct cprom_series **series, uint64_t *epoch)
+{
+    for (;;) {
+        *series = lookup_find_settled(vec, wish->values, epoch);
+        if (*series || !wish->alive || wish->exempt || !vec->max_series) return CPROM_OK;
+        /* The room that a change makes is its own first. */
+        if (!cprom__turnover_at(vec, *epoch)) return lookup_is_full(vec) ? CPROM_ELIMIT : CPROM_OK;
+        cprom__turnover_help(vec);
+    }
+}
+
+/*
+ * Finds the series under the lock, or makes it; with a reference. All that costs time (checking, rendering, allocating)
+ * is done without the lock.
+ */
+static cprom_status lookup_obtain(struct cprom_vec *vec, struct lookup_wish *wish, struct cprom_series **series)
+{
+    struct cprom_series *made = NULL, *there = NULL;
+    uint32_t made_index = 0;
+    uint64_t epoch;
+    bool linked = false;
+    cprom_status status = cprom__values_check(wish->values);
     if (status) return status;
-    if (alive && !exempt && lookup_is_surely_full(vec)) return CPROM_ELIMIT;
-    uint32_t made_index;
-    struct cprom_series *made = cprom__series_make(vec, values, &made_index);
-    if (!made) return CPROM_ENOMEM;
-    CPROM__SEAM(CPROM__SEAM_CREATE_READY);
-    pthread_mutex_lock(&vec->map_lock);
-    struct cprom_series *there = lookup_find_locked(vec, values);
-    if (!there) {
-        if (alive && !exempt && lookup_is_full(vec)) status = CPROM_ELIMIT;
-        else if (!lookup_link_made(vec, made, made_index)) status = CPROM_ENOMEM;
-        else there = made;
-        linked = !status;
+    wish->exempt = vec->folds && lookup_is_other(wish->values);
+    wish->now = vec->ttl ? cprom__monotonic_now(vec->registry) : 0;
+    bool look_first = wish->alive && !wish->exempt && lookup_seems_full(vec);
+    for (bool again = true; again;) {
+        if (!look_first && !(made = cprom__series_make(vec, wish->values, &made_index))) return CPROM_ENOMEM;
+        CPROM__SEAM(CPROM__SEAM_CREATE_READY);
+        pthread_mutex_lock(&vec->map_lock);
+        status = lookup_find_or_room(vec, wish, &there, &epoch);
+        again = !status && !there && !made;
+        if (again) pthread_mutex_unlock(&vec->map_lock);
+        look_first = false;
     }
-    if (!status && alive) {
-        status = lookup_reveal_locked(vec, there, there == made ? made_index : 0, exempt, change, born);
-        if (!status) cprom__series_touch(there); /* a sweep comes before or after, but not in between */
+    if (there) {
+        lookup_ref(there);
+    } else if (!status) {
+        linked = lookup_link_made(vec, made, made_index);
+        if (linked) there = made;
+        else status = CPROM_ENOMEM;
     }
+    if (!status && wish->alive) status = lookup_change(vec, there, linked ? made_index : 0, epoch, wish);
     pthread_mutex_unlock(&vec->map_lock);
     CPROM__SEAM(CPROM__SEAM_CREATE_DONE);
-    if (!linked) cprom__series_destroy(made, made_index);
+    if (made && !linked) cprom__series_destroy(made, made_index);
     if (status) cprom__series_unreserve(vec, there);
     if (!status) *series = there;
     cprom__vec_upkeep(vec);
     return status;
 }
 
-static cprom_status lookup_drop(struct cprom_vec *vec, cprom_status status)
+static void lookup_drop(struct cprom_vec *vec, cprom_status status)
 {
     cprom__vec_drop(vec, status == CPROM_ENOMEM   ? CPROM__DROP_NOMEM
                          : status == CPROM_ELIMIT ? CPROM__DROP_LIMIT
                                                   : CPROM__DROP_INVALID);
-    return status;
 }
 
-/* Whether the series is alive; touches it: one comparison where it was touched in this epoch. */
-static inline bool lookup_touch(struct cprom_vec *vec, struct cprom_series *series)
+/*
+ * For a series that is there, in a thread with a slot: nearly always. lookup_find() and the touch in one: one that was
+ * touched in this epoch does not linger.
+ */
+static CPROM__INLINE struct cprom__hit lookup_hit(struct cprom_vec *vec, const struct cprom__values *values)
 {
-    /* acquire: what the series was born with comes first; pairs with the release in lookup_come_alive(). */
-    uint64_t life = atomic_load_explicit(&series->life, memory_order_acquire);
-    uint64_t epoch = atomic_load_explicit(vec->epoch, memory_order_relaxed);
-    if (CPROM__LIKELY(life == epoch)) return true;
-    /* One that is alive a moment later was not seen with its value. */
-    return !(life & CPROM__LIFE_HIDDEN) && cprom__series_touch(series);
-}
-
-/* For a series that is there, in a thread with a slot: nearly always. */
-static CPROM__INLINE bool lookup_acquire_reading(struct cprom_vec *vec, const struct cprom__values *values,
-                                                 struct cprom__use *use)
-{
-    if (CPROM__UNLIKELY(!cprom__read_enter())) return false;
-    struct cprom_series *series = lookup_find(vec, values);
-    CPROM__SEAM(CPROM__SEAM_LOOKUP_FOUND);
-    if (CPROM__LIKELY(series && lookup_touch(vec, series))) {
-        use->series = series;
-        use->reading = true;
-        return true;
+    struct cprom__hit hit = {NULL, 0};
+    if (CPROM__UNLIKELY(!cprom__read_enter())) return hit;
+    struct cprom__probe probe = cprom__map_probe(&vec->map, values->hash);
+    CPROM__SEAM(CPROM__SEAM_LOOKUP_PROBES);
+    for (uint32_t index; (index = cprom__probe_next(&probe)) != 0;) {
+        struct cprom_series *series = cprom__slab_at(&vec->registry->slab, index);
+        if (!cprom__desc_matches(vec->desc, series->text, series->len, series->escaped, values)) continue;
+        CPROM__SEAM(CPROM__SEAM_LOOKUP_FOUND);
+        /* acquire: what the series was born with comes first; pairs with the release in lookup_come_alive(). */
+        uint64_t life = atomic_load_explicit(&series->life, memory_order_acquire);
+        hit.seen = atomic_load_explicit(vec->epoch, memory_order_relaxed);
+        hit.series = series;
+        if (CPROM__LIKELY(life == hit.seen)) return hit;
+        if (life & CPROM__LIFE_LINGER) continue;
+        if (cprom__series_touch_found(series)) return hit;
+        break;
     }
+    hit.series = NULL;
     cprom__read_leave();
-    return false;
+    return hit;
 }
 
-static CPROM__NOINLINE cprom_status lookup_acquire_slowly(struct cprom_vec *vec, struct cprom__values *values,
-                                                          struct cprom__use *use)
+/* Under the lock, where the change is made as well. */
+static CPROM__NOINLINE cprom_status lookup_update_locked(struct cprom_vec *vec, struct cprom__values *values,
+                                                         struct cprom__use *use)
 {
     struct cprom__change change = {.sets = false};
     struct cprom__observation observation;
-    bool born;
-    if (cprom__thread_slot() >= CPROM__THREADS) {
-        pthread_mutex_lock(&vec->map_lock);
-        use->series = lookup_find_locked(vec, values);
-        pthread_mutex_unlock(&vec->map_lock);
-        use->reading = false;
-        if (use->series && cprom__series_touch(use->series)) return CPROM_OK;
-        cprom__series_unreserve(vec, use->series);
-    }
-    use->series = NULL;
-    use->reading = false;
     cprom__change_add(&change, use->operation, use->value, &observation);
     bool changes = use->operation != CPROM__OP_TOUCH;
-    cprom_status status = lookup_obtain(vec, values, true, changes ? &change : NULL, &use->series, &born);
-    return status ? status : born ? CPROM__BORN_WITH_IT : CPROM_OK;
+    struct lookup_wish wish = {.values = values, .alive = true, .change = changes ? &change : NULL, .epoch = 0};
+    use->status = lookup_obtain(vec, &wish, &use->series);
+    use->seen = wish.epoch;
+    return use->status;
 }
 
 /* The second try, for what others are folded into. */
-static CPROM__NOINLINE cprom_status lookup_acquire_other(struct cprom_vec *vec, struct cprom__use *use)
+static CPROM__NOINLINE struct cprom__hit lookup_acquire_other(struct cprom_vec *vec, struct cprom__use *use)
 {
     struct cprom__values values;
-    atomic_fetch_add_explicit(&vec->registry->folded, 1, memory_order_relaxed);
     cprom__values_other(vec, &values);
-    if (lookup_acquire_reading(vec, &values, use)) return CPROM_OK;
-    return lookup_acquire_slowly(vec, &values, use);
+    struct cprom__hit hit = lookup_hit(vec, &values);
+    if (!hit.series) lookup_update_locked(vec, &values, use);
+    if (hit.series || !use->status) atomic_fetch_add_explicit(&vec->registry->folded, 1, memory_order_relaxed);
+    return hit;
 }
 
-cprom_status cprom__series_acquire_for(struct cprom_vec *vec, cprom_strs strs, struct cprom__use *use)
+struct cprom__hit cprom__series_acquire_for(struct cprom_vec *vec, cprom_strs strs, struct cprom__use *use)
 {
     struct cprom__values values;
-    cprom_status status = lookup_measure(vec, strs, &values);
-    if (CPROM__UNLIKELY(status < 0)) return lookup_drop(vec, status);
-    if (CPROM__LIKELY(lookup_acquire_reading(vec, &values, use))) return CPROM_OK;
-    status = lookup_acquire_slowly(vec, &values, use);
-    if (status == CPROM_ELIMIT && vec->folds) status = lookup_acquire_other(vec, use);
-    return status < 0 ? lookup_drop(vec, status) : status;
+    struct cprom__hit hit = {NULL, 0};
+    use->status = lookup_measure(vec, strs, &values);
+    if (CPROM__LIKELY(!use->status)) {
+        hit = lookup_hit(vec, &values);
+        if (CPROM__LIKELY(hit.series)) return hit;
+        if (lookup_update_locked(vec, &values, use) == CPROM_ELIMIT && vec->folds) hit = lookup_acquire_other(vec, use);
+    }
+    if (!hit.series && use->status) lookup_drop(vec, use->status);
+    return hit;
 }
 
-static bool lookup_is_there(const struct cprom_series *series)
+cprom_status cprom__series_done(const struct cprom__use *use)
 {
-    /* acquire: what it was born with comes first, as in lookup_touch(). */
-    uint64_t life = atomic_load_explicit(&series->life, memory_order_acquire);
-    return !(life & (CPROM__LIFE_DEAD | CPROM__LIFE_HIDDEN));
+    if (use->status) return use->status;
+    const struct cprom__look look = {use->series->vec->epoch, use->seen};
+    cprom__update_ends(use->series, &look);
+    cprom_series_unref(use->series);
+    return CPROM_OK;
 }
 
-cprom_status cprom__series_look(struct cprom_vec *vec, cprom_strs strs, struct cprom__use *use)
+/* Whether a series that was found in a read section is there; not touched. */
+static inline enum cprom__presence lookup_presence(struct cprom_vec *vec, struct cprom_series *series)
+{
+    /* acquire: what it was born with comes first, as in lookup_hit(). */
+    uint64_t life = atomic_load_explicit(&series->life, memory_order_acquire);
+    uint64_t epoch = atomic_load_explicit(vec->epoch, memory_order_relaxed);
+    if ((life & ~(uint64_t)CPROM__LIFE_TIMED) == epoch) return CPROM__PRESENT;
+    return cprom__series_presence(series);
+}
+
+/* With a reference. */
+static CPROM__NOINLINE cprom_status lookup_look_locked(struct cprom_vec *vec, const struct cprom__values *values,
+                                                       struct cprom__sight *sight)
+{
+    uint64_t epoch;
+    pthread_mutex_lock(&vec->map_lock);
+    sight->series = lookup_find_settled(vec, values, &epoch);
+    bool there = sight->series && !(atomic_load_explicit(&sight->series->life, memory_order_relaxed) &
+                                    (CPROM__LIFE_DEAD | CPROM__LIFE_HIDDEN));
+    if (there) lookup_ref(sight->series);
+    pthread_mutex_unlock(&vec->map_lock);
+    sight->reading = false;
+    return there ? CPROM_OK : CPROM_ENOENT;
+}
+
+cprom_status cprom__series_look(struct cprom_vec *vec, cprom_strs strs, struct cprom__sight *sight)
 {
     struct cprom__values values;
     cprom_status status = lookup_measure(vec, strs, &values);
     if (status) return status;
-    use->reading = cprom__read_enter();
-    if (use->reading) {
-        use->series = lookup_find(vec, &values);
-        if (use->series && lookup_is_there(use->series)) return CPROM_OK;
-        cprom__read_leave();
-        return CPROM_ENOENT;
-    }
-    pthread_mutex_lock(&vec->map_lock);
-    use->series = lookup_find_locked(vec, &values);
-    pthread_mutex_unlock(&vec->map_lock);
-    if (use->series && lookup_is_there(use->series)) return CPROM_OK;
-    cprom__series_unreserve(vec, use->series);
-    return CPROM_ENOENT;
+    sight->reading = cprom__read_enter();
+    if (!sight->reading) return lookup_look_locked(vec, &values, sight);
+    sight->series = lookup_find(vec, &values);
+    enum cprom__presence presence = sight->series ? lookup_presence(vec, sight->series) : CPROM__ABSENT;
+    if (presence == CPROM__PRESENT) return CPROM_OK;
+    cprom__read_leave();
+    return presence == CPROM__ABSENT ? CPROM_ENOENT : lookup_look_locked(vec, &values, sight);
 }
 
 struct cprom_series *cprom__series_plain(struct cprom_vec *vec, const char *const *v)
@@ -341,8 +409,11 @@ struct cprom_series *cprom__series_plain(struct cprom_vec *vec, const char *cons
     lookup_measure(vec, (cprom_strs){v, vec->desc->n_labels}, &values);
     struct cprom_series *series = cprom__series_make(vec, &values, &index);
     if (!series) return NULL;
-    lookup_come_alive(vec, series);
-    lookup_enter_order(vec, series, index);
+    int64_t now = vec->ttl ? cprom__monotonic_now(vec->registry) : 0;
+    lookup_come_alive(vec, series, atomic_load_explicit(vec->epoch, memory_order_relaxed), now);
+    cprom__count_locked(&vec->live, 1);
+    series->birth = cprom__snapshot_now(&vec->registry->reclaimer);
+    cprom__order_push(&vec->order, series, index);
     return series;
 }
 
@@ -351,19 +422,11 @@ struct cprom_series *cprom__series_plain(struct cprom_vec *vec, const char *cons
 cprom_status cprom__series_reserve(struct cprom_vec *vec, struct cprom__values *values, struct cprom_series **series)
 {
     pthread_mutex_lock(&vec->map_lock);
-    *series = lookup_find_locked(vec, values);
+    *series = lookup_find(vec, values);
+    lookup_ref(*series);
     pthread_mutex_unlock(&vec->map_lock);
-    bool born;
-    return *series ? CPROM_OK : lookup_obtain(vec, values, false, NULL, series, &born);
-}
-
-cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *series, bool exempt,
-                                  const struct cprom__change *change, bool *born)
-{
-    pthread_mutex_lock(&vec->map_lock);
-    cprom_status status = lookup_reveal_locked(vec, series, 0, exempt, change, born);
-    pthread_mutex_unlock(&vec->map_lock);
-    return status;
+    struct lookup_wish wish = {.values = values};
+    return *series ? CPROM_OK : lookup_obtain(vec, &wish, series);
 }
 
 void cprom__series_unreserve(struct cprom_vec *vec, struct cprom_series *series)
@@ -389,21 +452,20 @@ void cprom__series_unreserve(struct cprom_vec *vec, struct cprom_series *series)
 
 /* ---- the public face ---- */
 
-/* The series with a reference, which may have expired before it was there; NULL: refused. */
+/* The series with a reference; NULL: refused. */
 static CPROM__INLINE struct cprom_series *lookup_hold(struct cprom_vec *vec, cprom_strs strs)
 {
     struct cprom__use use;
-    if (cprom__series_acquire(vec, strs, CPROM__OP_TOUCH, 0, &use) < 0) return NULL;
-    if (use.reading) {
-        /* A series that was found in a read section is not destroyed before its end, so that the reference counts. */
-        /* seq_cst: pairs with upkeep_is_idle(), which looks at it once the series is marked. */
-        atomic_fetch_add_explicit(&use.series->refs, CPROM__REF, memory_order_seq_cst);
-        cprom__read_leave();
-    }
-    return use.series;
+    struct cprom__hit hit = cprom__series_acquire(vec, strs, CPROM__OP_TOUCH, 0, &use);
+    if (!hit.series) return use.status ? NULL : use.series;
+    /* A series that was found in a read section is not destroyed before its end, so that the reference counts. */
+    /* seq_cst: pairs with upkeep_is_idle(), which looks at it once the series is marked. */
+    atomic_fetch_add_explicit(&hit.series->refs, CPROM__REF, memory_order_seq_cst);
+    cprom__read_leave();
+    return hit.series;
 }
 
-/* Once it is held, it does not expire. */
+/* It may have expired before the reference was there; once it is held, it does not. */
 static CPROM__NOINLINE struct cprom_series *lookup_hold_timed(struct cprom_vec *vec, cprom_strs strs)
 {
     struct cprom_series *series;

@@ -4,51 +4,66 @@
 #ifndef CPROM_LIB_STORE_LOOKUP_H
 #define CPROM_LIB_STORE_LOOKUP_H
 
-#include "store/series.h"
+#include "store/touch.h"
 
-/* A series in use: in a read section, or by a reference. */
+/* An update by label values, */
 struct cprom__use {
-    struct cprom_series *series;
-    bool reading;
-    enum cprom__operation operation; /* what a series is born with */
+    enum cprom__operation operation;
     double value;
+    /* and what came of it where there was no hit. */
+    cprom_status status;
+    struct cprom_series *series; /* with a reference, if OK; the update was made, perhaps by a birth */
+    uint64_t seen;
 };
 
-/* A positive status: the series was born here, with the value in it already. */
-#define CPROM__BORN_WITH_IT ((cprom_status)1)
+/* A series that is there and touched, in a read section; `series` NULL: none. In registers, as most updates want it. */
+struct cprom__hit {
+    struct cprom_series *series;
+    uint64_t seen; /* the epoch */
+};
 
-/* See cprom__series_acquire(); `use` has the operation and its value. */
-cprom_status cprom__series_acquire_for(struct cprom_vec *vec, cprom_strs values, struct cprom__use *use);
+/* See cprom__series_acquire(). */
+struct cprom__hit cprom__series_acquire_for(struct cprom_vec *vec, cprom_strs values, struct cprom__use *use);
 
 /*
- * Finds the series, touches it and lets the caller use it until cprom__series_release(), or creates it with what the
- * operation does: CPROM__BORN_WITH_IT, and there is nothing left to do but to release it. Failures are counted and
- * logged.
+ * Begins an update by label values. After a hit the caller changes the series and calls cprom__series_updated().
+ * Otherwise the update was made or failed, and cprom__series_done() ends it. Failures are counted and logged.
  */
-static inline cprom_status cprom__series_acquire(struct cprom_vec *vec, cprom_strs values,
-                                                 enum cprom__operation operation, double value, struct cprom__use *use)
+static inline struct cprom__hit cprom__series_acquire(struct cprom_vec *vec, cprom_strs values,
+                                                      enum cprom__operation operation, double value,
+                                                      struct cprom__use *use)
 {
-    /* Not as arguments: those are kept over the whole search, and only a creation reads them. */
+    /* Not as arguments: those are kept over the whole search, and only the slow way reads them. */
     use->operation = operation;
     use->value = value;
     return cprom__series_acquire_for(vec, values, use);
 }
 
-/* The same, looking only: ENOENT; nothing is counted. */
-cprom_status cprom__series_look(struct cprom_vec *vec, cprom_strs values, struct cprom__use *use);
-
-static inline void cprom__series_release(const struct cprom__use *use)
+/* After a hit: the value is written. */
+static inline cprom_status cprom__series_updated(struct cprom__hit hit)
 {
-    if (CPROM__LIKELY(use->reading)) cprom__read_leave();
-    else cprom_series_unref(use->series);
+    const struct cprom__look look = {hit.series->vec->epoch, hit.seen};
+    cprom__update_ends(hit.series, &look);
+    cprom__read_leave();
+    return CPROM_OK;
 }
 
-/* The end of an acquisition that was not CPROM_OK: what the caller answers. */
-static inline cprom_status cprom__series_born_or(cprom_status status, const struct cprom__use *use)
+/* Without a hit: what the caller answers. */
+cprom_status cprom__series_done(const struct cprom__use *use);
+
+/* A series that is looked at. */
+struct cprom__sight {
+    struct cprom_series *series;
+    bool reading; /* in a read section, or by a reference */
+};
+
+/* Finds the series without touching it: ENOENT; nothing is counted. Ends with cprom__series_looked(). */
+cprom_status cprom__series_look(struct cprom_vec *vec, cprom_strs values, struct cprom__sight *sight);
+
+static inline void cprom__series_looked(const struct cprom__sight *sight)
 {
-    if (status < 0) return status;
-    cprom__series_release(use);
-    return CPROM_OK;
+    if (CPROM__LIKELY(sight->reading)) cprom__read_leave();
+    else cprom_series_unref(sight->series);
 }
 
 /* Makes the one series of a plain instrument, not counted yet; only an info has label values. NULL: out of memory. */
@@ -62,12 +77,20 @@ void cprom__series_born(struct cprom_registry *registry);
  */
 cprom_status cprom__series_reserve(struct cprom_vec *vec, struct cprom__values *values, struct cprom_series **series);
 
+/* How a hidden series is born. */
+struct cprom__birth {
+    bool exempt;    /* from the limit: what others are folded into */
+    uint32_t index; /* of the series in the slab; 0: not known */
+    uint64_t epoch;
+    int64_t now;                        /* of a timed one */
+    const struct cprom__change *change; /* NULL: it is written already, or has its kind's initial value */
+};
+
 /*
- * Lets a hidden one be born with the change in it, unless it is alive already. ELIMIT: the vector is full, and it not
- * exempt; it stays hidden.
+ * Under the map's lock: lets a hidden one be born; the caller counts it. ELIMIT: the vector is full. ENOENT: it is
+ * unregistered. Then the series stays hidden.
  */
-cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *series, bool exempt,
-                                  const struct cprom__change *change, bool *born);
+cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *series, const struct cprom__birth *birth);
 
 /* Gives the reference back; a series that nobody revealed goes with the last. */
 void cprom__series_unreserve(struct cprom_vec *vec, struct cprom_series *series);

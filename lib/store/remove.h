@@ -1,20 +1,38 @@
 /*
- * Removing series by their labels: one, those that match, all.
+ * Removing series by their labels, as one moment.
  */
 #ifndef CPROM_LIB_STORE_REMOVE_H
 #define CPROM_LIB_STORE_REMOVE_H
 
-#include "store/kill.h"
+#include "store/turnover.h"
 
-/* ELABELS: a label that the vector does not have, or one twice; ENOMEM. Freed with cprom__match_free() if OK. */
-cprom_status cprom__match_resolve(struct cprom_vec *vec, cprom_labels labels, struct cprom__match *match);
+/* How a removal that is a change of its own goes: what its options are. */
+struct cprom__removal_of {
+    enum cprom__removal reason;
+    uint64_t mark; /* those touched in this epoch or later stay; 0: those touched after the moment */
+    bool linger;
+    bool stales; /* updates that it overtakes become stale */
+    int64_t now; /* monotonic ns, if it lets series linger */
+};
 
-void cprom__match_free(struct cprom__match *match);
+/* One vector that takes part. */
+struct cprom__removal_in {
+    struct cprom__removal_in *next;
+    struct cprom__match match;
+    struct cprom__event *event; /* NULL: none */
+    struct cprom__turnover turnover;
+};
 
-/* Removes series in the map; the caller is in the gate. */
-size_t cprom__vec_remove(struct cprom_vec *vec, const struct cprom__removing *removing);
+/* ELABELS, ENOMEM. Freed with cprom__removal_end() if OK. */
+cprom_status cprom__removal_begin(struct cprom_vec *vec, cprom_labels labels, const struct cprom__removal_of *how,
+                                  struct cprom__removal_in *in);
 
-/* Removes a series of which the caller has a reference, staged or not, if it matches; the caller is in the gate. */
-bool cprom__vec_remove_one(struct cprom_vec *vec, struct cprom_series *series, const struct cprom__removing *removing);
+/* In the gate: all of it up to the moment, which is the caller's. */
+void cprom__removal_publish(struct cprom__removal_in *first, const struct cprom__removal_of *how, uint64_t epoch);
+
+/* In the gate, after the moment: how many series were removed. */
+size_t cprom__removal_finish(struct cprom__removal_in *first);
+
+void cprom__removal_end(struct cprom__removal_in *in);
 
 #endif

@@ -1,4 +1,4 @@
-/* A series: how it is made and destroyed, touched and held. */
+/* A series: how it is made and destroyed, and held. */
 #include "store/series.h"
 
 #define SERIES_DESTROYED_AT_ONCE 64u
@@ -39,7 +39,7 @@ static size_t series_exemplars_size(const struct cprom_vec *vec)
 static size_t series_tail_size(const struct cprom_vec *vec, bool own_cells)
 {
     return (own_cells ? vec->n_cells * sizeof(cprom__cell) : 0) + series_created_size(vec) +
-           series_exemplars_size(vec) + (vec->has_extra ? sizeof(struct cprom__extra) : 0);
+           series_exemplars_size(vec) + vec->extra_size;
 }
 
 static char *series_tail_of(const struct cprom_series *series)
@@ -119,10 +119,11 @@ struct cprom_series *cprom__series_make(struct cprom_vec *vec, const struct cpro
     }
     if (vec->accumulates) *cprom__series_created(series) = cprom__wall_now(registry) / 1000000;
     for (unsigned i = 0; i < vec->n_exemplars; i++) atomic_init(&cprom__series_exemplars(series)[i], NULL);
-    if (vec->has_extra) {
+    if (vec->ttl || vec->linger) {
         struct cprom__extra *extra = cprom__series_extra(series);
         atomic_init(&extra->touched, 0);
         atomic_init(&extra->until, 0);
+        atomic_init(&extra->lingers, 0);
     }
     atomic_fetch_add_explicit(&vec->refs, 1, memory_order_relaxed);
     return series;
@@ -184,54 +185,6 @@ void cprom_series_unref(cprom_series *series)
     /* acq_rel: what this holder did comes before the destruction, by whoever does it. */
     uint32_t before = atomic_fetch_sub_explicit(&series->refs, CPROM__REF, memory_order_acq_rel);
     if (before == (CPROM__REF | CPROM__REF_ORPHAN)) cprom__series_destroy(series, series->next);
-}
-
-/* ---- life ---- */
-
-bool cprom__series_touch(struct cprom_series *series)
-{
-    struct cprom_vec *vec = series->vec;
-    uint64_t epoch = atomic_load_explicit(vec->epoch, memory_order_relaxed);
-    uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
-    if (life & CPROM__LIFE_TIMED) {
-        /* seq_cst, both: pairs with upkeep_expire(), which marks the series first and then looks at the time. */
-        struct cprom__extra *extra = cprom__series_extra(series);
-        atomic_store_explicit(&extra->touched, cprom__monotonic_now(vec->registry), memory_order_seq_cst);
-        life = atomic_load_explicit(&series->life, memory_order_seq_cst);
-    }
-    do {
-        if (life & (CPROM__LIFE_DEAD | CPROM__LIFE_HIDDEN | CPROM__LIFE_DYING)) return false;
-        if (life >= epoch) return true;
-        /* A removal that looks at the touch is a CAS of the same word, so that one of the two comes first. */
-    } while (!atomic_compare_exchange_weak_explicit(&series->life, &life, epoch | (life & CPROM__LIFE_TIMED),
-                                                    memory_order_relaxed, memory_order_relaxed));
-    return true;
-}
-
-static bool series_is_looked_at(const struct cprom_series *series)
-{
-    uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
-    return (life & CPROM__LIFE_DYING) && !(life & CPROM__LIFE_DEAD);
-}
-
-bool cprom__series_touch_held(struct cprom_series *series)
-{
-    struct cprom_vec *vec = series->vec;
-    bool live = cprom__series_touch(series);
-    while (!live && series_is_looked_at(series)) {
-        /* Somebody looks whether it is expired, under this lock, and will see that it is held. */
-        pthread_mutex_lock(&vec->map_lock);
-        pthread_mutex_unlock(&vec->map_lock);
-        live = cprom__series_touch(series);
-    }
-    return live;
-}
-
-bool cprom__handle_touch_slowly(struct cprom_series *series)
-{
-    bool live = cprom__series_touch_held(series);
-    if (!live) cprom__vec_drop(series->vec, CPROM__DROP_DETACHED);
-    return live;
 }
 
 /* ---- the vector that it belongs to ---- */

@@ -10,7 +10,7 @@
  *
  * A thread may use a series while it is in the read section in which it looked it up, or holds a reference.
  *
- * Models: tests/models/life.pml (touch against removal), refs.pml (references), expire.pml (touch against expiry).
+ * Model: tests/models/refs.pml (references).
  */
 #ifndef CPROM_LIB_STORE_SERIES_H
 #define CPROM_LIB_STORE_SERIES_H
@@ -25,8 +25,9 @@
 
 /*
  * `life` is the registry's epoch at the last touch, shifted, and flags. Alive and touched in the current epoch is
- * one comparison with the registry's epoch, which is kept in the same form. Once the series has left the order, the
- * upper bits hold the number of the last snapshot that may show it.
+ * one comparison with the registry's epoch, which is kept in the same form. Of a dead series the upper bits hold the
+ * number of the newest snapshot when it died: that one shows it. Once it has left the order, they hold that of the last
+ * one that may show it.
  */
 #define CPROM__LIFE_SHIFT 8
 #define CPROM__LIFE_DEAD 1u
@@ -64,9 +65,15 @@ _Static_assert(offsetof(struct cprom_series, value) % 8 == 0, "an atomic across 
  * when the series was made, if it accumulates; exemplar slots; and, for an owner, a ttl or a linger time:
  */
 struct cprom__extra {
-    _Atomic int64_t touched; /* monotonic ns; with a ttl only */
+    uint32_t chunk, place; /* in the owner's list; guarded by the map's lock */
+    /* With a ttl or a linger time only: */
+    _Atomic int64_t touched; /* monotonic ns */
     _Atomic int64_t until;   /* monotonic ns: when the lingering ends */
-    uint32_t chunk, place;   /* in the owner's list; guarded by the map's lock */
+    /*
+     * The epoch, as in the registry, in which the lingering began; once it has ended, the newest snapshot then. Changed
+     * under the map's lock.
+     */
+    _Atomic uint64_t lingers;
 };
 
 enum cprom__removal {
@@ -83,6 +90,8 @@ enum cprom__removal {
  * A vector: a family whose series live in the program. Every instrument is one; a plain one has a single series that
  * no map knows.
  */
+struct cprom__turnover;
+
 struct cprom_vec {
     /* immutable once made */
     struct cprom_registry *registry;
@@ -95,7 +104,8 @@ struct cprom_vec {
     bool accumulates;     /* a series knows when it began */
     bool is_plain;
     struct cprom_series *plain; /* the one series of a plain instrument */
-    bool has_owner, has_extra;
+    bool has_owner;
+    size_t extra_size; /* of a series; 0: it has no cprom__extra */
     size_t owner_label;
     size_t max_series; /* 0: no limit */
     bool folds;
@@ -106,7 +116,9 @@ struct cprom_vec {
     struct cprom__map owners;    /* likewise: owner.h */
     uint64_t expiry_at;          /* likewise: where the search for expired series goes on */
     struct cprom__event *events; /* guarded by the gate: stale.h */
-    struct cprom__order order;   /* guarded by the registry's order lock, but for the intake */
+    /* What a change does to it, until it is done: turnover.h. Looked into under the map's lock only. */
+    _Atomic(struct cprom__turnover *) turnover;
+    struct cprom__order order; /* guarded by the registry's order lock, but for the intake */
 
     _Atomic bool gone;           /* unregistered, before its series die; release, pairs with the gather's acquires */
     _Atomic size_t content_refs; /* family lists that it is in */
@@ -160,25 +172,6 @@ void cprom__series_destroy(struct cprom_series *series, uint32_t index);
 void cprom__series_destroy_list(struct cprom__slab *slab, uint32_t first);
 /* Destroys it, or leaves that to the last handle. */
 void cprom__series_abandon(struct cprom_series *series, uint32_t index);
-
-/* Raises the touch to the registry's epoch; false: it is dead. */
-bool cprom__series_touch(struct cprom_series *series);
-/* The same for one that the caller has a reference to: also while somebody looks whether it is expired. */
-bool cprom__series_touch_held(struct cprom_series *series);
-
-/*
- * Whether the series is alive, and touches it: one comparison where it was touched in this epoch. False is counted as
- * a detached update; for updates through handles.
- */
-CPROM__NOINLINE bool cprom__handle_touch_slowly(struct cprom_series *series);
-
-static inline bool cprom__handle_touch(struct cprom_series *series)
-{
-    /* relaxed: a removal at the same time may come before or after. */
-    uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
-    uint64_t epoch = atomic_load_explicit(series->vec->epoch, memory_order_relaxed);
-    return CPROM__LIKELY(life == epoch) || cprom__handle_touch_slowly(series);
-}
 
 /* Counts a dropped update, and logs the first of its kind. */
 void cprom__vec_drop(struct cprom_vec *vec, enum cprom__drop reason);

@@ -8,7 +8,7 @@
 #ifndef CPROM_LIB_STORE_STALE_H
 #define CPROM_LIB_STORE_STALE_H
 
-#include "store/kill.h"
+#include "store/match.h"
 
 /* An event for later; NULL: out of memory. */
 struct cprom__event *cprom__event_new(struct cprom_vec *vec, const struct cprom__match *match);

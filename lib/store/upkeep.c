@@ -21,40 +21,65 @@ static bool upkeep_is_idle(const struct cprom_series *series, int64_t now)
     return now - touched > series->vec->ttl && atomic_load_explicit(&series->refs, memory_order_seq_cst) < CPROM__REF;
 }
 
-bool cprom__series_shown(const struct cprom_series *series, int64_t now, bool *over)
+/* The newest snapshot when its lingering ended; 0: it did not linger, or does. */
+static uint64_t upkeep_lingered(const struct cprom_series *series, uint64_t life)
+{
+    if (!series->vec->linger || (life & CPROM__LIFE_LINGER)) return 0;
+    return atomic_load_explicit(&cprom__series_extra(series)->lingers, memory_order_relaxed);
+}
+
+bool cprom__series_past(const struct cprom_series *series, uint64_t snapshot)
+{
+    /* acquire: pairs with the releases of the kill and of the end of the lingering. */
+    uint64_t life = atomic_load_explicit(&series->life, memory_order_acquire);
+    return (life & CPROM__LIFE_UNLINKED) && life >> CPROM__LIFE_SHIFT < snapshot &&
+           upkeep_lingered(series, life) < snapshot;
+}
+
+bool cprom__series_shown(const struct cprom_series *series, const struct cprom__view_of *view, bool *over)
 {
     /* acquire: pairs with the release in cprom__vec_kill(); until comes before the flag. */
     uint64_t life = atomic_load_explicit(&series->life, memory_order_acquire);
     *over = false;
     if (life & CPROM__LIFE_HIDDEN) return false;
-    if (life & CPROM__LIFE_DEAD) {
-        if (!(life & CPROM__LIFE_LINGER)) return false;
-        *over = atomic_load_explicit(&cprom__series_extra(series)->until, memory_order_relaxed) <= now;
-        return !*over;
+    bool dead = life & CPROM__LIFE_DEAD;
+    if (!dead || life >> CPROM__LIFE_SHIFT >= view->snapshot) {
+        bool idle = (life & CPROM__LIFE_TIMED) && upkeep_is_idle(series, view->now);
+        *over = idle && !dead;
+        return !idle;
     }
-    *over = (life & CPROM__LIFE_TIMED) && upkeep_is_idle(series, now);
-    return !*over;
+    bool lingers = life & CPROM__LIFE_LINGER;
+    if (!lingers && upkeep_lingered(series, life) < view->snapshot) return false;
+    bool until = view->now < atomic_load_explicit(&cprom__series_extra(series)->until, memory_order_relaxed);
+    *over = lingers && !until;
+    return until && !view->living;
 }
 
 /* Under the map's lock. */
 static void upkeep_expire(struct cprom_vec *vec, struct cprom_series *series, uint32_t index, int64_t now)
 {
+    const struct cprom__view_of view = {.snapshot = UINT64_MAX, .now = now};
     bool over;
-    if (cprom__series_shown(series, now, &over) || !over) return;
-    if (atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_DEAD) {
-        cprom__series_end_linger(vec, series, index, true);
+    if (cprom__series_shown(series, &view, &over) || !over) return;
+    if (cprom__series_is_dead(series)) {
+        cprom__series_end_linger(vec, series, index, true, cprom__snapshot_now(&vec->registry->reclaimer));
         return;
     }
     /* From here on every touch comes to the lock; one that came before has stamped the time, or taken a reference. */
     atomic_fetch_or_explicit(&series->life, CPROM__LIFE_DYING, memory_order_seq_cst);
-    struct cprom__removing removing = {.reason = CPROM__REMOVED_TTL};
-    if (upkeep_is_idle(series, now) &&
-        cprom__killed_counts(cprom__vec_kill(vec, series, index, &removing, true, now))) {
-        /* Unlinked: from now on it may be reclaimed at any time. The flag stays; nobody waits for a dead one. */
-        cprom__vec_removed(vec, CPROM__REMOVED_TTL, 1);
+    const struct cprom__removing removing = {.reason = CPROM__REMOVED_TTL, .touched_since = CPROM__TOUCHED_NEVER};
+    if (upkeep_is_idle(series, now) && cprom__killed_counts(cprom__vec_kill(vec, series, index, &removing, true))) {
+        /* Unlinked: from now on it may be reclaimed at any time. */
+        cprom__vec_count(vec, CPROM__REMOVED_TTL, 1, 0);
         return;
     }
     atomic_fetch_and_explicit(&series->life, ~(uint64_t)CPROM__LIFE_DYING, memory_order_relaxed);
+}
+
+/* While a change is at work on the vector, it is the change's. */
+static bool upkeep_waits(const struct cprom_vec *vec)
+{
+    return atomic_load_explicit(&vec->turnover, memory_order_relaxed) != NULL;
 }
 
 void cprom__vec_expire(struct cprom_vec *vec, const struct cprom_series *series, int64_t now)
@@ -62,7 +87,7 @@ void cprom__vec_expire(struct cprom_vec *vec, const struct cprom_series *series,
     uint32_t hash = series->hash;
     pthread_mutex_lock(&vec->map_lock);
     uint32_t index = cprom__series_index(vec, series);
-    if (index) {
+    if (index && !upkeep_waits(vec)) {
         upkeep_expire(vec, cprom__slab_at(&vec->registry->slab, index), index, now);
         cprom__map_tidy(&vec->map, &vec->registry->reclaimer, hash);
     }
@@ -78,7 +103,7 @@ bool cprom__vec_expire_some(struct cprom_vec *vec)
         struct cprom__segment *segment;
         pthread_mutex_lock(&vec->map_lock);
         uint32_t hash = (uint32_t)vec->expiry_at;
-        if (cprom__map_walk(&vec->map, &vec->expiry_at, &segment)) {
+        if (!upkeep_waits(vec) && cprom__map_walk(&vec->map, &vec->expiry_at, &segment)) {
             for (uint32_t i = 0; i <= segment->mask; i++) {
                 uint64_t entry = atomic_load_explicit(&segment->entries[i], memory_order_relaxed);
                 if (entry > CPROM__ENTRY_DEAD)

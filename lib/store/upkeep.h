@@ -12,8 +12,18 @@ void cprom__vec_upkeep(struct cprom_vec *vec);
 /* All of it. */
 void cprom__vec_trim(struct cprom_vec *vec);
 
-/* Whether a page shows the series at that time; `*over`: it is expired, or has lingered long enough. */
-bool cprom__series_shown(const struct cprom_series *series, int64_t now, bool *over);
+/* By what a page decides; an iteration shows what is alive only, without what lingers. */
+struct cprom__view_of {
+    uint64_t snapshot; /* the page's number: what died before it is not shown */
+    int64_t now;       /* monotonic ns; one reading of the clock */
+    bool living;
+};
+
+/* Whether a page shows the series; `*over`: its time is, so that it may go. */
+bool cprom__series_shown(const struct cprom_series *series, const struct cprom__view_of *view, bool *over);
+
+/* Whether it shows none of the pages from this snapshot's number on, and has left the map. */
+bool cprom__series_past(const struct cprom_series *series, uint64_t snapshot);
 
 /* Removes a series that is over, if it still is. Under no lock. */
 void cprom__vec_expire(struct cprom_vec *vec, const struct cprom_series *series, int64_t now);

@@ -2,18 +2,21 @@
 #include <string.h>
 
 #include "store/lookup.h"
-#include "store/remove.h"
-#include "store/staged.h"
 #include "store/stale.h"
 #include "store/upkeep.h"
 #include "update/update.h"
 
 /*
- * A commit has two halves. Before the gate everything that can fail or takes time: each entry's series is looked up, or
- * made and reserved in the map, hidden; memory for the set of staged series and for events is taken. In the gate, where
- * no gather copies and no other change runs: stale updates are found out, unstaged series are removed, hidden ones
- * revealed, values written. Only a series that was deleted singly in between sends the commit back before the gate.
+ * Before the gate comes everything that takes time: each entry's series is looked up, or made and reserved in the map,
+ * hidden; memory for events is taken. In the gate it is found out whether the update is stale, and whether series were
+ * deleted singly since: those get others. Then comes the moment (turnover.h), and nothing can fail any more: what is not
+ * staged goes, hidden series are born, values are written.
  */
+
+#define COMMIT_PORTION 256u /* entries under one hold of the map's lock */
+
+/* In the place of the list of the spoilt: the moment is due. */
+static struct cprom__entry commit_sealed;
 
 /* ---- before the gate ---- */
 
@@ -27,18 +30,23 @@ static cprom_status commit_reserve(struct cprom_vec *vec, struct cprom__values *
     return *series ? CPROM_OK : cprom__series_reserve(vec, values, series);
 }
 
+static bool commit_is_hidden(const struct cprom_series *series)
+{
+    return atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_HIDDEN;
+}
+
 static cprom_status commit_reserve_entry(struct cprom__entry *entry)
 {
     if (entry->by_handle) return CPROM_OK;
+    struct cprom__member *member = entry->member;
     cprom_status status = commit_reserve(entry->vec, &entry->values, &entry->series);
-    uint64_t life = status ? 0 : atomic_load_explicit(&entry->series->life, memory_order_relaxed);
-    if (status || !entry->vec->folds || !(life & CPROM__LIFE_HIDDEN)) return status;
+    if (status || !entry->vec->folds || !(member->other || commit_is_hidden(entry->series))) return status;
     struct cprom__values other;
     cprom__values_other(entry->vec, &other);
-    return commit_reserve(entry->vec, &other, &entry->member->other);
+    return commit_reserve(entry->vec, &other, &member->other);
 }
 
-static cprom_status commit_prepare(struct cprom_update *update, struct cprom__staged *staged)
+static cprom_status commit_prepare(struct cprom_update *update)
 {
     cprom_status status = CPROM_OK;
     for (struct cprom__entry *entry = update->first; entry && !status; entry = entry->next)
@@ -47,25 +55,18 @@ static cprom_status commit_prepare(struct cprom_update *update, struct cprom__st
         if (!scope->event) scope->event = cprom__event_new(scope->vec, &scope->match);
         if (!scope->event) status = CPROM_ENOMEM;
     }
-    if (status || !update->scopes) return status;
-    size_t room = 16;
-    while (room < 2 * (update->n_entries + update->n_members)) room *= 2;
-    if (!staged->slots) staged->slots = cprom__arena_alloc(&update->memory, room * sizeof *staged->slots);
-    if (!staged->slots) return CPROM_ENOMEM;
-    staged->mask = room - 1;
-    memset(staged->slots, 0, room * sizeof *staged->slots);
-    for (struct cprom__entry *entry = update->first; entry; entry = entry->next) {
-        if (entry->by_handle && cprom__series_is_dead(entry->series))
-            continue; /* its update is dropped, and stages no labels */
-        cprom__staged_put(staged, entry->series);
-    }
-    for (struct cprom__member *member = update->members; member; member = member->next) {
-        if (member->other) cprom__staged_put(staged, member->other);
-    }
-    return CPROM_OK;
+    return status;
 }
 
-/* ---- in the gate ---- */
+/* One reading of the clock for all that the commit stamps. */
+static int64_t commit_now(const struct cprom_update *update)
+{
+    const struct cprom__member *member = update->members;
+    while (member && !member->vec->ttl) member = member->next;
+    return member ? cprom__monotonic_now(update->registry) : 0;
+}
+
+/* ---- in the gate, before the moment ---- */
 
 static bool commit_is_stale(const struct cprom_update *update)
 {
@@ -89,109 +90,286 @@ static bool commit_is_gone(const struct cprom_update *update)
     return false;
 }
 
-static bool commit_needs_another(const struct cprom_update *update)
+/* Under the map's lock: its series was deleted, or is about to be. false: the moment is due. */
+static bool commit_spoil(struct cprom__entry *entry)
 {
-    for (const struct cprom__entry *entry = update->first; entry; entry = entry->next) {
-        if (!entry->by_handle && cprom__series_is_dead(entry->series)) return true;
-    }
-    for (const struct cprom__member *member = update->members; member; member = member->next) {
-        if (member->other && cprom__series_is_dead(member->other)) return true;
-    }
-    return false;
+    struct cprom_update *update = entry->member->update;
+    if (entry->spoilt) return true;
+    struct cprom__entry *first = atomic_load_explicit(&update->spoilt, memory_order_relaxed);
+    do {
+        if (first == &commit_sealed) return false;
+        entry->next_spoilt = first;
+        /* release: pairs with the acquire in commit_seal(). */
+    } while (!atomic_compare_exchange_weak_explicit(&update->spoilt, &first, entry, memory_order_release,
+                                                    memory_order_relaxed));
+    entry->spoilt = true;
+    return true;
 }
 
-/*
- * The series that the entry's value goes to; NULL: none, and `*reason` says why. `*born`: it came alive here, with the
- * value in it.
- */
-static struct cprom_series *commit_target_of(const struct cprom__entry *entry, bool *born, enum cprom__drop *reason)
+/* From now on each deletion of what is staged is seen by commit_spare(); those that came before are found here. */
+static void commit_find_spoilt(struct cprom_update *update)
 {
-    *born = false;
-    *reason = CPROM__DROP_DETACHED;
-    if (entry->by_handle) return cprom__series_touch_held(entry->series) ? entry->series : NULL;
-    *reason = CPROM__DROP_LIMIT;
-    struct cprom_series *series = entry->series;
-    bool is_other = series == entry->member->other;
-    if (cprom__series_reveal(entry->vec, series, is_other, &entry->change, born) != CPROM_OK) {
-        series = entry->member->other;
-        if (!series) return NULL;
-        cprom__series_reveal(entry->vec, series, true, &entry->change, born);
-        atomic_fetch_add_explicit(&entry->vec->registry->folded, 1, memory_order_relaxed);
+    for (struct cprom__entry *entry = update->first; entry; entry = entry->next) {
+        const struct cprom_series *other = entry->member->other;
+        if (entry->by_handle || !(cprom__series_is_dead(entry->series) || (other && cprom__series_is_dead(other))))
+            continue;
+        pthread_mutex_lock(&entry->vec->map_lock);
+        commit_spoil(entry);
+        pthread_mutex_unlock(&entry->vec->map_lock);
     }
-    /* Deleted singly since it was looked at: that comes after this commit. */
-    if (!*born) cprom__series_touch(series);
-    return series;
 }
 
-/* Whether the series that the entry's value goes to has had one of this update before; remembers it. */
+/* Another series in the place of one that is dead, or of none. */
+static cprom_status commit_replace_dead(struct cprom_vec *vec, struct cprom__values *values,
+                                        struct cprom_series **series)
+{
+    struct cprom_series *dead = *series, *again = NULL;
+    if (dead && !cprom__series_is_dead(dead)) return CPROM_OK;
+    cprom_status status = cprom__series_reserve(vec, values, &again);
+    if (status) return status;
+    pthread_mutex_lock(&vec->map_lock);
+    *series = again;
+    pthread_mutex_unlock(&vec->map_lock);
+    cprom__series_unreserve(vec, dead);
+    return CPROM_OK;
+}
+
+/* An entry of the list: it is spoilt until it has got a series that is not dead, under one hold of the lock. */
+static cprom_status commit_mend(struct cprom__entry *entry)
+{
+    struct cprom_vec *vec = entry->vec;
+    cprom_status status = commit_replace_dead(vec, &entry->values, &entry->series);
+    if (!status && vec->folds) {
+        struct cprom__values values;
+        cprom__values_other(vec, &values);
+        status = commit_replace_dead(vec, &values, &entry->member->other);
+    }
+    const struct cprom_series *other = entry->member->other;
+    pthread_mutex_lock(&vec->map_lock);
+    entry->spoilt = false;
+    if (!status && (cprom__series_is_dead(entry->series) || (other && cprom__series_is_dead(other))))
+        commit_spoil(entry);
+    pthread_mutex_unlock(&vec->map_lock);
+    return status;
+}
+
+/* Seals the update, once nothing is spoilt. ENOMEM: it is not sealed. */
+static cprom_status commit_seal(struct cprom_update *update)
+{
+    cprom_status status = CPROM_OK;
+    for (;;) {
+        struct cprom__entry *entry = NULL;
+        if (!status && atomic_compare_exchange_strong_explicit(&update->spoilt, &entry, &commit_sealed,
+                                                               memory_order_relaxed, memory_order_relaxed))
+            return CPROM_OK;
+        /* acquire: pairs with the release in commit_spoil(). */
+        entry = atomic_exchange_explicit(&update->spoilt, NULL, memory_order_acquire);
+        if (!entry) return status;
+        while (entry) {
+            struct cprom__entry *next = entry->next_spoilt;
+            cprom_status mended = commit_mend(entry);
+            if (!status) status = mended;
+            entry = next;
+        }
+    }
+}
+
+/* ---- the turnover of one vector, under the map's lock: turnover.h ---- */
+
+static struct cprom__member *commit_member_of(const struct cprom__turnover *turnover)
+{
+    return (struct cprom__member *)((char *)(uintptr_t)turnover - offsetof(struct cprom__member, turnover));
+}
+
+/* The next entry behind `after` that stages this series; `after` NULL: the first. NULL: no more. */
+static struct cprom__entry *commit_entry_of(const struct cprom__member *member, const struct cprom_series *series,
+                                            const struct cprom__entry *after)
+{
+    const struct cprom_update *update = member->update;
+    if (!update->hash_room) return NULL;
+    struct cprom__entry *entry = after ? after->same_hash : update->by_hash[series->hash & (update->hash_room - 1)];
+    /* The vector first: the series of others are not guarded by this lock. */
+    while (entry && (entry->vec != member->vec || entry->series != series)) entry = entry->same_hash;
+    return entry;
+}
+
+static enum cprom__verdict commit_judge(const struct cprom__turnover *turnover, const struct cprom_series *series)
+{
+    const struct cprom__member *member = commit_member_of(turnover);
+    if (cprom__series_is_dead(series)) return CPROM__VERDICT_GOES; /* it lingers */
+    if (series == member->other) return CPROM__VERDICT_LAST;
+    return commit_entry_of(member, series, NULL) ? CPROM__VERDICT_STAYS : CPROM__VERDICT_GOES;
+}
+
+static bool commit_spare(struct cprom__turnover *turnover, const struct cprom_series *series)
+{
+    const struct cprom__member *member = commit_member_of(turnover);
+    for (struct cprom__entry *entry = NULL; (entry = commit_entry_of(member, series, entry)) != NULL;) {
+        if (!entry->by_handle && !commit_spoil(entry)) return false;
+    }
+    if (series != member->other) return true;
+    struct cprom__entry *keeper = member->first; /* by labels, for it has reserved the other */
+    while (keeper->by_handle) keeper = keeper->next_of_member;
+    return commit_spoil(keeper);
+}
+
+static void commit_change(const struct cprom__turnover *turnover, struct cprom_series *series,
+                          const struct cprom__entry *entry)
+{
+    cprom__series_stamp(series, turnover->epoch, turnover->removing.now);
+    series->vec->ops->change(series, &entry->change);
+}
+
+/* Whether the series has had a value of this update before; remembers it. */
 static bool commit_is_counted(struct cprom__entry *entry, const struct cprom_series *series)
 {
     entry->target = series;
-    if (series == entry->member->other) {
-        bool used = entry->member->other_used;
-        entry->member->other_used = true;
-        return used;
-    }
     const struct cprom__entry *earlier = entry->same_hash;
-    while (earlier && earlier->target != series) earlier = earlier->same_hash;
+    while (earlier && (earlier->vec != entry->vec || earlier->target != series)) earlier = earlier->same_hash;
     return earlier != NULL;
 }
 
-/* It was kept for entries to be folded into, and none was: then it is not staged. */
-static void commit_remove_unused_others(struct cprom_update *update, cprom_result *result)
+/* The value goes to what others are folded into. If that is hidden, it is born when it has got all of them. */
+static void commit_bear_into_other(struct cprom__member *member, const struct cprom__entry *entry)
 {
-    for (struct cprom__scope *scope = update->scopes; scope; scope = scope->next) {
-        for (struct cprom__member *member = update->members; member; member = member->next) {
-            struct cprom__removing removing = {.match = &scope->match, .reason = CPROM__REMOVED_REPLACE};
-            if (member->vec != scope->vec || !member->other || member->other_used) continue;
-            result->removed += cprom__vec_remove_one(scope->vec, member->other, &removing);
-        }
-    }
+    struct cprom_series *other = member->other;
+    bool hidden = commit_is_hidden(other);
+    if (hidden) member->vec->ops->change(other, &entry->change);
+    else commit_change(&member->turnover, other, entry);
+    member->created += hidden && !member->other_used;
+    member->updated += !hidden && !member->other_used;
+    member->folded += entry->series != other;
+    member->other_used = true;
 }
 
-static void commit_make_real(struct cprom_update *update, const struct cprom__staged *staged, cprom_result *result)
+static cprom_status commit_reveal(struct cprom__member *member, struct cprom_series *series, bool exempt,
+                                  const struct cprom__change *change)
 {
+    const struct cprom__birth birth = {
+        .exempt = exempt, .epoch = member->turnover.epoch, .now = member->turnover.removing.now, .change = change};
+    cprom_status status = cprom__series_reveal(member->vec, series, &birth);
+    member->turnover.born += status == CPROM_OK;
+    return status;
+}
+
+static void commit_bear_entry(struct cprom__member *member, struct cprom__entry *entry)
+{
+    struct cprom_series *series = entry->series;
+    cprom_status status = CPROM_OK;
+    if (cprom__series_is_dead(series)) status = CPROM_ENOENT; /* by a handle, or the vector is unregistered */
+    else if (series == member->other) commit_bear_into_other(member, entry);
+    else if (commit_is_hidden(series)) {
+        status = commit_reveal(member, series, false, &entry->change);
+        if (!status) commit_is_counted(entry, series);
+        member->created += !status;
+    } else {
+        member->updated += !commit_is_counted(entry, series);
+        commit_change(&member->turnover, series, entry);
+    }
+    if (status == CPROM_ELIMIT && member->other && !cprom__series_is_dead(member->other))
+        commit_bear_into_other(member, entry);
+    else if (status) member->dropped[status == CPROM_ELIMIT ? CPROM__DROP_LIMIT : CPROM__DROP_DETACHED]++;
+}
+
+/* What others were folded into is born; or, if it was kept for that only and nothing was, it goes like the rest. */
+static void commit_bear_other(struct cprom__member *member)
+{
+    struct cprom_series *other = member->other;
+    if (!other || cprom__series_is_dead(other)) return;
+    bool hidden = commit_is_hidden(other);
+    if (hidden && member->other_used) commit_reveal(member, other, true, NULL);
+    if (hidden || member->other_used || !cprom__match_any(member->scopes, other)) return;
+    uint32_t hash = other->hash, index = cprom__series_index(member->vec, other);
+    if (cprom__killed_counts(cprom__vec_kill(member->vec, other, index, &member->turnover.removing, true))) {
+        member->turnover.removed++;
+        member->turnover.uncounted++;
+    }
+    cprom__map_tidy(&member->vec->map, &member->vec->registry->reclaimer, hash);
+}
+
+static bool commit_bear(struct cprom__turnover *turnover)
+{
+    struct cprom__member *member = commit_member_of(turnover);
+    for (unsigned n = 0; member->bears && n < COMMIT_PORTION; n++) {
+        commit_bear_entry(member, member->bears);
+        member->bears = member->bears->next_of_member;
+    }
+    if (member->bears) return true;
+    commit_bear_other(member);
+    return false;
+}
+
+static const struct cprom__staging commit_staging = {commit_judge, commit_spare, commit_bear};
+
+/* ---- the whole ---- */
+
+static struct cprom__turnover *commit_turnovers(struct cprom_update *update, int64_t now)
+{
+    uint64_t epoch = cprom__moment_next(update->registry);
+    const struct cprom__removing removing = {.reason = CPROM__REMOVED_REPLACE, .touched_since = epoch, .now = now};
+    struct cprom__turnover *first = NULL;
+    for (struct cprom__member *member = update->members; member; member = member->next) {
+        member->turnover = cprom__turnover_of(member->vec, member->scopes, &removing, epoch);
+        member->turnover.staging = &commit_staging;
+        member->turnover.next = first;
+        first = &member->turnover;
+        member->bears = member->first;
+    }
+    return first;
+}
+
+/* In the gate. */
+static cprom_status commit_happen(struct cprom_update *update, int64_t now, cprom_result *result)
+{
+    struct cprom__turnover *first = commit_turnovers(update, now);
+    if (!first) return CPROM_OK;
+    cprom__turnover_publish(first);
+    commit_find_spoilt(update);
+    cprom_status status = commit_seal(update);
+    if (status) {
+        cprom__turnover_withdraw(first);
+        struct cprom__entry *entry = atomic_exchange_explicit(&update->spoilt, NULL, memory_order_acquire);
+        for (; entry; entry = entry->next_spoilt) entry->spoilt = false; /* nobody spoils any more */
+        return status;
+    }
+    CPROM__SEAM(CPROM__SEAM_COMMIT_SEALED);
+    cprom__moment_happens(update->registry, first->epoch);
+    CPROM__SEAM(CPROM__SEAM_COMMIT_HALF);
     for (struct cprom__scope *scope = update->scopes; scope; scope = scope->next) {
-        struct cprom__removing removing = {.match = &scope->match, .reason = CPROM__REMOVED_REPLACE, .staged = staged};
-        result->removed += cprom__vec_remove(scope->vec, &removing);
         cprom__event_record(scope->vec, scope->event, &update->live);
         scope->event = NULL;
     }
-    CPROM__SEAM(CPROM__SEAM_COMMIT_HALF);
-    for (struct cprom__entry *entry = update->first; entry; entry = entry->next) {
-        bool born;
-        enum cprom__drop reason;
-        struct cprom_series *series = commit_target_of(entry, &born, &reason);
-        if (series) {
-            bool counted = commit_is_counted(entry, series);
-            if (!born) series->vec->ops->change(series, &entry->change);
-            result->created += born;
-            result->updated += !born && !counted;
-        } else {
-            atomic_fetch_add_explicit(&update->registry->dropped[reason], 1, memory_order_relaxed);
-            result->refused++;
-        }
-    }
-    commit_remove_unused_others(update, result);
+    result->removed = cprom__turnover_finish(first);
+    return CPROM_OK;
 }
 
-/* ---- both halves ---- */
+static void commit_tell(const struct cprom__member *member, cprom_result *result)
+{
+    struct cprom_registry *registry = member->vec->registry;
+    result->created += member->created;
+    result->updated += member->updated;
+    if (member->folded) atomic_fetch_add_explicit(&registry->folded, member->folded, memory_order_relaxed);
+    for (enum cprom__drop reason = 0; reason < CPROM__DROPS; reason++) {
+        size_t n = member->dropped[reason];
+        if (!n) continue;
+        result->refused += n;
+        atomic_fetch_add_explicit(&registry->dropped[reason], n - 1, memory_order_relaxed);
+        cprom__vec_drop(member->vec, reason);
+    }
+}
 
 static cprom_status commit(struct cprom_update *update, cprom_result *result)
 {
     struct cprom__gate *gate = &update->registry->gate;
-    struct cprom__staged staged = {NULL, 0};
-    cprom_status status;
-    for (bool again = true; again;) {
-        status = commit_prepare(update, &staged);
-        if (status) return status;
-        CPROM__SEAM(CPROM__SEAM_COMMIT_READY);
-        cprom__gate_enter(gate);
-        status = commit_is_gone(update) ? CPROM_ENOENT : commit_is_stale(update) ? CPROM_ESTALE : CPROM_OK;
-        again = !status && commit_needs_another(update);
-        if (!status && !again) commit_make_real(update, &staged, result);
-        cprom__gate_leave(gate);
-    }
+    cprom_status status = commit_prepare(update);
+    if (status) return status;
+    int64_t now = commit_now(update);
+    CPROM__SEAM(CPROM__SEAM_COMMIT_READY);
+    cprom__gate_enter(gate);
+    status = commit_is_gone(update) ? CPROM_ENOENT : commit_is_stale(update) ? CPROM_ESTALE : CPROM_OK;
+    if (!status) status = commit_happen(update, now, result);
+    cprom__gate_leave(gate);
+    if (status == CPROM_ENOMEM) return status;
     if (status == CPROM_ESTALE) {
         atomic_fetch_add_explicit(&update->registry->dropped[CPROM__DROP_STALE], 1, memory_order_relaxed);
     }
@@ -199,7 +377,10 @@ static cprom_status commit(struct cprom_update *update, cprom_result *result)
     cprom__update_retire(update);
     CPROM__SEAM(CPROM__SEAM_GIVE_BACK);
     cprom__update_give_back(update);
-    for (struct cprom__member *member = update->members; member; member = member->next) cprom__vec_upkeep(member->vec);
+    for (struct cprom__member *member = update->members; member; member = member->next) {
+        if (!status) commit_tell(member, result);
+        cprom__vec_upkeep(member->vec);
+    }
     return status;
 }
 

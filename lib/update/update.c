@@ -5,7 +5,6 @@
 
 #include "registry/hold.h"
 #include "store/lookup.h"
-#include "store/remove.h"
 #include "store/stale.h"
 
 /* ---- beginning and ending ---- */
@@ -119,7 +118,7 @@ static cprom_status update_join(struct cprom_update *update, struct cprom_vec *v
     struct cprom__member *member = cprom__arena_alloc(&update->memory, sizeof *member);
     if (!member) return CPROM_ENOMEM;
     if (!cprom__vec_content_try_ref(vec)) return CPROM_ENOENT;
-    *member = (struct cprom__member){.next = update->members, .vec = vec};
+    *member = (struct cprom__member){.next = update->members, .vec = vec, .update = update};
     update->members = *out = member;
     update->n_members++;
     return CPROM_OK;
@@ -151,6 +150,8 @@ cprom_status cprom_update_vec_replace(cprom_update *update, cprom_vec *vec, cpro
     }
     scope->vec = vec;
     scope->event = NULL;
+    scope->match.next = member->scopes;
+    member->scopes = &scope->match;
     scope->next = update->scopes;
     update->scopes = scope;
     return CPROM_OK;
@@ -229,6 +230,9 @@ static cprom_status update_stage(struct cprom_update *update, struct cprom_vec *
     if (update->last) update->last->next = entry;
     else update->first = entry;
     update->last = entry;
+    if (member->last) member->last->next_of_member = entry;
+    else member->first = entry;
+    member->last = entry;
     update->n_entries++;
     *out = entry;
     return CPROM_OK;

@@ -5,11 +5,12 @@
 #ifndef CPROM_LIB_UPDATE_UPDATE_H
 #define CPROM_LIB_UPDATE_UPDATE_H
 
-#include "store/kill.h"
+#include "store/turnover.h"
 #include "store/vec.h"
 
 struct cprom__entry {
-    struct cprom__entry *next; /* in the order of staging */
+    struct cprom__entry *next;           /* in the order of staging */
+    struct cprom__entry *next_of_member; /* likewise */
     struct cprom__entry *same_hash;
     struct cprom_vec *vec;
     struct cprom__member *member; /* of that vector */
@@ -18,12 +19,15 @@ struct cprom__entry {
     struct cprom__change change;
     struct cprom_series *series;       /* with a reference, once reserved */
     const struct cprom_series *target; /* that the value went to */
+    /* By labels, in a commit: its series was deleted singly. Guarded by the vector's map lock. */
+    bool spoilt;
+    struct cprom__entry *next_spoilt;
 };
 
 struct cprom__scope {
     struct cprom__scope *next;
     struct cprom_vec *vec;
-    struct cprom__match match;
+    struct cprom__match match;  /* linked with those of the same vector */
     struct cprom__event *event; /* to be recorded at the commit */
 };
 
@@ -31,8 +35,17 @@ struct cprom__scope {
 struct cprom__member {
     struct cprom__member *next;
     struct cprom_vec *vec;
+    struct cprom_update *update;
+    struct cprom__entry *first, *last; /* through next_of_member */
+    const struct cprom__match *scopes;
     struct cprom_series *other; /* with a reference, where entries may have to be folded */
+
+    /* in a commit; guarded by the map's lock once the turnover is published */
+    struct cprom__turnover turnover;
+    struct cprom__entry *bears; /* whose turn it is */
     bool other_used;
+    size_t created, updated, refused, folded;
+    size_t dropped[CPROM__DROPS];
 };
 
 struct cprom_update {
@@ -49,6 +62,8 @@ struct cprom_update {
     struct cprom__scope *scopes;
     struct cprom__member *members;
     size_t n_members;
+    /* In a commit: entries whose series were deleted since; &commit_sealed once the moment is due. */
+    _Atomic(struct cprom__entry *) spoilt;
 };
 
 /* Gives back what was reserved. */

@@ -30,6 +30,7 @@ CASE(counter_add) { EACH(OPS) cprom_counter_add(counter, 0.37); }
 CASE(gauge_set) { EACH(OPS) cprom_gauge_set(gauge, values[i]); }
 CASE(gauge_add) { EACH(OPS) cprom_gauge_add(gauge, values[i]); }
 CASE(observe) { EACH(OPS) cprom_histogram_observe(histogram, values[i]); }
+CASE(find_inc_after_removal) { EACH(OPS) cprom_counter_vec_inc(counters, BENCH_STRS(&pairs[i])); }
 CASE(find_inc) { EACH(OPS) cprom_counter_vec_inc(counters, BENCH_STRS(&pairs[i])); }
 CASE(find_set) { EACH(OPS) cprom_gauge_vec_set(vec, BENCH_STRS(&pairs[i]), values[i]); }
 CASE(find_get) { EACH(OPS) cprom_gauge_vec_get(vec, BENCH_STRS(&pairs[i]), NULL); }
@@ -88,6 +89,7 @@ int main(void)
                  {"gauge_set", case_gauge_set, OPS},
                  {"gauge_add", case_gauge_add, OPS},
                  {"observe", case_observe, OPS},
+                 {"find_inc_after_removal", case_find_inc_after_removal, OPS},
                  {"find_inc", case_find_inc, OPS},
                  {"find_set", case_find_set, OPS},
                  {"find_get", case_find_get, OPS},
@@ -101,6 +103,12 @@ int main(void)
     scrape("vec"); /* which sorts them */
     scrape("counters_total");
     for (unsigned round = 0; round < ROUNDS; round++) {
+        /* Another removal is over since they were touched: one case measures that touch, the others are without. */
+        cprom_vec_delete_matching((cprom_vec *)owned, CPROM_LABELS({"pipeline", "none"}), NULL);
+        cprom_counter_inc(counter);
+        cprom_gauge_set(gauge, 1);
+        cprom_histogram_observe(histogram, 1);
+        EACH(OPS) cprom_gauge_vec_set(vec, BENCH_STRS(&pairs[i]), values[i]);
         EACH(OWNED) cprom_gauge_vec_set(owned, CPROM_STRS("a", pairs[i].step), 1);
         EACH(sizeof cases / sizeof cases[0]) cases[i].run();
     }

@@ -4,7 +4,7 @@
 
 static void yield_in_the_middle(enum cprom__seam point)
 {
-    if (point == CPROM__SEAM_COMMIT_READY || point == CPROM__SEAM_COMMIT_HALF || point == CPROM__SEAM_DELETE_HALF) {
+    if (point == CPROM__SEAM_COMMIT_READY || point == CPROM__SEAM_COMMIT_HALF || point == CPROM__SEAM_CHANGE_HALF) {
         for (int i = 0; i < 20; i++) sched_yield();
     }
 }

@@ -1,36 +1,23 @@
 #include "support/mutants.h"
 
 #include "base/gate.h"
-#include "store/remove.h"
-#include "store/stale.h"
+#include "registry/hold.h"
 #include "update/update.h"
 
 void __real_cprom__gate_enter(struct cprom__gate *gate);
 void __wrap_cprom__gate_enter(struct cprom__gate *gate);
 void __real_cprom__gate_leave(struct cprom__gate *gate);
 void __wrap_cprom__gate_leave(struct cprom__gate *gate);
-void __real_cprom__event_record(struct cprom_vec *vec, struct cprom__event *event,
-                                const struct cprom__live_updates *by);
-void __wrap_cprom__event_record(struct cprom_vec *vec, struct cprom__event *event,
-                                const struct cprom__live_updates *by);
-size_t __real_cprom__vec_remove(struct cprom_vec *vec, const struct cprom__removing *removing);
-size_t __wrap_cprom__vec_remove(struct cprom_vec *vec, const struct cprom__removing *removing);
+cprom_status __real_cprom_registry_delete_matching(cprom_registry *registry, cprom_labels labels, size_t *removed);
+cprom_status __wrap_cprom_registry_delete_matching(cprom_registry *registry, cprom_labels labels, size_t *removed);
 cprom_status __real_cprom_update_commit(cprom_update *update, cprom_result *result);
 cprom_status __wrap_cprom_update_commit(cprom_update *update, cprom_result *result);
 
 enum ct_mutant ct_mutant_on;
 
 static _Thread_local bool commits; /* this thread is in cprom_update_commit() */
-static _Thread_local bool outside; /* BY_FAMILY: this thread has left the gate, which its caller does not know */
 
 static bool passes_by_the_gate(void) { return ct_mutant_on == CT_MUTANT_NO_GATE && commits; }
-
-/* BY_FAMILY: goes on with the next vector. */
-static void come_back(struct cprom_vec *vec)
-{
-    if (outside) __real_cprom__gate_enter(&vec->registry->gate);
-    outside = false;
-}
 
 void __wrap_cprom__gate_enter(struct cprom__gate *gate)
 {
@@ -39,35 +26,37 @@ void __wrap_cprom__gate_enter(struct cprom__gate *gate)
 
 void __wrap_cprom__gate_leave(struct cprom__gate *gate)
 {
-    if (!passes_by_the_gate() && !outside) __real_cprom__gate_leave(gate);
-    outside = false;
+    if (!passes_by_the_gate()) __real_cprom__gate_leave(gate);
 }
 
-void __wrap_cprom__event_record(struct cprom_vec *vec, struct cprom__event *event, const struct cprom__live_updates *by)
+cprom_status __wrap_cprom_registry_delete_matching(cprom_registry *registry, cprom_labels labels, size_t *removed)
 {
-    come_back(vec);
-    __real_cprom__event_record(vec, event, by);
-}
-
-size_t __wrap_cprom__vec_remove(struct cprom_vec *vec, const struct cprom__removing *removing)
-{
-    come_back(vec);
-    size_t removed = __real_cprom__vec_remove(vec, removing);
-    if (ct_mutant_on == CT_MUTANT_BY_FAMILY && removing->reason == CPROM__REMOVED_MATCH) {
-        __real_cprom__gate_leave(&vec->registry->gate);
-        outside = true;
+    if (ct_mutant_on != CT_MUTANT_BY_FAMILY) return __real_cprom_registry_delete_matching(registry, labels, removed);
+    struct cprom__families *families = cprom__registry_families(registry);
+    size_t sum = 0;
+    for (size_t i = 0; i < families->n; i++) {
+        size_t n;
+        if (i) CPROM__SEAM(CPROM__SEAM_CHANGE_HALF);
+        if (families->v[i].vec && cprom_vec_delete_matching(families->v[i].vec, labels, &n) == CPROM_OK) sum += n;
     }
-    return removed;
+    cprom__families_unref(families);
+    if (removed) *removed = sum;
+    return CPROM_OK;
 }
 
 /* Only what is staged and stays away for a moment differs from the real thing. */
 static void clear_scopes(struct cprom_update *update)
 {
+    struct cprom_registry *registry = update->registry;
     for (struct cprom__scope *scope = update->scopes; scope; scope = scope->next) {
-        struct cprom__removing removing = {.match = &scope->match, .reason = CPROM__REMOVED_REPLACE};
-        __real_cprom__gate_enter(&update->registry->gate);
-        __real_cprom__vec_remove(scope->vec, &removing);
-        __real_cprom__gate_leave(&update->registry->gate);
+        __real_cprom__gate_enter(&registry->gate);
+        uint64_t epoch = cprom__moment_next(registry);
+        const struct cprom__removing removing = {.reason = CPROM__REMOVED_REPLACE, .touched_since = epoch};
+        struct cprom__turnover turnover = cprom__turnover_of(scope->vec, &scope->match, &removing, epoch);
+        cprom__turnover_publish(&turnover);
+        cprom__moment_happens(registry, epoch);
+        cprom__turnover_finish(&turnover);
+        __real_cprom__gate_leave(&registry->gate);
     }
 }
 

@@ -10,7 +10,7 @@ enum ct_mutant {
     CT_MUTANT_NONE,
     CT_MUTANT_NO_GATE,     /* cprom_update_commit() does not enter the gate */
     CT_MUTANT_CLEAR_FIRST, /* cprom_update_commit() clears the update's scopes, and then sets */
-    CT_MUTANT_BY_FAMILY    /* a registry-wide deletion leaves the gate between vectors */
+    CT_MUTANT_BY_FAMILY    /* a registry-wide deletion is one of each vector */
 };
 
 extern enum ct_mutant ct_mutant_on; /* written while no other thread is in the library */

@@ -386,10 +386,11 @@ static void test_step_nearly_empty_young_beside_full_one_are_joined(void **state
         for (uint32_t i = 1; i < chunk->n; i++) {
             /* Without the work that comes with a deletion. */
             pthread_mutex_lock(&b->vec->map_lock);
-            struct cprom__removing removing = {.reason = CPROM__REMOVED_DELETE};
-            assert_int_equal(cprom__vec_kill(b->vec, series_at(b, chunk->indexes[i]), chunk->indexes[i], &removing, true, 0),
-                             CPROM__KILLED_UNLINKED);
-            cprom__vec_removed(b->vec, CPROM__REMOVED_DELETE, 1);
+            struct cprom__removing removing = {.reason = CPROM__REMOVED_DELETE, .touched_since = CPROM__TOUCHED_NEVER};
+            assert_int_equal(
+                cprom__vec_kill(b->vec, series_at(b, chunk->indexes[i]), chunk->indexes[i], &removing, true),
+                CPROM__KILLED_UNLINKED);
+            cprom__vec_count(b->vec, CPROM__REMOVED_DELETE, 1, 0);
             pthread_mutex_unlock(&b->vec->map_lock);
         }
     }

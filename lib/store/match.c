@@ -1,0 +1,55 @@
+/* What a removal or a scope asks for, resolved against one vector. */
+#include "store/match.h"
+
+#include <string.h>
+
+#include "base/names.h"
+
+cprom_status cprom__match_resolve(struct cprom_vec *vec, cprom_labels labels, struct cprom__match *match)
+{
+    const struct cprom__desc *desc = vec->desc;
+    match->next = NULL;
+    match->n = 0;
+    if (labels.n > desc->n_labels) return CPROM_ELABELS;
+    for (size_t i = 0; i < labels.n; i++) {
+        if (!labels.v || !labels.v[i].name || !labels.v[i].value) return CPROM_ELABELS;
+        match->label[i] = cprom__desc_label(desc, labels.v[i].name);
+        if (match->label[i] == desc->n_labels) return CPROM_ELABELS;
+        for (size_t k = 0; k < i; k++) {
+            if (match->label[k] == match->label[i]) return CPROM_ELABELS;
+        }
+    }
+    cprom__arena_init(&match->memory, &vec->registry->allocator, 256);
+    for (size_t i = 0; i < labels.n; i++) {
+        const char *value = labels.v[i].value;
+        size_t len = strlen(value), escaped = cprom__escaped_len(value, len);
+        match->value[i] = (struct cprom__piece){value, len};
+        if (escaped == len) continue;
+        char *copy = cprom__arena_alloc(&match->memory, escaped);
+        if (!copy) {
+            cprom__arena_free(&match->memory);
+            return CPROM_ENOMEM;
+        }
+        cprom__escape(copy, value, len);
+        match->value[i] = (struct cprom__piece){copy, escaped};
+    }
+    match->n = labels.n;
+    return CPROM_OK;
+}
+
+void cprom__match_free(struct cprom__match *match) { cprom__arena_free(&match->memory); }
+
+bool cprom__match_has(const struct cprom__match *match, const struct cprom_series *series)
+{
+    for (size_t i = 0; i < match->n; i++) {
+        struct cprom__piece value = cprom__desc_value(series->vec->desc, series->text, match->label[i]);
+        if (!cprom__pair_equal(value, match->value[i])) return false;
+    }
+    return true;
+}
+
+bool cprom__match_any(const struct cprom__match *list, const struct cprom_series *series)
+{
+    while (list && !cprom__match_has(list, series)) list = list->next;
+    return list != NULL;
+}
