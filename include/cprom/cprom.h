@@ -34,16 +34,20 @@
  *    gives it back with the matching _unref. What a _new function stores in its
  *    last parameter belongs to the registry: it dies with the registry, or when
  *    cprom_registry_unregister() removes its family. Strings are NUL-terminated.
- *  - Results are last parameters and are set to NULL on failure, if the pointer
- *    itself is not NULL. A count may be asked for or left out (NULL).
+ *  - Results are last parameters. On failure a pointer is NULL and a number 0, if
+ *    there is a place for it: numbers may be asked for or left out (NULL).
  *  - Errors. Everything that can fail returns cprom_status; a status may always be
- *    ignored: what an update had to drop is counted, see cprom_stats. A NULL
- *    instrument, vector or handle makes an update a no-op; elsewhere NULL for
- *    something that must be there is CPROM_EINVAL, except in _free, _unref and
- *    _close, which take NULL.
+ *    ignored: what an update had to drop is counted, see cprom_stats. (A
+ *    cprom_update that is out of memory changes nothing; its commit says so, and
+ *    nothing is counted.) A NULL instrument, vector or handle makes an update a
+ *    no-op; elsewhere NULL for something that must be there is CPROM_EINVAL, except
+ *    in _free, _unref, _close and _stop, which take NULL. So is an options struct
+ *    whose size is not known (below).
  *  - Threads. "MT-safe": may be called from any thread at any time. "Lock-free":
- *    also takes no lock and never waits. "Init-only": must not run while another
- *    thread uses the same object. No function may be called from a signal handler.
+ *    also takes no lock and never waits, but for a thread's first update, and for
+ *    what is said at by-label updates and at ttl_seconds. "Init-only": must not run
+ *    while another thread uses the same object. No function may be called from a
+ *    signal handler.
  *  - Units are base units: seconds, bytes. Times on the clock are nanoseconds.
  *============================================================================*/
 
@@ -79,10 +83,10 @@ typedef enum cprom_status {
     CPROM_EUTF8 = -5,     /* a help text or label value is not UTF-8, or a label value is over CPROM_VALUE_MAX bytes */
     CPROM_EEXIST = -6,    /* the family, collector or series is already there */
     CPROM_ECONFLICT = -7, /* the family's sample names collide with those of another family */
-    CPROM_ENOENT = -8,    /* no such family or series, or the registry is gone */
+    CPROM_ENOENT = -8,    /* no such family, series or sample, or the registry was freed */
     CPROM_ELIMIT = -9,    /* a limit of the library or of the vector is reached */
     CPROM_ESTALE = -10,   /* somebody newer was first; nothing changed */
-    CPROM_EBUSY = -11,    /* a gather inside a callback */
+    CPROM_EBUSY = -11,    /* a page inside a callback, or a server that is to stop itself */
     CPROM_ESYS = -12      /* a system call failed; errno tells */
 } cprom_status;
 
@@ -188,9 +192,9 @@ typedef struct cprom_registry_opts {
     void *(*allocate)(void *ctx, size_t size);
     void (*release)(void *ctx, void *ptr, size_t size);
     void *allocator_ctx;
-    /* One line without LF for each refusal and each failed collector. Never called under a lock; may run
-     * on several threads at once. It, the allocator and the clocks must be there as long as the last handle,
-     * page or update. Default: none. */
+    /* One line without LF for each refusal, each failed collector, and a vector's first dropped update of each
+     * reason. Never called under a lock; may run on several threads at once. It, the allocator and the clocks must
+     * be there as long as the last handle, page or update. Default: none. */
     void (*log)(void *ctx, const char *line);
     void *log_ctx;
     /* Nanoseconds on a clock that never steps back, and since 1970-01-01 UTC. Defaults: CLOCK_MONOTONIC
@@ -220,7 +224,8 @@ typedef struct cprom_registry_opts {
 
 /*
  * Makes a registry. `opts` may be NULL for all defaults. The caller frees it with cprom_registry_free().
- * ENOMEM; EINVAL; ENAME: prefix; ELABELS, EUTF8: const labels; ENOENT: the parent was freed. MT-safe.
+ * ENOMEM; EINVAL: also one of allocate and release alone; ENAME: prefix; ELABELS, EUTF8: const labels; ENOENT: the
+ * parent was freed. MT-safe.
  */
 CPROM_API cprom_status cprom_registry_new(const cprom_registry_opts *opts, cprom_registry **registry);
 
@@ -242,13 +247,13 @@ CPROM_API cprom_registry *cprom_registry_default(void);
  * Removes the instrument, vector or collector that owns the family `name` (its full name, as on the page),
  * or the collector of that name. What was removed must not be used any more, except handles from _with.
  * Never waits: a collector's callback that runs now finishes, none begins after the return, and the `free`
- * of its context runs when the last caller has left. ENOENT; ENOMEM. MT-safe.
+ * of its context runs when the last caller has left. EINVAL; ENOENT; ENOMEM: nothing changed. MT-safe.
  */
 CPROM_API cprom_status cprom_registry_unregister(cprom_registry *registry, const char *name);
 
 /*
  * Reclaims all that is dead and that nobody holds any more; other calls do the same a little at a time,
- * so that a program never has to call this. MT-safe.
+ * so that a program never has to call this. A no-op for NULL. MT-safe.
  */
 CPROM_API void cprom_registry_trim(cprom_registry *registry);
 
@@ -264,7 +269,7 @@ typedef struct cprom_stats {
     uint64_t gathers;            /* pages opened */
     uint64_t collector_failures; /* collectors whose samples were dropped from a page */
     /* updates dropped, by reason */
-    uint64_t dropped_nomem;      /* a series could not be created */
+    uint64_t dropped_nomem;      /* a series could not be created; not for a cprom_update: its commit says it */
     uint64_t dropped_limit;      /* a series would have been over a limit */
     uint64_t dropped_invalid;    /* wrong labels, not UTF-8, a negative counter increment */
     uint64_t dropped_detached;   /* through a handle whose series was removed */
@@ -275,14 +280,16 @@ typedef struct cprom_stats {
 
 /*
  * Fills `*stats`, whose `size` is set, with the registry's numbers. They are read one by one while others
- * may write. EINVAL. MT-safe.
+ * may write. EINVAL: nothing is filled. MT-safe.
  */
 CPROM_API cprom_status cprom_registry_stats(cprom_registry *registry, cprom_stats *stats);
 
 /*
  * Deletes, in every vector of the registry that has all these labels, the series with these values; a scrape
- * sees all of them or none. `*removed` is how many. EINVAL: an empty match; ELABELS: a label twice; ENOENT: no
- * vector has all these labels. Costs the series of those vectors. MT-safe.
+ * sees all of them or none. `*removed` is how many. Nothing lingers: they are off the page at once. EINVAL: also an
+ * empty match; ELABELS: a label twice, or NULL in one; ENOENT: no vector has all these labels, or the registry was
+ * freed; ENOMEM: nothing changed. Costs, of each of those vectors, its series or those of the owner that the match
+ * names. MT-safe.
  */
 CPROM_API cprom_status cprom_registry_delete_matching(cprom_registry *registry, cprom_labels match, size_t *removed);
 
@@ -324,29 +331,33 @@ typedef struct cprom_opts {
     const char *owner;                      /* one of the labels: what names it in a match costs what that owner has */
     size_t max_series;                      /* at most so many are alive; 0: no limit */
     cprom_overflow overflow;                /* what happens beyond */
-    double ttl_seconds;                     /* one that is idle for longer, and that nobody holds, is removed; 0: never */
+    double ttl_seconds;                     /* one that is idle for longer, and that nobody holds, is removed; 0: never.
+                                             * While somebody looks whether it is, an update of it waits for a lock */
     double linger_seconds;                  /* a deleted one is shown for so much longer; 0: not at all */
 } cprom_opts;
 
 /*
  * The _new functions of instruments and vectors register a family and answer the same way:
  *
- *   EINVAL     help missing, bounds not ascending or NaN, bounds, exemplars, states or a unit on a type that has none, no
- *              states, a state that is empty or stands twice, size; vector options on a plain instrument, a fold on what
- *              does not add up, a negative or NaN time
- *   ENAME      the name is malformed, begins with cprom_, lacks _total (counter), _info (info) or the unit, is no label
- *              name (stateset), is over CPROM_VALUE_MAX bytes
- *   ELABELS    a label name is malformed, begins with __, stands twice, is a const label of the registry, is `le`
- *              on a histogram, `quantile` on a summary or the family's name on a stateset; labels on a plain instrument;
- *              the owner is none of them
- *   EUTF8      the help text or a state is not UTF-8
+ *   EINVAL     NULL or size; help missing; bounds that are not ascending, NaN or -Inf, over CPROM_BOUNDS_MAX, or without
+ *              their number; bounds, exemplars, states or a unit on a type that has none; no states, a state that is
+ *              empty or stands twice; vector options on a plain instrument; a fold on what does not add up, or without
+ *              max_series; a time that is negative, NaN or over 1e9
+ *   ENAME      the name is NULL, malformed, begins with cprom_, lacks _total (counter), _info (info) or the unit, is no
+ *              label name (stateset), is over CPROM_VALUE_MAX bytes
+ *   ELABELS    a label name is malformed, begins with __, stands twice, is a const label of the registry, is over
+ *              CPROM_VALUE_MAX bytes, is `le` on a histogram, `quantile` on a summary or the family's name on a stateset
+ *              (a const label may not be one of these either); labels on a plain instrument; the owner is none of them
+ *   EUTF8      the help text or a state is not UTF-8, or a state is over CPROM_VALUE_MAX bytes
  *   EEXIST     the registry has a family of that name, or one of the same tree and const labels has
  *   ECONFLICT  its sample names would collide with those of another family, in any registry of the tree; or another
  *              registry has the family with another type, help, unit or label names
+ *   ENOENT     the registry was freed, and something still keeps it
  *   ENOMEM
  *
  * Each refusal is one line to the log callback that names metric, field and reason (a NULL registry, options or result
- * is plain EINVAL). ENOENT: the registry was freed. The instrument belongs to the registry. A plain instrument is on the page at once with the value 0. MT-safe.
+ * is plain EINVAL). The instrument belongs to the registry. A plain instrument is on the page at once with the value 0.
+ * MT-safe.
  */
 
 /*==============================================================================
@@ -366,7 +377,7 @@ CPROM_API void cprom_gauge_add(cprom_gauge *gauge, double amount);
 static inline void cprom_gauge_sub(cprom_gauge *gauge, double amount) { cprom_gauge_add(gauge, -amount); }
 static inline void cprom_gauge_inc(cprom_gauge *gauge) { cprom_gauge_add(gauge, 1); }
 static inline void cprom_gauge_dec(cprom_gauge *gauge) { cprom_gauge_add(gauge, -1); }
-/* Seconds since 1970 by the registry's wall clock. */
+/* Sets seconds since 1970 by the registry's wall clock. */
 CPROM_API void cprom_gauge_set_to_current_time(cprom_gauge *gauge);
 /* The value now; 0 for NULL. Reading is not a touch. MT-safe, lock-free. */
 CPROM_API double cprom_gauge_value(const cprom_gauge *gauge);
@@ -374,8 +385,9 @@ CPROM_API double cprom_gauge_value(const cprom_gauge *gauge);
 /*
  * Updates by label values, without a handle: they find the series or create it. Of an update and a removal of the
  * same series at the same time, the update comes first, or it makes a new series; it is never lost.
- * EINVAL: vec NULL; ELABELS: not as many values as labels, or a NULL value; EUTF8; ELIMIT; ENOMEM. What fails is also counted
- * in cprom_stats, so that the status may be ignored. MT-safe; lock-free where the series exists.
+ * EINVAL: vec NULL; ELABELS: not as many values as labels, or a NULL value; EUTF8; ELIMIT; ENOMEM. What fails, but for a
+ * NULL vec, is also counted in cprom_stats, so that the status may be ignored. MT-safe; lock-free where the series
+ * exists, for 64 threads of the program at a time: further ones take the vector's lock to look it up.
  */
 CPROM_API cprom_status cprom_gauge_vec_set(cprom_gauge_vec *vec, cprom_strs values, double value);
 CPROM_API cprom_status cprom_gauge_vec_add(cprom_gauge_vec *vec, cprom_strs values, double amount);
@@ -395,7 +407,7 @@ CPROM_API cprom_status cprom_gauge_vec_set_to_current_time(cprom_gauge_vec *vec,
 
 /*
  * The value of one series (NULL allowed: is it there?), without creating or touching it. ENOENT; EINVAL; ELABELS.
- * MT-safe, lock-free.
+ * MT-safe; lock-free as updates by label values are.
  */
 CPROM_API cprom_status cprom_gauge_vec_get(cprom_gauge_vec *vec, cprom_strs values, double *value);
 
@@ -407,8 +419,9 @@ CPROM_API cprom_status cprom_gauge_vec_get(cprom_gauge_vec *vec, cprom_strs valu
  *
  * A series is born by an update with its label values or by _with, and stays until it is removed. Removed
  * means gone: no scrape that begins later shows it (unless the vector lets deleted series linger: _delete,
- * _delete_matching and _sweep of such a vector leave them on the page for a while, without counting them in _size;
- * using the labels again ends that). A handle that is still held then is detached: it stays
+ * _delete_matching and _sweep of such a vector, and cprom_registry_sweep(), leave them on the page for a while, without
+ * counting them in _size; using the labels again ends that. _clear, replace scopes, ttl_seconds and
+ * cprom_registry_delete_matching() do not). A handle that is still held then is detached: it stays
  * valid, and updates through it go nowhere and are counted. Using the labels again makes a new series that
  * starts at 0 (an info is always 1).
  *============================================================================*/
@@ -417,30 +430,35 @@ typedef struct cprom_vec cprom_vec;       /* what every vector is */
 typedef struct cprom_series cprom_series; /* what every handle is */
 
 /*
- * Finds or creates the series with these label values. Returns a new reference, or NULL: EINVAL, ELABELS, EUTF8,
- * ELIMIT or ENOMEM, counted in cprom_stats as a dropped update. MT-safe; lock-free where the series exists.
+ * Finds or creates the series with these label values. Returns a new reference, or NULL where an update by label values
+ * would fail; but for a NULL vec, that is counted in cprom_stats as a dropped update. MT-safe; lock-free as updates by
+ * label values are.
  */
 CPROM_API cprom_series *cprom_vec_with(cprom_vec *vec, cprom_strs values);
 /* The same by label pairs in any order; every label of the vector must be named once. */
 CPROM_API cprom_series *cprom_vec_with_labels(cprom_vec *vec, cprom_labels labels);
 
-/* Another reference to what the caller holds; returns its argument. MT-safe, lock-free. */
+/* Another reference to what the caller holds; returns its argument, which may be NULL. MT-safe, lock-free. */
 CPROM_API cprom_series *cprom_series_ref(cprom_series *series);
-/* Gives a reference back. A no-op for NULL and for plain instruments. MT-safe, lock-free. */
+/*
+ * Gives a reference back. A no-op for NULL and for plain instruments. MT-safe; lock-free, unless it is the last one to a
+ * removed series: that one frees its memory.
+ */
 CPROM_API void cprom_series_unref(cprom_series *series);
 
-/* Removes one series. ENOENT when there is none; EINVAL; ELABELS. MT-safe. */
+/* Removes one series. ENOENT when there is none; EINVAL; ELABELS: as for updates. MT-safe. */
 CPROM_API cprom_status cprom_vec_delete(cprom_vec *vec, cprom_strs values);
 CPROM_API cprom_status cprom_vec_delete_labels(cprom_vec *vec, cprom_labels labels);
 
 /*
  * Removes every series that has all these label values; a scrape sees all of them or none gone. `*removed` is how
- * many, also when it is 0. EINVAL: an empty match (see cprom_vec_clear); ELABELS: a label that the vector does
- * not have, or one twice. Costs the vector's series, or those of the owner that the match names. MT-safe.
+ * many, also when it is 0. EINVAL: also an empty match (see cprom_vec_clear); ELABELS: a label that the vector does
+ * not have, one twice, or NULL in one; ENOMEM: nothing changed. Costs the vector's series, or those of the owner that
+ * the match names. MT-safe.
  */
 CPROM_API cprom_status cprom_vec_delete_matching(cprom_vec *vec, cprom_labels match, size_t *removed);
 
-/* Removes every series, at once; a scrape sees all of them or none. EINVAL. MT-safe. */
+/* Removes every series, at once; a scrape sees all of them or none. EINVAL; ENOMEM: nothing changed. MT-safe. */
 CPROM_API cprom_status cprom_vec_clear(cprom_vec *vec);
 
 /* How many series there are; 0 for NULL. MT-safe, lock-free. */
@@ -552,7 +570,8 @@ typedef struct cprom_gauge_row {
 
 /*
  * The one-call form: these rows are the series that match now, all others of the match go. Borrows the rows. It counts
- * as an update created at the call, and is never stale. EINVAL; ELABELS: the match; ENOMEM: nothing changed. Bad rows are counted in result->refused. MT-safe.
+ * as an update created at the call, and is never stale. EINVAL; ELABELS: the match; ENOMEM: nothing changed. Bad rows are
+ * counted in result->refused. MT-safe.
  */
 CPROM_API cprom_status cprom_gauge_vec_replace(cprom_gauge_vec *vec, cprom_labels match, const cprom_gauge_row *rows,
                                                size_t n_rows, cprom_result *result);
@@ -584,10 +603,14 @@ CPROM_API cprom_mark cprom_registry_mark(cprom_registry *registry);
 
 /*
  * Removes every series that has all these label values and was not touched since the mark; a scrape sees all of them or
- * none gone. EINVAL: an empty match, a zero mark or one of another registry; ELABELS. MT-safe.
+ * none gone. EINVAL: also an empty match, a zero mark or one of another registry; ELABELS, ENOMEM as for
+ * cprom_vec_delete_matching(). MT-safe.
  */
 CPROM_API cprom_status cprom_vec_sweep(cprom_vec *vec, cprom_labels match, cprom_mark since, size_t *removed);
-/* The same for every vector that has these labels. ENOENT when none has. */
+/*
+ * The same for every vector that has these labels. ELABELS, ENOENT, ENOMEM as for cprom_registry_delete_matching(); but
+ * what a vector lets linger does linger. MT-safe.
+ */
 CPROM_API cprom_status cprom_registry_sweep(cprom_registry *registry, cprom_labels match, cprom_mark since, size_t *removed);
 
 /*==============================================================================
@@ -641,14 +664,22 @@ typedef struct cprom_collector_opts {
  * is refused, or if the samples are duplicates or collide with what was registered earlier, the page goes without
  * them, one line in the log names collector, family, labels and reason, and cprom_collector_success says 0.
  *
- * EINVAL; ENAME, ELABELS, EUTF8, EEXIST, ECONFLICT as for instruments, but a counter without _total, an info
- * without _info and a missing help are fine; EEXIST also for a collector of the same name; ENOMEM. On failure `free` is not called. MT-safe.
+ * EINVAL: NULL, sizes, no `collect`, `descs` without their number, a type that callbacks do not emit, and `name`: NULL,
+ * empty, not UTF-8 or over CPROM_VALUE_MAX bytes. ENAME, ELABELS, EUTF8, EEXIST, ECONFLICT and EINVAL of the descs as
+ * for instruments, but a counter without _total, an info without _info and a missing help are fine. EEXIST also for a
+ * collector of the same name, and for a family that is declared twice; ENOENT: the registry was freed; ENOMEM. On failure
+ * `free` is not called. MT-safe.
  */
 CPROM_API cprom_status cprom_collector_new(cprom_registry *registry, const cprom_collector_opts *opts);
 
 /*
  * A counter or gauge without labels whose value a function tells at each scrape. It is a collector that has the
- * family's name. `opts` as for a plain instrument. Statuses as for instruments. MT-safe.
+ * family's name. `opts` as for a plain instrument, without exemplars. Statuses as for instruments; EINVAL also: `value`
+ * is NULL. MT-safe.
+ *
+ * There is no `free`: what `value` uses must be there until the family is unregistered or the registry freed, and no
+ * call runs any more, since neither waits for one. Where nobody can know that, cprom_collector_new() frees its context
+ * when the last call has ended.
  */
 CPROM_API cprom_status cprom_counter_func_new(cprom_registry *registry, const cprom_opts *opts, double (*value)(void *ctx),
                                               void *ctx);
@@ -699,7 +730,10 @@ CPROM_API cprom_status cprom_emit_histogram(cprom_scrape *out, const cprom_desc 
 CPROM_API cprom_status cprom_emit_summary(cprom_scrape *out, const cprom_desc *desc, cprom_strs values,
                                           const cprom_const_summary *summary);
 
-/* When the scrape should be over, in nanoseconds of the registry's monotonic clock; INT64_MAX: no limit. */
+/*
+ * When the scrape should be over, in nanoseconds of the monotonic clock of the registry that has the collector;
+ * INT64_MAX: no limit, or NULL. Within a callback, on its thread.
+ */
 CPROM_API int64_t cprom_scrape_deadline(const cprom_scrape *out);
 
 /*==============================================================================
@@ -731,7 +765,8 @@ typedef struct cprom_page_opts {
 /*
  * Runs the callbacks (see cprom_collector_new) and takes the snapshot. `opts` may be NULL. Close the page with
  * cprom_page_close(). Two pages may be open at once, and a page may outlive its registry.
- * ENOMEM; EINVAL: also a negative timeout; EBUSY: inside a callback; ENOENT: the registry was freed. MT-safe.
+ * ENOMEM; EINVAL: also an unknown format, a timeout that is negative or NaN, or `names` that are missing; EBUSY: inside
+ * a callback; ENOENT: the registry was freed. MT-safe.
  */
 CPROM_API cprom_status cprom_page_open(cprom_registry *registry, const cprom_page_opts *opts, cprom_page **page);
 
@@ -761,7 +796,7 @@ typedef struct cprom_pair {
 
 typedef struct cprom_family_view {
     size_t size;
-    const char *name;           /* in full, with the registry's prefix and with _total or _info */
+    const char *name;           /* with the registry's prefix; _total and _info are part of it where they were given */
     const char *help, *unit;    /* NULL: none */
     cprom_type type;
 } cprom_family_view;
@@ -821,9 +856,10 @@ CPROM_API const char *cprom_content_type(cprom_format format);
 
 /*
  * The whole page as one string with a NUL behind; its length in `*len` (NULL allowed). Free it with
- * cprom_text_free(). Statuses as for cprom_page_open(). MT-safe.
+ * cprom_text_free(), perhaps after the registry. Statuses as for cprom_page_open(). MT-safe.
  */
 CPROM_API cprom_status cprom_registry_text(cprom_registry *registry, char **text, size_t *len);
+/* NULL is fine. MT-safe. */
 CPROM_API void cprom_text_free(char *text);
 
 /*
@@ -841,8 +877,8 @@ CPROM_API void cprom_text_free(char *text);
 CPROM_API cprom_status cprom_registry_write_file(cprom_registry *registry, const char *path);
 
 /*==============================================================================
- * Counter: like a gauge where nothing else is said; it never goes down. Adding NaN, an infinity or less than 0
- * is dropped and counted as invalid. Whole increments are exact up to 2^53.
+ * Counter: like a gauge where nothing else is said, in statuses and threads as well; it never goes down. Adding NaN, an
+ * infinity or less than 0 is dropped and counted as invalid. Whole increments are exact up to 2^53.
  *============================================================================*/
 
 CPROM_API cprom_status cprom_counter_new(cprom_registry *registry, const cprom_opts *opts, cprom_counter **counter);
@@ -850,8 +886,10 @@ CPROM_API cprom_status cprom_counter_vec_new(cprom_registry *registry, const cpr
 CPROM_API void cprom_counter_inc(cprom_counter *counter);
 CPROM_API void cprom_counter_add(cprom_counter *counter, double amount);
 CPROM_API double cprom_counter_value(const cprom_counter *counter);
+CPROM_API cprom_status cprom_counter_vec_inc(cprom_counter_vec *vec, cprom_strs values);
 /* EINVAL also: the amount is NaN, infinite or negative. */
 CPROM_API cprom_status cprom_counter_vec_add(cprom_counter_vec *vec, cprom_strs values, double amount);
+CPROM_API cprom_status cprom_counter_vec_get(cprom_counter_vec *vec, cprom_strs values, double *value);
 
 /*
  * An update with an exemplar: what single event it was, a trace id for instance. OpenMetrics pages show, beside a counter
@@ -860,26 +898,25 @@ CPROM_API cprom_status cprom_counter_vec_add(cprom_counter_vec *vec, cprom_strs 
  *
  * The metric must have been made with .exemplars = true. An exemplar that is not kept (because it is not, the labels are
  * no exemplar's, the time is negative, or memory is out) is counted in cprom_stats; the update takes effect all the same.
- * Statuses are those of the update without an exemplar. MT-safe; takes no lock, but asks the allocator for memory.
+ * Statuses and locks are those of the update without an exemplar, but it asks the allocator for memory. MT-safe.
  */
 CPROM_API void cprom_counter_add_with_exemplar(cprom_counter *counter, double amount, cprom_labels labels,
                                                int64_t timestamp_ms);
 CPROM_API cprom_status cprom_counter_vec_add_with_exemplar(cprom_counter_vec *vec, cprom_strs values, double amount,
                                                            cprom_labels labels, int64_t timestamp_ms);
-CPROM_API cprom_status cprom_counter_vec_inc(cprom_counter_vec *vec, cprom_strs values);
-CPROM_API cprom_status cprom_counter_vec_get(cprom_counter_vec *vec, cprom_strs values, double *value);
 
 /*==============================================================================
  * Histogram: observations counted in buckets with upper bounds, and their sum. The default bounds are
- * .005 .01 .025 .05 .1 .25 .5 1 2.5 5 10. A NaN counts in +Inf, and the sum becomes NaN.
+ * .005 .01 .025 .05 .1 .25 .5 1 2.5 5 10. A NaN counts in +Inf, and the sum becomes NaN. Statuses and threads are a
+ * gauge's: for _new, for updates and reads through a handle, for updates and _get by label values.
  *============================================================================*/
 
 /*
- * Fills `bounds` with n ascending bounds: start, start + width, … EINVAL: n is 0, width not above 0 or too small
- * for a double beside start, not finite.
+ * Fills `bounds` with n ascending bounds: start, start + width, … EINVAL: NULL, n is 0, width not above 0 or too small
+ * for a double beside start, not finite; what is in `bounds` then does not matter. MT-safe, lock-free.
  */
 CPROM_API cprom_status cprom_bounds_linear(double start, double width, size_t n, double *bounds);
-/* start, start * factor, … EINVAL: n is 0, start not above 0, factor not above 1 or too close to it, not finite. */
+/* start, start * factor, … EINVAL: n is 0, start not above 0, factor not above 1 or too close to it, not finite; NULL. */
 CPROM_API cprom_status cprom_bounds_exponential(double start, double factor, size_t n, double *bounds);
 
 CPROM_API cprom_status cprom_histogram_new(cprom_registry *registry, const cprom_opts *opts, cprom_histogram **histogram);
@@ -887,7 +924,7 @@ CPROM_API cprom_status cprom_histogram_vec_new(cprom_registry *registry, const c
 CPROM_API void cprom_histogram_observe(cprom_histogram *histogram, double value);
 CPROM_API uint64_t cprom_histogram_count(const cprom_histogram *histogram);
 CPROM_API double cprom_histogram_sum(const cprom_histogram *histogram);
-/* Observations at or below the bound `index`; at n_bounds and beyond: all of them. */
+/* Observations at or below the bound `index`; at n_bounds and beyond: all of them; 0 for NULL. */
 CPROM_API uint64_t cprom_histogram_bucket(const cprom_histogram *histogram, size_t index);
 CPROM_API cprom_status cprom_histogram_vec_observe(cprom_histogram_vec *vec, cprom_strs values, double value);
 /* See cprom_counter_add_with_exemplar(). */
@@ -900,7 +937,7 @@ CPROM_API cprom_status cprom_histogram_vec_get(cprom_histogram_vec *vec, cprom_s
 
 /*==============================================================================
  * Summary: count and sum of observations. (Quantiles exist on const summaries only: a histogram gives
- * quantiles that can be aggregated.)
+ * quantiles that can be aggregated.) Statuses and threads are a gauge's.
  *============================================================================*/
 
 CPROM_API cprom_status cprom_summary_new(cprom_registry *registry, const cprom_opts *opts, cprom_summary **summary);
@@ -927,10 +964,11 @@ CPROM_API cprom_status cprom_summary_vec_get(cprom_summary_vec *vec, cprom_strs 
  * EUTF8 also: a value that is not UTF-8 or over CPROM_VALUE_MAX bytes. MT-safe.
  */
 CPROM_API cprom_status cprom_info_new(cprom_registry *registry, const cprom_opts *opts, cprom_labels labels);
+/* Statuses as for instruments. MT-safe. */
 CPROM_API cprom_status cprom_info_vec_new(cprom_registry *registry, const cprom_opts *opts, cprom_info_vec **vec);
-/* Creates the series, or touches it. Statuses as for updates by label values. */
+/* Creates the series, or touches it. Statuses and threads as for updates by label values. */
 CPROM_API cprom_status cprom_info_vec_set(cprom_info_vec *vec, cprom_strs values);
-/* Whether the series is there: OK or ENOENT; EINVAL; ELABELS. */
+/* Whether the series is there: OK or ENOENT; EINVAL; ELABELS. MT-safe; lock-free as updates by label values are. */
 CPROM_API cprom_status cprom_info_vec_get(cprom_info_vec *vec, cprom_strs values);
 
 /*==============================================================================
@@ -948,7 +986,8 @@ CPROM_API cprom_status cprom_info_vec_get(cprom_info_vec *vec, cprom_strs values
  * ci_pipeline_state{ci_pipeline_state="running",pipeline="a"} 1. The text format shows it as a gauge. A page shows all
  * states of a series as they were at one moment.
  *
- * An index that is no state's: the update is dropped and counted as invalid (EINVAL where there is a status).
+ * An index that is no state's: the update is dropped and counted as invalid (EINVAL where there is a status). Other
+ * statuses, and threads, are a gauge's.
  *============================================================================*/
 
 CPROM_API cprom_status cprom_stateset_new(cprom_registry *registry, const cprom_opts *opts, cprom_stateset **stateset);
@@ -970,7 +1009,8 @@ CPROM_API cprom_status cprom_stateset_vec_get(cprom_stateset_vec *vec, cprom_str
  *      ...
  *      cprom_timer_stop(&timer);
  *
- * The timer borrows the instrument or handle until it is stopped or forgotten.
+ * The timer borrows the instrument or handle until it is stopped or forgotten. It belongs to one thread at a time. One of
+ * a NULL instrument measures nothing: its stop returns 0.
  *============================================================================*/
 
 typedef struct cprom_timer {
@@ -978,10 +1018,14 @@ typedef struct cprom_timer {
     int64_t start;
 } cprom_timer;
 
+/* MT-safe, lock-free; the clock may be the program's. */
 CPROM_API cprom_timer cprom_histogram_timer(cprom_histogram *histogram);
 CPROM_API cprom_timer cprom_summary_timer(cprom_summary *summary);
 CPROM_API cprom_timer cprom_gauge_timer(cprom_gauge *gauge);
-/* Observes (gauge: sets) the seconds since the start and returns them. A second stop does nothing and returns 0. */
+/*
+ * Observes (gauge: sets) the seconds since the start and returns them, also where the series was removed meanwhile. A
+ * second stop does nothing and returns 0, and so does one of NULL. Lock-free.
+ */
 CPROM_API double cprom_timer_stop(cprom_timer *timer);
 
 /*==============================================================================
@@ -999,7 +1043,9 @@ CPROM_API double cprom_timer_stop(cprom_timer *timer);
 /*
  * Registers the collector "process", which has these families. No prefix comes before their names; the registry's const
  * labels apply. The default registry has it from the beginning. To switch it off: cprom_registry_unregister(registry,
- * "process"). EINVAL: NULL; EEXIST: the registry has it already, or one of the families; ENOMEM. MT-safe.
+ * "process"). EINVAL: NULL; EEXIST: the registry has it already, or one of the families (or one of the same tree and
+ * const labels has); ECONFLICT: with the families of others, as for instruments; ENOENT: the registry was freed; ENOMEM.
+ * MT-safe.
  */
 CPROM_API cprom_status cprom_process_collector_new(cprom_registry *registry);
 

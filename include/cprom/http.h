@@ -63,15 +63,15 @@ typedef struct cprom_http_handler_opts {
 /*
  * Makes a handler for a registry; there may be several. `opts` may be NULL for all defaults. The registry may be freed
  * before the handler: from then on / and the page are 503. Free the handler with cprom_http_handler_free().
- * EINVAL: also a path that is "/" or "/-/healthy", or that has other bytes than visible ASCII or one of ? # %; EUTF8:
- * program; ENOMEM. MT-safe.
+ * EINVAL: also a path that does not begin with a slash, is "/" or "/-/healthy", or has other bytes than visible ASCII or
+ * one of ? # %, and a timeout that is negative or NaN; EUTF8: program; ENOMEM. MT-safe.
  *
  * With self_metrics, the pages of this handler show also what it did itself: cprom_http_requests_total{code},
  * cprom_scrape_duration_seconds (from the request to the end of the response), cprom_scrapes_in_flight.
  */
 CPROM_API cprom_status cprom_http_handler_new(cprom_registry *registry, const cprom_http_handler_opts *opts,
                                               cprom_http_handler **handler);
-/* Responses that are alive stay valid. Init-only. */
+/* Responses that are alive stay valid; NULL is fine. Init-only. */
 CPROM_API void cprom_http_handler_free(cprom_http_handler *handler);
 
 /*
@@ -102,6 +102,7 @@ typedef struct cprom_http_response cprom_http_response;
  */
 CPROM_API cprom_status cprom_http_handler_handle(cprom_http_handler *handler, const cprom_http_request *request,
                                                  cprom_http_response **response);
+/* NULL is fine. On any thread. */
 CPROM_API void cprom_http_response_free(cprom_http_response *response);
 
 /*
@@ -162,7 +163,8 @@ typedef struct cprom_http_coding {
 /*
  * Offers a coding for the page. Of several that a client likes as much, the one added first is taken, and the library's
  * own gzip last.
- * EINVAL: also a name that is not a token, or "identity"; EEXIST: there is one of this name; ENOMEM. Init-only.
+ * EINVAL: also a name that is not a token, "identity", or over 64 bytes, and a function that is missing; EEXIST: there
+ * is one of this name; ENOMEM. Init-only.
  */
 CPROM_API cprom_status cprom_http_handler_add_coding(cprom_http_handler *handler, const cprom_http_coding *coding);
 
@@ -193,11 +195,11 @@ typedef struct cprom_http_server_opts {
     /* Whether a request is answered; else it is a 401. May run on several threads at once. Default: all are. */
     bool (*authorize)(void *ctx, const cprom_http_request *request);
     void *authorize_ctx;
-    unsigned threads;           /* 1 by default, at most 64 */
+    unsigned threads;           /* 1 by default, at most 64: more are EINVAL, as over the limits below */
     /* With so many connections, a new one takes the place of: the oldest whose request is not whole; then the slowest
-     * of those who take a response for longer than a second; then the one idle for longest. Default: 64. */
+     * of those who take a response for longer than a second; then the one idle for longest. Default: 64; at most 65536. */
     size_t max_connections;
-    size_t max_header_bytes;    /* of one request's head; 8192 */
+    size_t max_header_bytes;    /* of one request's head; 8192; at most 1 MiB */
     /* How long things may take, in seconds; then the connection is closed. */
     double header_seconds;      /* a request, from its first byte, or from the beginning of the connection; 5 */
     double idle_seconds;        /* between two requests; 60 */
@@ -208,23 +210,23 @@ typedef struct cprom_http_server_opts {
 /*
  * Starts a server, which listens when this returns; stop it with cprom_http_server_stop(). `opts` may be NULL for all
  * defaults. The registry may be freed before: from then on pages are 503.
- * EINVAL: also an address that is none of the above; ENOMEM; ESYS: it cannot listen there, or there are no threads or
- * descriptors to be had, see errno. Where a unix socket's path is a socket at which nobody listens, it is replaced.
- * MT-safe.
+ * EINVAL: also an address that is none of the above, a listen_fd that does not listen, both of them, or a time that is
+ * negative or NaN; ENOMEM; ESYS: it cannot listen there, or there are no threads or descriptors to be had, see errno.
+ * Where a unix socket's path is a socket at which nobody listens, it is replaced. MT-safe.
  */
 CPROM_API cprom_status cprom_http_server_start(cprom_registry *registry, const cprom_http_server_opts *opts,
                                                cprom_http_server **server);
 
 /*
- * Where it listens, with the real port: "127.0.0.1:40123", "[::]:9464", "unix:/path". Lives as long as the server.
- * MT-safe.
+ * Where it listens, with the real port: "127.0.0.1:40123", "[::]:9464", "unix:/path"; "" for NULL. Lives as long as the
+ * server. MT-safe, lock-free.
  */
 CPROM_API const char *cprom_http_server_address(const cprom_http_server *server);
 
 /*
  * Closes all connections, also in the middle of a response, ends the threads and frees the server. Waits for callbacks
- * that run now; no other begins. EBUSY: called by one of the server's own threads, in a callback; nothing happened.
- * Init-only.
+ * that run now; no other begins. EBUSY: called by one of the server's own threads, in a callback; nothing happened. OK
+ * for NULL. Init-only.
  */
 CPROM_API cprom_status cprom_http_server_stop(cprom_http_server *server);
 
