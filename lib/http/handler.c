@@ -253,8 +253,9 @@ static bool handler_read_wanted(struct cprom_http_handler *handler, const cprom_
                                       .timeout_seconds = handler_choose_timeout(handler, request->scrape_timeout)};
     handler_choose_coding(handler, request->accept_encoding, wanted);
     if (!*query) return true;
-    size_t max = cprom__http_names_max(query);
-    wanted->bytes = max * sizeof *wanted->names + strlen(query) + 1;
+    size_t max = cprom__http_names_max(query), len = strlen(query); /* max <= len + 1 */
+    if (len >= SIZE_MAX / (sizeof *wanted->names + 1)) return false;
+    wanted->bytes = max * sizeof *wanted->names + len + 1;
     wanted->names = cprom__alloc(&handler->registry->allocator, wanted->bytes);
     if (!wanted->names) return false;
     wanted->n_names = cprom__http_names(query, wanted->names, (char *)(wanted->names + max));

@@ -158,7 +158,7 @@ cprom_status cprom_registry_text(cprom_registry *registry, char **out, size_t *l
         size_t n = cprom_page_read(page, text->text + used, room - 1 - used);
         used += n;
         if (used < room - 1) break;
-        struct page_text *grown = page_text_new(registry, room * 2);
+        struct page_text *grown = room <= SIZE_MAX / 4 ? page_text_new(registry, room * 2) : NULL;
         if (grown) memcpy(grown->text, text->text, used);
         page_text_free(text);
         text = grown;
