@@ -15,6 +15,23 @@
 #define CPROM__HTTP_BODY_MAX 65536 /* bytes of a body that are made at a time */
 #define CPROM__HTTP_RAW_MAX 16384  /* bytes of a page that go to a coding at a time */
 
+/* The statuses that are answered: X(status, its name) for each. */
+#define CPROM__HTTP_STATUSES(X)                                                                                        \
+    X(200, "OK")                                                                                                       \
+    X(400, "Bad Request")                                                                                              \
+    X(401, "Unauthorized")                                                                                             \
+    X(404, "Not Found")                                                                                                \
+    X(405, "Method Not Allowed")                                                                                       \
+    X(408, "Request Timeout")                                                                                          \
+    X(411, "Length Required")                                                                                          \
+    X(413, "Content Too Large")                                                                                        \
+    X(414, "URI Too Long")                                                                                             \
+    X(417, "Expectation Failed")                                                                                       \
+    X(431, "Request Header Fields Too Large")                                                                          \
+    X(501, "Not Implemented")                                                                                          \
+    X(503, "Service Unavailable")                                                                                      \
+    X(505, "HTTP Version Not Supported")
+
 enum cprom__http_taken {
     CPROM__HTTP_UNTAKEN,
     CPROM__HTTP_AS_BYTES, /* by _next */

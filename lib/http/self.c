@@ -1,15 +1,17 @@
 /* What the handler counts about itself. */
 #include "http/self.h"
 
+#include "http/response.h"
+
 /* The metrics of a handler about itself. They are emitted, not registered: each handler has its own. */
 
 static const struct {
     int status;
     const char *text;
-} http_self_codes[CPROM__HTTP_CODES] = {
-    {200, "200"}, {400, "400"}, {401, "401"}, {403, "403"}, {404, "404"}, {405, "405"}, {408, "408"}, {411, "411"},
-    {413, "413"}, {414, "414"}, {417, "417"}, {431, "431"}, {500, "500"}, {501, "501"}, {503, "503"}, {505, "505"},
-};
+} http_self_codes[] = {
+#define HTTP_SELF_CODE(status, reason) {status, #status},
+    CPROM__HTTP_STATUSES(HTTP_SELF_CODE)};
+_Static_assert(sizeof http_self_codes / sizeof *http_self_codes == CPROM__HTTP_CODES, "a count for each");
 
 static const double http_self_bounds[CPROM__HTTP_BOUNDS] = {.0001, .0005, .001, .005, .01, .05, .1, .5, 1, 5, 10};
 

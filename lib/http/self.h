@@ -6,7 +6,7 @@
 
 #include "registry/emit.h"
 
-#define CPROM__HTTP_CODES 16
+#define CPROM__HTTP_CODES 14 /* statuses that are answered */
 #define CPROM__HTTP_BOUNDS 11
 
 struct cprom__http_self {

@@ -295,6 +295,9 @@ static void test_self_metrics_tell_what_this_handler_did(void **state)
     assert_true(sample(&r, "cprom_http_requests_total{code=\"200\"}") == 3);
     assert_true(sample(&r, "cprom_http_requests_total{code=\"404\"}") == 2);
     assert_true(sample(&r, "cprom_http_requests_total{code=\"503\"}") == 0);
+    size_t codes = 0; /* those that can be answered, and no others */
+    for (const char *at = r.body; (at = strstr(at, "cprom_http_requests_total{")) != NULL; at++) codes++;
+    assert_int_equal(codes, 14);
     assert_true(sample(&r, "cprom_scrapes_in_flight") == 2);
     assert_true(sample(&r, "cprom_scrape_duration_seconds_count") == 1);
     assert_true(sample(&r, "cprom_scrape_duration_seconds_sum") == 1);
