@@ -15,6 +15,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/number.h"
+
 union address {
     struct sockaddr any;
     struct sockaddr_in v4;
@@ -88,12 +90,10 @@ static void address_add(char *text, const char *more)
 
 static void address_add_port(char *text, in_port_t port)
 {
-    char digits[8] = "", *at = digits + sizeof digits - 1;
-    unsigned value = ntohs(port);
-    do *--at = (char)('0' + value % 10);
-    while ((value /= 10) > 0);
+    char digits[CPROM__NUMBER_MAX + 1];
+    digits[cprom__number_uint(digits, ntohs(port))] = '\0';
     address_add(text, ":");
-    address_add(text, at);
+    address_add(text, digits);
 }
 
 /* The text of what the descriptor is bound to. */

@@ -13,6 +13,7 @@
 #include "http/loop.h"
 #include "http/sys.h"
 
+#define SERVER_ADDRESS "127.0.0.1:9464" /* by default */
 #define SERVER_THREADS_MAX 64u
 #define SERVER_CONNECTIONS_MAX 65536u
 #define SERVER_HEAD_MAX ((size_t)1 << 20)
@@ -152,9 +153,8 @@ static cprom_status server_open_fds(struct cprom_http_server *server, const cpro
     if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK) != 0) return CPROM_ESYS;
     atomic_store_explicit(&server->fds[CPROM__FD_WAKE_READ], pipes[0], memory_order_relaxed);
     atomic_store_explicit(&server->fds[CPROM__FD_WAKE_WRITE], pipes[1], memory_order_relaxed);
-    cprom_status status = o->listen_fd
-                              ? cprom__listener_adopt(&server->listener, o->listen_fd)
-                              : cprom__listener_open(&server->listener, o->address ? o->address : "127.0.0.1:9464");
+    cprom_status status = o->listen_fd ? cprom__listener_adopt(&server->listener, o->listen_fd)
+                                       : cprom__listener_open(&server->listener, o->address);
     atomic_store_explicit(&server->fds[CPROM__FD_LISTENER], server->listener.fd, memory_order_relaxed);
     return status;
 }
@@ -199,6 +199,7 @@ cprom_status cprom_http_server_start(cprom_registry *registry, const cprom_http_
     memset(&read, 0, sizeof read);
     const char *wrong = server_read_opts(&read, &o);
     if (wrong) return server_refuse(registry, CPROM_EINVAL, wrong, "");
+    if (!o.address) o.address = SERVER_ADDRESS;
 
     struct cprom_http_server *server = server_new(registry, &read);
     if (!server) return CPROM_ENOMEM;
@@ -208,7 +209,7 @@ cprom_status cprom_http_server_start(cprom_registry *registry, const cprom_http_
         server->rules.handler = server->own_handler;
     }
     if (!status) {
-        const char *where = o.listen_fd ? "listen_fd" : o.address ? o.address : "127.0.0.1:9464";
+        const char *where = o.listen_fd ? "listen_fd" : o.address;
         status = server_open_fds(server, &o);
         if (status == CPROM_EINVAL) server_refuse(registry, status, "nothing to listen at: ", where);
         else if (status) server_refuse(registry, status, "cannot listen at ", where);
