@@ -163,8 +163,8 @@ typedef struct cprom_http_coding {
 /*
  * Offers a coding for the page. Of several that a client likes as much, the one added first is taken, and the library's
  * own gzip last.
- * EINVAL: also a name that is not a token, "identity", or over 64 bytes, and a function that is missing; EEXIST: there
- * is one of this name; ENOMEM. Init-only.
+ * EINVAL: also a name that is not a token, "*", "identity", or over 64 bytes, and a function that is missing; EEXIST:
+ * there is one of this name; ENOMEM. Init-only.
  */
 CPROM_API cprom_status cprom_http_handler_add_coding(cprom_http_handler *handler, const cprom_http_coding *coding);
 

@@ -131,8 +131,9 @@ cprom_status cprom_http_handler_add_coding(cprom_http_handler *handler, const cp
     if (!coding || !cprom__opts_read(&c, sizeof c, coding)) {
         return handler_refuse(registry, CPROM_EINVAL, "no coding, or its size is not one that this library knows");
     }
+    /* RFC 9110: * stands for any coding, and identity for none. */
     if (!c.name || !cprom__http_is_token(c.name) || strlen(c.name) > CPROM__HTTP_CODING_MAX ||
-        cprom__http_weight("identity", c.name)) {
+        cprom__http_weight("*, identity", c.name)) {
         return handler_refuse(registry, CPROM_EINVAL, "the coding's name is not one of a coding");
     }
     if (!c.begin || !c.feed || !c.end)

@@ -385,7 +385,7 @@ static void test_add_coding_bad_ones_are_refused(void **state)
     char long_name[66];
     memset(long_name, 'x', 65);
     long_name[65] = '\0';
-    const char *const names[] = {NULL, "", "identity", "Identity", "a b", "a,b", "x\r\nY: z", long_name, "*/*"};
+    const char *const names[] = {NULL, "", "identity", "Identity", "a b", "a,b", "x\r\nY: z", long_name, "*", "*/*"};
     for (size_t i = 0; i < COUNT(names); i++) {
         coding.name = names[i];
         assert_status(cprom_http_handler_add_coding(handler, &coding), CPROM_EINVAL);
