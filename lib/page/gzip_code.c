@@ -7,16 +7,16 @@
 
 #include <stdbool.h>
 
-#define GZIP_BITS_MAX 15u /* of a code word in the format */
-#define GZIP_LENGTH_SYMBOLS 19u
-#define GZIP_LENGTH_WORD_MAX 7u
-#define GZIP_REPEAT 16u /* the symbol for the length before, again */
-#define GZIP_TEXT 2u    /* how much likelier text is than other bytes, where there was neither */
+#define GZIP_CODE_BITS_MAX 15u /* of a code word in the format */
+#define GZIP_CODE_LENGTH_SYMBOLS 19u
+#define GZIP_CODE_LENGTH_WORD_MAX 7u
+#define GZIP_CODE_REPEAT 16u /* the symbol for the length before, again */
+#define GZIP_CODE_TEXT 2u    /* how much likelier text is than other bytes, where there was neither */
 
 /* ---- from counts to lengths ---- */
 
 /* The symbols whose weight is not 0, the lightest first: by powers of two, and then by insertion. How many. */
-static unsigned gzip_sort(const uint32_t *weights, unsigned n, uint16_t *sorted)
+static unsigned gzip_code_sort(const uint32_t *weights, unsigned n, uint16_t *sorted)
 {
     unsigned starts[33] = {0}, n_sorted = 0;
     for (unsigned i = 0; i < n; i++) {
@@ -38,11 +38,11 @@ static unsigned gzip_sort(const uint32_t *weights, unsigned n, uint16_t *sorted)
 }
 
 /* Words of no more than `max` bits for two symbols or more; 0 for those whose weight is 0. */
-static CPROM__GZIP_APART void gzip_lengths(const uint32_t *weights, unsigned n, unsigned max, uint8_t *lengths)
+static CPROM__GZIP_APART void gzip_code_lengths(const uint32_t *weights, unsigned n, unsigned max, uint8_t *lengths)
 {
     uint16_t sorted[CPROM__GZIP_LITERALS], parents[2 * CPROM__GZIP_LITERALS];
     uint32_t nodes[2 * CPROM__GZIP_LITERALS]; /* weights; then depths */
-    unsigned of_length[GZIP_BITS_MAX + 1] = {0}, leaves = gzip_sort(weights, n, sorted);
+    unsigned of_length[GZIP_CODE_BITS_MAX + 1] = {0}, leaves = gzip_code_sort(weights, n, sorted);
     for (unsigned i = 0; i < leaves; i++) nodes[i] = weights[sorted[i]];
     unsigned root = 2 * leaves - 2, leaf = 0, inner = leaves;
     for (unsigned node = leaves; node <= root; node++) {
@@ -88,9 +88,9 @@ static void gzip_code_part(struct cprom__gzip_code *code, const struct cprom__gz
     for (unsigned i = 0; i < n; i++) {
         unsigned symbol = from + i;
         bool is_text = symbol > CPROM__GZIP_END || symbol == '\n' || (symbol >= ' ' && symbol <= '~');
-        weights[i] = counts->of[symbol] * 16 + (is_text ? GZIP_TEXT * unit : unit);
+        weights[i] = counts->of[symbol] * 16 + (is_text ? GZIP_CODE_TEXT * unit : unit);
     }
-    gzip_lengths(weights, n, CPROM__GZIP_WORD_MAX, code->lengths + from);
+    gzip_code_lengths(weights, n, CPROM__GZIP_WORD_MAX, code->lengths + from);
 }
 
 void cprom__gzip_code_make(struct cprom__gzip_code *code, const struct cprom__gzip_counts *counts)
@@ -109,7 +109,7 @@ uint32_t cprom__gzip_cost(const struct cprom__gzip_code *code, const struct cpro
 }
 
 /* 16 times the logarithm to the base of 2, about. */
-static uint32_t gzip_log(uint32_t x)
+static uint32_t gzip_code_log(uint32_t x)
 {
     /* Of 1 + i/32. */
     static const uint8_t fractions[32] = {0, 1,  1,  2,  3,  3,  4,  5,  5,  6,  6,  7,  7,  8,  8,  9,
@@ -119,31 +119,31 @@ static uint32_t gzip_log(uint32_t x)
     return 16 * highest + fractions[top & 31];
 }
 
-static CPROM__GZIP_APART uint32_t gzip_entropy(const uint32_t *counts, unsigned n)
+static CPROM__GZIP_APART uint32_t gzip_code_entropy(const uint32_t *counts, unsigned n)
 {
     uint32_t sum = 0, total = 0;
     for (unsigned i = 0; i < n; i++) total += counts[i];
     for (unsigned i = 0; i < n; i++) {
-        if (counts[i]) sum += counts[i] * (gzip_log(total) - gzip_log(counts[i]));
+        if (counts[i]) sum += counts[i] * (gzip_code_log(total) - gzip_code_log(counts[i]));
     }
     return sum / 16;
 }
 
 uint32_t cprom__gzip_cost_min(const struct cprom__gzip_counts *counts)
 {
-    return gzip_entropy(counts->of, CPROM__GZIP_LITERALS) +
-           gzip_entropy(counts->of + CPROM__GZIP_LITERALS, CPROM__GZIP_DISTANCES);
+    return gzip_code_entropy(counts->of, CPROM__GZIP_LITERALS) +
+           gzip_code_entropy(counts->of + CPROM__GZIP_LITERALS, CPROM__GZIP_DISTANCES);
 }
 
 /* ---- from lengths to words ---- */
 
 /* The words of RFC 1951, 3.2.2, with the first bit lowest: so they count from the highest bit down. */
-static CPROM__GZIP_APART void gzip_words(const uint8_t *lengths, unsigned n, uint16_t *words)
+static CPROM__GZIP_APART void gzip_code_words(const uint8_t *lengths, unsigned n, uint16_t *words)
 {
-    unsigned of_length[GZIP_BITS_MAX + 1] = {0}, next[GZIP_BITS_MAX + 1] = {0}, first = 0;
+    unsigned of_length[GZIP_CODE_BITS_MAX + 1] = {0}, next[GZIP_CODE_BITS_MAX + 1] = {0}, first = 0;
     for (unsigned i = 0; i < n; i++) of_length[lengths[i]]++;
     of_length[0] = 0;
-    for (unsigned length = 1; length <= GZIP_BITS_MAX; length++) {
+    for (unsigned length = 1; length <= GZIP_CODE_BITS_MAX; length++) {
         first = (first + of_length[length - 1]) << 1;
         for (unsigned bit = 0; bit < length; bit++) next[length] |= (first >> bit & 1) << (length - 1 - bit);
     }
@@ -155,12 +155,12 @@ static CPROM__GZIP_APART void gzip_words(const uint8_t *lengths, unsigned n, uin
     }
 }
 
-static CPROM__GZIP_APART void gzip_fill_words(const struct cprom__gzip_code *code, struct cprom__gzip_words *words)
+static CPROM__GZIP_APART void gzip_code_fill_words(const struct cprom__gzip_code *code, struct cprom__gzip_words *words)
 {
     uint16_t plain[CPROM__GZIP_SYMBOLS], *distance = plain + CPROM__GZIP_LITERALS;
     const uint8_t *lengths = code->lengths;
-    gzip_words(lengths, CPROM__GZIP_LITERALS, plain);
-    gzip_words(lengths + CPROM__GZIP_LITERALS, CPROM__GZIP_DISTANCES, distance);
+    gzip_code_words(lengths, CPROM__GZIP_LITERALS, plain);
+    gzip_code_words(lengths + CPROM__GZIP_LITERALS, CPROM__GZIP_DISTANCES, distance);
     for (unsigned i = 0; i <= CPROM__GZIP_END; i++) words->literal[i] = plain[i] | (uint32_t)lengths[i] << 16;
     for (unsigned i = 0; i < CPROM__GZIP_DISTANCES; i++)
         words->distance[i] = distance[i] | (uint32_t)lengths[CPROM__GZIP_LITERALS + i] << 16;
@@ -185,39 +185,39 @@ static CPROM__GZIP_APART void gzip_fill_words(const struct cprom__gzip_code *cod
 void cprom__gzip_code_begin(const struct cprom__gzip_code *code, struct cprom__gzip_words *words,
                             struct cprom__gzip_out *out)
 {
-    static const uint8_t order[GZIP_LENGTH_SYMBOLS] = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
-                                                       11, 4,  12, 3, 13, 2, 14, 1, 15};
+    static const uint8_t order[GZIP_CODE_LENGTH_SYMBOLS] = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
+                                                            11, 4,  12, 3, 13, 2, 14, 1, 15};
     /* Each length is a symbol of its own, or three to six times the one before is. */
     const uint8_t *all = code->lengths;
-    uint8_t symbols[CPROM__GZIP_SYMBOLS], repeats[CPROM__GZIP_SYMBOLS], lengths[GZIP_LENGTH_SYMBOLS];
-    uint16_t length_words[GZIP_LENGTH_SYMBOLS];
-    uint32_t counts[GZIP_LENGTH_SYMBOLS] = {0};
+    uint8_t symbols[CPROM__GZIP_SYMBOLS], repeats[CPROM__GZIP_SYMBOLS], lengths[GZIP_CODE_LENGTH_SYMBOLS];
+    uint16_t length_words[GZIP_CODE_LENGTH_SYMBOLS];
+    uint32_t counts[GZIP_CODE_LENGTH_SYMBOLS] = {0};
     unsigned n = 0;
     for (unsigned i = 0; i < CPROM__GZIP_SYMBOLS; n++) {
         unsigned same = 0;
         while (i > 0 && same < 6 && i + same < CPROM__GZIP_SYMBOLS && all[i + same] == all[i - 1]) same++;
-        symbols[n] = same >= 3 ? (uint8_t)GZIP_REPEAT : all[i];
+        symbols[n] = same >= 3 ? (uint8_t)GZIP_CODE_REPEAT : all[i];
         repeats[n] = (uint8_t)same;
         counts[symbols[n]]++;
         i += same >= 3 ? same : 1;
     }
-    gzip_lengths(counts, GZIP_LENGTH_SYMBOLS, GZIP_LENGTH_WORD_MAX, lengths);
-    gzip_words(lengths, GZIP_LENGTH_SYMBOLS, length_words);
+    gzip_code_lengths(counts, GZIP_CODE_LENGTH_SYMBOLS, GZIP_CODE_LENGTH_WORD_MAX, lengths);
+    gzip_code_words(lengths, GZIP_CODE_LENGTH_SYMBOLS, length_words);
     cprom__gzip_put(out, 2 << 1, 3); /* not the last block; dynamic Huffman codes */
     cprom__gzip_put(out, CPROM__GZIP_LITERALS - 257, 5);
     cprom__gzip_put(out, CPROM__GZIP_DISTANCES - 1, 5);
-    cprom__gzip_put(out, GZIP_LENGTH_SYMBOLS - 4, 4);
+    cprom__gzip_put(out, GZIP_CODE_LENGTH_SYMBOLS - 4, 4);
     cprom__gzip_flush(out);
-    for (unsigned i = 0; i < GZIP_LENGTH_SYMBOLS; i++) {
+    for (unsigned i = 0; i < GZIP_CODE_LENGTH_SYMBOLS; i++) {
         cprom__gzip_put(out, lengths[order[i]], 3);
         cprom__gzip_flush(out);
     }
     for (unsigned i = 0; i < n; i++) {
         cprom__gzip_put(out, length_words[symbols[i]], lengths[symbols[i]]);
-        if (symbols[i] == GZIP_REPEAT) cprom__gzip_put(out, repeats[i] - 3u, 2);
+        if (symbols[i] == GZIP_CODE_REPEAT) cprom__gzip_put(out, repeats[i] - 3u, 2);
         cprom__gzip_flush(out);
     }
-    gzip_fill_words(code, words);
+    gzip_code_fill_words(code, words);
 }
 
 /* ---- the first code ---- */

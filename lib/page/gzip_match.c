@@ -10,30 +10,33 @@
 #include <stdbool.h>
 
 #if defined(__GNUC__) && defined(__SSE2__) && !defined(CPROM__GZIP_PORTABLE)
-#define GZIP_SSE2 1
+#define GZIP_MATCH_SSE2 1
 #include <emmintrin.h>
 #endif
 
-#define GZIP_HASHED 4u  /* bytes; the shortest match that is found by hash */
-#define GZIP_NEAR 1024u /* farther back, so short a match takes more bits than literals */
-#define GZIP_COMMENT 7u /* of "# HELP ", "# TYPE ", "# UNIT " */
+#define GZIP_MATCH_HASHED 4u  /* bytes; the shortest match that is found by hash */
+#define GZIP_MATCH_NEAR 1024u /* farther back, so short a match takes more bits than literals */
+#define GZIP_MATCH_COMMENT 7u /* of "# HELP ", "# TYPE ", "# UNIT " */
 /* A line ends before this: what is behind is room for a match of a whole piece, and what is left. */
-#define GZIP_SEQUENCES_LAST (CPROM__GZIP_SEQUENCES_MAX - CPROM__GZIP_PIECE / CPROM__GZIP_MATCH_MAX - 8)
+#define GZIP_MATCH_SEQUENCES_LAST (CPROM__GZIP_SEQUENCES_MAX - CPROM__GZIP_PIECE / CPROM__GZIP_MATCH_MAX - 8)
 
 /* Sequences until now; what is behind `anchor` is in none. */
-struct gzip_found {
+struct gzip_match_found {
     struct cprom__gzip_sequence *next, *last;
     const unsigned char *anchor;
 };
 
-static inline unsigned gzip_least(unsigned a, unsigned b) { return a < b ? a : b; }
-static inline const unsigned char *gzip_first(const unsigned char *a, const unsigned char *b) { return a < b ? a : b; }
+static inline unsigned gzip_match_least(unsigned a, unsigned b) { return a < b ? a : b; }
+static inline const unsigned char *gzip_match_first(const unsigned char *a, const unsigned char *b)
+{
+    return a < b ? a : b;
+}
 
 /* How many bytes are the same, up to `max`. Reads CPROM__GZIP_BEHIND bytes behind. */
-static inline unsigned gzip_common(const unsigned char *a, const unsigned char *b, unsigned max)
+static inline unsigned gzip_match_common(const unsigned char *a, const unsigned char *b, unsigned max)
 {
     unsigned n = 0;
-#ifdef GZIP_SSE2
+#ifdef GZIP_MATCH_SSE2
     for (; n < max; n += 16) {
         __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(a + n)),
                 y = _mm_loadu_si128((const __m128i *)(const void *)(b + n));
@@ -56,9 +59,9 @@ static inline unsigned gzip_common(const unsigned char *a, const unsigned char *
 }
 
 /* The next of two bytes or line feed; there is one. Reads CPROM__GZIP_BEHIND bytes behind it. */
-static inline const unsigned char *gzip_next(const unsigned char *p, char a, char b)
+static inline const unsigned char *gzip_match_next(const unsigned char *p, char a, char b)
 {
-#ifdef GZIP_SSE2
+#ifdef GZIP_MATCH_SSE2
     const __m128i as = _mm_set1_epi8(a), bs = _mm_set1_epi8(b), line_feeds = _mm_set1_epi8('\n');
     for (;; p += 16) {
         __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
@@ -73,9 +76,9 @@ static inline const unsigned char *gzip_next(const unsigned char *p, char a, cha
 }
 
 /* How many of `n` bytes come before a line feed. */
-static inline unsigned gzip_in_line(const unsigned char *p, unsigned n)
+static inline unsigned gzip_match_in_line(const unsigned char *p, unsigned n)
 {
-#ifdef GZIP_SSE2
+#ifdef GZIP_MATCH_SSE2
     const __m128i line_feeds = _mm_set1_epi8('\n');
     for (unsigned i = 0; i < n; i += 16) {
         __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
@@ -93,7 +96,8 @@ static inline unsigned gzip_in_line(const unsigned char *p, unsigned n)
 }
 
 /* A match that is longer than one can be. */
-static CPROM__GZIP_APART struct gzip_found gzip_add_long(struct gzip_found found, unsigned length, unsigned distance)
+static CPROM__GZIP_APART struct gzip_match_found gzip_match_add_long(struct gzip_match_found found, unsigned length,
+                                                                     unsigned distance)
 {
     for (; length >= CPROM__GZIP_MATCH_MIN; found.next++) {
         unsigned part = length < CPROM__GZIP_MATCH_MAX ? length : CPROM__GZIP_MATCH_MAX;
@@ -106,7 +110,8 @@ static CPROM__GZIP_APART struct gzip_found gzip_add_long(struct gzip_found found
     return found;
 }
 
-static inline void gzip_add(struct gzip_found *found, const unsigned char *p, unsigned length, unsigned distance)
+static inline void gzip_match_add(struct gzip_match_found *found, const unsigned char *p, unsigned length,
+                                  unsigned distance)
 {
     struct cprom__gzip_sequence *next = found->next, *last = next - 1;
     if (p == found->anchor && distance == last->distance && last->length + length <= CPROM__GZIP_MATCH_MAX) {
@@ -117,7 +122,7 @@ static inline void gzip_add(struct gzip_found *found, const unsigned char *p, un
     next->n_literals = (uint16_t)(p - found->anchor);
     found->anchor = p;
     if (length > CPROM__GZIP_MATCH_MAX) {
-        *found = gzip_add_long(*found, length, distance);
+        *found = gzip_match_add_long(*found, length, distance);
         return;
     }
     next->length = (uint16_t)length;
@@ -126,34 +131,35 @@ static inline void gzip_add(struct gzip_found *found, const unsigned char *p, un
     found->next++;
 }
 
-static inline uint16_t *gzip_place(struct cprom__gzip_window *window, const unsigned char *p)
+static inline uint16_t *gzip_match_place(struct cprom__gzip_window *window, const unsigned char *p)
 {
     return &window->places[(cprom__gzip_load32(p) * 2654435761u) >> (32 - CPROM__GZIP_HASH_BITS)];
 }
 
-/* The match of GZIP_HASHED bytes or more at `p` with where its hash was last, up to `end`; its length, or 0. */
-static inline unsigned gzip_look_up(struct cprom__gzip_window *window, const unsigned char *p, const unsigned char *end,
-                                    unsigned *distance)
+/* The match of GZIP_MATCH_HASHED bytes or more at `p` with where its hash was last, up to `end`; its length, or 0. */
+static inline unsigned gzip_match_look_up(struct cprom__gzip_window *window, const unsigned char *p,
+                                          const unsigned char *end, unsigned *distance)
 {
-    uint16_t *place = gzip_place(window, p), here = (uint16_t)(window->base + (uint32_t)(p - window->bytes));
+    uint16_t *place = gzip_match_place(window, p), here = (uint16_t)(window->base + (uint32_t)(p - window->bytes));
     unsigned back = (uint16_t)(here - *place);
     *place = here;
     *distance = back;
     if (!back || back > (size_t)(p - window->bytes) || cprom__gzip_load32(p) != cprom__gzip_load32(p - back)) return 0;
-    unsigned rest = (unsigned)(end - p), n = gzip_common(p, p - back, gzip_least(rest, CPROM__GZIP_MATCH_MAX));
-    return n >= GZIP_HASHED && (n > GZIP_HASHED || back <= GZIP_NEAR) ? n : 0;
+    unsigned rest = (unsigned)(end - p),
+             n = gzip_match_common(p, p - back, gzip_match_least(rest, CPROM__GZIP_MATCH_MAX));
+    return n >= GZIP_MATCH_HASHED && (n > GZIP_MATCH_HASHED || back <= GZIP_MATCH_NEAR) ? n : 0;
 }
 
 /* Adds a match that may begin before `p`. */
-static inline void gzip_add_around(struct cprom__gzip_window *window, struct gzip_found *found, const unsigned char *p,
-                                   unsigned length, unsigned distance)
+static inline void gzip_match_add_around(struct cprom__gzip_window *window, struct gzip_match_found *found,
+                                         const unsigned char *p, unsigned length, unsigned distance)
 {
     while (p > found->anchor && (size_t)(p - window->bytes) > distance && p[-1] == p[-1 - (int)distance]) p--, length++;
-    gzip_add(found, p, length, distance);
+    gzip_match_add(found, p, length, distance);
 }
 
 /* Whether the digits around `p` are a number: they come behind a space. */
-static inline bool gzip_in_number(const unsigned char *p, const unsigned char *line)
+static inline bool gzip_match_in_number(const unsigned char *p, const unsigned char *line)
 {
     while (p > line && *--p != ' ') {
         if (*p == '"') return false;
@@ -161,32 +167,33 @@ static inline bool gzip_in_number(const unsigned char *p, const unsigned char *l
     return true;
 }
 
-struct gzip_line {
+struct gzip_match_line {
     const unsigned char *start, *name, *name_end;
 };
 
 /* A match of `n` bytes at `p`, if that is worth it. Where it ends. */
-static CPROM__GZIP_APART const unsigned char *gzip_take(struct cprom__gzip_window *window, struct gzip_found *found,
-                                                        const unsigned char *p, unsigned n, unsigned distance)
+static CPROM__GZIP_APART const unsigned char *gzip_match_take(struct cprom__gzip_window *window,
+                                                              struct gzip_match_found *found, const unsigned char *p,
+                                                              unsigned n, unsigned distance)
 {
-    if (n < GZIP_HASHED) return p;
-    gzip_add_around(window, found, p, n, distance);
+    if (n < GZIP_MATCH_HASHED) return p;
+    gzip_match_add_around(window, found, p, n, distance);
     return p + n;
 }
 
 /* From `p` to `until` by hash, byte by byte; a match may go on up to `end`. Where it came to. */
-static CPROM__GZIP_APART const unsigned char *gzip_search(struct cprom__gzip_window *window, struct gzip_found *found,
-                                                          const unsigned char *p, const unsigned char *until,
-                                                          const unsigned char *end)
+static CPROM__GZIP_APART const unsigned char *gzip_match_search(struct cprom__gzip_window *window,
+                                                                struct gzip_match_found *found, const unsigned char *p,
+                                                                const unsigned char *until, const unsigned char *end)
 {
-    while (p < until && p + GZIP_HASHED <= end && found->next < found->last) {
-        unsigned distance, n = gzip_look_up(window, p, end, &distance);
+    while (p < until && p + GZIP_MATCH_HASHED <= end && found->next < found->last) {
+        unsigned distance, n = gzip_match_look_up(window, p, end, &distance);
         if (!n) {
             p++;
             continue;
         }
-        p = gzip_take(window, found, p, n, distance);
-        *gzip_place(window, p - 2) = (uint16_t)(window->base + (uint32_t)(p - 2 - window->bytes));
+        p = gzip_match_take(window, found, p, n, distance);
+        *gzip_match_place(window, p - 2) = (uint16_t)(window->base + (uint32_t)(p - 2 - window->bytes));
     }
     return p;
 }
@@ -195,31 +202,32 @@ static CPROM__GZIP_APART const unsigned char *gzip_search(struct cprom__gzip_win
  * The beginning of a line that is not of the family of the line before: a comment, or the name of a sample. Where it came
  * to; *distance is how far back the rest may be like, or 0.
  */
-static CPROM__GZIP_APART const unsigned char *gzip_other_line(struct cprom__gzip_window *window,
-                                                              struct gzip_found *found, const struct gzip_line *before,
-                                                              struct gzip_line *line, const unsigned char *stop,
-                                                              unsigned *distance)
+static CPROM__GZIP_APART const unsigned char *gzip_match_other_line(struct cprom__gzip_window *window,
+                                                                    struct gzip_match_found *found,
+                                                                    const struct gzip_match_line *before,
+                                                                    struct gzip_match_line *line,
+                                                                    const unsigned char *stop, unsigned *distance)
 {
-    const unsigned char *p = line->start, *end = p + gzip_in_line(p, (unsigned)(stop - p));
+    const unsigned char *p = line->start, *end = p + gzip_match_in_line(p, (unsigned)(stop - p));
     bool is_comment = *p == '#';
-    line->name = gzip_first(is_comment ? p + GZIP_COMMENT : p, end);
-    line->name_end = gzip_first(gzip_next(line->name, ' ', '{'), end);
+    line->name = gzip_match_first(is_comment ? p + GZIP_MATCH_COMMENT : p, end);
+    line->name_end = gzip_match_first(gzip_match_next(line->name, ' ', '{'), end);
     *distance = 0;
     /* As the last line that began like this one; the name as in the line before. */
-    p = gzip_search(window, found, p, p + 1, end);
+    p = gzip_match_search(window, found, p, p + 1, end);
     if (before->start && p < line->name_end) {
         if (p < line->name) p = line->name;
         const unsigned char *like = before->name + (p - line->name);
-        unsigned n = gzip_common(p, like, (unsigned)(gzip_first(line->name_end + 1, end) - p));
-        p = gzip_take(window, found, p, n, (unsigned)(p - like));
+        unsigned n = gzip_match_common(p, like, (unsigned)(gzip_match_first(line->name_end + 1, end) - p));
+        p = gzip_match_take(window, found, p, n, (unsigned)(p - like));
     }
-    p = gzip_search(window, found, p, is_comment ? end : line->name_end, end);
+    p = gzip_match_search(window, found, p, is_comment ? end : line->name_end, end);
     /* The same labels may follow. */
     if (!is_comment && before->start && *line->name_end == '{' && *before->name_end == '{' && p >= line->name_end) {
         const unsigned char *like = before->name_end + (p - line->name_end);
-        unsigned n = gzip_common(p, like, (unsigned)(end - p));
-        if (n >= GZIP_HASHED) *distance = (unsigned)(p - like);
-        p = gzip_take(window, found, p, n, *distance);
+        unsigned n = gzip_match_common(p, like, (unsigned)(end - p));
+        if (n >= GZIP_MATCH_HASHED) *distance = (unsigned)(p - like);
+        p = gzip_match_take(window, found, p, n, *distance);
     }
     return p;
 }
@@ -230,53 +238,54 @@ size_t cprom__gzip_match(struct cprom__gzip_window *window, uint32_t to,
     unsigned char *bytes = window->bytes;
     const unsigned char *p = bytes + window->at, *stop = bytes + to;
     sequences[0] = (struct cprom__gzip_sequence){0, 0, 0}; /* so that there is one before the first */
-    struct gzip_found found = {sequences + 1, sequences + GZIP_SEQUENCES_LAST, p};
-    struct gzip_line before = {NULL, NULL, NULL};
+    struct gzip_match_found found = {sequences + 1, sequences + GZIP_MATCH_SEQUENCES_LAST, p};
+    struct gzip_match_line before = {NULL, NULL, NULL};
     if (window->has_line)
-        before = (struct gzip_line){bytes + window->line, bytes + window->name, bytes + window->name_end};
+        before = (struct gzip_match_line){bytes + window->line, bytes + window->name, bytes + window->name_end};
     unsigned char behind = bytes[to];
     bytes[to] = '\n'; /* so that every line has an end */
     while (p < stop) {
-        struct gzip_line line = {p, p, p};
+        struct gzip_match_line line = {p, p, p};
         unsigned n = 0, distance = 0; /* what is the same so far back */
         bool is_comment = *p == '#';
         if (before.start && !is_comment && *before.start != '#') {
             distance = (unsigned)(p - before.start);
             unsigned rest = (unsigned)(stop - p);
-            n = gzip_common(p, before.start, gzip_least(rest, distance - 1));
+            n = gzip_match_common(p, before.start, gzip_match_least(rest, distance - 1));
             line.name_end = p + (before.name_end - before.start);
             if (n <= (size_t)(before.name_end - before.start) || n < CPROM__GZIP_MATCH_MIN) n = 0;
         }
         if (!n) {
-            struct gzip_found then = found; /* so that `found` itself stays in registers */
-            struct gzip_line other = line;
+            struct gzip_match_found then = found; /* so that `found` itself stays in registers */
+            struct gzip_match_line other = line;
             unsigned back;
-            p = gzip_other_line(window, &then, &before, &other, stop, &back);
+            p = gzip_match_other_line(window, &then, &before, &other, stop, &back);
             found = then;
             line = other;
             distance = back;
         }
         for (;;) {
             if (n) {
-                gzip_add_around(window, &found, p, n, distance);
+                gzip_match_add_around(window, &found, p, n, distance);
                 p += n;
             }
             if (p >= stop || *p == '\n' || found.next >= found.last) break;
-            if (is_comment || *p < '0' || *p > '9' || !gzip_in_number(p, line.start)) {
+            if (is_comment || *p < '0' || *p > '9' || !gzip_match_in_number(p, line.start)) {
                 unsigned back;
-                n = p + GZIP_HASHED <= stop ? gzip_in_line(p, gzip_look_up(window, p, stop, &back)) : 0;
-                if (n >= GZIP_HASHED) {
+                n = p + GZIP_MATCH_HASHED <= stop ? gzip_match_in_line(p, gzip_match_look_up(window, p, stop, &back))
+                                                  : 0;
+                if (n >= GZIP_MATCH_HASHED) {
                     distance = back;
                     continue;
                 }
             }
             /* On to the next quote, of both lines. */
-            const unsigned char *quote = gzip_next(p, '"', '"');
+            const unsigned char *quote = gzip_match_next(p, '"', '"');
             if (quote >= stop || *quote == '\n') {
-                p = gzip_first(quote, stop);
+                p = gzip_match_first(quote, stop);
                 break;
             }
-            const unsigned char *like = distance ? gzip_next(p - distance, '"', '"') : p;
+            const unsigned char *like = distance ? gzip_match_next(p - distance, '"', '"') : p;
             n = 0;
             if (like >= p || *like != '"') {
                 distance = 0;
@@ -286,7 +295,7 @@ size_t cprom__gzip_match(struct cprom__gzip_window *window, uint32_t to,
             p = quote;
             distance = (unsigned)(p - like);
             unsigned rest = (unsigned)(stop - p);
-            n = gzip_in_line(p, gzip_common(p, like, gzip_least(rest, CPROM__GZIP_MATCH_MAX)));
+            n = gzip_match_in_line(p, gzip_match_common(p, like, gzip_match_least(rest, CPROM__GZIP_MATCH_MAX)));
             if (n < CPROM__GZIP_MATCH_MIN) {
                 n = 0;
                 p++;

@@ -8,7 +8,8 @@ SOURCE is the project, OBJECTS the folder in which its object files lie as lib/<
 - calls: which object file needs a symbol, and which defines it. They go down, and no rooms of a wing form a circle;
 - includes: they go down, and no headers form a circle;
 - declarations: what a room defines for others stands in the header of its name, and in no other;
-- rooms: each .c begins with a line that says what the room is for, and includes its own header if it has one;
+- rooms: each .c begins with a line that says what the room is for, includes its own header if it has one, and its static
+  functions begin with its name, or with the wing's and its own where two wings have a room of that name;
 - the page: docs/architecture.md has a row with that line for each room.
 """
 
@@ -138,6 +139,11 @@ def check_declarations(files, defines):
                     complain(f"{path} declares {name}, which {room}.c defines")
 
 
+def static_functions(text):
+    attribute = r"__attribute__\(\(.*?\)\)\s*"
+    return re.findall(rf"^(?:{attribute})?static\s(?:{attribute}|[^=;{{}}()])*?\b(\w+)\(", without_comments(text), re.MULTILINE)
+
+
 def check_rooms(files):
     for path, text in files.items():
         if not path.endswith(".c"):
@@ -147,6 +153,10 @@ def check_rooms(files):
         header = path[:-2] + ".h"
         if header in files and header not in includes_of(text):
             complain(f"{path} does not include its own header")
+        room = os.path.basename(path)[:-2]
+        for name in static_functions(text):
+            if not (name + "_").startswith((room + "_", f"{wing_of(path)}_{room}_")):
+                complain(f"{path}: the name of its static function {name} does not begin with that of the room")
 
 
 def check_page(source, files):

@@ -22,6 +22,8 @@ CASES = [
     ("a circle of headers", {"store/slab.h": '\n#include "store/series.h"\n'}, "", "include each other in a circle"),
     ("another's declaration", {"store/slab.h": "\nvoid cprom__owner_free(struct cprom_vec *vec);\n"}, "",
      "store/slab.h declares cprom__owner_free, which store/owner.c defines"),
+    ("another room's name", {"base/status.c": "\nstatic CPROM__NOINLINE const char *slab_up(void) { return 0; }\n"},
+     "#define CPROM__NOINLINE", "base/status.c: the name of its static function slab_up does not begin with"),
     ("no declaration", {"base/status.c": "\nvoid cprom__new(void);\nvoid cprom__new(void) {}\n"}, "",
      "base/status.h does not declare cprom__new"),
 ]
