@@ -18,23 +18,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CPROM__THREADS 64u
+#include "base/hints.h"
 
-#if defined(__GNUC__)
-#define CPROM__TLS __attribute__((tls_model("initial-exec"), visibility("hidden")))
-#define CPROM__LIKELY(x) __builtin_expect(!!(x), 1)
-#define CPROM__UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define CPROM__PREFETCH(p) __builtin_prefetch(p)
-#define CPROM__NOINLINE __attribute__((noinline))
-#define CPROM__INLINE inline __attribute__((always_inline))
-#else
-#define CPROM__TLS
-#define CPROM__LIKELY(x) (x)
-#define CPROM__UNLIKELY(x) (x)
-#define CPROM__PREFETCH(p) ((void)(p))
-#define CPROM__NOINLINE
-#define CPROM__INLINE inline
-#endif
+#define CPROM__THREADS 64u
 
 struct cprom__thread {
     _Alignas(64) _Atomic uint64_t reading; /* 0, or the epoch in which the read section began; written by the owner */

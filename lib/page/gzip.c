@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/hints.h"
 #include "page/gzip_crc.h"
 
 #define GZIP_GAIN 128u /* bits for a piece; the head of a block takes about 700, and serves several */
@@ -16,8 +17,8 @@ static void gzip_end_block(struct cprom__gzip *gzip)
 
 /* ---- the code ---- */
 
-static CPROM__GZIP_APART void gzip_count(const struct cprom__gzip_sequence *s, size_t n, const unsigned char *p,
-                                         struct cprom__gzip_counts *counts)
+static CPROM__NOINLINE void gzip_count(const struct cprom__gzip_sequence *s, size_t n, const unsigned char *p,
+                                       struct cprom__gzip_counts *counts)
 {
     for (; n > 0; n--, s++) {
         for (unsigned literals = s->n_literals; literals > 0; literals--) counts->of[*p++]++;
@@ -50,7 +51,7 @@ static bool gzip_first_code_fits(const struct cprom__gzip *gzip, size_t n_sequen
 }
 
 /* A new block with another code where it clearly saves more than its head takes. */
-static CPROM__GZIP_APART void gzip_look_at_code(struct cprom__gzip *gzip, size_t n_sequences, const unsigned char *p)
+static CPROM__NOINLINE void gzip_look_at_code(struct cprom__gzip *gzip, size_t n_sequences, const unsigned char *p)
 {
     struct cprom__gzip_counts counts = {{0}};
     struct cprom__gzip_code code;

@@ -15,13 +15,6 @@
 #endif
 #endif
 
-/* A function that is not inlined: it is called now and then, and its callers stay short. */
-#ifdef CPROM__GZIP_BUILTINS
-#define CPROM__GZIP_APART __attribute__((noinline))
-#else
-#define CPROM__GZIP_APART
-#endif
-
 static inline uint32_t cprom__gzip_load32(const unsigned char *p)
 {
 #ifdef CPROM__GZIP_IN_PLACE

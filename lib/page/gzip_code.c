@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+#include "base/hints.h"
+
 #define GZIP_CODE_BITS_MAX 15u /* of a code word in the format */
 #define GZIP_CODE_LENGTH_SYMBOLS 19u
 #define GZIP_CODE_LENGTH_WORD_MAX 7u
@@ -38,7 +40,7 @@ static unsigned gzip_code_sort(const uint32_t *weights, unsigned n, uint16_t *so
 }
 
 /* Words of no more than `max` bits for two symbols or more; 0 for those whose weight is 0. */
-static CPROM__GZIP_APART void gzip_code_lengths(const uint32_t *weights, unsigned n, unsigned max, uint8_t *lengths)
+static CPROM__NOINLINE void gzip_code_lengths(const uint32_t *weights, unsigned n, unsigned max, uint8_t *lengths)
 {
     uint16_t sorted[CPROM__GZIP_LITERALS], parents[2 * CPROM__GZIP_LITERALS];
     uint32_t nodes[2 * CPROM__GZIP_LITERALS]; /* weights; then depths */
@@ -119,7 +121,7 @@ static uint32_t gzip_code_log(uint32_t x)
     return 16 * highest + fractions[top & 31];
 }
 
-static CPROM__GZIP_APART uint32_t gzip_code_entropy(const uint32_t *counts, unsigned n)
+static CPROM__NOINLINE uint32_t gzip_code_entropy(const uint32_t *counts, unsigned n)
 {
     uint32_t sum = 0, total = 0;
     for (unsigned i = 0; i < n; i++) total += counts[i];
@@ -138,7 +140,7 @@ uint32_t cprom__gzip_cost_min(const struct cprom__gzip_counts *counts)
 /* ---- from lengths to words ---- */
 
 /* The words of RFC 1951, 3.2.2, with the first bit lowest: so they count from the highest bit down. */
-static CPROM__GZIP_APART void gzip_code_words(const uint8_t *lengths, unsigned n, uint16_t *words)
+static CPROM__NOINLINE void gzip_code_words(const uint8_t *lengths, unsigned n, uint16_t *words)
 {
     unsigned of_length[GZIP_CODE_BITS_MAX + 1] = {0}, next[GZIP_CODE_BITS_MAX + 1] = {0}, first = 0;
     for (unsigned i = 0; i < n; i++) of_length[lengths[i]]++;
@@ -155,7 +157,7 @@ static CPROM__GZIP_APART void gzip_code_words(const uint8_t *lengths, unsigned n
     }
 }
 
-static CPROM__GZIP_APART void gzip_code_fill_words(const struct cprom__gzip_code *code, struct cprom__gzip_words *words)
+static CPROM__NOINLINE void gzip_code_fill_words(const struct cprom__gzip_code *code, struct cprom__gzip_words *words)
 {
     uint16_t plain[CPROM__GZIP_SYMBOLS], *distance = plain + CPROM__GZIP_LITERALS;
     const uint8_t *lengths = code->lengths;

@@ -5,9 +5,10 @@
  */
 #include "page/gzip_match.h"
 
-#include "page/gzip_code.h"
-
 #include <stdbool.h>
+
+#include "base/hints.h"
+#include "page/gzip_code.h"
 
 #if defined(__GNUC__) && defined(__SSE2__) && !defined(CPROM__GZIP_PORTABLE)
 #define GZIP_MATCH_SSE2 1
@@ -96,8 +97,8 @@ static inline unsigned gzip_match_in_line(const unsigned char *p, unsigned n)
 }
 
 /* A match that is longer than one can be. */
-static CPROM__GZIP_APART struct gzip_match_found gzip_match_add_long(struct gzip_match_found found, unsigned length,
-                                                                     unsigned distance)
+static CPROM__NOINLINE struct gzip_match_found gzip_match_add_long(struct gzip_match_found found, unsigned length,
+                                                                   unsigned distance)
 {
     for (; length >= CPROM__GZIP_MATCH_MIN; found.next++) {
         unsigned part = length < CPROM__GZIP_MATCH_MAX ? length : CPROM__GZIP_MATCH_MAX;
@@ -172,9 +173,9 @@ struct gzip_match_line {
 };
 
 /* A match of `n` bytes at `p`, if that is worth it. Where it ends. */
-static CPROM__GZIP_APART const unsigned char *gzip_match_take(struct cprom__gzip_window *window,
-                                                              struct gzip_match_found *found, const unsigned char *p,
-                                                              unsigned n, unsigned distance)
+static CPROM__NOINLINE const unsigned char *gzip_match_take(struct cprom__gzip_window *window,
+                                                            struct gzip_match_found *found, const unsigned char *p,
+                                                            unsigned n, unsigned distance)
 {
     if (n < GZIP_MATCH_HASHED) return p;
     gzip_match_add_around(window, found, p, n, distance);
@@ -182,9 +183,9 @@ static CPROM__GZIP_APART const unsigned char *gzip_match_take(struct cprom__gzip
 }
 
 /* From `p` to `until` by hash, byte by byte; a match may go on up to `end`. Where it came to. */
-static CPROM__GZIP_APART const unsigned char *gzip_match_search(struct cprom__gzip_window *window,
-                                                                struct gzip_match_found *found, const unsigned char *p,
-                                                                const unsigned char *until, const unsigned char *end)
+static CPROM__NOINLINE const unsigned char *gzip_match_search(struct cprom__gzip_window *window,
+                                                              struct gzip_match_found *found, const unsigned char *p,
+                                                              const unsigned char *until, const unsigned char *end)
 {
     while (p < until && p + GZIP_MATCH_HASHED <= end && found->next < found->last) {
         unsigned distance, n = gzip_match_look_up(window, p, end, &distance);
@@ -202,11 +203,11 @@ static CPROM__GZIP_APART const unsigned char *gzip_match_search(struct cprom__gz
  * The beginning of a line that is not of the family of the line before: a comment, or the name of a sample. Where it came
  * to; *distance is how far back the rest may be like, or 0.
  */
-static CPROM__GZIP_APART const unsigned char *gzip_match_other_line(struct cprom__gzip_window *window,
-                                                                    struct gzip_match_found *found,
-                                                                    const struct gzip_match_line *before,
-                                                                    struct gzip_match_line *line,
-                                                                    const unsigned char *stop, unsigned *distance)
+static CPROM__NOINLINE const unsigned char *gzip_match_other_line(struct cprom__gzip_window *window,
+                                                                  struct gzip_match_found *found,
+                                                                  const struct gzip_match_line *before,
+                                                                  struct gzip_match_line *line,
+                                                                  const unsigned char *stop, unsigned *distance)
 {
     const unsigned char *p = line->start, *end = p + gzip_match_in_line(p, (unsigned)(stop - p));
     bool is_comment = *p == '#';

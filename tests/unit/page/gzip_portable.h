@@ -1,4 +1,4 @@
-/* The encoder once more, built without the compiler's extensions: nothing but C11. */
+/* The encoder once more, built without the compiler's extensions but for hints: C11. */
 #ifndef CPROM_TESTS_GZIP_PORTABLE_H
 #define CPROM_TESTS_GZIP_PORTABLE_H
 

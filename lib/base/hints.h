@@ -1,0 +1,23 @@
+/*
+ * What a compiler is told beyond C11, where it listens: nothing depends on it but speed.
+ */
+#ifndef CPROM_LIB_BASE_HINTS_H
+#define CPROM_LIB_BASE_HINTS_H
+
+#if defined(__GNUC__)
+#define CPROM__TLS __attribute__((tls_model("initial-exec"), visibility("hidden")))
+#define CPROM__LIKELY(x) __builtin_expect(!!(x), 1)
+#define CPROM__UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define CPROM__PREFETCH(p) __builtin_prefetch(p)
+#define CPROM__NOINLINE __attribute__((noinline))
+#define CPROM__INLINE inline __attribute__((always_inline))
+#else
+#define CPROM__TLS
+#define CPROM__LIKELY(x) (x)
+#define CPROM__UNLIKELY(x) (x)
+#define CPROM__PREFETCH(p) ((void)(p))
+#define CPROM__NOINLINE
+#define CPROM__INLINE inline
+#endif
+
+#endif
