@@ -55,6 +55,8 @@ bool cprom__is_utf8(const char *text, size_t len)
     return true;
 }
 
+bool cprom__same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
+
 bool cprom__has_prefix(const char *name, const char *prefix) { return strncmp(name, prefix, strlen(prefix)) == 0; }
 
 bool cprom__has_suffix(const char *name, size_t name_len, const char *suffix)

@@ -11,6 +11,10 @@
 bool cprom__is_metric_name(const char *name); /* [a-zA-Z_:][a-zA-Z0-9_:]* */
 bool cprom__is_label_name(const char *name);  /* [a-zA-Z_][a-zA-Z0-9_]*, not beginning with __ */
 bool cprom__is_utf8(const char *text, size_t len);
+/* Of ASCII, whatever the locale is. */
+static inline char cprom__lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+/* Whether both are NULL, or the same text. */
+bool cprom__same_text(const char *a, const char *b);
 bool cprom__has_prefix(const char *name, const char *prefix);
 bool cprom__has_suffix(const char *name, size_t name_len, const char *suffix);
 

@@ -3,36 +3,12 @@
 
 #include <string.h>
 
+#include "http/span.h"
+
 /* ---- lists: clauses between commas, each with parameters behind semicolons ---- */
 
-struct negotiate_part {
-    const char *text;
-    size_t len;
-};
-
-static bool negotiate_is_blank(char c) { return c == ' ' || c == '\t'; }
-
-static struct negotiate_part negotiate_trim(const char *begin, const char *end)
-{
-    while (begin < end && negotiate_is_blank(*begin)) begin++;
-    while (end > begin && negotiate_is_blank(end[-1])) end--;
-    return (struct negotiate_part){begin, (size_t)(end - begin)};
-}
-
-/* ASCII only, whatever the locale is. */
-static char negotiate_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c; }
-
-static bool negotiate_is(struct negotiate_part part, const char *name)
-{
-    size_t i = 0;
-    for (; i < part.len && name[i]; i++) {
-        if (negotiate_lower(part.text[i]) != negotiate_lower(name[i])) return false;
-    }
-    return i == part.len && !name[i];
-}
-
 /* Up to the next `stop` or `other` that is in no quoted string, or the end. Moves behind it. */
-static struct negotiate_part negotiate_take(const char **at, char stop, char other)
+static struct cprom__span negotiate_take(const char **at, char stop, char other)
 {
     const char *begin = *at, *p = begin;
     bool quoted = false;
@@ -41,22 +17,22 @@ static struct negotiate_part negotiate_take(const char **at, char stop, char oth
         else if (quoted && *p == '\\' && p[1]) p++;
     }
     *at = p;
-    return negotiate_trim(begin, p);
+    return cprom__span_trim((struct cprom__span){begin, (size_t)(p - begin)});
 }
 
 struct negotiate_clause {
-    struct negotiate_part name;
-    struct negotiate_part version; /* the parameter of that name; text NULL: there is none */
+    struct cprom__span name;
+    struct cprom__span version; /* the parameter of that name; `at` NULL: there is none */
     uint32_t weight;
 };
 
 /* 0 to 1, as decimal digits; anything else weighs nothing. */
-static uint32_t negotiate_weight_of(struct negotiate_part value)
+static uint32_t negotiate_weight_of(struct cprom__span value)
 {
     uint32_t unit = CPROM__HTTP_WEIGHT_ONE, weight = 0;
     bool point = false, digits = false;
     for (size_t i = 0; i < value.len; i++) {
-        char c = value.text[i];
+        char c = value.at[i];
         if (c == '.' && !point) {
             point = true;
             continue;
@@ -78,18 +54,19 @@ static bool negotiate_next_clause(const char **at, struct negotiate_clause *clau
         while (*(*at) == ',') ++*at;
         if (!**at) return false;
         clause->name = negotiate_take(at, ',', ';');
-        clause->version = (struct negotiate_part){NULL, 0};
+        clause->version = (struct cprom__span){NULL, 0};
         clause->weight = CPROM__HTTP_WEIGHT_ONE;
         while (**at == ';') {
             ++*at;
-            struct negotiate_part param = negotiate_take(at, ',', ';');
-            const char *equals = memchr(param.text, '=', param.len);
+            struct cprom__span param = negotiate_take(at, ',', ';');
+            const char *equals = memchr(param.at, '=', param.len);
             if (!equals) continue;
-            struct negotiate_part name = negotiate_trim(param.text, equals),
-                                  value = negotiate_trim(equals + 1, param.text + param.len);
-            if (value.len >= 2 && *value.text == '"') value = (struct negotiate_part){value.text + 1, value.len - 2};
-            if (negotiate_is(name, "q")) clause->weight = negotiate_weight_of(value);
-            else if (negotiate_is(name, "version")) clause->version = value;
+            size_t n = (size_t)(equals - param.at);
+            struct cprom__span name = cprom__span_trim((struct cprom__span){param.at, n}),
+                               value = cprom__span_trim((struct cprom__span){equals + 1, param.len - n - 1});
+            if (value.len >= 2 && *value.at == '"') value = (struct cprom__span){value.at + 1, value.len - 2};
+            if (cprom__span_is(name, "q")) clause->weight = negotiate_weight_of(value);
+            else if (cprom__span_is(name, "version")) clause->version = value;
         }
     } while (!clause->name.len);
     return true;
@@ -98,16 +75,16 @@ static bool negotiate_next_clause(const char **at, struct negotiate_clause *clau
 /* Whether the clause names a page that can be made. */
 static bool negotiate_format_of(const struct negotiate_clause *clause, cprom_format *format)
 {
-    const struct negotiate_part *version = &clause->version;
-    if (negotiate_is(clause->name, "application/openmetrics-text")) {
+    const struct cprom__span *version = &clause->version;
+    if (cprom__span_is(clause->name, "application/openmetrics-text")) {
         *format = CPROM_OPENMETRICS_0_0_1;
-        if (!version->text || negotiate_is(*version, "0.0.1")) return true;
+        if (!version->at || cprom__span_is(*version, "0.0.1")) return true;
         *format = CPROM_OPENMETRICS_1_0;
-        return negotiate_is(*version, "1.0.0");
+        return cprom__span_is(*version, "1.0.0");
     }
     *format = CPROM_TEXT_0_0_4;
-    if (negotiate_is(clause->name, "text/plain")) return !version->text || negotiate_is(*version, "0.0.4");
-    return negotiate_is(clause->name, "*/*") || negotiate_is(clause->name, "text/*");
+    if (cprom__span_is(clause->name, "text/plain")) return !version->at || cprom__span_is(*version, "0.0.4");
+    return cprom__span_is(clause->name, "*/*") || cprom__span_is(clause->name, "text/*");
 }
 
 cprom_format cprom__http_format(const char *accept)
@@ -129,7 +106,7 @@ uint32_t cprom__http_weight(const char *list, const char *name)
     uint32_t weight = 0;
     struct negotiate_clause clause;
     while (list && negotiate_next_clause(&list, &clause)) {
-        if (negotiate_is(clause.name, name) && clause.weight > weight) weight = clause.weight;
+        if (cprom__span_is(clause.name, name) && clause.weight > weight) weight = clause.weight;
     }
     return weight;
 }
@@ -139,9 +116,9 @@ double cprom__http_seconds(const char *text)
     double value = 0, unit = 1;
     bool point = false;
     if (!text) return 0;
-    struct negotiate_part part = negotiate_trim(text, text + strlen(text));
+    struct cprom__span part = cprom__span_trim((struct cprom__span){text, strlen(text)});
     for (size_t i = 0; i < part.len; i++) {
-        char c = part.text[i];
+        char c = part.at[i];
         if (c == '.' && !point) {
             point = true;
             continue;
@@ -157,7 +134,7 @@ bool cprom__http_is_token(const char *text)
 {
     const char *p = text;
     for (; *p; p++) {
-        bool alnum = (*p >= '0' && *p <= '9') || (negotiate_lower(*p) >= 'a' && negotiate_lower(*p) <= 'z');
+        bool alnum = (*p >= '0' && *p <= '9') || (cprom__lower(*p) >= 'a' && cprom__lower(*p) <= 'z');
         if (!alnum && !strchr("!#$%&'*+-.^_`|~", *p)) return false;
     }
     return p != text;
@@ -168,7 +145,7 @@ bool cprom__http_is_token(const char *text)
 static int negotiate_hex(char c)
 {
     if (c >= '0' && c <= '9') return c - '0';
-    c = negotiate_lower(c);
+    c = cprom__lower(c);
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
@@ -189,8 +166,8 @@ bool cprom__http_target_read(const char *text, struct cprom__http_target *target
 {
     const char *path = text;
     if (*path != '/') {
-        struct negotiate_part scheme = {path, strcspn(path, ":")};
-        if ((!negotiate_is(scheme, "http") && !negotiate_is(scheme, "https")) ||
+        struct cprom__span scheme = {path, strcspn(path, ":")};
+        if ((!cprom__span_is(scheme, "http") && !cprom__span_is(scheme, "https")) ||
             strncmp(path + scheme.len, "://", 3) != 0)
             return false;
         path += scheme.len + 3;

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "http/span.h"
+
 /* ---- the end of a head ---- */
 
 enum cprom__http_found cprom__http_scan(struct cprom__http_scan *scan, const char *bytes, size_t len, size_t max)
@@ -30,11 +32,6 @@ enum cprom__http_found cprom__http_scan(struct cprom__http_scan *scan, const cha
 }
 
 /* ---- bytes ---- */
-
-struct parser_span {
-    const char *at;
-    size_t len;
-};
 
 /* What a byte may stand in. */
 enum {
@@ -65,7 +62,7 @@ static const unsigned char parser_places[256] = {
 };
 /* clang-format on */
 
-static bool parser_all_are(struct parser_span span, unsigned place)
+static bool parser_all_are(struct cprom__span span, unsigned place)
 {
     unsigned all = place;
     for (size_t i = 0; i < span.len; i++) all &= parser_places[(unsigned char)span.at[i]];
@@ -74,7 +71,7 @@ static bool parser_all_are(struct parser_span span, unsigned place)
 
 static bool parser_is_digit(char c) { return c >= '0' && c <= '9'; }
 
-static bool parser_all_digits(struct parser_span span)
+static bool parser_all_digits(struct cprom__span span)
 {
     for (size_t i = 0; i < span.len; i++) {
         if (!parser_is_digit(span.at[i])) return false;
@@ -82,30 +79,11 @@ static bool parser_all_digits(struct parser_span span)
     return true;
 }
 
-static char parser_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
-
-/* `text` is in lower case. */
-static bool parser_is_text(struct parser_span span, const char *text)
-{
-    if (span.len != strlen(text)) return false;
-    for (size_t i = 0; i < span.len; i++) {
-        if (parser_lower(span.at[i]) != text[i]) return false;
-    }
-    return true;
-}
-
-static struct parser_span parser_trim(struct parser_span span)
-{
-    while (span.len && (span.at[0] == ' ' || span.at[0] == '\t')) span.at++, span.len--;
-    while (span.len && (span.at[span.len - 1] == ' ' || span.at[span.len - 1] == '\t')) span.len--;
-    return span;
-}
-
 /* Cuts off what stands before the first `c`, and `c` itself; without one, all. */
-static struct parser_span parser_cut(struct parser_span *rest, char c)
+static struct cprom__span parser_cut(struct cprom__span *rest, char c)
 {
     const char *found = rest->len ? memchr(rest->at, c, rest->len) : NULL;
-    struct parser_span part = {rest->at, found ? (size_t)(found - rest->at) : rest->len};
+    struct cprom__span part = {rest->at, found ? (size_t)(found - rest->at) : rest->len};
     size_t used = part.len + (found ? 1 : 0);
     rest->at += used;
     rest->len -= used;
@@ -113,16 +91,16 @@ static struct parser_span parser_cut(struct parser_span *rest, char c)
 }
 
 /* The next element of a comma list; empty ones are passed over. false: the list is over. */
-static bool parser_next_element(struct parser_span *list, struct parser_span *element)
+static bool parser_next_element(struct cprom__span *list, struct cprom__span *element)
 {
     do {
         if (!list->len) return false;
-        *element = parser_trim(parser_cut(list, ','));
+        *element = cprom__span_trim(parser_cut(list, ','));
     } while (!element->len);
     return true;
 }
 
-static char *parser_put(char **room, struct parser_span span)
+static char *parser_put(char **room, struct cprom__span span)
 {
     char *text = *room;
     memcpy(text, span.at, span.len);
@@ -133,9 +111,9 @@ static char *parser_put(char **room, struct parser_span span)
 
 /* ---- the request line ---- */
 
-static int parser_parse_request_line(struct parser_span line, char **room, struct cprom__http_head *head)
+static int parser_parse_request_line(struct cprom__span line, char **room, struct cprom__http_head *head)
 {
-    struct parser_span method = parser_cut(&line, ' '), target = parser_cut(&line, ' '), version = line;
+    struct cprom__span method = parser_cut(&line, ' '), target = parser_cut(&line, ' '), version = line;
     if (!method.len || !parser_all_are(method, PARSER_IN_TOKEN) || !target.len ||
         !parser_all_are(target, PARSER_IN_TARGET))
         return 400;
@@ -175,17 +153,17 @@ static const char *const parser_names[PARSER_FIELDS] = {"host",
                                                         "authorization",
                                                         "x-prometheus-scrape-timeout-seconds"};
 
-static enum parser_field parser_field_of(struct parser_span name)
+static enum parser_field parser_field_of(struct cprom__span name)
 {
     enum parser_field field = 0;
-    while (field < PARSER_FIELDS && !parser_is_text(name, parser_names[field])) field++;
+    while (field < PARSER_FIELDS && !cprom__span_is(name, parser_names[field])) field++;
     return field;
 }
 
 /* What the fields that are not kept add up to. */
 struct parser_framing {
     size_t times[PARSER_FIELDS];
-    struct parser_span first[PARSER_FIELDS]; /* the value, where it was there */
+    struct cprom__span first[PARSER_FIELDS]; /* the value, where it was there */
     bool close, keep_alive;                  /* Connection */
     bool huge;                               /* Content-Length */
     size_t length;
@@ -193,7 +171,7 @@ struct parser_framing {
     bool chunked_last;
 };
 
-static bool parser_add_length(struct parser_framing *framing, struct parser_span value)
+static bool parser_add_length(struct parser_framing *framing, struct cprom__span value)
 {
     if (framing->times[PARSER_CONTENT_LENGTH] > 1 || !value.len || !parser_all_digits(value)) return false;
     for (size_t i = 0; i < value.len; i++) {
@@ -207,22 +185,22 @@ static bool parser_add_length(struct parser_framing *framing, struct parser_span
 }
 
 /* false: malformed. */
-static bool parser_add_field(struct parser_framing *framing, enum parser_field field, struct parser_span value)
+static bool parser_add_field(struct parser_framing *framing, enum parser_field field, struct cprom__span value)
 {
-    struct parser_span element;
+    struct cprom__span element;
     if (framing->times[field]++ == 0) framing->first[field] = value;
     switch (field) {
     case PARSER_HOST: return framing->times[PARSER_HOST] == 1 && parser_all_are(value, PARSER_IN_HOST);
     case PARSER_CONTENT_LENGTH: return parser_add_length(framing, value);
     case PARSER_CONNECTION:
         while (parser_next_element(&value, &element)) {
-            framing->close |= parser_is_text(element, "close");
-            framing->keep_alive |= parser_is_text(element, "keep-alive");
+            framing->close |= cprom__span_is(element, "close");
+            framing->keep_alive |= cprom__span_is(element, "keep-alive");
         }
         return true;
     case PARSER_TRANSFER_ENCODING:
         while (parser_next_element(&value, &element)) {
-            framing->chunked_last = parser_is_text(element, "chunked");
+            framing->chunked_last = cprom__span_is(element, "chunked");
             framing->chunked += framing->chunked_last;
             framing->codings++;
         }
@@ -232,16 +210,16 @@ static bool parser_add_field(struct parser_framing *framing, enum parser_field f
 }
 
 /* Cuts the next field line off; false at the empty line, or with *bad where it is malformed. */
-static bool parser_next_field(struct parser_span *rest, struct parser_span *name, struct parser_span *value, bool *bad)
+static bool parser_next_field(struct cprom__span *rest, struct cprom__span *name, struct cprom__span *value, bool *bad)
 {
-    struct parser_span line = parser_cut(rest, '\n');
+    struct cprom__span line = parser_cut(rest, '\n');
     line.len--; /* CR */
     if (!line.len) return false;
     *name = parser_cut(&line, ':');
     /* Without a colon `line` is at its end now; a folded line begins with a blank, which no name has. */
     bool colon = name->at + name->len != line.at;
     *bad = !colon || !name->len || !parser_all_are(*name, PARSER_IN_TOKEN) || !parser_all_are(line, PARSER_IN_VALUE);
-    *value = parser_trim(line);
+    *value = cprom__span_trim(line);
     return !*bad;
 }
 
@@ -259,10 +237,10 @@ static int parser_refusal_of(const struct parser_framing *framing, const struct 
 }
 
 /* All values of a field that came several times. */
-static const char *parser_join(struct parser_span rest, enum parser_field field, char **room)
+static const char *parser_join(struct cprom__span rest, enum parser_field field, char **room)
 {
     char *text = *room, *end = text;
-    struct parser_span name, value;
+    struct cprom__span name, value;
     bool bad = false, any = false;
     while (parser_next_field(&rest, &name, &value, &bad)) {
         if (parser_field_of(name) != field) continue;
@@ -281,7 +259,7 @@ static const char *parser_join(struct parser_span rest, enum parser_field field,
 
 int cprom__http_parse(const char *bytes, size_t len, char *room, struct cprom__http_head *head)
 {
-    struct parser_span rest = {bytes, len}, line = parser_cut(&rest, '\n'), name, value;
+    struct cprom__span rest = {bytes, len}, line = parser_cut(&rest, '\n'), name, value;
     memset(head, 0, sizeof *head);
     line.len--; /* CR */
     int status = parser_parse_request_line(line, &room, head);
@@ -289,7 +267,7 @@ int cprom__http_parse(const char *bytes, size_t len, char *room, struct cprom__h
 
     struct parser_framing framing;
     memset(&framing, 0, sizeof framing);
-    struct parser_span fields = rest;
+    struct cprom__span fields = rest;
     bool bad = false;
     while (parser_next_field(&rest, &name, &value, &bad)) {
         enum parser_field field = parser_field_of(name);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/names.h"
 #include "registry/families.h"
 
 static void collect_log_failure(struct cprom_registry *registry, const struct cprom__collector *collector,
@@ -139,11 +140,9 @@ static struct cprom__kept *collect_add_kept(struct cprom__collection *collection
     return &collection->kept[at];
 }
 
-static bool collect_same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
-
 static bool collect_same_header(const struct cprom__desc *a, const struct cprom__desc *b)
 {
-    return a->type == b->type && collect_same_text(a->help, b->help) && collect_same_text(a->unit, b->unit);
+    return a->type == b->type && cprom__same_text(a->help, b->help) && cprom__same_text(a->unit, b->unit);
 }
 
 /* Whether a family that an unchecked collector brought can stand on the page with the others of its name. */

@@ -75,14 +75,12 @@ static const struct {
  * Names
  *============================================================================*/
 
-static char lint_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
-
 /* Whether `word`, in lower case, stands in the name behind a _ and before another or the end. */
 static bool lint_has_word(const char *name, const char *word)
 {
     for (const char *at = strchr(name, '_'); at; at = strchr(at + 1, '_')) {
         const char *p = at + 1, *q = word;
-        while (*q && lint_lower(*p) == *q) p++, q++;
+        while (*q && cprom__lower(*p) == *q) p++, q++;
         if (!*q && (!*p || *p == '_')) return true;
     }
     return false;

@@ -28,8 +28,6 @@ static cprom_status emit_refuse(cprom_scrape *out, cprom_status status, const ch
     return status;
 }
 
-static bool emit_same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
-
 /* Whether `desc` is what the caller's descriptor becomes in this registry; help and unit count for unchecked ones. */
 static bool emit_is_same(const struct cprom_registry *registry, const struct cprom__desc *desc, const cprom_desc *asked,
                          bool texts)
@@ -38,7 +36,8 @@ static bool emit_is_same(const struct cprom_registry *registry, const struct cpr
     bool bare = cprom__has_prefix(asked->name, "process_") || cprom__has_prefix(asked->name, "cprom_");
     const char *prefix = bare || !registry->rules.prefix ? "" : registry->rules.prefix;
     if (!cprom__has_prefix(desc->name, prefix) || strcmp(desc->name + strlen(prefix), asked->name) != 0) return false;
-    if (texts && (!emit_same_text(desc->help, asked->help) || !emit_same_text(desc->unit, asked->unit))) return false;
+    if (texts && (!cprom__same_text(desc->help, asked->help) || !cprom__same_text(desc->unit, asked->unit)))
+        return false;
     for (size_t i = 0; i < desc->n_labels; i++) {
         if (!asked->labels[i] || strcmp(desc->labels[i], asked->labels[i]) != 0) return false;
     }

@@ -496,11 +496,9 @@ static bool desc_same_name(const char *a, size_t a_len, const char *a_suffix, co
            strcmp(a_suffix + common, b_suffix) == 0;
 }
 
-static bool desc_same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
-
 bool cprom__desc_agrees(const struct cprom__desc *a, const struct cprom__desc *b)
 {
-    if (a->type != b->type || !desc_same_text(a->help, b->help) || !desc_same_text(a->unit, b->unit)) return false;
+    if (a->type != b->type || !cprom__same_text(a->help, b->help) || !cprom__same_text(a->unit, b->unit)) return false;
     if (a->n_labels != b->n_labels) return false;
     for (size_t i = 0; i < a->n_labels; i++) {
         if (strcmp(a->labels[a->sorted[i]], b->labels[b->sorted[i]]) != 0) return false;
