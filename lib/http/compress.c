@@ -1,6 +1,8 @@
 /* Pages through the library's own gzip. */
 #include "http/compress.h"
 
+#if CPROM_GZIP
+
 #include "page/gzip.h"
 #include "page/page.h"
 
@@ -39,3 +41,5 @@ void cprom__http_compress_free(struct cprom_registry *registry, struct cprom__gz
 {
     cprom__release(&registry->allocator, gzip, sizeof *gzip);
 }
+
+#endif
