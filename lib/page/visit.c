@@ -140,19 +140,21 @@ static bool visit_sample(struct visit *visit, const struct cprom__sample *sample
 static bool visit_group(struct visit *visit, const struct cprom__group *group)
 {
     const struct cprom__desc *desc = group->desc;
+    const cprom_visitor *visitor = visit->visitor;
     if (!group->continues) {
         visit->family = (cprom_family_view){.size = sizeof visit->family,
                                             .name = desc->name,
                                             .help = desc->help,
                                             .unit = desc->unit,
                                             .type = desc->type};
-        const cprom_visitor *visitor = visit->visitor;
         if (visitor->family && !visitor->family(visitor->ctx, &visit->family)) return false;
     }
-    for (size_t i = 0; i < group->n_rows; i++) {
+    /* What nobody looks at is not made. */
+    bool rows = visitor->sample || (visitor->exemplar && group->has_exemplars), samples = visitor->sample;
+    for (size_t i = 0; rows && i < group->n_rows; i++) {
         if (!visit_row(visit, &group->rows[i])) return false;
     }
-    for (size_t i = 0; i < group->n_samples; i++) {
+    for (size_t i = 0; samples && i < group->n_samples; i++) {
         if (!visit_sample(visit, group->samples[i])) return false;
     }
     return true;
