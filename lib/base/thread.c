@@ -19,7 +19,7 @@ static void thread_ends(void *arg)
     struct cprom__thread *thread = arg;
     /* Destructors that run later may still use the library: as a thread without a slot. */
     cprom__thread_known = CPROM__THREADS + 1;
-    /* release: the next owner's acquire in claim sees the cells as this thread left them. */
+    /* release: the next owner's acquire in cprom__thread_claim() sees the cells as this thread left them. */
     atomic_store_explicit(&thread->taken, false, memory_order_release);
 }
 
@@ -40,10 +40,11 @@ CPROM__NOINLINE unsigned cprom__thread_claim(void)
         }
         /* Without a destructor the slot would never come back. */
         if (pthread_setspecific(thread_key, thread) != 0) {
+            /* release: as in thread_ends(). */
             atomic_store_explicit(&thread->taken, false, memory_order_release);
             break;
         }
-        /* seq_cst, before the first read section of the slot: cprom__read_epoch_advance() looks that far. */
+        /* seq_cst, before the first read section of the slot: pairs with cprom__read_epoch_advance(), which looks so far. */
         unsigned used = atomic_load_explicit(&cprom__threads_used, memory_order_seq_cst);
         while (used <= i && !atomic_compare_exchange_weak_explicit(&cprom__threads_used, &used, i + 1,
                                                                    memory_order_seq_cst, memory_order_seq_cst)) {
@@ -56,6 +57,10 @@ CPROM__NOINLINE unsigned cprom__thread_claim(void)
 
 uint64_t cprom__read_epoch_advance(void)
 {
+    /*
+     * seq_cst, both, in this order: pairs with cprom__thread_claim(). A slot that is not counted was claimed later, so
+     * that its sections are of this epoch or a later one.
+     */
     uint64_t epoch = atomic_load_explicit(&cprom__read_epoch, memory_order_seq_cst);
     unsigned used = atomic_load_explicit(&cprom__threads_used, memory_order_seq_cst);
     for (unsigned i = 0; i < used; i++) {
@@ -63,6 +68,7 @@ uint64_t cprom__read_epoch_advance(void)
         uint64_t reading = atomic_load_explicit(&cprom__threads[i].reading, memory_order_seq_cst);
         if (reading && reading != epoch) return epoch;
     }
+    /* seq_cst: pairs with the loads in cprom__read_enter() and cprom__read_epoch_now(). */
     if (atomic_compare_exchange_strong_explicit(&cprom__read_epoch, &epoch, epoch + 1, memory_order_seq_cst,
                                                 memory_order_seq_cst)) {
         return epoch + 1;

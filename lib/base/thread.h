@@ -64,7 +64,10 @@ static inline void cprom__read_leave(void)
     atomic_store_explicit(&cprom__threads[cprom__thread_known - 1].reading, 0, memory_order_release);
 }
 
-/* The current epoch, to tag what was just unlinked. */
+/*
+ * The current epoch, to tag what was just unlinked. seq_cst: after the unlinking; pairs with the exchange in
+ * cprom__read_epoch_advance().
+ */
 static inline uint64_t cprom__read_epoch_now(void)
 {
     return atomic_load_explicit(&cprom__read_epoch, memory_order_seq_cst);

@@ -7,7 +7,7 @@
  *   what is new of them is sorted in                               order.c
  *   in the gate as well: what was registered meanwhile is listed   gather.c
  *   the values of all are copied                                   gather.c
- *   no lock held: what came in meanwhile is sorted, blocks made    gather.c
+ *   no lock held: what expired goes, what came in is sorted in     gather.c
  */
 #ifndef CPROM_LIB_PAGE_GATHER_H
 #define CPROM_LIB_PAGE_GATHER_H

@@ -48,7 +48,7 @@ static inline void cprom__gzip_put(struct cprom__gzip_out *out, uint64_t bits, u
     out->n_bits += n;
 }
 
-/* Writes whole bytes; eight bytes of memory may change. Before, 64 bits may be there. */
+/* Writes whole bytes; eight bytes of memory may change. Before, 63 bits may be there. */
 static inline void cprom__gzip_flush(struct cprom__gzip_out *out)
 {
     cprom__gzip_store64(out->at, out->bits);

@@ -16,7 +16,7 @@
 enum {
     LINT_COUNTER_WITHOUT_TOTAL,
     LINT_CAMEL_CASE_LABEL,
-    LINT_TYPE_IN_NAME, /* one for each of type_words */
+    LINT_TYPE_IN_NAME, /* one for each of lint_type_words */
     LINT_CAMEL_CASE_NAME = LINT_TYPE_IN_NAME + 5,
     LINT_COLON,
     LINT_ABBREVIATED_UNIT,

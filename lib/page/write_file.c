@@ -25,7 +25,7 @@ struct write_file_writing {
      * and the end keep node_exporter, which reads *.prom, away from it. */
     char temporary[sizeof WRITE_FILE_TEMPORARY];
     bool made;    /* the temporary file is there */
-    char *buffer; /* of BUFFER_BYTES */
+    char *buffer; /* of WRITE_FILE_BUFFER_BYTES */
 };
 
 /* ---- system calls that may be interrupted ---- */
