@@ -7,6 +7,7 @@
 #include "base/opts.h"
 #include "registry/collector.h"
 #include "registry/families.h"
+#include "registry/vec_new.h"
 
 static struct cprom__collector *collector_new_collector_make(struct cprom_registry *registry, const char *name,
                                                              size_t n_descs)
@@ -110,18 +111,22 @@ cprom_status cprom__func_new(cprom_registry *registry, const cprom_opts *opts, c
 {
     if (!registry || !opts) return CPROM_EINVAL;
     cprom_opts o;
-    if (!cprom__opts_read(&o, sizeof o, opts))
-        return collector_new_refuse(registry, NULL, "size", "is not one that this library knows");
-    if (!value) return collector_new_refuse(registry, o.name, "value", "is missing");
-    if (o.labels[0]) {
-        collector_new_refuse(registry, o.name, "labels", "need a vector or a collector");
-        return CPROM_ELABELS;
+    cprom_status status = CPROM_EINVAL;
+    struct cprom__refusal refusal = {NULL, "", NULL};
+    if (!cprom__opts_read(&o, sizeof o, opts)) {
+        o.name = NULL;
+        refusal = (struct cprom__refusal){"size", "", "is not one that this library knows"};
+    } else if (!value) {
+        refusal = (struct cprom__refusal){"value", "", "is missing"};
+    } else if (o.exemplars) {
+        refusal = (struct cprom__refusal){"exemplars", "", "are for what the program updates"};
+    } else {
+        status = cprom__vec_new_check_plain(&o, &refusal);
     }
-    if (o.owner || o.max_series || o.overflow || o.ttl_seconds != 0 || o.linger_seconds != 0) {
-        return collector_new_refuse(registry, o.name, "owner, max_series, overflow, ttl_seconds or linger_seconds",
-                                    "need a vector");
+    if (status) {
+        cprom__log_refusal(registry, o.name, &refusal);
+        return status;
     }
-    if (o.exemplars) return collector_new_refuse(registry, o.name, "exemplars", "are for what the program updates");
     struct cprom__family_spec spec = {.name = o.name,
                                       .help = o.help,
                                       .unit = o.unit,
@@ -132,7 +137,7 @@ cprom_status cprom__func_new(cprom_registry *registry, const cprom_opts *opts, c
                                       .instrument = true};
     struct cprom__collector *collector = collector_new_collector_make(registry, o.name ? o.name : "", 1);
     if (!collector) return CPROM_ENOMEM;
-    cprom_status status = collector_new_add_family(registry, collector, &spec);
+    status = collector_new_add_family(registry, collector, &spec);
     if (!status) collector->name = collector->descs[0]->name;
     collector->value = value;
     collector->ctx = ctx;

@@ -11,19 +11,26 @@
 
 static bool vec_new_is_time(double seconds) { return seconds >= 0 && seconds <= 1e9; }
 
-/* The options that only vectors have. */
-static cprom_status vec_new_check_opts(const cprom_opts *o, const struct cprom__kind *kind, bool plain,
-                                       struct cprom__refusal *refusal)
+cprom_status cprom__vec_new_check_plain(const cprom_opts *o, struct cprom__refusal *refusal)
 {
-    cprom_status status = CPROM_EINVAL;
-    *refusal = (struct cprom__refusal){NULL, "", NULL};
-    if (plain && o->labels[0]) {
-        *refusal = (struct cprom__refusal){"labels", o->labels[0], "need a vector"};
-        status = CPROM_ELABELS;
-    } else if (plain && (o->owner || o->max_series || o->overflow || o->ttl_seconds != 0 || o->linger_seconds != 0)) {
+    if (o->labels[0]) {
+        *refusal = (struct cprom__refusal){"labels", o->labels[0], "need a vector or a collector"};
+        return CPROM_ELABELS;
+    }
+    if (o->owner || o->max_series || o->overflow || o->ttl_seconds != 0 || o->linger_seconds != 0) {
         *refusal =
             (struct cprom__refusal){"owner, max_series, overflow, ttl_seconds or linger_seconds", "", "need a vector"};
-    } else if (o->overflow != CPROM_REFUSE && (o->overflow != CPROM_FOLD || !kind->folds || !o->max_series)) {
+        return CPROM_EINVAL;
+    }
+    return CPROM_OK;
+}
+
+/* What of the options does not depend on names. */
+static cprom_status vec_new_check_opts(const cprom_opts *o, const struct cprom__kind *kind,
+                                       struct cprom__refusal *refusal)
+{
+    *refusal = (struct cprom__refusal){NULL, "", NULL};
+    if (o->overflow != CPROM_REFUSE && (o->overflow != CPROM_FOLD || !kind->folds || !o->max_series)) {
         *refusal = (struct cprom__refusal){"overflow", "", "folds only what adds up, and only with max_series"};
     } else if (o->exemplars && !kind->exemplars && !kind->bucket_exemplars) {
         *refusal = (struct cprom__refusal){"exemplars", "", "are for counters and histograms"};
@@ -32,7 +39,7 @@ static cprom_status vec_new_check_opts(const cprom_opts *o, const struct cprom__
     } else if (!vec_new_is_time(o->linger_seconds)) {
         *refusal = (struct cprom__refusal){"linger_seconds", "", "is not a time"};
     }
-    return refusal->field ? status : CPROM_OK;
+    return refusal->field ? CPROM_EINVAL : CPROM_OK;
 }
 
 static unsigned vec_new_cells_of(const struct cprom__desc *desc)
@@ -130,7 +137,8 @@ static cprom_status vec_new(struct cprom_registry *registry, const cprom_opts *o
                                       .instrument = true};
     struct cprom__refusal refusal;
     struct cprom__desc *desc = NULL;
-    cprom_status status = vec_new_check_opts(&o, cprom__kind(ops->type), plain, &refusal);
+    cprom_status status = plain ? cprom__vec_new_check_plain(&o, &refusal) : CPROM_OK;
+    if (!status) status = vec_new_check_opts(&o, cprom__kind(ops->type), &refusal);
     if (!status && plain) status = vec_new_split_labels(*labels, names, values, &refusal);
     if (!status) status = cprom__desc_new(&registry->allocator, &registry->rules, &spec, &desc, &refusal);
     if (!status && o.owner && cprom__desc_label(desc, o.owner) == desc->n_labels) {

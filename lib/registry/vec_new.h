@@ -17,6 +17,9 @@ cprom_status cprom__vec_new(struct cprom_registry *registry, const cprom_opts *o
 cprom_status cprom__vec_new_plain(struct cprom_registry *registry, const cprom_opts *opts,
                                   const struct cprom__kind_ops *ops, cprom_labels labels, void *handle);
 
+/* Whether the options are a plain instrument's, which has no labels and nothing that only vectors have. ELABELS, EINVAL. */
+cprom_status cprom__vec_new_check_plain(const cprom_opts *opts, struct cprom__refusal *refusal);
+
 /* After it left the registry: every series dies. The caller lists it. */
 void cprom__vec_detach(struct cprom_vec *vec);
 
