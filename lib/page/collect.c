@@ -10,19 +10,6 @@
 #include "base/names.h"
 #include "registry/families.h"
 
-static void collect_log_failure(struct cprom_registry *registry, const struct cprom__collector *collector,
-                                const char *why)
-{
-    struct cprom__line line;
-    if (!registry->log) return;
-    const char *name = cprom__collector_name(collector);
-    cprom__line_join(&line, "collector \"", (char *)NULL);
-    cprom__line_add_cut(&line, name, strlen(name), CPROM__WHY_COLLECTOR);
-    cprom__line_add(&line, "\": ");
-    cprom__line_add(&line, why);
-    cprom__log(registry, &line);
-}
-
 /* ---- label pairs ---- */
 
 /* The next label pair that is not empty, still escaped; false: no more. */
@@ -398,7 +385,7 @@ static cprom_status collect_run(struct cprom__collection *collection, struct cpr
     if (status) return status;
     if (scrape.status) {
         atomic_fetch_add_explicit(&registry->collector_failures, 1, memory_order_relaxed);
-        collect_log_failure(registry, collector, scrape.why.text);
+        cprom__collector_log(registry, cprom__collector_name(collector), ": ", scrape.why.text);
     }
     collection->source->results[collection->source->n_results++] =
         (struct cprom__result){cprom__collector_name(collector), scrape.status == CPROM_OK, duration};

@@ -1,6 +1,8 @@
 /* A collector: held by family lists and by who runs it. */
 #include "registry/collector.h"
 
+#include <string.h>
+
 void cprom__collector_ref(struct cprom__collector *collector)
 {
     atomic_fetch_add_explicit(&collector->refs, 1, memory_order_relaxed);
@@ -14,6 +16,18 @@ void cprom__collector_unref(struct cprom__collector *collector)
     struct cprom__allocator *allocator = collector->memory.allocator;
     cprom__arena_free(&collector->memory);
     cprom__release(allocator, collector, sizeof *collector);
+}
+
+void cprom__collector_log(struct cprom_registry *registry, const char *name, const char *what, const char *why)
+{
+    struct cprom__line line;
+    if (!registry->log) return;
+    cprom__line_join(&line, "collector \"", (char *)NULL);
+    if (name) cprom__line_add_cut(&line, name, strlen(name), CPROM__WHY_COLLECTOR);
+    cprom__line_add(&line, "\"");
+    cprom__line_add(&line, what);
+    cprom__line_add(&line, why);
+    cprom__log(registry, &line);
 }
 
 const char *cprom__collector_name(const struct cprom__collector *collector) { return collector->name; }

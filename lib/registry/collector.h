@@ -6,6 +6,9 @@
 
 #include "registry/families.h"
 
+/* How much of its name goes into a line of the log. */
+#define CPROM__WHY_COLLECTOR 128
+
 struct cprom__collector {
     _Atomic size_t refs; /* family lists, and who runs it */
     const char *name;
@@ -22,6 +25,8 @@ struct cprom__collector {
 
 void cprom__collector_ref(struct cprom__collector *collector);
 void cprom__collector_unref(struct cprom__collector *collector);
+/* One line to the log: collector "name", and the two texts. */
+void cprom__collector_log(struct cprom_registry *registry, const char *name, const char *what, const char *why);
 const char *cprom__collector_name(const struct cprom__collector *collector);
 /* The families that a checked collector declared; none: it is unchecked. */
 const struct cprom__family *cprom__collector_families(const struct cprom__collector *collector, size_t *n);

@@ -55,11 +55,9 @@ static cprom_status collector_new_add_family(struct cprom_registry *registry, st
     return CPROM_OK;
 }
 
-static cprom_status collector_new_refuse(struct cprom_registry *registry, const char *name, const char *field,
-                                         const char *reason)
+static cprom_status collector_new_refuse(struct cprom_registry *registry, const char *name, const char *why)
 {
-    struct cprom__refusal refusal = {field, "", reason};
-    cprom__log_refusal(registry, name, &refusal);
+    cprom__collector_log(registry, name, " refused: ", why);
     return CPROM_EINVAL;
 }
 
@@ -77,13 +75,13 @@ cprom_status cprom_collector_new(cprom_registry *registry, const cprom_collector
     if (!registry || !opts) return CPROM_EINVAL;
     cprom_collector_opts o;
     if (!cprom__opts_read(&o, sizeof o, opts))
-        return collector_new_refuse(registry, NULL, "size", "is not one that this library knows");
+        return collector_new_refuse(registry, NULL, "size is not one that this library knows");
     /* The self-metrics have it as a label value. */
     if (!o.name || !*o.name || strlen(o.name) > CPROM_VALUE_MAX || !cprom__is_utf8(o.name, strlen(o.name))) {
-        return collector_new_refuse(registry, NULL, "name", "of a collector is missing, too long or not UTF-8");
+        return collector_new_refuse(registry, NULL, "name is missing, too long or not UTF-8");
     }
-    if (!o.collect) return collector_new_refuse(registry, o.name, "collect", "is missing");
-    if (!o.descs != !o.n_descs) return collector_new_refuse(registry, o.name, "descs", "come without their number");
+    if (!o.collect) return collector_new_refuse(registry, o.name, "collect is missing");
+    if (!o.descs != !o.n_descs) return collector_new_refuse(registry, o.name, "descs come without their number");
     struct cprom__collector *collector = collector_new_collector_make(registry, o.name, o.n_descs);
     if (!collector) return CPROM_ENOMEM;
     collector->collect = o.collect;
@@ -93,7 +91,7 @@ cprom_status cprom_collector_new(cprom_registry *registry, const cprom_collector
     for (size_t i = 0; i < o.n_descs && !status; i++) {
         cprom_desc d;
         if (!cprom__opts_read(&d, sizeof d, at)) {
-            status = collector_new_refuse(registry, o.name, "descs", "have a size that this library does not know");
+            status = collector_new_refuse(registry, o.name, "descs have a size that this library does not know");
             break;
         }
         struct cprom__family_spec spec = {

@@ -34,8 +34,7 @@ struct cprom__brought {
     struct cprom__desc *desc;
 };
 
-/* How much of each goes into a scrape's `why`, and of the collector's name before it; one log line holds them all. */
-#define CPROM__WHY_COLLECTOR 128
+/* How much of each goes into a scrape's `why`; one log line holds them all, and the collector's name before. */
 #define CPROM__WHY_FAMILY 256
 #define CPROM__WHY_LABELS 384
 #define CPROM__WHY_TEXT 96

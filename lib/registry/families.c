@@ -160,10 +160,10 @@ static cprom_status families_add(struct cprom_registry *registry, const struct c
                                  struct cprom__collector *collector)
 {
     struct cprom__families *new = NULL;
-    const char *metric = NULL, *other = NULL;
+    const char *metric = "", *other = "";
     cprom_status status = CPROM_OK;
     char other_name[256];
-    bool elsewhere = false;
+    bool elsewhere = false, twice = false; /* `twice`: the collector */
     cprom__tree_lock(registry);
     struct cprom__families *old = registry->families;
     if (!old) { /* freed; a page or a callback still keeps it */
@@ -175,16 +175,15 @@ static cprom_status families_add(struct cprom_registry *registry, const struct c
         status = families_check(registry, added[i].desc, &other, &elsewhere);
     }
     for (size_t i = 0; collector && i < old->n_collectors && !status; i++) {
-        elsewhere = false;
-        metric = other = cprom__collector_name(collector);
-        if (strcmp(cprom__collector_name(old->collectors[i]), metric) == 0) status = CPROM_EEXIST;
+        twice = strcmp(cprom__collector_name(old->collectors[i]), cprom__collector_name(collector)) == 0;
+        if (twice) status = CPROM_EEXIST;
     }
     /* The other family may be unregistered as soon as the lock is let go. */
-    if (status) {
+    if (status && !twice) {
         size_t len = strlen(other) < sizeof other_name ? strlen(other) : sizeof other_name - 1;
         memcpy(other_name, other, len);
         other_name[len] = '\0';
-    } else {
+    } else if (!status) {
         /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what was found was in the old list */
         new = families_new(&registry->allocator, old->n + n, old->n_collectors + (collector != NULL));
         status = new ? CPROM_OK : CPROM_ENOMEM;
@@ -202,6 +201,8 @@ static cprom_status families_add(struct cprom_registry *registry, const struct c
     }
     cprom__tree_unlock(registry);
     if (new) cprom__families_unref(old);
+    else if (twice)
+        cprom__collector_log(registry, cprom__collector_name(collector), " refused: ", "name is registered already");
     else if (status != CPROM_ENOMEM) families_log_conflict(registry, metric, status, other_name, elsewhere);
     return status;
 }

@@ -28,6 +28,11 @@ static void test_collector_new_refused_does_not_free_its_context(void **state)
     const cprom_desc twice[] = {*GAUGE("m"), *GAUGE("m")};
     assert_status(probe_register(&again, twice, 2), CPROM_EEXIST);
     assert_int_equal(ct_log_count(&fixture->log), 10);
+    /* What is wrong with a collector is said of the collector, what is wrong with a family of the family. */
+    assert_true(ct_log_has(&fixture->log, "collector \"one\" refused: name is registered already"));
+    assert_int_equal(ct_log_count_with(&fixture->log, "collector \"two\" refused: descs ", (char *)NULL), 3);
+    assert_true(ct_log_has(&fixture->log, "metric \"h\" refused: name \"h\" is registered already"));
+    assert_int_equal(ct_log_count_with(&fixture->log, "metric \"", (char *)NULL), 6);
     assert_int_equal(probe_freed(&again), 0);
     assert_int_equal(stats_of(fixture->registry).collectors, 1);
     assert_ok(cprom_registry_unregister(fixture->registry, "one"));
