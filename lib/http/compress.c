@@ -32,9 +32,12 @@ void cprom__http_compress_begin(struct cprom__gzip *gzip, cprom_page *page)
     cprom__gzip_begin(gzip, compress_read_page, page);
 }
 
-size_t cprom__http_compress_read(struct cprom__gzip *gzip, char *buf, size_t cap)
+size_t cprom__http_compress_read(struct cprom__gzip *gzip, char *buf, size_t cap, size_t *read)
 {
-    return cprom__gzip_read(gzip, buf, cap);
+    uint32_t before = gzip->length;
+    size_t made = cprom__gzip_read(gzip, buf, cap);
+    *read = (uint32_t)(gzip->length - before); /* the length is modulo 2^32, as it goes into the trailer */
+    return made;
 }
 
 void cprom__http_compress_free(struct cprom_registry *registry, struct cprom__gzip *gzip)

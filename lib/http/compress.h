@@ -19,8 +19,8 @@ struct cprom__gzip;
 struct cprom__gzip *cprom__http_compress_new(struct cprom_registry *registry, cprom_page *page);
 /* The page is at its beginning, and the coded body begins; the same bytes each time. */
 void cprom__http_compress_begin(struct cprom__gzip *gzip, cprom_page *page);
-/* Writes up to `cap` bytes of the coded body and returns how many; 0 at the end. */
-size_t cprom__http_compress_read(struct cprom__gzip *gzip, char *buf, size_t cap);
+/* Writes up to `cap` bytes of the coded body and returns how many; 0 at the end. `*read`: of the page, to make them. */
+size_t cprom__http_compress_read(struct cprom__gzip *gzip, char *buf, size_t cap, size_t *read);
 void cprom__http_compress_free(struct cprom_registry *registry, struct cprom__gzip *gzip);
 
 #else
@@ -38,8 +38,9 @@ static inline void cprom__http_compress_begin(struct cprom__gzip *gzip, cprom_pa
     (void)page;
 }
 
-static inline size_t cprom__http_compress_read(struct cprom__gzip *gzip, char *buf, size_t cap)
+static inline size_t cprom__http_compress_read(struct cprom__gzip *gzip, char *buf, size_t cap, size_t *read)
 {
+    *read = 0;
     (void)gzip;
     (void)buf;
     (void)cap;

@@ -7,12 +7,13 @@
 #include <string.h>
 
 #include "http/handler.h"
+#include "http/response.h"
 #include "http/sys.h"
 
 #define CONN_SECOND INT64_C(1000000000)
 #define CONN_LINGER_NS CONN_SECOND
 #define CONN_FRESH_NS CONN_SECOND /* a response that is younger is not thought slow */
-#define CONN_TURN_BYTES 1000000u  /* at most about so many are sent in one run … */
+#define CONN_TURN_BYTES 1000000u  /* once so many of pages were made in one run, no more are, coded or not … */
 #define CONN_TURN_REQUESTS 16     /* … and so many pipelined requests answered */
 
 struct cprom__conn *cprom__conn_new(const struct cprom__conn_rules *rules, int fd)
@@ -139,14 +140,20 @@ static void conn_finish(struct cprom__conn *conn, int64_t now)
     if (shutdown(conn->fd, SHUT_WR) != 0) conn->wait = CPROM__CONN_OVER;
 }
 
-/* Sends what the peer takes. `now` is when this began: near enough for what comes next, since nothing here waits. */
-static void conn_send_some(const struct cprom__conn_rules *rules, struct cprom__conn *conn, int64_t now, size_t *turn)
+/*
+ * Sends what the peer takes, and makes more of it while the turn lasts. `now` is when this began: near enough for what
+ * comes next, since nothing here waits.
+ */
+static void conn_send_some(const struct cprom__conn_rules *rules, struct cprom__conn *conn, int64_t now, uint64_t *turn)
 {
     const char *bytes;
     size_t n;
     bool moved = false;
-    while (*turn < CONN_TURN_BYTES) {
-        if (!cprom_http_response_next(conn->response, &bytes, &n)) {
+    while (*turn < CONN_TURN_BYTES || cprom__http_response_is_ready(conn->response)) {
+        uint64_t work = conn->response->work;
+        bool more = cprom_http_response_next(conn->response, &bytes, &n);
+        *turn += conn->response->work - work;
+        if (!more) {
             conn_finish(conn, now);
             return;
         }
@@ -159,7 +166,6 @@ static void conn_send_some(const struct cprom__conn_rules *rules, struct cprom__
         if (sent <= 0) break;
         cprom_http_response_sent(conn->response, (size_t)sent);
         conn->sent += (size_t)sent;
-        *turn += (size_t)sent;
         moved = true;
     }
     if (moved) conn->progress = cprom__monotonic_now(rules->registry);
@@ -167,7 +173,8 @@ static void conn_send_some(const struct cprom__conn_rules *rules, struct cprom__
 
 void cprom__conn_run(const struct cprom__conn_rules *rules, struct cprom__conn *conn, char *room)
 {
-    size_t turn = 0, n;
+    uint64_t turn = 0;
+    size_t n;
     if (conn->state == CPROM__CONN_LINGERS) {
         conn_receive(conn, room, rules->head_max, &n);
         return;
@@ -185,6 +192,7 @@ void cprom__conn_run(const struct cprom__conn_rules *rules, struct cprom__conn *
         if (!conn->response) {
             conn_take_request(rules, conn, room);
             if (!conn->response) return;
+            turn += conn->response->work;
             now = conn->since;
         }
         conn_send_some(rules, conn, now, &turn);

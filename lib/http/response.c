@@ -45,6 +45,7 @@ static bool response_feed(struct cprom_http_response *response, char *out, size_
         response->raw_at = 0;
         response->raw_n = cprom_page_read(response->page, response->raw, CPROM__HTTP_RAW_MAX);
         response->page_over = response->raw_n == 0;
+        response->work += response->raw_n;
     }
     size_t left = response->raw_n - response->raw_at;
     const char *in = response->page_over ? NULL : response->raw + response->raw_at;
@@ -57,8 +58,14 @@ static bool response_feed(struct cprom_http_response *response, char *out, size_
 
 static size_t response_read(struct cprom_http_response *response, char *out, size_t room)
 {
-    return response->gzip ? cprom__http_compress_read(response->gzip, out, room)
-                          : cprom_page_read(response->page, out, room);
+    size_t read, made;
+    if (response->gzip) {
+        made = cprom__http_compress_read(response->gzip, out, room, &read);
+    } else {
+        made = read = cprom_page_read(response->page, out, room);
+    }
+    response->work += read;
+    return made;
 }
 
 /* Makes the next bytes of the body at `body`; fewer than the room only where it ends. Returns how many. */
@@ -252,6 +259,11 @@ static bool response_can_refill(const struct cprom_http_response *response)
     return !response->ended && response->page && !response->is_head;
 }
 
+bool cprom__http_response_is_ready(const struct cprom_http_response *response)
+{
+    return response->at != response->end || !response_can_refill(response);
+}
+
 bool cprom_http_response_next(cprom_http_response *response, const char **bytes, size_t *n)
 {
     if (bytes) *bytes = NULL;
@@ -351,7 +363,7 @@ void cprom__http_response_add(struct cprom_http_response *response, const char *
 
 void cprom__http_response_whole(struct cprom_http_response *response, size_t length)
 {
-    response->length = response->made = length;
+    response->length = response->made = response->work = length;
     response->has_length = response->ended = true;
     response->end = response->body + length;
 }

@@ -54,6 +54,7 @@ struct cprom_http_response {
     bool has_length;
     uint64_t length; /* of the body */
     uint64_t made;   /* bytes of the body so far */
+    uint64_t work;   /* bytes that were made for it, before any coding; what is made twice counts twice */
     bool ended;      /* nothing can be made any more */
     bool failed;     /* the body ended too early */
 
@@ -83,6 +84,8 @@ void cprom__http_response_whole(struct cprom_http_response *response, size_t len
  */
 void cprom__http_response_page(struct cprom_http_response *response, cprom_page *page, const cprom_http_coding *coding,
                                bool gzip);
+/* Whether the next bytes are there, or there are no more: nothing would have to be made. */
+bool cprom__http_response_is_ready(const struct cprom_http_response *response);
 /* For Content-Encoding; NULL: the body is as it is. */
 const char *cprom__http_response_coding(const struct cprom_http_response *response);
 void cprom__http_response_destroy(struct cprom_http_response *response);
