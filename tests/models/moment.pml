@@ -1,0 +1,264 @@
+/*
+ * One moment for the births and deaths of a change (lib/store/turnover.c: publishing, settling, the walk, the finish;
+ * lib/store/touch.c: the slow touch; lib/store/lookup.c: gets and creations). What single deletions do to a commit is in
+ * spoilt.pml.
+ *
+ * A change removes the one series of a vector, and lets a hidden one of another vector be born. Meanwhile, two observers
+ * get the two labels, in either order; somebody updates the first label, by label values or by a handle. So there are two
+ * times:
+ *
+ *   0: OLD, nothing    1: nothing or NEW, BORN
+ *
+ * Then
+ *   - what anybody sees is of a time that has come, and not of one before what was seen by calls that ended earlier
+ *   - an update that began after something was seen of a later time does not go into OLD
+ *   - NEW, once its update has returned, stays
+ *
+ * There are no store buffers: of each plain store here, what follows in its thread is a read-modify-write or the end of a
+ * hold of a lock before anything is loaded that another thread stores. A turnover is looked into under the map's lock only.
+ *
+ * MUTANT 1: the epoch is raised before the turnovers are published
+ * MUTANT 2: a slow touch does not settle: it stamps what is alive
+ * MUTANT 3: a get that finds another epoch decides by the life alone
+ * MUTANT 4: the slow touch and the get read the turnover before the epoch
+ * MUTANT 5: who meets a hidden series does not finish the turnover
+ * MUTANT 6: the turnover is taken back before the births and the last deaths
+ * MUTANT 7: a creation reads the epoch before it takes the map's lock
+ * MUTANT 8: the walk does not spare what was touched since the moment
+ * MUTANT 9: each vector has its own moment
+ */
+#define OLD 0
+#define NEW 1
+#define BORN 2
+#define DEAD 16
+#define HIDDEN 32
+#define FLAGS 48
+
+byte epoch = 2, life[3], current, turnover[2]; /* turnover: the epoch of its moment */
+bool half; /* the cursor of the walk in the first vector */
+bool lock[2], kept;
+bool seen; /* of the later time */
+
+#define TAKE(v) atomic { !lock[v] -> lock[v] = true }
+#define GIVE(v) lock[v] = false
+
+/* Under the lock of its vector; touches that take no lock change the same word. */
+inline kill_older(series, than)
+{
+    do
+    :: atomic {
+           word = life[series];
+           if
+           :: (word & FLAGS) -> break
+#if MUTANT != 8
+           :: !(word & FLAGS) && word >= than -> break
+#endif
+           :: else
+           fi
+       };
+       atomic { if :: life[series] == word -> life[series] = DEAD; break :: else fi }
+    od;
+    word = 0
+}
+
+/* Under the lock: a portion of the effective turnover. */
+inline portion(v)
+{
+    if
+    :: v == 0 && !half -> kill_older(OLD, 3); half = true
+    :: v == 0 && half ->
+#if MUTANT == 6
+        turnover[0] = 0;
+        kill_older(NEW, 3)
+#else
+        kill_older(NEW, 3);
+        turnover[0] = 0
+#endif
+    :: v == 1 ->
+#if MUTANT == 6
+        turnover[1] = 0;
+        life[BORN] = 3
+#else
+        life[BORN] = 3;
+        turnover[1] = 0
+#endif
+    fi
+}
+
+inline finish(v)
+{
+    do
+    :: TAKE(v);
+        if :: turnover[v] -> portion(v); GIVE(v) :: else -> GIVE(v); break fi
+    od
+}
+
+/* Under the lock: as if the effective turnover had come to this series; `now`: the epoch. */
+inline settle(v, series)
+{
+    now = epoch;
+#if MUTANT != 5
+    if
+    :: turnover[v] && now >= turnover[v] && (life[series] & HIDDEN) ->
+        do :: turnover[v] -> portion(v) :: else -> break od
+    :: else
+    fi;
+#endif
+#if MUTANT != 2
+    if :: turnover[v] && now >= turnover[v] -> kill_older(series, turnover[v]) :: else fi
+#endif
+}
+
+/* `alive` */
+inline raise_stamp(series)
+{
+    do
+    :: atomic {
+           word = life[series];
+           if
+           :: (word & FLAGS) -> alive = false; break
+           :: !(word & FLAGS) && word >= now -> alive = true; break
+           :: else
+           fi
+       };
+       atomic { if :: life[series] == word -> life[series] = now; alive = true; break :: else fi }
+    od;
+    word = 0
+}
+
+/* The epoch first. */
+inline look_at_change(v)
+{
+#if MUTANT == 4
+    turns = turnover[v] != 0;
+    now = epoch
+#else
+    now = epoch;
+    turns = turnover[v] != 0
+#endif
+}
+
+inline touch(v, series)
+{
+    word = life[series];
+    atomic { now = epoch; alive = word == now };
+    if
+    :: alive
+    :: else ->
+        look_at_change(v);
+        if
+        :: turns -> TAKE(v); settle(v, series); raise_stamp(series); GIVE(v)
+        :: else -> raise_stamp(series)
+        fi
+    fi
+}
+
+inline get(v)
+{
+    if :: v == 0 -> series = current :: else -> series = BORN fi;
+    word = life[series];
+    atomic { now = epoch; alive = word == now };
+    if
+    :: alive
+    :: else ->
+#if MUTANT == 3
+        alive = !(life[series] & FLAGS)
+#else
+        look_at_change(v);
+        if
+        :: turns -> TAKE(v); settle(v, series); alive = !(life[series] & FLAGS); GIVE(v)
+        :: else -> alive = !(life[series] & FLAGS)
+        fi
+#endif
+    fi
+}
+
+inline update(by_label)
+{
+#if MUTANT == 7
+    stamp = epoch;
+#endif
+    if :: by_label -> series = current :: else -> series = OLD fi;
+    touch(0, series);
+    if
+    :: !alive && by_label ->
+        TAKE(0);
+        settle(0, current);
+        if
+        :: life[current] & FLAGS ->
+            series = NEW;
+#if MUTANT == 7
+            life[NEW] = stamp;
+#else
+            life[NEW] = now;
+#endif
+            current = NEW
+        :: else -> series = current; raise_stamp(series)
+        fi;
+        alive = true;
+        GIVE(0)
+    :: else
+    fi
+}
+
+proctype caller(byte calls)
+{
+    byte word, now, series;
+    bool what, gets, since, time, alive, turns, stays;
+#if MUTANT == 7
+    byte stamp;
+#endif
+    do
+    :: calls ->
+        d_step { since = seen; stays = kept; calls-- };
+        if
+        :: atomic { gets = true; what = 0 }; get(0)
+        :: atomic { gets = true; what = 1 }; get(1)
+        :: what = 0; update(false)
+        :: what = 1; update(true)
+        fi;
+        d_step {
+            /* What was found is of `time`. */
+            if
+            :: gets && what -> time = alive
+            :: else -> time = !(alive && series == OLD); kept = kept || (alive && !gets && series == NEW)
+            fi;
+            assert(time >= since && time <= epoch - 2);
+            assert(alive || !stays || (gets -> what : !what));
+            seen = seen || time;
+            word = 0; now = 0; series = 0; what = false; gets = false; since = false; time = false; alive = false;
+            turns = false; stays = false
+        }
+    :: else -> break
+    od
+}
+
+proctype changer()
+{
+    byte word;
+#if MUTANT == 1
+    epoch = 3;
+    turnover[0] = 3;
+    turnover[1] = 3;
+#elif MUTANT == 9
+    turnover[0] = 3;
+    epoch = 3;
+    finish(0);
+    turnover[1] = 3;
+#else
+    turnover[0] = 3;
+    turnover[1] = 3; /* both before anybody can see the moment */
+    epoch = 3;
+#endif
+    finish(0);
+    finish(1);
+    seen = 1 /* the call has returned */
+}
+
+init
+{
+    atomic {
+        life[OLD] = 1; life[NEW] = DEAD; life[BORN] = HIDDEN;
+        run caller(2); run caller(1); run changer()
+    }
+}
