@@ -85,14 +85,6 @@ inline portion(v)
     fi
 }
 
-inline finish(v)
-{
-    do
-    :: TAKE(v);
-        if :: turnover[v] -> portion(v); GIVE(v) :: else -> GIVE(v); break fi
-    od
-}
-
 /* Under the lock: as if the effective turnover had come to this series; `now`: the epoch. */
 inline settle(v, series)
 {
@@ -138,96 +130,79 @@ inline look_at_change(v)
 #endif
 }
 
-inline touch(v, series)
-{
-    word = life[series];
-    atomic { now = epoch; alive = word == now };
-    if
-    :: alive
-    :: else ->
-        look_at_change(v);
-        if
-        :: turns -> TAKE(v); settle(v, series); raise_stamp(series); GIVE(v)
-        :: else -> raise_stamp(series)
-        fi
-    fi
-}
-
-inline get(v)
-{
-    if :: v == 0 -> series = current :: else -> series = BORN fi;
-    word = life[series];
-    atomic { now = epoch; alive = word == now };
-    if
-    :: alive
-    :: else ->
-#if MUTANT == 3
-        alive = !(life[series] & FLAGS)
-#else
-        look_at_change(v);
-        if
-        :: turns -> TAKE(v); settle(v, series); alive = !(life[series] & FLAGS); GIVE(v)
-        :: else -> alive = !(life[series] & FLAGS)
-        fi
-#endif
-    fi
-}
-
-inline update(by_label)
-{
-#if MUTANT == 7
-    stamp = epoch;
-#endif
-    if :: by_label -> series = current :: else -> series = OLD fi;
-    touch(0, series);
-    if
-    :: !alive && by_label ->
-        TAKE(0);
-        settle(0, current);
-        if
-        :: life[current] & FLAGS ->
-            series = NEW;
-#if MUTANT == 7
-            life[NEW] = stamp;
-#else
-            life[NEW] = now;
-#endif
-            current = NEW
-        :: else -> series = current; raise_stamp(series)
-        fi;
-        alive = true;
-        GIVE(0)
-    :: else
-    fi
-}
-
+/* A get, by label; an update, by label or by a handle. */
 proctype caller(byte calls)
 {
     byte word, now, series;
-    bool what, gets, since, time, alive, turns, stays;
+    bool v, updates, by_label, since, time, alive, turns, stays;
 #if MUTANT == 7
     byte stamp;
 #endif
     do
     :: calls ->
         d_step { since = seen; stays = kept; calls-- };
+#if MUTANT == 7
+        stamp = epoch;
+#endif
         if
-        :: atomic { gets = true; what = 0 }; get(0)
-        :: atomic { gets = true; what = 1 }; get(1)
-        :: what = 0; update(false)
-        :: what = 1; update(true)
+        :: atomic { series = BORN; v = 1; by_label = true }
+        :: atomic { series = current; by_label = true }
+        :: atomic { series = current; by_label = true; updates = true }
+        :: atomic { series = OLD; updates = true }
+        fi;
+        word = life[series];
+        atomic { now = epoch; alive = word == now };
+        if
+        :: alive
+        :: else ->
+#if MUTANT == 3
+            if :: !updates -> turns = false; goto look :: else fi;
+#endif
+            look_at_change(v);
+            if
+            :: turns -> TAKE(v); settle(v, series)
+            :: else
+            fi;
+look:       if
+            :: updates -> raise_stamp(series)
+            :: else -> alive = !(life[series] & FLAGS)
+            fi;
+            if
+            :: turns -> GIVE(v)
+            :: else
+            fi
+        fi;
+        if
+        :: !alive && updates && by_label ->
+            TAKE(0);
+            settle(0, current);
+            if
+            :: life[current] & FLAGS ->
+                series = NEW;
+#if MUTANT == 7
+                life[NEW] = stamp;
+#else
+                life[NEW] = now;
+#endif
+                current = NEW
+            :: else -> series = current; raise_stamp(series)
+            fi;
+            alive = true;
+            GIVE(0)
+        :: else
         fi;
         d_step {
             /* What was found is of `time`. */
             if
-            :: gets && what -> time = alive
-            :: else -> time = !(alive && series == OLD); kept = kept || (alive && !gets && series == NEW)
+            :: v -> time = alive
+            :: else -> time = !(alive && series == OLD)
             fi;
             assert(time >= since && time <= epoch - 2);
-            assert(alive || !stays || (gets -> what : !what));
+            assert(alive || !stays || v || !by_label);
             seen = seen || time;
-            word = 0; now = 0; series = 0; what = false; gets = false; since = false; time = false; alive = false;
-            turns = false; stays = false
+            kept = kept || (updates && alive && series == NEW);
+            word = 0; now = 0; series = 0; v = 0; updates = false; by_label = false; since = false; time = false;
+            alive = false; turns = false; stays = false
         }
     :: else -> break
     od
@@ -236,23 +211,28 @@ proctype caller(byte calls)
 proctype changer()
 {
     byte word;
+    bool v;
 #if MUTANT == 1
     epoch = 3;
+#endif
     turnover[0] = 3;
-    turnover[1] = 3;
-#elif MUTANT == 9
-    turnover[0] = 3;
-    epoch = 3;
-    finish(0);
-    turnover[1] = 3;
-#else
-    turnover[0] = 3;
+#if MUTANT != 9
     turnover[1] = 3; /* both before anybody can see the moment */
+#endif
+#if MUTANT != 1
     epoch = 3;
 #endif
-    finish(0);
-    finish(1);
-    seen = 1 /* the call has returned */
+    do
+    :: TAKE(v);
+        if
+        :: turnover[v] -> portion(v); GIVE(v)
+        :: else -> GIVE(v); if :: v -> break :: else -> v = 1 fi;
+#if MUTANT == 9
+            turnover[1] = 3
+#endif
+        fi
+    od;
+    seen = true /* the call has returned */
 }
 
 init
