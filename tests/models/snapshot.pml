@@ -1,20 +1,23 @@
 /*
- * The snapshot (lib/page/gather.c: gather_take(), gather_copy_all(), gather_copy_sorted(); lib/store/order.c: cprom__order_step(); lib/store/lookup.c:
- * lookup_enter_order(); lib/store/retire.c: pins; lib/store/reclaim.c: reclaim_reachable()). What keeps commits out is in gate.pml, the intake in intake.pml.
+ * The snapshot (lib/page/gather.c: gather_take(), gather_copy_all(), gather_copy_sorted(), gather_copy_tail();
+ * lib/store/order.c: cprom__order_step(); lib/store/lookup.c: cprom__series_reveal(); lib/store/kill.c; lib/store/retire.c:
+ * pins; lib/store/reclaim.c: reclaim_reachable()). What keeps commits out is in gate.pml, the intake in intake.pml, what
+ * lingers in linger.pml.
  *
  * A label is deleted, made again and deleted, singly, while two pages are opened, one after the other; somebody else
  * works on the order. Then
- *   - a page shows a label at most once, and shows it if it was alive all the while
+ *   - a page shows a label at most once, and shows the series that was alive when it took its number
  *   - a page shows nothing that was dead before the page was begun
  *   - what a page shows is not destroyed as long as the page is open; at last all that died is destroyed
  *
- * MUTANT 1: the tail is cut after the sorted are copied
+ * MUTANT 1: a page shows what was born since it took its number
  * MUTANT 2: a series gets its birth after it has entered the intake
  * MUTANT 3: reclaiming does not look at pins
  * MUTANT 4: the snapshot is pinned after the order's lock is given back
  * MUTANT 5: what leaves the order outside of a gather has died a snapshot earlier
  * MUTANT 6: a series is alive before it is on the intake
  * MUTANT 7: a gather shows what is on the intake only from the next page on
+ * MUTANT 8: a page does not show what has died since it took its number
  */
 #define SERIES 2 /* one after the other, of one label */
 #define NOWHERE 0
@@ -26,12 +29,13 @@
 #define BIT(series) (1 << (series))
 
 byte where[SERIES], birth[SERIES], death[SERIES];
+byte died[SERIES];    /* the newest number when it died */
 byte alive, gone;         /* a bit for each series: alive; unlinked, so that its deletion may return */
 byte snapshot;        /* the newest number */
 byte pins[2];         /* of open pages; 0: none */
 byte shown[2];        /* what they show */
 byte ended;
-bool order, was_gap;
+bool order, dying;
 
 inline cut()
 {
@@ -41,14 +45,28 @@ inline cut()
     }
 }
 
+#if MUTANT == 8
+#define SHOWN(series) (alive & BIT(series))
+#define PAST(series) (gone & BIT(series))
+#else
+#define SHOWN(series) ((alive & BIT(series)) || died[series] >= mine)
+#define PAST(series) ((gone & BIT(series)) && died[series] < mine)
+#endif
+#if MUTANT == 1
+#define BORN(series, place) true
+#else
+#define BORN(series, place) (place == SORTED || birth[series] < mine)
+#endif
+
 /* Looks at one series in a place: it is shown, or retired. */
 inline look(series, place)
 {
     d_step {
         if
-        :: where[series] == place && (gone & BIT(series)) ->
+        :: where[series] == place && PAST(series) ->
             if :: place == SORTED -> where[series] = RETIRED; death[series] = mine - 1 :: else fi
-        :: where[series] == place && (alive & BIT(series)) -> shown[page] = shown[page] | BIT(series)
+        :: where[series] == place && !PAST(series) && SHOWN(series) && BORN(series, place) ->
+            shown[page] = shown[page] | BIT(series)
         :: else
         fi
     }
@@ -76,8 +94,7 @@ inline retire(series)
 
 proctype gather(byte page)
 {
-    byte mine, was_dead;
-    bool steady;
+    byte mine, was_dead, sure;
     d_step { was_dead = gone };
     atomic {
         !order && (page == 0 || snapshot);
@@ -87,18 +104,14 @@ proctype gather(byte page)
         if :: where[1] == INTAKE || where[1] == TAIL -> where[1] = SORTED :: else fi
     };
     d_step {
-        steady = alive != 0;
-        was_gap = false;
+        sure = (dying -> 0 : alive);
         mine = snapshot + 1;
 #if MUTANT != 4
         snapshot = mine;
         pins[page] = mine
 #endif
     };
-#if MUTANT == 1
-    copy(SORTED);
-    cut();
-#elif MUTANT == 7
+#if MUTANT == 7
     copy(SORTED);
 #else
     cut();
@@ -108,9 +121,9 @@ proctype gather(byte page)
     copy(TAIL);
     d_step {
         assert(shown[page] != 3);
-        assert(!steady || was_gap || shown[page]);
+        assert((shown[page] & sure) == sure);
         assert(!(shown[page] & was_dead));
-        steady = false;
+        sure = 0;
         was_dead = 0;
 #if MUTANT != 4
         mine = 0;
@@ -149,7 +162,8 @@ inline make(series)
 
 inline kill(series)
 {
-    d_step { alive = alive & ~BIT(series); was_gap = true };
+    d_step { dying = true; died[series] = snapshot };
+    d_step { alive = alive & ~BIT(series); dying = false };
     gone = gone | BIT(series)
 }
 
