@@ -1,7 +1,7 @@
 /*
- * Expiry by time (lib/store/series.c: cprom__series_touch(); lib/store/lookup.c: cprom_vec_with(); lib/store/upkeep.c:
- * upkeep_expire()). A touch stores the time
- * and then looks at `life`; who expires marks `life` and then looks at the time and the references again.
+ * Expiry by time (lib/store/touch.c: touch_stamp_time(), touch_raise(), touch_settled(); lib/store/lookup.c:
+ * cprom_vec_with(); lib/store/upkeep.c: upkeep_expire()). A touch stores the time and then looks at `life`; who expires
+ * marks `life` and then looks at the time and the references again.
  *
  * A thread touches an idle series in a read section and takes a reference; another touches it by a handle that it gives
  * back; a third wants to expire it. A touch that found it alive has not touched what expires: it comes to the lock, or

@@ -1,10 +1,10 @@
 /*
- * The deletion flag (lib/store/series.c: cprom__series_touch(); lib/store/lookup.c: lookup_obtain(); lib/store/kill.c:
- * cprom__vec_kill(); expire.pml has the
- * times of timed series).
+ * The deletion flag (lib/store/touch.c: touch_raise(); lib/store/lookup.c: lookup_obtain(); lib/store/kill.c:
+ * cprom__vec_kill()). expire.pml has the times of timed series, moment.pml what settles a touch while a removal is at
+ * work, mark.pml the second look of an update.
  *
- * Two updates by label values, a deletion, and a mark with a sweep of what was not touched since, of one label; what was
- * removed stays as it is, and whoever comes later makes a new series. A touch and a removal change one word, by
+ * Two updates by label values, a deletion, and a mark with a sweep of what was not touched since, of one label; what
+ * was removed stays as it is, and whoever comes later makes a new series. A touch and a removal change one word, by
  * compare-and-swap.
  *
  * Of an update and a removal, the update comes first or makes a new series. So

@@ -3,13 +3,13 @@
  * lib/store/upkeep.c: cprom__series_shown(), cprom__series_past(); lib/store/kill.c; lib/store/lookup.c:
  * cprom__series_reveal()). Pins and reclaiming are in snapshot.pml.
  *
- * In a vector that lets series linger, a label is deleted and used again, twice, while two pages are taken, one after the
- * other. Each is one that shows what lingers, or one of the living only (an iteration). Then
+ * In a vector that lets series linger, a label is deleted and used again, twice, while two pages are taken, one after
+ * the other. Each is one that shows what lingers, or one of the living only (an iteration). Then
  *   - a page shows the label once: there is neither a gap nor a double; one of the living shows it at most once
  *   - what was alive when the page took its number is on it; what was begun later is not
  *
- * There are no store buffers: a page raises its number and then takes locks; a death is a read-modify-write, a creation
- * ends with the lock given back.
+ * There are no store buffers: a page raises its number and then takes locks; a death is a read-modify-write, a
+ * creation ends with the lock given back.
  *
  * MUTANT 1: the page does not take the map's lock once it has its number
  * MUTANT 2: the page decides by flags
@@ -85,11 +85,12 @@ proctype writer()
     again(2, 1)
 }
 
-/* Whether the page shows it, of which `word` was read; what it reads besides does not change any more once it matters. */
+/* Whether the page shows it. `word` is its life; what else is read does not change any more once it matters. */
 #if MUTANT == 2
 #define SHOWN(series) (word == ALIVE || (word == LINGERS && !living))
 #else
-#define SHOWN(series) (word == ALIVE || (word >= LINGERS && died[series] >= mine) || (!living && (word == LINGERS || (word == OVER && ended[series] >= mine))))
+#define LINGERED(series) (word == LINGERS || (word == OVER && ended[series] >= mine))
+#define SHOWN(series) (word == ALIVE || (word >= LINGERS && died[series] >= mine) || (!living && LINGERED(series)))
 #endif
 #if MUTANT == 7
 #define PAST(series) true

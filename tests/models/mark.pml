@@ -2,14 +2,14 @@
  * Marks against updates (lib/store/touch.h: cprom__handle_touch(), cprom__series_written(); lib/store/touch.c;
  * lib/store/lookup.c: lookup_change(); lib/registry/remove_all.c: cprom_registry_mark(); lib/base/barrier.c).
  *
- * Somebody updates a series by a handle, or lets it be born, under the map's lock, with a value. A commit writes two others.
- * Somebody else marks, gets what there is, and sweeps what was not touched since the mark. Then
+ * Somebody updates a series by a handle, or lets it be born, under the map's lock, with a value. A commit writes two
+ * others. Somebody else marks, gets what there is, and sweeps what was not touched since the mark. Then
  *   - what had no value yet when the mark had returned, and whose update has returned before the sweep, is not swept
  *   - of what a commit has written, all is swept or nothing
  *
  * Memory order: the stores of the update go through a store buffer and arrive at any later time, in order (TSO);
- * read-modify-writes, locks, and the mark's barrier, which every processor runs, wait until it is empty. The compiler keeps
- * the order of the update. The others' accesses are seq_cst: they are read-modify-writes, or in holds of locks.
+ * read-modify-writes, locks, and the mark's barrier, which every processor runs, wait until it is empty. The compiler
+ * keeps the order of the update. The others' accesses are seq_cst: they are read-modify-writes, or in holds of locks.
  *
  * MUTANT 1: an update does not look at the epoch again
  * MUTANT 2: the mark has no barrier

@@ -1,11 +1,12 @@
 /*
- * One moment for the births and deaths of a change (lib/store/turnover.c: publishing, settling, the walk, the finish;
- * lib/store/touch.c: the slow touch; lib/store/lookup.c: gets and creations). What single deletions do to a commit is in
- * spoilt.pml.
+ * One moment for the births and deaths of a change (lib/store/turnover.c: cprom__turnover_publish(),
+ * cprom__moment_happens(), cprom__turnover_settle(), cprom__turnover_help(), turnover_advance(); lib/store/touch.c:
+ * cprom__series_touch_found(), touch_settled(), cprom__series_presence(); lib/store/lookup.c: lookup_find_settled(),
+ * lookup_touch(), lookup_presence(), lookup_change()). What single deletions do to a commit is in spoilt.pml.
  *
- * A change removes the one series of a vector, and lets a hidden one of another vector be born. Meanwhile, two observers
- * get the two labels, in either order; somebody updates the first label, by label values or by a handle. So there are two
- * times:
+ * A change removes the one series of a vector, and lets a hidden one of another vector be born. Meanwhile, two
+ * observers get the two labels, in either order; somebody updates the first label, by label values or by a handle. So
+ * there are two times:
  *
  *   0: OLD, nothing    1: nothing or NEW, BORN
  *
@@ -14,8 +15,8 @@
  *   - an update that began after something was seen of a later time does not go into OLD
  *   - NEW, once its update has returned, stays
  *
- * There are no store buffers: of each plain store here, what follows in its thread is a read-modify-write or the end of a
- * hold of a lock before anything is loaded that another thread stores. A turnover is looked into under the map's lock only.
+ * There are no store buffers: each plain store here is followed by a read-modify-write, or by the end of a hold of a
+ * lock, before its thread loads what others store. A turnover is looked into under the map's lock only.
  *
  * MUTANT 1: the epoch is raised before the turnovers are published
  * MUTANT 2: a slow touch does not settle: it stamps what is alive
@@ -155,21 +156,22 @@ proctype caller(byte calls)
         if
         :: alive
         :: else ->
-#if MUTANT == 3
-            if :: !updates -> turns = false; goto look :: else fi;
-#endif
             look_at_change(v);
             if
-            :: turns -> TAKE(v); settle(v, series)
-            :: else
-            fi;
-look:       if
-            :: updates -> raise_stamp(series)
-            :: else -> alive = !(life[series] & FLAGS)
-            fi;
-            if
-            :: turns -> GIVE(v)
-            :: else
+            :: turns && updates && !by_label -> TAKE(0); settle(0, OLD); raise_stamp(OLD); GIVE(0)
+            :: turns && updates && by_label /* below */
+            :: turns && !updates ->
+#if MUTANT != 3
+                TAKE(v);
+                if :: !v -> series = current :: else fi;
+                settle(v, series);
+                alive = !(life[series] & FLAGS);
+                GIVE(v)
+#else
+                alive = !(life[series] & FLAGS)
+#endif
+            :: !turns && updates -> raise_stamp(series)
+            :: !turns && !updates -> alive = !(life[series] & FLAGS)
             fi
         fi;
         if

@@ -1,13 +1,13 @@
 /*
- * Room before removal (lib/store/lookup.c: lookup_find_or_room(), lookup_is_full(); lib/store/turnover.c: the portions,
- * cprom__turnover_live(); lib/update/commit.c: births).
+ * Room before removal (lib/store/lookup.c: lookup_find_or_room(), lookup_is_full(); lib/store/turnover.c: the
+ * portions, cprom__turnover_settle(), cprom__turnover_live(); lib/update/commit.c: commit_reveal()).
  *
- * A vector is full: two rows, which a commit replaces by two others, and one more series. That one is deleted, and updated
- * by two, by its labels; an intruder wants to come in. Then
+ * A vector is full: two rows, which a commit replaces by two others, and one more series. That one is deleted, and
+ * updated by two, by its labels; an intruder wants to come in; somebody updates a row of the old ones by a handle. Then
  *   - the rows of the commit are never refused
  *   - an update of the other series is refused only if the intruder has its place
- *   - the intruder is refused only if the vector was full at some time of its call, where the commit is one moment; there
- *     are never more series than the cap allows
+ *   - the intruder is refused only if the vector was full at some time of its call, where the commit is one moment;
+ *     there are never more series than the cap allows
  *   - whoever reads how many there are never finds the rows missing
  *
  * There are no store buffers: but for the update that finds its series, all of it is done in holds of the map's lock.
@@ -17,6 +17,7 @@
  * MUTANT 3: what the walk removes is counted before the births
  * MUTANT 4: the births do not have the places of what the walk has removed
  * MUTANT 5: who waits for the lock does not look the series up again
+ * MUTANT 6: a row that an update by a handle settles is counted at once
  */
 #define CAP 3
 
@@ -24,6 +25,7 @@ bool lock, published, moment;
 byte live = CAP, uncounted, born, portion; /* live: the number that the vector has */
 byte rows = 2, new;                        /* alive, as they really are */
 bool other = true, intruder;
+bool settled; /* one of the rows, before the walk came to it */
 bool had_no_room; /* the intruder, in its call */
 #define ALIVE (rows + new + other + intruder)
 
@@ -41,12 +43,16 @@ inline advance()
 {
     if
     :: portion < 2 -> /* a part of the walk */
-        rows--;
+        if
+        :: portion == 0 && settled
+        :: else ->
+            rows--;
 #if MUTANT == 3
-        live--;
+            live--
 #else
-        uncounted++;
+            uncounted++
 #endif
+        fi;
         portion++
     :: portion >= 2 && portion < 4 -> /* a birth */
         assert(!FULL);
@@ -139,6 +145,23 @@ proctype intrusion()
     GIVE()
 }
 
+proctype handle()
+{
+    TAKE();
+    if
+    :: published && moment && portion == 0 ->
+        settled = true;
+        rows--;
+#if MUTANT == 6
+        live--
+#else
+        uncounted++
+#endif
+    :: else
+    fi;
+    GIVE()
+}
+
 proctype size()
 {
     assert(live >= 2)
@@ -146,7 +169,7 @@ proctype size()
 
 init
 {
-    atomic { run commit(); run update(); run update(); run deletion(); run intrusion(); run size() }
+    atomic { run commit(); run update(); run update(); run deletion(); run intrusion(); run handle(); run size() }
     _nr_pr == 1;
     assert(live == ALIVE && rows == 0 && new == 2)
 }

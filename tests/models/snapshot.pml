@@ -1,8 +1,8 @@
 /*
  * The snapshot (lib/page/gather.c: gather_take(), gather_copy_all(), gather_copy_sorted(), gather_copy_tail();
- * lib/store/order.c: cprom__order_step(); lib/store/lookup.c: cprom__series_reveal(); lib/store/kill.c; lib/store/retire.c:
- * pins; lib/store/reclaim.c: reclaim_reachable()). What keeps commits out is in gate.pml, the intake in intake.pml, what
- * lingers in linger.pml.
+ * lib/store/order.c: cprom__order_step(); lib/store/lookup.c: cprom__series_reveal(); lib/store/kill.c;
+ * lib/store/retire.c: pins; lib/store/reclaim.c: reclaim_reachable()). What keeps commits out is in gate.pml, the
+ * intake in intake.pml, what lingers in linger.pml.
  *
  * A label is deleted, made again and deleted, singly, while two pages are opened, one after the other; somebody else
  * works on the order. Then

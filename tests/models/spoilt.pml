@@ -1,14 +1,16 @@
 /*
- * Single deletions against a commit (lib/store/remove.c: cprom_vec_delete(); lib/store/turnover.c: the word of the spoilt;
- * lib/update/commit.c: publishing, mending, sealing). What is seen of a moment is in moment.pml.
+ * Single deletions against a commit (lib/store/remove.c: remove_is_free(); lib/store/turnover.c:
+ * cprom__turnover_publish(), cprom__moment_happens(); lib/update/commit.c: commit_spare(), commit_spoil(),
+ * commit_find_spoilt(), commit_seal()). What is seen of a moment is in moment.pml.
  *
- * A commit stages A of one vector, and B and C of another: A and B are there, C is hidden until the commit. Somebody deletes
- * A twice, and B; somebody updates A, somebody gets or deletes C. A deletion that comes before the moment tells the commit
- * that its entry is spoilt, and the commit reserves another series for it; one that finds the word sealed comes after.
- * Then
+ * A commit stages A of one vector, and B and C of another: A and B are there, C is hidden until the commit. Somebody
+ * deletes A twice, and B; somebody updates A, somebody gets or deletes C. A deletion that comes before the moment
+ * tells the commit that its entry is spoilt, and the commit reserves another series for it; one that finds the word
+ * sealed comes after. Then
  *   - if all deletions of a staged label came before the moment, the label exists after the commit
- *   - whatever began after the commit was seen finds C, unless C was deleted; a deletion of it does not answer that it was not there
- *   - an entry is on the list of the spoilt at most once, and the commit mends each that is on it
+ *   - whatever began after the commit was seen finds C, unless C was deleted; a deletion of it does not answer that it
+ *     was not there
+ *   - an entry is on the list of the spoilt at most once
  *
  * There are no store buffers: all of this is done by read-modify-writes and in holds of the maps' locks.
  *
@@ -18,7 +20,7 @@
  * MUTANT 4: the commit publishes without the map's lock
  * MUTANT 5: the commit does not look for what was deleted before it published
  * MUTANT 6: an entry that is on the list is put there again
- * MUTANT 7: the commit takes an entry off the list before it has read which one is next
+ * MUTANT 7: a mended entry is off the list before it has its series, and nobody looks again
  * MUTANT 8: a deletion that meets a hidden series does not finish the turnover
  */
 #define A 0
@@ -70,17 +72,28 @@ inline settle(v, label)
     fi
 }
 
+/* Takes its place on the list, if nothing has come in between. */
+inline enter(label)
+{
+    atomic {
+        if
+        :: word == before -> word = label; assert(!listed[label]); listed[label] = true; break
+        :: else
+        fi
+    }
+}
+
 inline kill(label)
 {
     d_step { state[label] = NONE; deletions[label]-- }
 }
 
-/* Under the lock: the deletion of a staged label comes before the moment, which then waits for it, or after. */
+/* Under the lock, before the moment: the deletion comes first, and the commit will see it; or the moment is due. */
 inline spoil(v, label)
 {
     do
-    :: !turnover[v] || moment -> break
-    :: turnover[v] && !moment ->
+    :: staged[label] != made[label] -> break /* the entry has another series, which is dead */
+    :: staged[label] == made[label] ->
         before = word;
         if
         :: before == SEALED ->
@@ -91,9 +104,7 @@ inline spoil(v, label)
 #if MUTANT != 6
         :: before != SEALED && listed[label] -> break
 #endif
-        :: else ->
-            next[label] = before;
-            atomic { if :: word == before -> word = label; assert(MUTANT == 6 || !listed[label]); listed[label] = true; break :: else fi }
+        :: else -> next[label] = before; enter(label)
         fi
     od;
     before = 0
@@ -104,21 +115,22 @@ proctype deletion(byte v, label, times)
     byte before;
     do
     :: times ->
-#if MUTANT == 4
-        bool published = turnover[v];
-#endif
         TAKE(v);
-        settle(v, label);
-        if
-        :: state[label] == ALIVE ->
 #if MUTANT == 1
-            kill(label);
-            spoil(v, label);
-#else
-            spoil(v, label);
-            kill(label);
+        if :: state[label] == ALIVE && turnover[v] && !moment -> kill(label) :: else fi;
 #endif
-        :: else -> deletions[label]--
+        if
+        :: state[label] != NONE && turnover[v] && !moment -> spoil(v, label)
+        :: else
+        fi;
+#if MUTANT == 8
+        if :: state[label] != HIDDEN && turnover[v] && moment -> finish(v) :: else fi;
+#else
+        if :: state[label] != NONE && turnover[v] && moment -> finish(v) :: else fi;
+#endif
+        if
+        :: state[label] == ALIVE -> kill(label)
+        :: else -> if :: deletions[label] -> deletions[label]-- :: else fi
         fi;
         atomic { GIVE(v); times-- }
     :: else -> break
@@ -164,27 +176,60 @@ proctype observer(byte times)
     od
 }
 
-/* Under the lock: finds the label's series, or reserves one. */
-inline reserve(label)
+#define IS_DEAD(label) (state[label] == NONE || staged[label] != made[label])
+
+/* Nobody else has the moment before the word is sealed. */
+inline push(label)
 {
-    d_step {
-        if :: state[label] == NONE -> state[label] = HIDDEN; made[label]++ :: else fi;
-        staged[label] = made[label]
-    }
+    do
+    :: before = word;
+        next[label] = before;
+        enter(label)
+    od;
+    before = 0
 }
 
 /* Whether the series is dead is looked at without the lock. */
-inline mend_deleted(v, label)
+inline find_deleted(v, label)
 {
     if
-    :: state[label] == NONE || staged[label] != made[label] -> TAKE(v); reserve(label); GIVE(v)
+    :: IS_DEAD(label) ->
+        TAKE(v);
+#if MUTANT == 6
+        push(label);
+#else
+        if :: !listed[label] -> push(label) :: else fi;
+#endif
+        GIVE(v)
     :: else
     fi
 }
 
+/* Finds the label's series, or reserves one. If that dies at once, the entry is spoilt again. */
+inline mend(v, label)
+{
+#if MUTANT == 7
+    TAKE(v);
+    listed[label] = false;
+    GIVE(v);
+#endif
+    TAKE(v);
+    d_step { if :: state[label] == NONE -> state[label] = HIDDEN; made[label]++ :: else fi; found = made[label] };
+    GIVE(v);
+#if MUTANT == 7
+    staged[label] = found;
+#else
+    TAKE(v);
+    atomic { staged[label] = found; listed[label] = false };
+    if :: IS_DEAD(label) -> push(label) :: else fi;
+    GIVE(v);
+#endif
+    found = 0
+}
+
 proctype commit()
 {
-    byte at, after;
+    byte at, after, before, found;
 #if MUTANT == 4
     turnover[0] = true;
     turnover[1] = true;
@@ -197,8 +242,8 @@ proctype commit()
     GIVE(1);
 #endif
 #if MUTANT != 5
-    mend_deleted(0, A);
-    mend_deleted(1, B);
+    find_deleted(0, A);
+    find_deleted(1, B);
 #endif
     do
 #if MUTANT == 3
@@ -208,20 +253,7 @@ proctype commit()
 #endif
     :: atomic { word < NOBODY -> at = word; word = NOBODY };
         do
-        :: at != NOBODY ->
-#if MUTANT == 7
-            listed[at] = false;
-            after = next[at];
-            TAKE(VECTOR(at));
-            reserve(at);
-#else
-            TAKE(VECTOR(at));
-            after = next[at];
-            listed[at] = false;
-            reserve(at);
-#endif
-            GIVE(VECTOR(at));
-            at = after
+        :: at != NOBODY -> after = next[at]; mend(VECTOR(at), at); at = after
         :: else -> break
         od
     od;
