@@ -210,7 +210,8 @@ static bool gather_bars(const struct cprom__desc *old, const struct cprom_regist
 
 /*
  * Whether a family that was registered during the gather can be on its page: it was not checked against what callbacks
- * emitted, nor against what other registries had when they were looked at.
+ * emitted, nor against what is copied already, though perhaps unregistered. With what is still registered in the tree it
+ * agrees.
  */
 static bool gather_fits(const struct cprom__collection *collection, const struct cprom__source *source,
                         const struct cprom__desc *desc)
@@ -223,11 +224,6 @@ static bool gather_fits(const struct cprom__collection *collection, const struct
     for (size_t i = 0; i < snapshot->n_groups; i++) {
         const struct cprom__group *group = &snapshot->groups[i];
         if (gather_bars(group->desc, group->rows->series->vec->registry, desc, registry)) return false;
-    }
-    for (const struct cprom__source *other = &snapshot->own; other; other = other->next) {
-        for (size_t i = 0; other != source && i < other->families->n; i++) {
-            if (gather_bars(other->families->v[i].desc, other->registry, desc, registry)) return false;
-        }
     }
     return true;
 }
