@@ -13,7 +13,8 @@
 
 #define GATHER_AHEAD 24u           /* how many series before its turn one is fetched into the cache */
 #define GATHER_RECLAIMED_MAX 4096u /* series that closing a page reclaims at the most */
-#define GATHER_TAIL_ROOM 64u       /* rows kept free for what is created between the sort and the copying */
+#define GATHER_EXPIRED_MAX 4096u /* series whose time is over that it removes; the others are not shown, and go later */
+#define GATHER_TAIL_ROOM 64u     /* rows kept free for what is created between the sort and the copying */
 
 /* One vector of a snapshot while it is taken. */
 struct gather_part {
@@ -386,9 +387,11 @@ static bool gather_take(struct gather_taking *taking)
     }
     pthread_mutex_unlock(&registry->order_lock);
     done = done && gather_reserve_groups(snapshot, taking->n);
+    size_t expired = 0;
     for (size_t i = 0; i < taking->n && done; i++) {
         struct gather_part *part = &taking->parts[i];
-        for (size_t k = 0; k < part->n_over; k++) cprom__vec_expire(part->vec, part->over[k], taking->view.now);
+        for (size_t k = 0; k < part->n_over && expired < GATHER_EXPIRED_MAX; k++, expired++)
+            cprom__vec_expire(part->vec, part->over[k], taking->view.now);
         done = gather_sort_tail(part, &snapshot->memory);
     }
     for (size_t i = 0; i < taking->n; i++) {

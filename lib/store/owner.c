@@ -98,6 +98,7 @@ void cprom__owner_tidy(struct cprom_vec *vec, uint32_t chunk_index)
     if (chunk->next) ((struct cprom__owner_chunk *)owner_at(vec, chunk->next))->prev = chunk->prev;
     if (chunk->prev) ((struct cprom__owner_chunk *)owner_at(vec, chunk->prev))->next = chunk->next;
     else owner->chunks = chunk->next;
+    if (vec->owner_walk == chunk_index) vec->owner_walk = chunk->next;
     cprom__slab_free(slab, chunk_index);
     if (owner->chunks) return;
     uint32_t hash = owner->hash;

@@ -114,6 +114,7 @@ struct cprom_vec {
     pthread_mutex_t map_lock; /* guards the map; series die under it */
     struct cprom__map map;
     struct cprom__map owners;    /* likewise: owner.h */
+    uint32_t owner_walk;         /* likewise: the chunk that a walk over an owner's series comes to next; 0: none */
     uint64_t expiry_at;          /* likewise: where the search for expired series goes on */
     struct cprom__event *events; /* guarded by the gate: stale.h */
     /* What a change does to it, until it is done: turnover.h. Looked into under the map's lock only. */

@@ -3,7 +3,8 @@
 
 #include "store/owner.h"
 
-#define TURNOVER_OWNER_CHUNKS 12u /* of an owner, whose series are fetched into the cache together */
+#define TURNOVER_OWNER_CHUNKS 12u   /* of an owner, whose series are fetched into the cache together */
+#define TURNOVER_OWNER_SERIES 1024u /* of an owner, under one hold of the lock */
 
 /* ---- the moment ---- */
 
@@ -142,12 +143,16 @@ static void turnover_walk_chunk(struct cprom__turnover *turnover, uint32_t chunk
     for (size_t i = 0; i < unlinked; i++) cprom__map_tidy(&vec->map, &vec->registry->reclaimer, hashes[i]);
 }
 
-/* All that the owner has, under this hold of the lock. */
-static void turnover_walk_owner(struct cprom__turnover *turnover, struct cprom__piece owner)
+/*
+ * Some of what the owner has; false: those were the last. What comes in meanwhile is at the front, and touched since. A
+ * chunk that goes meanwhile hands the walk on: cprom__owner_tidy().
+ */
+static bool turnover_walk_owner(struct cprom__turnover *turnover, struct cprom__piece owner)
 {
     struct cprom_vec *vec = turnover->vec;
     struct turnover_owned owned;
-    for (uint32_t next = cprom__owner_chunks(vec, owner); next;) {
+    uint32_t next = turnover->cursor ? vec->owner_walk : cprom__owner_chunks(vec, owner);
+    for (size_t done = 0; next && done < TURNOVER_OWNER_SERIES; done += owned.n_series) {
         struct cprom_series **series = owned.series;
         turnover_take_chunks(vec, &next, &owned);
         for (size_t c = 0; c < owned.n_chunks; c++) {
@@ -156,6 +161,9 @@ static void turnover_walk_owner(struct cprom__turnover *turnover, struct cprom__
             series += n;
         }
     }
+    vec->owner_walk = next;
+    turnover->cursor = 1; /* it has begun */
+    return next != 0;
 }
 
 /* ---- finishing ---- */
@@ -169,8 +177,7 @@ static bool turnover_walk(struct cprom__turnover *turnover)
     size_t at = 0;
     while (vec->has_owner && at < match->n && match->label[at] != vec->owner_label) at++;
     bool by_owner = vec->has_owner && at < match->n;
-    if (by_owner) turnover_walk_owner(turnover, match->value[at]);
-    if (by_owner || !turnover_walk_map(turnover)) {
+    if (!(by_owner ? turnover_walk_owner(turnover, match->value[at]) : turnover_walk_map(turnover))) {
         turnover->walks = match->next;
         turnover->cursor = 0;
     }

@@ -41,7 +41,7 @@ struct cprom__turnover {
 
     /* guarded by the map's lock once published */
     const struct cprom__match *walks; /* the match that is being walked for */
-    uint64_t cursor;                  /* of the walk over the map */
+    uint64_t cursor;                  /* of the walk over the map; by owner, whether it has begun */
     size_t removed;
     size_t uncounted, born; /* removed and born, which vec->live does not know yet: all of a commit at once */
     bool finished;

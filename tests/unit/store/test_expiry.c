@@ -26,7 +26,8 @@ static void assert_shown(cprom_registry *r, cprom_gauge_vec *g, const char *lett
 {
     ct_page page = ct_page_read(r, NULL, 65536);
     char shown[64] = "";
-    for (size_t i = 0; i < page.parsed->n_samples; i++) strcat(shown, parser_label_value(&page.parsed->samples[i], "s"));
+    for (size_t i = 0; i < page.parsed->n_samples; i++)
+        strcat(shown, parser_label_value(&page.parsed->samples[i], "s"));
     assert_string_equal(shown, letters);
     ct_page_free(&page);
     assert_int_equal(cprom_gauge_vec_size(g), size);
@@ -179,6 +180,24 @@ static void test_ttl_trim_removes_what_is_idle(void **state)
     assert_int_equal(up_stats(r).series_unreclaimed, 0);
     assert_in_range(up_stats(r).bytes, 1, before + 200 * 1024); /* it took 600 */
     assert_shown(r, g, "a", 1);
+}
+
+static void test_ttl_a_page_removes_a_bounded_number(void **state)
+{
+    enum {
+        MANY = 10000
+    };
+    TESTS_BEGIN;
+    cprom_gauge_vec *g = gauges(r, (cprom_opts){.ttl_seconds = 10});
+    char text[16];
+    for (int i = 0; i < MANY; i++) {
+        snprintf(text, sizeof text, "%d", i);
+        set(g, text, i);
+    }
+    WAIT(11);
+    assert_shown(r, g, "", MANY - 4096);
+    assert_shown(r, g, "", MANY - 2 * 4096);
+    assert_shown(r, g, "", 0);
 }
 
 static void test_ttl_open_page_goes_on_showing(void **state)
@@ -356,11 +375,10 @@ static void test_cap_folds_all_kinds_but_gauges(void **state)
                                       &h));
     assert_ok(cprom_summary_vec_new(r, FOLD("s"), &s));
     assert_status(cprom_gauge_vec_new(r, FOLD("g"), &g), CPROM_EINVAL);
-    assert_status(cprom_counter_vec_new(r,
-                                        CPROM_OPTS(cprom_opts, .name = "d_total", .help = "h", .labels = {"s"},
-                                                   .overflow = CPROM_FOLD),
-                                        &c),
-                  CPROM_EINVAL);
+    assert_status(
+        cprom_counter_vec_new(
+            r, CPROM_OPTS(cprom_opts, .name = "d_total", .help = "h", .labels = {"s"}, .overflow = CPROM_FOLD), &c),
+        CPROM_EINVAL);
     assert_null(c);
     assert_true(ct_log_has(&fixture->log, "d_total", "overflow"));
     const char *const names[] = {"a", "b", "c"};
@@ -368,10 +386,11 @@ static void test_cap_folds_all_kinds_but_gauges(void **state)
         assert_ok(cprom_histogram_vec_observe(h, CPROM_STRS(names[i]), i));
         assert_ok(cprom_summary_vec_observe(s, CPROM_STRS(names[i]), i));
     }
-    up_assert_lines(r, "h_bucket{s=\"a\",le=\"1\"} 1\nh_bucket{s=\"a\",le=\"+Inf\"} 1\nh_sum{s=\"a\"} 0\nh_count{s=\"a\"} 1\n"
-                       "h_bucket{s=\"other\",le=\"1\"} 1\nh_bucket{s=\"other\",le=\"+Inf\"} 2\nh_sum{s=\"other\"} 3\n"
-                       "h_count{s=\"other\"} 2\ns_sum{s=\"a\"} 0\ns_count{s=\"a\"} 1\ns_sum{s=\"other\"} 3\n"
-                       "s_count{s=\"other\"} 2\n");
+    up_assert_lines(
+        r, "h_bucket{s=\"a\",le=\"1\"} 1\nh_bucket{s=\"a\",le=\"+Inf\"} 1\nh_sum{s=\"a\"} 0\nh_count{s=\"a\"} 1\n"
+           "h_bucket{s=\"other\",le=\"1\"} 1\nh_bucket{s=\"other\",le=\"+Inf\"} 2\nh_sum{s=\"other\"} 3\n"
+           "h_count{s=\"other\"} 2\ns_sum{s=\"a\"} 0\ns_count{s=\"a\"} 1\ns_sum{s=\"other\"} 3\n"
+           "s_count{s=\"other\"} 2\n");
     assert_int_equal(up_stats(r).updates_folded, 4);
     assert_int_equal(up_stats(r).dropped_limit, 0);
     uint64_t count;
@@ -404,8 +423,15 @@ static void test_ttl_and_linger_options_must_be_times(void **state)
 
 /* ---- models ---- */
 
-static const struct model_weights everything = {.set = 30, .handle = 20, .delete_one = 10, .delete_matching = 5,
-                                                .clear = 1, .sweep = 5, .update = 30, .replace = 5, .wait = 20};
+static const struct model_weights everything = {.set = 30,
+                                                .handle = 20,
+                                                .delete_one = 10,
+                                                .delete_matching = 5,
+                                                .clear = 1,
+                                                .sweep = 5,
+                                                .update = 30,
+                                                .replace = 5,
+                                                .wait = 20};
 
 static void test_ttl_random_operations_match_the_model(void **state)
 {
@@ -432,6 +458,7 @@ int group_expiry(void)
         TEST(test_ttl_all_kinds_expire),
         TEST(test_ttl_without_scrapes_memory_is_bounded),
         TEST(test_ttl_trim_removes_what_is_idle),
+        TEST(test_ttl_a_page_removes_a_bounded_number),
         TEST(test_ttl_open_page_goes_on_showing),
         TEST(test_linger_deleted_series_are_shown_for_so_long),
         TEST(test_linger_does_not_begin_again),

@@ -7,7 +7,11 @@
 
 /* ---- at size ---- */
 
-enum { N = 50000, BIG = 20000, OWNERS = 3000 };
+enum {
+    N = 50000,
+    BIG = 20000,
+    OWNERS = 3000
+};
 
 /* The first BIG series are one owner's; of the others each owner has one in OWNERS - 1. */
 struct large {
@@ -120,7 +124,8 @@ static void test_owner_random_operations_on_many_series_match_a_table(void **sta
             assert_ok(OWNER(l->vec, p));
             size_t created = 0, updated = 0;
             for (int k = 0; k < 10; k++) {
-                int of = owner ? BIG + owner - 1 + (OWNERS - 1) * (int)(next_random(&seed) % 9) : (int)(next_random(&seed) % BIG);
+                int of = owner ? BIG + owner - 1 + (OWNERS - 1) * (int)(next_random(&seed) % 9)
+                               : (int)(next_random(&seed) % BIG);
                 if (of >= N || keep[of]) continue;
                 label(of, p, s);
                 assert_ok(SET(l->vec, of, p, s));
@@ -156,7 +161,9 @@ static void test_owner_random_operations_on_many_series_match_a_table(void **sta
 static void test_owner_big_owner_loses_series_singly_and_at_once(void **state)
 {
     TESTS_BEGIN;
-    enum { BIG_OWNER = 1000 };
+    enum {
+        BIG_OWNER = 1000
+    };
     cprom_gauge_vec *g = up_gauges(r, "g", "p");
     char s[16];
     for (int order = 0; order < 4; order++) {
@@ -182,9 +189,12 @@ static void test_owner_big_owner_loses_series_singly_and_at_once(void **state)
 static void test_owner_values_that_look_alike_are_apart(void **state)
 {
     TESTS_BEGIN;
-    static const char *const owners[] = {"",    "a",     "a\"",  "a\\\"", "a\\",  "a\\\\", "a\n", "a\\n",
-                                         "\"",  "\\",    "\n",   "a\",s=\"x", "\xe4\xb8\xad", "\xe4\xb8\xad\"", "a ", " a"};
-    enum { MANY = COUNT(owners) };
+    static const char *const owners[] = {"",     "a",  "a\"", "a\\\"", "a\\",       "a\\\\",        "a\n",
+                                         "a\\n", "\"", "\\",  "\n",    "a\",s=\"x", "\xe4\xb8\xad", "\xe4\xb8\xad\"",
+                                         "a ",   " a"};
+    enum {
+        MANY = COUNT(owners)
+    };
     cprom_gauge_vec *g = up_gauges(r, "g", "p"), *h = up_gauges(r, "h", "s");
     for (int round = 0; round < MANY; round++) {
         for (int i = 0; i < MANY; i++) {
@@ -256,13 +266,14 @@ static void test_owner_must_be_one_of_the_labels(void **state)
 {
     TESTS_BEGIN;
     cprom_gauge_vec *vec;
-    assert_status(cprom_gauge_vec_new(
-                      r, CPROM_OPTS(cprom_opts, .name = "g", .help = "h", .labels = {"p"}, .owner = "q"), &vec),
-                  CPROM_ELABELS);
+    assert_status(
+        cprom_gauge_vec_new(r, CPROM_OPTS(cprom_opts, .name = "g", .help = "h", .labels = {"p"}, .owner = "q"), &vec),
+        CPROM_ELABELS);
     assert_null(vec);
     assert_true(ct_log_has(&fixture->log, "g", "owner", "q"));
     cprom_gauge *gauge;
-    assert_status(cprom_gauge_new(r, CPROM_OPTS(cprom_opts, .name = "g", .help = "h", .owner = "q"), &gauge), CPROM_EINVAL);
+    assert_status(cprom_gauge_new(r, CPROM_OPTS(cprom_opts, .name = "g", .help = "h", .owner = "q"), &gauge),
+                  CPROM_EINVAL);
 }
 
 static void test_owner_index_is_reclaimed(void **state)
@@ -312,7 +323,9 @@ static void reuse_after_each(enum cprom__seam point)
 static void test_owner_series_that_are_reused_while_their_owner_is_removed_are_left_alone(void **state)
 {
     TESTS_BEGIN;
-    enum { SERIES = 60 };
+    enum {
+        SERIES = 60
+    };
     cprom_gauge_vec *g = up_gauges(r, "g", "p");
     amid.registry = r;
     amid.other = up_gauges(r, "h", "p");
@@ -339,6 +352,62 @@ static void test_owner_series_that_are_reused_while_their_owner_is_removed_are_l
     }
 }
 
+/* Between two portions of a removal, another owner's series and this one's come and go. */
+static struct {
+    cprom_gauge_vec *vec;
+    unsigned portions;
+    int next;      /* the old series that is deleted singly */
+    size_t singly; /* were still there */
+} between;
+
+static void meddle(enum cprom__seam point)
+{
+    char s[16];
+    if (point != CPROM__SEAM_MATCH_WALKS) return;
+    between.portions++;
+    for (int i = 0; i < 50; i++, between.next -= 3) {
+        snprintf(s, sizeof s, "%d", between.next);
+        between.singly += cprom_gauge_vec_delete(between.vec, CPROM_STRS("a", s)) == CPROM_OK;
+        snprintf(s, sizeof s, "new%u.%d", between.portions, i);
+        assert_ok(cprom_gauge_vec_set(between.vec, CPROM_STRS("a", s), 1));
+    }
+}
+
+static void test_owner_large_one_is_removed_in_portions(void **state)
+{
+    enum {
+        LARGE = 10000
+    };
+    TESTS_BEGIN;
+    char s[16];
+    size_t removed;
+    cprom_gauge_vec *g = NULL;
+    assert_ok(cprom_gauge_vec_new(
+        r, CPROM_OPTS(cprom_opts, .name = "g", .help = "H.", .labels = {"p", "s"}, .owner = "p"), &g));
+    for (int i = 0; i < LARGE; i++) {
+        snprintf(s, sizeof s, "%d", i);
+        assert_ok(cprom_gauge_vec_set(g, CPROM_STRS("a", s), i));
+    }
+    memset(&between, 0, sizeof between);
+    between.vec = g;
+    between.next = LARGE - 1;
+    cprom__seam_hook = meddle;
+    assert_ok(cprom_gauge_vec_delete_matching(g, CPROM_LABELS({"p", "a"}), &removed));
+    cprom__seam_hook = NULL;
+    /* No hold of the lock is for more than this: others came in so often. */
+    assert_true(between.portions >= LARGE / 4096);
+    /* What the removal covers is gone for who deletes it singly. */
+    assert_int_equal(between.singly, 0);
+    assert_int_equal(removed, LARGE);
+    assert_int_equal(cprom_gauge_vec_size(g), between.portions * 50);
+    for (int i = 0; i < LARGE; i++) {
+        snprintf(s, sizeof s, "%d", i);
+        assert_int_equal(cprom_gauge_vec_get(g, CPROM_STRS("a", s), NULL), CPROM_ENOENT);
+    }
+    assert_ok(cprom_gauge_vec_delete_matching(g, CPROM_LABELS({"p", "a"}), &removed));
+    assert_int_equal(removed, between.portions * 50);
+}
+
 int group_owner(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +418,7 @@ int group_owner(void)
         TEST(test_owner_must_be_one_of_the_labels),
         TEST(test_owner_index_is_reclaimed),
         TEST(test_owner_series_that_are_reused_while_their_owner_is_removed_are_left_alone),
+        TEST(test_owner_large_one_is_removed_in_portions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
