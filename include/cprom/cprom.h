@@ -197,8 +197,8 @@ typedef struct cprom_registry_opts {
      * be there as long as the last handle, page or update. Default: none. */
     void (*log)(void *ctx, const char *line);
     void *log_ctx;
-    /* Nanoseconds on a clock that never steps back, and since 1970-01-01 UTC. Defaults: CLOCK_MONOTONIC
-     * and CLOCK_REALTIME. */
+    /* Nanoseconds on a clock that never steps back, and since 1970-01-01 UTC. Called like allocate: they must not
+     * call the library. Defaults: CLOCK_MONOTONIC and CLOCK_REALTIME. */
     int64_t (*monotonic_clock)(void *ctx);
     int64_t (*wall_clock)(void *ctx);
     void *clock_ctx;
@@ -286,7 +286,7 @@ CPROM_API cprom_status cprom_registry_stats(cprom_registry *registry, cprom_stat
 
 /*
  * Deletes, in every vector of the registry that has all these labels, the series with these values; a scrape
- * sees all of them or none. `*removed` is how many. Nothing lingers: they are off the page at once. EINVAL: also an
+ * sees all of them or none. `*removed` is how many. Where a vector says so, they linger. EINVAL: also an
  * empty match; ELABELS: a label twice, or NULL in one; ENOENT: no vector has all these labels, or the registry was
  * freed; ENOMEM: nothing changed. Costs, of each of those vectors, its series or those of the owner that the match
  * names. MT-safe.
@@ -419,9 +419,9 @@ CPROM_API cprom_status cprom_gauge_vec_get(cprom_gauge_vec *vec, cprom_strs valu
  *
  * A series is born by an update with its label values or by _with, and stays until it is removed. Removed
  * means gone: no scrape that begins later shows it (unless the vector lets deleted series linger: _delete,
- * _delete_matching and _sweep of such a vector, and cprom_registry_sweep(), leave them on the page for a while, without
- * counting them in _size; using the labels again ends that. _clear, replace scopes, ttl_seconds and
- * cprom_registry_delete_matching() do not). A handle that is still held then is detached: it stays
+ * _delete_matching and _sweep, also across the registry, leave them on the page for a while, without counting them in
+ * _size; using the labels again ends that, with the old or the new one on each page. _clear, replace scopes and
+ * ttl_seconds remove at once, and end the lingering). A handle that is still held then is detached: it stays
  * valid, and updates through it go nowhere and are counted. Using the labels again makes a new series that
  * starts at 0 (an info is always 1).
  *============================================================================*/

@@ -158,8 +158,9 @@ void cprom_counter_add_with_exemplar(cprom_counter *counter, double amount, cpro
     struct cprom__look look;
     if (!counter_begin(series, amount, &look)) return;
     counter_add_to(series, amount);
-    cprom__series_keep_exemplar(series, 0, amount, labels, timestamp_ms);
+    const char *refusal = cprom__series_keep_exemplar(series, 0, amount, labels, timestamp_ms);
     cprom__update_ends(series, &look);
+    cprom__exemplar_drop(series->vec, refusal);
 }
 
 double cprom_counter_value(const cprom_counter *counter)
@@ -193,13 +194,13 @@ cprom_status cprom_counter_vec_add_with_exemplar(cprom_counter_vec *vec, cprom_s
     cprom_status status = counter_check((struct cprom_vec *)vec, amount);
     if (status) return status;
     struct cprom__hit hit = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_ADD, amount, &use);
-    if (!hit.series) {
-        if (!use.status) cprom__series_keep_exemplar(use.series, 0, amount, labels, timestamp_ms);
-        return cprom__series_done(&use);
-    }
-    counter_add_to(hit.series, amount);
-    cprom__series_keep_exemplar(hit.series, 0, amount, labels, timestamp_ms);
-    return cprom__series_updated(hit);
+    if (!hit.series && use.status) return use.status;
+    struct cprom_series *series = hit.series ? hit.series : use.series;
+    if (hit.series) counter_add_to(series, amount);
+    const char *refusal = cprom__series_keep_exemplar(series, 0, amount, labels, timestamp_ms);
+    status = hit.series ? cprom__series_updated(hit) : cprom__series_done(&use);
+    cprom__exemplar_drop((struct cprom_vec *)vec, refusal);
+    return status;
 }
 
 cprom_status cprom_counter_vec_inc(cprom_counter_vec *vec, cprom_strs values)

@@ -159,8 +159,10 @@ void cprom_histogram_observe_with_exemplar(cprom_histogram *histogram, double va
     struct cprom_series *series = histogram_series_of(histogram);
     struct cprom__look look;
     if (!series || !cprom__handle_touch(series, &look)) return;
-    cprom__series_keep_exemplar(series, histogram_observe(series, value), value, labels, timestamp_ms);
+    size_t bucket = histogram_observe(series, value);
+    const char *refusal = cprom__series_keep_exemplar(series, bucket, value, labels, timestamp_ms);
     cprom__update_ends(series, &look);
+    cprom__exemplar_drop(series->vec, refusal);
 }
 
 uint64_t cprom_histogram_bucket(const cprom_histogram *histogram, size_t index)
@@ -194,15 +196,13 @@ cprom_status cprom_histogram_vec_observe_with_exemplar(cprom_histogram_vec *vec,
     struct cprom__use use;
     if (!vec) return CPROM_EINVAL;
     struct cprom__hit hit = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_OBSERVE, value, &use);
-    if (!hit.series) {
-        if (use.status) return use.status;
-        size_t bucket = histogram_bucket_of(use.series, value);
-        cprom__series_keep_exemplar(use.series, bucket, value, labels, timestamp_ms);
-        return cprom__series_done(&use);
-    }
-    size_t bucket = histogram_observe(hit.series, value);
-    cprom__series_keep_exemplar(hit.series, bucket, value, labels, timestamp_ms);
-    return cprom__series_updated(hit);
+    if (!hit.series && use.status) return use.status;
+    struct cprom_series *series = hit.series ? hit.series : use.series;
+    size_t bucket = hit.series ? histogram_observe(series, value) : histogram_bucket_of(series, value);
+    const char *refusal = cprom__series_keep_exemplar(series, bucket, value, labels, timestamp_ms);
+    cprom_status status = hit.series ? cprom__series_updated(hit) : cprom__series_done(&use);
+    cprom__exemplar_drop((struct cprom_vec *)vec, refusal);
+    return status;
 }
 
 cprom_status cprom_histogram_vec_get(cprom_histogram_vec *vec, cprom_strs values, uint64_t *count, double *sum)

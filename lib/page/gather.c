@@ -34,7 +34,7 @@ struct gather_taking {
     struct cprom__snapshot *snapshot;
     struct cprom__source *source;
     const struct cprom__collection *collection; /* NULL: one vector only, which needs no list */
-    struct cprom__view_of view;                 /* the clock was read before the gate */
+    struct cprom__view_of view;                 /* of the page */
     struct gather_part *parts;                  /* sorted by name */
     size_t n;
     uint64_t registrations; /* of the registry when the parts were listed */
@@ -317,6 +317,8 @@ static bool gather_copy_all(struct gather_taking *taking)
     cprom__pin(reclaimer, &source->pin);
     source->pinned = true;
     taking->view.snapshot = source->pin.snapshot;
+    /* Behind the number: what died before it does not seem to have lingered, or been used, later than this. */
+    taking->view.now = cprom__monotonic_now(source->registry);
     for (size_t i = 0; i < taking->n; i++) {
         struct cprom_vec *vec = taking->parts[i].vec;
         if (!vec->linger) continue;
@@ -377,7 +379,6 @@ static bool gather_take(struct gather_taking *taking)
     pthread_mutex_lock(&registry->order_lock);
     bool done = gather_list(taking) && gather_prepare(taking);
     if (done && gather_is_late(taking)) done = gather_list(taking) && gather_prepare(taking);
-    taking->view.now = cprom__monotonic_now(registry);
     if (done) {
         CPROM__SEAM(CPROM__SEAM_GATHER_READY);
         cprom__gate_enter(&registry->gate);

@@ -103,7 +103,7 @@ static cprom_status remove_all(struct cprom_registry *registry, cprom_labels lab
     if (!status) {
         cprom__gate_enter(&registry->gate);
         status = remove_all_happen(registry, labels, how, &memory, families, &late, &first);
-        if (!status) *removed = cprom__removal_finish(first);
+        if (!status) *removed = cprom__turnover_finish(&first->turnover);
         cprom__gate_leave(&registry->gate);
     }
     for (struct cprom__removal_in *in = first; in; in = in->next) {
@@ -118,7 +118,7 @@ static cprom_status remove_all(struct cprom_registry *registry, cprom_labels lab
 
 cprom_status cprom_registry_delete_matching(cprom_registry *registry, cprom_labels labels, size_t *removed)
 {
-    static const struct cprom__removal_of how = {.reason = CPROM__REMOVED_MATCH, .stales = true};
+    static const struct cprom__removal_of how = {.reason = CPROM__REMOVED_MATCH, .linger = true, .stales = true};
     size_t n = 0;
     if (removed) *removed = 0;
     if (!registry || !labels.n) return CPROM_EINVAL;
@@ -133,9 +133,8 @@ cprom_status cprom_registry_sweep(cprom_registry *registry, cprom_labels labels,
     size_t n = 0;
     if (removed) *removed = 0;
     if (!registry || !labels.n || !since.epoch || since.registry != registry) return CPROM_EINVAL;
-    struct cprom__removal_of how = {
+    const struct cprom__removal_of how = {
         .reason = CPROM__REMOVED_SWEEP, .mark = since.epoch << CPROM__LIFE_SHIFT, .linger = true};
-    how.now = cprom__monotonic_now(registry);
     cprom_status status = remove_all_check_labels(labels);
     if (!status) status = remove_all(registry, labels, &how, &n);
     if (removed) *removed = n;

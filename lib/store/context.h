@@ -55,7 +55,8 @@ struct cprom_registry {
     struct cprom__reclaimer reclaimer;
     struct cprom__gate gate;
 
-    _Atomic uint64_t epoch; /* as in a series' life: shifted. Read by every update; raised in the gate: turnover.h */
+    _Atomic uint64_t
+        epoch; /* as in a series' life: shifted. Read by every update; raised by who is in the gate, or for him: turnover.h */
 
     pthread_mutex_t order_lock; /* guards the order of every vector; waited for by gathers, tried by others */
 

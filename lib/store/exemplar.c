@@ -42,8 +42,9 @@ static const char *exemplar_check(cprom_labels labels, size_t *len)
     return NULL;
 }
 
-static void exemplar_drop(struct cprom_vec *vec, const char *why)
+void cprom__exemplar_drop(struct cprom_vec *vec, const char *why)
 {
+    if (!why) return;
     struct cprom_registry *registry = vec->registry;
     atomic_fetch_add_explicit(&registry->exemplars_dropped, 1, memory_order_relaxed);
     if (!registry->log) return;
@@ -56,16 +57,17 @@ static void exemplar_drop(struct cprom_vec *vec, const char *why)
 }
 
 struct cprom__exemplar *cprom__exemplar_new(struct cprom_vec *vec, double value, cprom_labels labels,
-                                            int64_t timestamp_ms)
+                                            int64_t timestamp_ms, const char **refusal)
 {
     size_t len;
     const char *why = exemplar_check(labels, &len);
     if (!vec->n_exemplars) why = "the metric keeps none, see cprom_opts";
     else if (timestamp_ms < 0) why = "the time is negative";
+    *refusal = why;
     struct cprom__allocator *allocator = &vec->registry->allocator;
     struct cprom__exemplar *exemplar = why ? NULL : cprom__alloc(allocator, sizeof *exemplar + len);
     if (!exemplar) {
-        exemplar_drop(vec, why ? why : "out of memory");
+        if (!why) *refusal = "out of memory";
         return NULL;
     }
     atomic_init(&exemplar->refs, 1);

@@ -28,9 +28,12 @@ typedef _Atomic(struct cprom__exemplar *) cprom__exemplar_slot;
 /* How many slots a series has. */
 unsigned cprom__exemplar_slots(const struct cprom__desc *desc);
 
-/* With one reference. NULL: it cannot be kept, which is counted and, the first time, logged. */
+/* With one reference. NULL: it cannot be kept, and `*refusal` says why. */
 struct cprom__exemplar *cprom__exemplar_new(struct cprom_vec *vec, double value, cprom_labels labels,
-                                            int64_t timestamp_ms);
+                                            int64_t timestamp_ms, const char **refusal);
+
+/* Counts one that was not kept, and logs the first; `refusal` NULL: it was. In no read section, since it logs. */
+void cprom__exemplar_drop(struct cprom_vec *vec, const char *refusal);
 
 /* NULL is fine. */
 void cprom__exemplar_unref(const struct cprom__exemplar *exemplar);

@@ -68,9 +68,8 @@ enum cprom__killed cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *s
     }
     if (vec->linger) {
         struct cprom__extra *extra = cprom__series_extra(series);
-        uint64_t epoch = atomic_load_explicit(vec->epoch, memory_order_relaxed);
-        atomic_store_explicit(&extra->until, removing->now + vec->linger, memory_order_relaxed);
-        atomic_store_explicit(&extra->lingers, linger ? epoch : 0, memory_order_relaxed);
+        if (linger) atomic_store_explicit(&extra->until, removing->now + vec->linger, memory_order_relaxed);
+        atomic_store_explicit(&extra->lingers, linger ? removing->epoch : 0, memory_order_relaxed);
     }
     uint64_t dead = snapshot << CPROM__LIFE_SHIFT | CPROM__LIFE_DEAD | (linger ? CPROM__LIFE_LINGER : 0);
     do {

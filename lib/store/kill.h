@@ -12,8 +12,9 @@
 struct cprom__removing {
     enum cprom__removal reason;
     uint64_t touched_since; /* those touched in this epoch, as in registry->epoch, or later stay */
+    uint64_t epoch;         /* in which they go; those that linger note it */
     bool linger;            /* where the vector says so */
-    int64_t now;            /* monotonic ns; read where the vector has a linger time or a ttl */
+    int64_t now;            /* monotonic ns; of a removal that lingers, or a commit that stamps */
 };
 
 /* What became of a series; of an unlinked one nothing can be asked any more: it may be reclaimed at any time. */

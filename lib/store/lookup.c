@@ -110,15 +110,14 @@ static struct cprom_series *lookup_find_settled(struct cprom_vec *vec, const str
                                                 uint64_t *epoch)
 {
     for (;;) {
-        /* acquire: pairs with the moment. */
-        *epoch = atomic_load_explicit(vec->epoch, memory_order_acquire);
+        *epoch = cprom__epoch_now(vec);
         struct cprom_series *series = lookup_find(vec, values);
         if (CPROM__LIKELY(!series || !cprom__turnover_at(vec, *epoch))) return series;
-        enum cprom__verdict verdict = CPROM__VERDICT_LAST; /* of a hidden one, which may be about to be born */
+        enum cprom__verdict verdict = CPROM__VERDICT_OPEN; /* of a hidden one, which may be about to be born */
         if (!(atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_HIDDEN))
             verdict = cprom__turnover_settle(vec, series, 0, *epoch);
         if (verdict == CPROM__VERDICT_STAYS) return series;
-        if (verdict == CPROM__VERDICT_LAST) cprom__turnover_help(vec);
+        if (verdict == CPROM__VERDICT_OPEN) cprom__turnover_help(vec);
     }
 }
 
@@ -156,14 +155,20 @@ static void lookup_come_alive(struct cprom_vec *vec, struct cprom_series *series
     atomic_store_explicit(&series->life, epoch, memory_order_release);
 }
 
-cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *series, const struct cprom__birth *birth)
+cprom_status cprom__series_may_be_born(const struct cprom_vec *vec, bool exempt)
 {
-    if (!birth->exempt && lookup_is_full(vec)) return CPROM_ELIMIT;
+    if (!exempt && lookup_is_full(vec)) return CPROM_ELIMIT;
     /*
      * Under this lock: the walk that kills all series of a vector that is gone comes after this, or the flag was set.
      * acquire: pairs with the release in cprom__vec_detach().
      */
-    if (atomic_load_explicit(&vec->gone, memory_order_acquire)) return CPROM_ENOENT;
+    return atomic_load_explicit(&vec->gone, memory_order_acquire) ? CPROM_ENOENT : CPROM_OK;
+}
+
+cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *series, const struct cprom__birth *birth)
+{
+    cprom_status status = cprom__series_may_be_born(vec, birth->exempt);
+    if (status) return status;
     /* A value first: nobody sees the series with one that nobody set. */
     if (birth->change) vec->ops->change(series, birth->change);
     /*
@@ -198,6 +203,7 @@ struct lookup_wish {
     struct cprom__values *values;
     bool alive;                         /* or at least reserved */
     const struct cprom__change *change; /* what is done to it, if it is to be alive */
+    bool seen; /* it was there a moment ago, so that none is made before it is looked for again */
     int64_t now;
     bool exempt;
     uint64_t epoch; /* in which it was touched */
@@ -219,7 +225,7 @@ static cprom_status lookup_change(struct cprom_vec *vec, struct cprom_series *se
     }
     /* As at the end of any update: touch.h. What a turnover takes that came in between comes after it. */
     atomic_signal_fence(memory_order_seq_cst);
-    uint64_t again = atomic_load_explicit(vec->epoch, memory_order_acquire);
+    uint64_t again = cprom__epoch_now(vec);
     if (again != epoch && cprom__turnover_settle(vec, series, index, again) == CPROM__VERDICT_STAYS)
         cprom__series_stamp(series, again, wish->now);
     wish->epoch = again;
@@ -252,19 +258,21 @@ static cprom_status lookup_obtain(struct cprom_vec *vec, struct lookup_wish *wis
     cprom_status status = cprom__values_check(wish->values);
     if (status) return status;
     wish->exempt = vec->folds && lookup_is_other(wish->values);
-    wish->now = vec->ttl ? cprom__monotonic_now(vec->registry) : 0;
-    bool look_first = wish->alive && !wish->exempt && lookup_seems_full(vec);
-    for (bool again = true; again;) {
-        if (!look_first && !(made = cprom__series_make(vec, wish->values, &made_index))) return CPROM_ENOMEM;
+    bool makes = !wish->seen && !(wish->alive && !wish->exempt && lookup_seems_full(vec));
+    for (;; makes = true) {
+        if (makes) made = cprom__series_make(vec, wish->values, &made_index);
         CPROM__SEAM(CPROM__SEAM_CREATE_READY);
         pthread_mutex_lock(&vec->map_lock);
         status = lookup_find_or_room(vec, wish, &there, &epoch);
-        again = !status && !there && !made;
-        if (again) pthread_mutex_unlock(&vec->map_lock);
-        look_first = false;
+        if (status || there || makes) break;
+        pthread_mutex_unlock(&vec->map_lock);
     }
+    /* Under the lock: who has waited for it stamps no time that is long over. */
+    wish->now = vec->ttl ? cprom__monotonic_now(vec->registry) : 0;
     if (there) {
         lookup_ref(there);
+    } else if (!status && !made) {
+        status = CPROM_ENOMEM; /* which only who needs a new one is told */
     } else if (!status) {
         linked = lookup_link_made(vec, made, made_index);
         if (linked) there = made;
@@ -291,9 +299,10 @@ static void lookup_drop(struct cprom_vec *vec, cprom_status status)
  * For a series that is there, in a thread with a slot: nearly always. lookup_find() and the touch in one: one that was
  * touched in this epoch does not linger.
  */
-static CPROM__INLINE struct cprom__hit lookup_hit(struct cprom_vec *vec, const struct cprom__values *values)
+static CPROM__INLINE struct cprom__hit lookup_hit(struct cprom_vec *vec, const struct cprom__values *values, bool *seen)
 {
     struct cprom__hit hit = {NULL, 0};
+    *seen = true; /* by a thread without a slot, nobody knows */
     if (CPROM__UNLIKELY(!cprom__read_enter())) return hit;
     struct cprom__probe probe = cprom__map_probe(&vec->map, values->hash);
     CPROM__SEAM(CPROM__SEAM_LOOKUP_PROBES);
@@ -310,20 +319,22 @@ static CPROM__INLINE struct cprom__hit lookup_hit(struct cprom_vec *vec, const s
         if (cprom__series_touch_found(series)) return hit;
         break;
     }
+    *seen = hit.series != NULL;
     hit.series = NULL;
     cprom__read_leave();
     return hit;
 }
 
 /* Under the lock, where the change is made as well. */
-static CPROM__NOINLINE cprom_status lookup_update_locked(struct cprom_vec *vec, struct cprom__values *values,
+static CPROM__NOINLINE cprom_status lookup_update_locked(struct cprom_vec *vec, struct cprom__values *values, bool seen,
                                                          struct cprom__use *use)
 {
     struct cprom__change change = {.sets = false};
     struct cprom__observation observation;
     cprom__change_add(&change, use->operation, use->value, &observation);
     bool changes = use->operation != CPROM__OP_TOUCH;
-    struct lookup_wish wish = {.values = values, .alive = true, .change = changes ? &change : NULL, .epoch = 0};
+    struct lookup_wish wish = {
+        .values = values, .alive = true, .change = changes ? &change : NULL, .seen = seen, .epoch = 0};
     use->status = lookup_obtain(vec, &wish, &use->series);
     use->seen = wish.epoch;
     return use->status;
@@ -334,8 +345,9 @@ static CPROM__NOINLINE struct cprom__hit lookup_acquire_other(struct cprom_vec *
 {
     struct cprom__values values;
     cprom__values_other(vec, &values);
-    struct cprom__hit hit = lookup_hit(vec, &values);
-    if (!hit.series) lookup_update_locked(vec, &values, use);
+    bool seen;
+    struct cprom__hit hit = lookup_hit(vec, &values, &seen);
+    if (!hit.series) lookup_update_locked(vec, &values, seen, use);
     if (hit.series || !use->status) atomic_fetch_add_explicit(&vec->registry->folded, 1, memory_order_relaxed);
     return hit;
 }
@@ -346,9 +358,11 @@ struct cprom__hit cprom__series_acquire_for(struct cprom_vec *vec, cprom_strs st
     struct cprom__hit hit = {NULL, 0};
     use->status = lookup_measure(vec, strs, &values);
     if (CPROM__LIKELY(!use->status)) {
-        hit = lookup_hit(vec, &values);
+        bool seen;
+        hit = lookup_hit(vec, &values, &seen);
         if (CPROM__LIKELY(hit.series)) return hit;
-        if (lookup_update_locked(vec, &values, use) == CPROM_ELIMIT && vec->folds) hit = lookup_acquire_other(vec, use);
+        if (lookup_update_locked(vec, &values, seen, use) == CPROM_ELIMIT && vec->folds)
+            hit = lookup_acquire_other(vec, use);
     }
     if (!hit.series && use->status) lookup_drop(vec, use->status);
     return hit;

@@ -86,10 +86,10 @@ struct cprom__birth {
     const struct cprom__change *change; /* NULL: it is written already, or has its kind's initial value */
 };
 
-/*
- * Under the map's lock: lets a hidden one be born; the caller counts it. ELIMIT: the vector is full. ENOENT: it is
- * unregistered. Then the series stays hidden.
- */
+/* Under the map's lock. ELIMIT: the vector is full, and it not exempt. ENOENT: the vector is unregistered. */
+cprom_status cprom__series_may_be_born(const struct cprom_vec *vec, bool exempt);
+
+/* Under the map's lock: lets a hidden one be born; the caller counts it. ELIMIT, ENOENT: it stays hidden. */
 cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *series, const struct cprom__birth *birth);
 
 /* Gives the reference back; a series that nobody revealed goes with the last. */

@@ -21,22 +21,22 @@ static struct cprom_series *remove_find(struct cprom_vec *vec, const struct cpro
 }
 
 /*
- * Whether the vector's turnover lets the series be deleted now. false: something has changed, and the lock perhaps been
- * given back in between.
+ * Whether the vector's turnover lets the series be deleted now, after all changes up to this epoch. false: something has
+ * changed, and the lock perhaps been given back in between.
  */
-static bool remove_is_free(struct cprom_vec *vec, struct cprom_series *series, uint32_t index)
+static bool remove_is_free(struct cprom_vec *vec, struct cprom_series *series, uint32_t index, uint64_t epoch)
 {
-    struct cprom__turnover *turnover = atomic_load_explicit(&vec->turnover, memory_order_relaxed);
+    /* acquire: pairs with the release in cprom__turnover_publish(). */
+    struct cprom__turnover *turnover = atomic_load_explicit(&vec->turnover, memory_order_acquire);
     if (!turnover) return true;
-    /* acquire: pairs with the moment. */
-    uint64_t epoch = atomic_load_explicit(vec->epoch, memory_order_acquire);
+    bool hidden = atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_HIDDEN;
     if (epoch < turnover->epoch) { /* its moment is still to come: this deletion is before it */
-        if (!turnover->staging || turnover->staging->spare(turnover, series)) return true;
+        if (hidden || !turnover->staging || turnover->staging->note_deleted(turnover, series)) return true;
         cprom__moment_happens(vec->registry, turnover->epoch);
         return false;
     }
     /* What is staged is there first, and then deleted. */
-    if (!turnover->staging) return cprom__turnover_settle(vec, series, index, epoch) == CPROM__VERDICT_STAYS;
+    if (!turnover->staging) return hidden || cprom__turnover_settle(vec, series, index, epoch) == CPROM__VERDICT_STAYS;
     cprom__turnover_help(vec);
     return false;
 }
@@ -49,12 +49,14 @@ cprom_status cprom_vec_delete(cprom_vec *vec, cprom_strs strs)
     if (status) return status;
     struct cprom__removing removing = {
         .reason = CPROM__REMOVED_DELETE, .touched_since = CPROM__TOUCHED_NEVER, .linger = true};
-    if (vec->linger) removing.now = cprom__monotonic_now(vec->registry);
-    pthread_mutex_lock(&vec->map_lock);
     struct cprom_series *series;
     uint32_t index;
-    while ((series = remove_find(vec, &values, &index)) && !remove_is_free(vec, series, index)) {
-    }
+    pthread_mutex_lock(&vec->map_lock);
+    do {
+        removing.epoch = cprom__epoch_now(vec);
+        series = remove_find(vec, &values, &index);
+    } while (series && !remove_is_free(vec, series, index, removing.epoch));
+    if (vec->linger) removing.now = cprom__monotonic_now(vec->registry);
     bool removed = series && cprom__killed_counts(cprom__vec_kill(vec, series, index, &removing, true));
     if (removed) {
         cprom__vec_count(vec, CPROM__REMOVED_DELETE, 1, 0);
@@ -78,24 +80,26 @@ cprom_status cprom__removal_begin(struct cprom_vec *vec, cprom_labels labels, co
         cprom__match_free(&in->match);
         return CPROM_ENOMEM;
     }
-    const struct cprom__removing removing = {.reason = how->reason, .linger = how->linger, .now = how->now};
+    const struct cprom__removing removing = {.reason = how->reason, .linger = how->linger};
     in->turnover = cprom__turnover_of(vec, &in->match, &removing, 0);
     return CPROM_OK;
 }
 
 void cprom__removal_publish(struct cprom__removal_in *first, const struct cprom__removal_of *how, uint64_t epoch)
 {
+    /* One reading for all, in the gate, for which it may have waited. */
+    int64_t now = how->linger ? cprom__monotonic_now(first->turnover.vec->registry) : 0;
     for (struct cprom__removal_in *in = first; in; in = in->next) {
         in->turnover.epoch = epoch;
         in->turnover.removing.touched_since = how->mark ? how->mark : epoch;
+        in->turnover.removing.epoch = epoch;
+        in->turnover.removing.now = now;
         in->turnover.next = in->next ? &in->next->turnover : NULL;
         if (in->event) cprom__event_record(in->turnover.vec, in->event, NULL);
         in->event = NULL;
     }
     cprom__turnover_publish(&first->turnover);
 }
-
-size_t cprom__removal_finish(struct cprom__removal_in *first) { return cprom__turnover_finish(&first->turnover); }
 
 void cprom__removal_end(struct cprom__removal_in *in)
 {
@@ -115,7 +119,7 @@ static cprom_status remove_matching(struct cprom_vec *vec, cprom_labels labels, 
     uint64_t epoch = cprom__moment_next(registry);
     cprom__removal_publish(&in, how, epoch);
     cprom__moment_happens(registry, epoch);
-    *removed = cprom__removal_finish(&in);
+    *removed = cprom__turnover_finish(&in.turnover);
     cprom__gate_leave(&registry->gate);
     cprom__removal_end(&in);
     cprom__vec_upkeep(vec);
@@ -124,11 +128,10 @@ static cprom_status remove_matching(struct cprom_vec *vec, cprom_labels labels, 
 
 cprom_status cprom_vec_delete_matching(cprom_vec *vec, cprom_labels labels, size_t *removed)
 {
-    struct cprom__removal_of how = {.reason = CPROM__REMOVED_MATCH, .linger = true, .stales = true};
+    static const struct cprom__removal_of how = {.reason = CPROM__REMOVED_MATCH, .linger = true, .stales = true};
     size_t n = 0;
     if (removed) *removed = 0;
     if (!vec || !labels.n) return CPROM_EINVAL;
-    if (vec->linger) how.now = cprom__monotonic_now(vec->registry);
     cprom_status status = remove_matching(vec, labels, &how, &n);
     if (removed) *removed = n;
     return status;
@@ -147,9 +150,8 @@ cprom_status cprom_vec_sweep(cprom_vec *vec, cprom_labels labels, cprom_mark sin
     size_t n = 0;
     if (removed) *removed = 0;
     if (!vec || !labels.n || !since.epoch || since.registry != vec->registry) return CPROM_EINVAL;
-    struct cprom__removal_of how = {
+    const struct cprom__removal_of how = {
         .reason = CPROM__REMOVED_SWEEP, .mark = since.epoch << CPROM__LIFE_SHIFT, .linger = true};
-    if (vec->linger) how.now = cprom__monotonic_now(vec->registry);
     cprom_status status = remove_matching(vec, labels, &how, &n);
     if (removed) *removed = n;
     return status;

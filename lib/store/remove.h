@@ -12,7 +12,6 @@ struct cprom__removal_of {
     uint64_t mark; /* those touched in this epoch or later stay; 0: those touched after the moment */
     bool linger;
     bool stales; /* updates that it overtakes become stale */
-    int64_t now; /* monotonic ns, if it lets series linger */
 };
 
 /* One vector that takes part. */
@@ -29,9 +28,6 @@ cprom_status cprom__removal_begin(struct cprom_vec *vec, cprom_labels labels, co
 
 /* In the gate: all of it up to the moment, which is the caller's. */
 void cprom__removal_publish(struct cprom__removal_in *first, const struct cprom__removal_of *how, uint64_t epoch);
-
-/* In the gate, after the moment: how many series were removed. */
-size_t cprom__removal_finish(struct cprom__removal_in *first);
 
 void cprom__removal_end(struct cprom__removal_in *in);
 

@@ -86,9 +86,9 @@ void cprom__retire_block(struct cprom__reclaimer *reclaimer, struct cprom__block
 
 void cprom__chain_add(struct cprom__reclaimer *reclaimer, struct cprom__chain *chain, uint32_t index, uint64_t death)
 {
-    /* relaxed: it is dead already, and only the reclaimer reads the number, under its lock. */
+    /* release: who finds it dead comes after the kill, as if that were still there; pairs with the acquires in touch.c. */
     atomic_store_explicit(&retire_series_at(reclaimer, index)->life,
-                          death << CPROM__LIFE_SHIFT | CPROM__LIFE_DEAD | CPROM__LIFE_UNLINKED, memory_order_relaxed);
+                          death << CPROM__LIFE_SHIFT | CPROM__LIFE_DEAD | CPROM__LIFE_UNLINKED, memory_order_release);
     retire_append(reclaimer, &chain->first, &chain->last, index);
     chain->n++;
 }

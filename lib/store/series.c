@@ -64,14 +64,16 @@ struct cprom__extra *cprom__series_extra(const struct cprom_series *series)
                                            series_exemplars_size(series->vec));
 }
 
-void cprom__series_keep_exemplar(struct cprom_series *series, size_t slot, double value, cprom_labels labels,
-                                 int64_t timestamp_ms)
+const char *cprom__series_keep_exemplar(struct cprom_series *series, size_t slot, double value, cprom_labels labels,
+                                        int64_t timestamp_ms)
 {
-    struct cprom__exemplar *exemplar = cprom__exemplar_new(series->vec, value, labels, timestamp_ms);
-    if (!exemplar) return;
+    const char *refusal;
+    struct cprom__exemplar *exemplar = cprom__exemplar_new(series->vec, value, labels, timestamp_ms, &refusal);
+    if (!exemplar) return refusal;
     /* acq_rel: release, pairs with the acquire of who takes it out; acquire, for what is taken out here. */
     cprom__exemplar_unref(
         atomic_exchange_explicit(&cprom__series_exemplars(series)[slot], exemplar, memory_order_acq_rel));
+    return NULL;
 }
 
 /* For who unescapes texts: the page that shows the series is opened later. */

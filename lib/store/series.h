@@ -135,6 +135,12 @@ struct cprom_vec {
     _Atomic unsigned logged;                   /* bit per cprom__drop: has been logged; one more for exemplars */
 };
 
+/* acquire: pairs with the moment, before which its turnovers were published: turnover.h. */
+static inline uint64_t cprom__epoch_now(const struct cprom_vec *vec)
+{
+    return atomic_load_explicit(vec->epoch, memory_order_acquire);
+}
+
 /* Adds to a number that is changed under a lock only, and read at any time. */
 static inline void cprom__count_locked(_Atomic size_t *number, size_t n)
 {
@@ -161,11 +167,11 @@ cprom__exemplar_slot *cprom__series_exemplars(const struct cprom_series *series)
 struct cprom__extra *cprom__series_extra(const struct cprom_series *series);
 
 /*
- * Puts an exemplar of an update of this series into a slot, instead of what is there. If it cannot be kept, that is
- * counted and, the first time, logged.
+ * Puts an exemplar of an update of this series into a slot, instead of what is there. Returns why it cannot be kept, for
+ * cprom__exemplar_drop(); NULL: it is.
  */
-void cprom__series_keep_exemplar(struct cprom_series *series, size_t slot, double value, cprom_labels labels,
-                                 int64_t timestamp_ms);
+const char *cprom__series_keep_exemplar(struct cprom_series *series, size_t slot, double value, cprom_labels labels,
+                                        int64_t timestamp_ms);
 
 /* Nobody can reach it any more. */
 void cprom__series_destroy(struct cprom_series *series, uint32_t index);

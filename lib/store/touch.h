@@ -41,7 +41,7 @@ struct cprom__look {
     uint64_t seen;
 };
 
-CPROM__NOINLINE bool cprom__handle_touch_slowly(struct cprom_series *series);
+CPROM__NOINLINE bool cprom__handle_touch_slowly(struct cprom_series *series, struct cprom__look *look);
 
 /* Whether an update through a handle may go ahead without a touch; if not, see cprom__handle_touch(). */
 static inline bool cprom__handle_is_fresh(const struct cprom_series *series, struct cprom__look *look)
@@ -55,9 +55,7 @@ static inline bool cprom__handle_is_fresh(const struct cprom_series *series, str
 /* Begins an update through a handle: touches the series. false: it is dead; that is counted as a detached update. */
 static inline bool cprom__handle_touch(struct cprom_series *series, struct cprom__look *look)
 {
-    look->epoch = series->vec->epoch;
-    look->seen = atomic_load_explicit(look->epoch, memory_order_relaxed);
-    return cprom__handle_touch_slowly(series);
+    return CPROM__LIKELY(cprom__handle_is_fresh(series, look)) || cprom__handle_touch_slowly(series, look);
 }
 
 /* Ends an update, through a handle or by label values: the value is written. */

@@ -227,9 +227,10 @@ size_t cprom__turnover_finish(struct cprom__turnover *first)
 
 void cprom__turnover_help(struct cprom_vec *vec)
 {
+    /* Not the next one, too: whoever helps has a bounded share. */
+    uint64_t epoch = cprom__epoch_now(vec);
     struct cprom__turnover *turnover;
-    /* acquire: pairs with the moment. */
-    while ((turnover = cprom__turnover_at(vec, atomic_load_explicit(vec->epoch, memory_order_acquire))) != NULL) {
+    while ((turnover = cprom__turnover_at(vec, epoch)) != NULL) {
         turnover_advance(turnover);
         /* In between, so that others come in. */
         pthread_mutex_unlock(&vec->map_lock);
@@ -246,23 +247,31 @@ enum cprom__verdict cprom__turnover_settle(struct cprom_vec *vec, struct cprom_s
         return CPROM__VERDICT_STAYS;
     enum cprom__verdict verdict = turnover->staging ? turnover->staging->judge(turnover, series) : CPROM__VERDICT_GOES;
     if (verdict != CPROM__VERDICT_GOES) return verdict;
-    if (!index) index = cprom__series_index(vec, series);
+    /* It stays if it was touched meanwhile. */
+    return cprom__turnover_kill(turnover, series, index) ? CPROM__VERDICT_GOES : CPROM__VERDICT_STAYS;
+}
+
+bool cprom__turnover_kill(struct cprom__turnover *turnover, struct cprom_series *series, uint32_t index)
+{
+    struct cprom_vec *vec = turnover->vec;
     uint32_t hash = series->hash;
-    if (!cprom__killed_counts(cprom__vec_kill(vec, series, index, &turnover->removing, true)))
-        return CPROM__VERDICT_STAYS; /* touched meanwhile */
+    if (!index) index = cprom__series_index(vec, series);
+    if (!cprom__killed_counts(cprom__vec_kill(vec, series, index, &turnover->removing, true))) return false;
     turnover->removed++;
     if (turnover->staging) turnover->uncounted++;
     else cprom__vec_count(vec, turnover->removing.reason, 1, 0);
     cprom__map_tidy(&vec->map, &vec->registry->reclaimer, hash);
-    return CPROM__VERDICT_GOES;
+    return true;
 }
 
 void cprom__vec_empty(struct cprom_vec *vec)
 {
     const struct cprom__removing removing = {.reason = CPROM__REMOVED_CLEAR, .touched_since = CPROM__TOUCHED_NEVER};
     if (vec->is_plain) {
+        pthread_mutex_lock(&vec->map_lock);
         if (cprom__killed_counts(cprom__vec_kill(vec, vec->plain, 0, &removing, true)))
             cprom__vec_count(vec, removing.reason, 1, 0);
+        pthread_mutex_unlock(&vec->map_lock);
         return;
     }
     const struct cprom__match all = {.n = 0};

@@ -7,7 +7,7 @@
  * lock, by the thread in the gate and by whoever needs its outcome. Until then each series is judged by the turnover: a
  * series that it covers, and that was touched before the moment, is gone for every look-up, update and get.
  *
- * Models: tests/models/moment.pml, room.pml.
+ * Models: tests/models/moment.pml, spoilt.pml, room.pml.
  */
 #ifndef CPROM_LIB_STORE_TURNOVER_H
 #define CPROM_LIB_STORE_TURNOVER_H
@@ -19,14 +19,14 @@
 enum cprom__verdict {
     CPROM__VERDICT_GOES,
     CPROM__VERDICT_STAYS,
-    CPROM__VERDICT_LAST /* it is known when the turnover is finished */
+    CPROM__VERDICT_OPEN /* it is known when the turnover is finished */
 };
 
 /* What a commit adds to a removal. All of it is called under the map's lock. */
 struct cprom__staging {
     enum cprom__verdict (*judge)(const struct cprom__turnover *turnover, const struct cprom_series *series);
     /* Before the moment: this series is about to be deleted singly. false: it is staged, and the moment is due. */
-    bool (*spare)(struct cprom__turnover *turnover, const struct cprom_series *series);
+    bool (*note_deleted)(struct cprom__turnover *turnover, const struct cprom_series *series);
     /* Some births and values; false: those were the last. */
     bool (*bear)(struct cprom__turnover *turnover);
 };
@@ -69,14 +69,15 @@ size_t cprom__turnover_finish(struct cprom__turnover *first);
 /* The vector's turnover, if its moment has come by this epoch; NULL: none. */
 static inline struct cprom__turnover *cprom__turnover_at(const struct cprom_vec *vec, uint64_t epoch)
 {
-    struct cprom__turnover *turnover = atomic_load_explicit(&vec->turnover, memory_order_relaxed);
+    /* acquire: pairs with the release in cprom__turnover_publish(), which is not always under the lock. */
+    struct cprom__turnover *turnover = atomic_load_explicit(&vec->turnover, memory_order_acquire);
     return turnover && epoch >= turnover->epoch ? turnover : NULL;
 }
 
 /* Series that are alive, as the vector's turnover has left them. */
 static inline size_t cprom__turnover_live(const struct cprom_vec *vec)
 {
-    const struct cprom__turnover *turnover = atomic_load_explicit(&vec->turnover, memory_order_relaxed);
+    const struct cprom__turnover *turnover = atomic_load_explicit(&vec->turnover, memory_order_acquire); /* likewise */
     size_t live = atomic_load_explicit(&vec->live, memory_order_relaxed);
     return turnover ? live + turnover->born - turnover->uncounted : live;
 }
@@ -90,6 +91,9 @@ void cprom__turnover_help(struct cprom_vec *vec);
  */
 enum cprom__verdict cprom__turnover_settle(struct cprom_vec *vec, struct cprom_series *series, uint32_t index,
                                            uint64_t epoch);
+
+/* Removes one series as the turnover does; `index` 0: not known. */
+bool cprom__turnover_kill(struct cprom__turnover *turnover, struct cprom_series *series, uint32_t index);
 
 /* Removes all series of a vector that is gone; without the gate. */
 void cprom__vec_empty(struct cprom_vec *vec);

@@ -16,7 +16,7 @@
 
 static bool upkeep_is_idle(const struct cprom_series *series, int64_t now)
 {
-    /* seq_cst, both: see cprom__series_touch(). */
+    /* seq_cst, both: see touch_stamp_time(). */
     int64_t touched = atomic_load_explicit(&cprom__series_extra(series)->touched, memory_order_seq_cst);
     return now - touched > series->vec->ttl && atomic_load_explicit(&series->refs, memory_order_seq_cst) < CPROM__REF;
 }
@@ -103,7 +103,9 @@ bool cprom__vec_expire_some(struct cprom_vec *vec)
         struct cprom__segment *segment;
         pthread_mutex_lock(&vec->map_lock);
         uint32_t hash = (uint32_t)vec->expiry_at;
-        if (!upkeep_waits(vec) && cprom__map_walk(&vec->map, &vec->expiry_at, &segment)) {
+        if (upkeep_waits(vec)) {
+            more = false; /* the search goes on from here another time */
+        } else if (cprom__map_walk(&vec->map, &vec->expiry_at, &segment)) {
             for (uint32_t i = 0; i <= segment->mask; i++) {
                 uint64_t entry = atomic_load_explicit(&segment->entries[i], memory_order_relaxed);
                 if (entry > CPROM__ENTRY_DEAD)

@@ -3,6 +3,7 @@
 
 #include "store/owner.h"
 #include "store/stale.h"
+#include "store/turnover.h"
 
 const char *const cprom__removal_names[CPROM__REMOVALS] = {"delete",  "delete_matching", "clear",
                                                            "replace", "sweep",           "ttl"};
@@ -42,4 +43,15 @@ void cprom__vec_content_unref(struct cprom_vec *vec)
     cprom__vec_unref(vec, 1);
 }
 
-size_t cprom_vec_size(const cprom_vec *vec) { return vec ? atomic_load_explicit(&vec->live, memory_order_relaxed) : 0; }
+size_t cprom_vec_size(const cprom_vec *vec)
+{
+    if (!vec) return 0;
+    /* acquire: pairs with the releases of turnover.c. */
+    if (CPROM__UNLIKELY(atomic_load_explicit(&vec->turnover, memory_order_acquire) != NULL)) {
+        struct cprom_vec *counted = (struct cprom_vec *)(uintptr_t)vec;
+        pthread_mutex_lock(&counted->map_lock);
+        cprom__turnover_help(counted);
+        pthread_mutex_unlock(&counted->map_lock);
+    }
+    return atomic_load_explicit(&vec->live, memory_order_relaxed);
+}

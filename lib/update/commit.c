@@ -58,14 +58,6 @@ static cprom_status commit_prepare(struct cprom_update *update)
     return status;
 }
 
-/* One reading of the clock for all that the commit stamps. */
-static int64_t commit_now(const struct cprom_update *update)
-{
-    const struct cprom__member *member = update->members;
-    while (member && !member->vec->ttl) member = member->next;
-    return member ? cprom__monotonic_now(update->registry) : 0;
-}
-
 /* ---- in the gate, before the moment ---- */
 
 static bool commit_is_stale(const struct cprom_update *update)
@@ -95,27 +87,41 @@ static bool commit_spoil(struct cprom__entry *entry)
 {
     struct cprom_update *update = entry->member->update;
     if (entry->spoilt) return true;
-    struct cprom__entry *first = atomic_load_explicit(&update->spoilt, memory_order_relaxed);
+    /* acquire: of the seal; who lets the moment happen then passes on that all turnovers are published. */
+    struct cprom__entry *first = atomic_load_explicit(&update->spoilt, memory_order_acquire);
     do {
         if (first == &commit_sealed) return false;
         entry->next_spoilt = first;
         /* release: pairs with the acquire in commit_seal(). */
     } while (!atomic_compare_exchange_weak_explicit(&update->spoilt, &first, entry, memory_order_release,
-                                                    memory_order_relaxed));
+                                                    memory_order_acquire));
     entry->spoilt = true;
     return true;
 }
 
-/* From now on each deletion of what is staged is seen by commit_spare(); those that came before are found here. */
+/* The entry that sees to the member's `other`: one by labels; there is one, for it has reserved the other. */
+static struct cprom__entry *commit_keeper_of(const struct cprom__member *member)
+{
+    struct cprom__entry *keeper = member->first;
+    while (keeper->by_handle) keeper = keeper->next_of_member;
+    return keeper;
+}
+
+static void commit_spoil_alone(struct cprom__entry *entry)
+{
+    pthread_mutex_lock(&entry->vec->map_lock);
+    commit_spoil(entry);
+    pthread_mutex_unlock(&entry->vec->map_lock);
+}
+
+/* From now on each deletion of what is staged is seen by commit_note_deleted(); those that came before are found here. */
 static void commit_find_spoilt(struct cprom_update *update)
 {
     for (struct cprom__entry *entry = update->first; entry; entry = entry->next) {
-        const struct cprom_series *other = entry->member->other;
-        if (entry->by_handle || !(cprom__series_is_dead(entry->series) || (other && cprom__series_is_dead(other))))
-            continue;
-        pthread_mutex_lock(&entry->vec->map_lock);
-        commit_spoil(entry);
-        pthread_mutex_unlock(&entry->vec->map_lock);
+        if (!entry->by_handle && cprom__series_is_dead(entry->series)) commit_spoil_alone(entry);
+    }
+    for (struct cprom__member *member = update->members; member; member = member->next) {
+        if (member->other && cprom__series_is_dead(member->other)) commit_spoil_alone(commit_keeper_of(member));
     }
 }
 
@@ -159,8 +165,9 @@ static cprom_status commit_seal(struct cprom_update *update)
     cprom_status status = CPROM_OK;
     for (;;) {
         struct cprom__entry *entry = NULL;
+        /* release: pairs with the acquire in commit_spoil(). */
         if (!status && atomic_compare_exchange_strong_explicit(&update->spoilt, &entry, &commit_sealed,
-                                                               memory_order_relaxed, memory_order_relaxed))
+                                                               memory_order_release, memory_order_relaxed))
             return CPROM_OK;
         /* acquire: pairs with the release in commit_spoil(). */
         entry = atomic_exchange_explicit(&update->spoilt, NULL, memory_order_acquire);
@@ -197,20 +204,17 @@ static enum cprom__verdict commit_judge(const struct cprom__turnover *turnover, 
 {
     const struct cprom__member *member = commit_member_of(turnover);
     if (cprom__series_is_dead(series)) return CPROM__VERDICT_GOES; /* it lingers */
-    if (series == member->other) return CPROM__VERDICT_LAST;
+    if (series == member->other) return CPROM__VERDICT_OPEN;
     return commit_entry_of(member, series, NULL) ? CPROM__VERDICT_STAYS : CPROM__VERDICT_GOES;
 }
 
-static bool commit_spare(struct cprom__turnover *turnover, const struct cprom_series *series)
+static bool commit_note_deleted(struct cprom__turnover *turnover, const struct cprom_series *series)
 {
     const struct cprom__member *member = commit_member_of(turnover);
     for (struct cprom__entry *entry = NULL; (entry = commit_entry_of(member, series, entry)) != NULL;) {
         if (!entry->by_handle && !commit_spoil(entry)) return false;
     }
-    if (series != member->other) return true;
-    struct cprom__entry *keeper = member->first; /* by labels, for it has reserved the other */
-    while (keeper->by_handle) keeper = keeper->next_of_member;
-    return commit_spoil(keeper);
+    return series != member->other || commit_spoil(commit_keeper_of(member));
 }
 
 static void commit_change(const struct cprom__turnover *turnover, struct cprom_series *series,
@@ -220,8 +224,8 @@ static void commit_change(const struct cprom__turnover *turnover, struct cprom_s
     series->vec->ops->change(series, &entry->change);
 }
 
-/* Whether the series has had a value of this update before; remembers it. */
-static bool commit_is_counted(struct cprom__entry *entry, const struct cprom_series *series)
+/* Remembers where the value went; whether another one of this update went there before. */
+static bool commit_note_target(struct cprom__entry *entry, const struct cprom_series *series)
 {
     entry->target = series;
     const struct cprom__entry *earlier = entry->same_hash;
@@ -239,6 +243,7 @@ static void commit_bear_into_other(struct cprom__member *member, const struct cp
     member->created += hidden && !member->other_used;
     member->updated += !hidden && !member->other_used;
     member->folded += entry->series != other;
+    member->hidden_others += hidden;
     member->other_used = true;
 }
 
@@ -252,6 +257,31 @@ static cprom_status commit_reveal(struct cprom__member *member, struct cprom_ser
     return status;
 }
 
+/* Whether another entry stages the same labels: one by a handle came in between. */
+static bool commit_stages_again(const struct cprom__member *member, const struct cprom__entry *first)
+{
+    const struct cprom__entry *entry = NULL;
+    while ((entry = commit_entry_of(member, first->series, entry)) != NULL) {
+        if (entry != first && !entry->by_handle) return true;
+    }
+    return false;
+}
+
+/* A hidden series is born with the values of all entries that stage its labels. */
+static cprom_status commit_bear_hidden(struct cprom__member *member, struct cprom__entry *first)
+{
+    struct cprom_series *series = first->series;
+    if (!commit_stages_again(member, first)) return commit_reveal(member, series, false, &first->change);
+    cprom_status status = cprom__series_may_be_born(member->vec, false);
+    if (status) return status;
+    for (struct cprom__entry *entry = first; entry; entry = entry->next_of_member) {
+        if (entry->series != series || entry->by_handle) continue;
+        member->vec->ops->change(series, &entry->change);
+        entry->borne = true;
+    }
+    return commit_reveal(member, series, false, NULL);
+}
+
 static void commit_bear_entry(struct cprom__member *member, struct cprom__entry *entry)
 {
     struct cprom_series *series = entry->series;
@@ -259,11 +289,11 @@ static void commit_bear_entry(struct cprom__member *member, struct cprom__entry 
     if (cprom__series_is_dead(series)) status = CPROM_ENOENT; /* by a handle, or the vector is unregistered */
     else if (series == member->other) commit_bear_into_other(member, entry);
     else if (commit_is_hidden(series)) {
-        status = commit_reveal(member, series, false, &entry->change);
-        if (!status) commit_is_counted(entry, series);
+        status = commit_bear_hidden(member, entry);
+        if (!status) commit_note_target(entry, series);
         member->created += !status;
     } else {
-        member->updated += !commit_is_counted(entry, series);
+        member->updated += !commit_note_target(entry, series);
         commit_change(&member->turnover, series, entry);
     }
     if (status == CPROM_ELIMIT && member->other && !cprom__series_is_dead(member->other))
@@ -277,21 +307,20 @@ static void commit_bear_other(struct cprom__member *member)
     struct cprom_series *other = member->other;
     if (!other || cprom__series_is_dead(other)) return;
     bool hidden = commit_is_hidden(other);
-    if (hidden && member->other_used) commit_reveal(member, other, true, NULL);
-    if (hidden || member->other_used || !cprom__match_any(member->scopes, other)) return;
-    uint32_t hash = other->hash, index = cprom__series_index(member->vec, other);
-    if (cprom__killed_counts(cprom__vec_kill(member->vec, other, index, &member->turnover.removing, true))) {
-        member->turnover.removed++;
-        member->turnover.uncounted++;
+    if (hidden && member->other_used && commit_reveal(member, other, true, NULL) != CPROM_OK) {
+        member->created--; /* the vector is unregistered */
+        member->folded = 0;
+        member->dropped[CPROM__DROP_DETACHED] += member->hidden_others;
     }
-    cprom__map_tidy(&member->vec->map, &member->vec->registry->reclaimer, hash);
+    if (!hidden && !member->other_used && cprom__match_any(member->scopes, other))
+        cprom__turnover_kill(&member->turnover, other, 0);
 }
 
 static bool commit_bear(struct cprom__turnover *turnover)
 {
     struct cprom__member *member = commit_member_of(turnover);
     for (unsigned n = 0; member->bears && n < COMMIT_PORTION; n++) {
-        commit_bear_entry(member, member->bears);
+        if (!member->bears->borne) commit_bear_entry(member, member->bears);
         member->bears = member->bears->next_of_member;
     }
     if (member->bears) return true;
@@ -299,14 +328,24 @@ static bool commit_bear(struct cprom__turnover *turnover)
     return false;
 }
 
-static const struct cprom__staging commit_staging = {commit_judge, commit_spare, commit_bear};
+static const struct cprom__staging commit_staging = {commit_judge, commit_note_deleted, commit_bear};
 
 /* ---- the whole ---- */
 
-static struct cprom__turnover *commit_turnovers(struct cprom_update *update, int64_t now)
+/* One reading of the clock for all that the commit stamps: in the gate, for which it may have waited. */
+static int64_t commit_now(const struct cprom_update *update)
 {
+    const struct cprom__member *member = update->members;
+    while (member && !member->vec->ttl) member = member->next;
+    return member ? cprom__monotonic_now(update->registry) : 0;
+}
+
+static struct cprom__turnover *commit_turnovers(struct cprom_update *update)
+{
+    int64_t now = commit_now(update);
     uint64_t epoch = cprom__moment_next(update->registry);
-    const struct cprom__removing removing = {.reason = CPROM__REMOVED_REPLACE, .touched_since = epoch, .now = now};
+    const struct cprom__removing removing = {
+        .reason = CPROM__REMOVED_REPLACE, .touched_since = epoch, .epoch = epoch, .now = now};
     struct cprom__turnover *first = NULL;
     for (struct cprom__member *member = update->members; member; member = member->next) {
         member->turnover = cprom__turnover_of(member->vec, member->scopes, &removing, epoch);
@@ -319,9 +358,9 @@ static struct cprom__turnover *commit_turnovers(struct cprom_update *update, int
 }
 
 /* In the gate. */
-static cprom_status commit_happen(struct cprom_update *update, int64_t now, cprom_result *result)
+static cprom_status commit_happen(struct cprom_update *update, cprom_result *result)
 {
-    struct cprom__turnover *first = commit_turnovers(update, now);
+    struct cprom__turnover *first = commit_turnovers(update);
     if (!first) return CPROM_OK;
     cprom__turnover_publish(first);
     commit_find_spoilt(update);
@@ -363,11 +402,10 @@ static cprom_status commit(struct cprom_update *update, cprom_result *result)
     struct cprom__gate *gate = &update->registry->gate;
     cprom_status status = commit_prepare(update);
     if (status) return status;
-    int64_t now = commit_now(update);
     CPROM__SEAM(CPROM__SEAM_COMMIT_READY);
     cprom__gate_enter(gate);
     status = commit_is_gone(update) ? CPROM_ENOENT : commit_is_stale(update) ? CPROM_ESTALE : CPROM_OK;
-    if (!status) status = commit_happen(update, now, result);
+    if (!status) status = commit_happen(update, result);
     cprom__gate_leave(gate);
     if (status == CPROM_ENOMEM) return status;
     if (status == CPROM_ESTALE) {

@@ -19,9 +19,10 @@ struct cprom__entry {
     struct cprom__change change;
     struct cprom_series *series;       /* with a reference, once reserved */
     const struct cprom_series *target; /* that the value went to */
-    /* By labels, in a commit: its series was deleted singly. Guarded by the vector's map lock. */
+    /* In a commit, guarded by the vector's map lock, as is `series` then: that was deleted singly. */
     bool spoilt;
-    struct cprom__entry *next_spoilt;
+    bool borne;                       /* its value went into a birth before its turn */
+    struct cprom__entry *next_spoilt; /* of the list of the spoilt */
 };
 
 struct cprom__scope {
@@ -44,7 +45,8 @@ struct cprom__member {
     struct cprom__turnover turnover;
     struct cprom__entry *bears; /* whose turn it is */
     bool other_used;
-    size_t created, updated, refused, folded;
+    size_t created, updated, folded;
+    size_t hidden_others; /* values that `other` is to be born with */
     size_t dropped[CPROM__DROPS];
 };
 

@@ -1,6 +1,6 @@
 /*
  * A value first, then visible (lib/store/lookup.c: cprom__series_reveal(), lookup_come_alive(), lookup_change(),
- * lookup_touch(), lookup_presence(); lib/update/commit.c: commit_bear_into_other(), commit_bear_other()).
+ * lookup_hit(), lookup_presence(); lib/update/commit.c: commit_bear_into_other(), commit_bear_other()).
  *
  * A series is hidden, with the value 0. A commit adds 2 and 3 to it, as it does with what two entries are folded into;
  * two others add 10 each by its labels; somebody gets it. Whoever of the three comes first lets it be born, under the

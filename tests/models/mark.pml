@@ -1,5 +1,5 @@
 /*
- * Marks against updates (lib/store/touch.h: cprom__handle_touch(), cprom__series_written(); lib/store/touch.c;
+ * Marks against updates (lib/store/touch.h: cprom__handle_touch(), cprom__update_ends(); lib/store/touch.c;
  * lib/store/lookup.c: lookup_change(); lib/registry/remove_all.c: cprom_registry_mark(); lib/base/barrier.c).
  *
  * Somebody updates a series by a handle, or lets it be born, under the map's lock, with a value. A commit writes two

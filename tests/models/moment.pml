@@ -2,7 +2,7 @@
  * One moment for the births and deaths of a change (lib/store/turnover.c: cprom__turnover_publish(),
  * cprom__moment_happens(), cprom__turnover_settle(), cprom__turnover_help(), turnover_advance(); lib/store/touch.c:
  * cprom__series_touch_found(), touch_settled(), cprom__series_presence(); lib/store/lookup.c: lookup_find_settled(),
- * lookup_touch(), lookup_presence(), lookup_change()). What single deletions do to a commit is in spoilt.pml.
+ * lookup_hit(), lookup_presence(), lookup_change()). What single deletions do to a commit is in spoilt.pml.
  *
  * A change removes the one series of a vector, and lets a hidden one of another vector be born. Meanwhile, two
  * observers get the two labels, in either order; somebody updates the first label, by label values or by a handle. So

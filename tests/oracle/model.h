@@ -289,7 +289,7 @@ static inline void model_op_delete_matching(struct model *m)
     struct model_match match = model_any_match(m, false);
     cprom_label labels[2];
     size_t n = 0, removed;
-    if (m->cap && m->linger && v < VECS) return; /* which of them linger is open */
+    if (m->cap && m->linger) return; /* which of them linger is open */
     cprom_status status;
     MODEL_CALL(m, status,
                v < VECS ? cprom_gauge_vec_delete_matching(m->vec[v], model_labels(&match, labels), &removed)
@@ -297,7 +297,7 @@ static inline void model_op_delete_matching(struct model *m)
     assert_ok(status);
     for (int k = 0; k < VECS; k++) {
         if (v != k && v != VECS) continue;
-        n += model_remove(m, k, match, 0, v < VECS);
+        n += model_remove(m, k, match, 0, true);
         model_event(m, k, match, UINT64_MAX);
     }
     assert_int_equal(removed, n);
