@@ -14,8 +14,8 @@
  * Randomness: one generator a thread (xorshift64*), seeded from one number
  *============================================================================*/
 
-static uint64_t st_seed;
-static _Thread_local uint64_t st_state; /* 0: this thread has no part in it */
+extern uint64_t st_seed;
+extern _Thread_local uint64_t st_state; /* 0: this thread has no part in it */
 
 static inline uint64_t st_rand(void)
 {
@@ -39,7 +39,7 @@ static inline void st_join_in(unsigned number)
     for (int i = 0; i < 4; i++) st_rand();
 }
 
-static unsigned st_seam_every = 8; /* set before the threads start */
+extern unsigned st_seam_every; /* set before the threads start */
 
 static inline void st_spin(unsigned n)
 {
