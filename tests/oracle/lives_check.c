@@ -61,14 +61,16 @@ static void overlap(const struct lives *lives, struct lives_op *op, const struct
     if (by->kind == LIVES_TICK && op->ticks < 2) op->ticks++;
     if (is_update(op)) {
         const struct lives_vec *vec = lives_vec_of(lives, op->key);
-        bool removes = by->kind == LIVES_DELETE || (is_change(by) && by->lingers);
-        if (by->kind == LIVES_MARK || by->kind == LIVES_SWEEP || (vec->lingers && removes && (used & series_of(vec))))
+        bool removes = (by->kind == LIVES_DELETE || is_change(by)) && (used & series_of(vec));
+        bool looks_again = op->kind == LIVES_HOLD && vec->expires;
+        if (by->kind == LIVES_MARK || by->kind == LIVES_SWEEP || (removes && (vec->lingers || looks_again)))
             op->steps = 1;
     }
     if (is_page(op) && by->kind != LIVES_DELETE) op->referenced |= used;
-    if (op->kind == LIVES_SIZE) {
-        for (unsigned key = 0; key < LIVES_KEYS; key++)
-            if (used & op->scope & lives_bit(key)) op->slack++;
+    for (unsigned key = 0; op->kind == LIVES_SIZE && key < LIVES_KEYS; key++) {
+        /* Any call may be removing what is idle. */
+        bool perhaps = (used & lives_bit(key)) || lives_vec_of(lives, key)->expires;
+        if (perhaps && (op->scope & lives_bit(key)) && op->slack < LIVES_KEYS) op->slack++;
     }
 }
 

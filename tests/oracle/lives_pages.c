@@ -28,15 +28,17 @@ static enum shows shows(const struct lives_search *search, const struct lives_st
 static void cut(struct lives_search *search, const struct lives_state *from, const struct lives_op *op, unsigned old)
 {
     struct lives_state state = *from;
-    uint8_t left = 0;
+    uint8_t left = 0, due = 0;
     for (unsigned key = 0; key < LIVES_KEYS; key++) {
         if (!(op->scope & lives_bit(key))) continue;
         enum shows is = shows(search, from, op, key, old);
         bool shown = op->values[key] != LIVES_ABSENT;
         if (!shown && is == MUST) return;
+        if (is == MUST) due |= lives_bit(key);
         if (shown && (is == MUST_NOT || state.values[key] != op->values[key])) left |= lives_bit(key);
     }
     state.left = left;
+    state.due = due;
     state.progress[op->thread] = LIVES_CHANGING;
     state.gate = (int8_t)op->thread;
     lives_reach(search, &state);
@@ -49,13 +51,14 @@ void lives_look(const struct lives_search *search, struct lives_state *state)
     if (!op || (op->kind != LIVES_PAGE && op->kind != LIVES_EACH)) return;
     for (unsigned key = 0; key < LIVES_KEYS; key++) {
         if (!(state->left & lives_bit(key)) || state->values[key] != op->values[key]) continue;
-        uint8_t fresh = state->fresh | state->was_fresh | op->referenced;
+        uint8_t fresh = state->fresh | state->due | op->referenced;
         bool timed = lives_vec_of(search->lives, key)->expires;
         bool there = lives_alive(state, key) && (!timed || (fresh & lives_bit(key)) || lives_is_held(state, key));
         if (there || (op->kind == LIVES_PAGE && state->life[key] == LIFE_LINGERS))
             state->left &= (uint8_t)~lives_bit(key);
     }
     if (state->left) return;
+    state->due = 0;
     state->progress[self] = LIVES_DONE;
     state->gate = LIVES_NOBODY;
 }

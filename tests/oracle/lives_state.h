@@ -45,12 +45,13 @@ struct lives_state {
     uint8_t mark[LIVES_THREADS];     /* the thread's */
     uint8_t left;                    /* of who has the gate */
     uint8_t folds;                   /* likewise: entries whose amounts the other series has yet to get */
+    uint8_t due;                     /* likewise: a page found them there when it decided */
     uint8_t fresh;                   /* touched since the last tick */
     uint8_t was_fresh;               /* or since the one before */
     uint8_t marks;
     uint8_t ticks;
     int8_t gate;
-    uint8_t unused[3]; /* padding */
+    uint8_t unused[2]; /* padding */
 };
 _Static_assert(sizeof(struct lives_state) % 8 == 0, "states are hashed by words");
 

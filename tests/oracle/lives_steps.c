@@ -71,10 +71,25 @@ static void hold(struct lives_search *search, const struct lives_state *from, co
     done_touching(search, &state, op, from, key);
 }
 
+/* Where idle series expire, who takes a handle looks again once it has it: what was made may have been removed. */
+static void find_first(struct lives_search *search, const struct lives_state *from, const struct lives_op *op,
+                       unsigned key)
+{
+    struct lives_state state = *from;
+    unsigned self = op->thread;
+    if (lives_alive(from, key)) lives_touch(&state, key);
+    else lives_be_born(&state, key, 0);
+    state.progress[self] = LIVES_FOUND;
+    state.token[self] = TOKEN_ALIVE;
+    state.found[self] = (int8_t)key;
+    lives_reach(search, &state);
+}
+
 static void update(struct lives_search *search, const struct lives_state *from, const struct lives_op *op, unsigned key)
 {
     bool holds = op->kind == LIVES_HOLD;
     if (op->answer.done == 0) return;
+    if (holds && op->steps && lives_vec_of(search->lives, key)->expires) find_first(search, from, op, key);
     if (!lives_alive(from, key)) make(search, from, op, key, holds ? 0 : op->value);
     else if (holds) hold(search, from, op, key);
     else change(search, from, op, key);
@@ -117,7 +132,8 @@ static void step_update(struct lives_search *search, const struct lives_state *f
     switch ((enum lives_progress)from->progress[self]) {
     case LIVES_WAITS: begin_update(search, from, op); break;
     case LIVES_FOUND:
-        write_found(search, from, op);
+        if (op->kind != LIVES_HOLD) write_found(search, from, op);
+        else if (from->token[self] == TOKEN_ALIVE) hold(search, from, op, (unsigned)from->found[self]);
         /* It finds that the series is gone. */
         if (from->token[self] != TOKEN_ALIVE) begin_update(search, from, op);
         break;
