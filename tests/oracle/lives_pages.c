@@ -67,5 +67,9 @@ void lives_step_page(struct lives_search *search, const struct lives_state *from
 {
     if (from->progress[op->thread] != LIVES_WAITS || from->gate != LIVES_NOBODY) return;
     unsigned passed = (unsigned)(from->ticks - from->began_at[op->thread]);
-    for (unsigned old = 0; old <= passed && old < 3; old++) cut(search, from, op, old);
+    for (unsigned old = 0; old <= passed && old < 3; old++) {
+        /* Its reading comes after its moment, and so is not older than what others have let expire by. */
+        if (old < 2 && from->ticks - old < from->expired_at) break;
+        cut(search, from, op, old);
+    }
 }

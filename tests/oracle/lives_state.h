@@ -50,8 +50,9 @@ struct lives_state {
     uint8_t was_fresh;               /* or since the one before */
     uint8_t marks;
     uint8_t ticks;
+    uint8_t expired_at; /* the latest time by which somebody has let a series expire, in ticks */
     int8_t gate;
-    uint8_t unused[2]; /* padding */
+    uint8_t unused[1]; /* padding */
 };
 _Static_assert(sizeof(struct lives_state) % 8 == 0, "states are hashed by words");
 

@@ -231,6 +231,10 @@ void lives_step_time(struct lives_search *search, const struct lives_state *from
 {
     for (unsigned key = 0; key < LIVES_KEYS; key++) {
         struct lives_state state = *from;
-        if (lives_is_idle(search, from, key) && lives_die(search, &state, key, false)) lives_reach(search, &state);
+        /* Idle since the last tick, or longer: who saw that may have had an older time. */
+        uint8_t time = (uint8_t)(from->ticks - !(from->was_fresh & lives_bit(key)));
+        if (!lives_is_idle(search, from, key) || !lives_die(search, &state, key, false)) continue;
+        if (from->ticks && time > state.expired_at) state.expired_at = time;
+        lives_reach(search, &state);
     }
 }
