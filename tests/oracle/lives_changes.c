@@ -17,7 +17,7 @@ static void stage(struct lives_search *search, const struct lives_state *from, c
                   struct lives_answer counts)
 {
     struct lives_state state = *from;
-    uint8_t written = 0;
+    uint8_t written = 0, touched = 0;
     for (unsigned key = 0; key < LIVES_KEYS; key++) {
         const struct lives_vec *vec = op->effects[key] ? lives_vec_of(search->lives, key) : NULL;
         if (op->effects[key] < LIVES_SETS) continue;
@@ -28,6 +28,7 @@ static void stage(struct lives_search *search, const struct lives_state *from, c
             target = lives_other(vec);
             if (lives_alive(from, target)) state.folds |= lives_bit(key);
         }
+        touched |= lives_bit(target);
         if (lives_alive(from, target)) {
             counts.updated += !(written & lives_bit(target));
             written |= lives_bit(target);
@@ -45,12 +46,9 @@ static void stage(struct lives_search *search, const struct lives_state *from, c
     state.left = written;
     struct lives_state old = state;
     go_on(search, &state, op);
+    if (!op->ticks) return;
     /* Touched by the clock as it was before the tick. */
-    if (!op->ticks || op->kind == LIVES_SWEEP) return;
-    for (unsigned key = 0; key < LIVES_KEYS; key++) {
-        if (lives_alive(&old, key) && op->effects[key] >= LIVES_SETS)
-            old.fresh = (uint8_t)((old.fresh & ~lives_bit(key)) | (from->fresh & lives_bit(key)));
-    }
+    old.fresh = (uint8_t)((old.fresh & ~touched) | (from->fresh & touched));
     go_on(search, &old, op);
 }
 

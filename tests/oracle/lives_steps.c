@@ -26,6 +26,15 @@ static void done_touching(struct lives_search *search, struct lives_state *state
     done(search, &old, op);
 }
 
+/* The call has written its series, and has yet to look whether there was a mark meanwhile. */
+static void touch_again(struct lives_search *search, struct lives_state state, const struct lives_op *op, unsigned key)
+{
+    state.progress[op->thread] = LIVES_WRITTEN;
+    state.token[op->thread] = TOKEN_ALIVE;
+    state.found[op->thread] = (int8_t)key;
+    lives_reach(search, &state);
+}
+
 /* The series is not there, and there is room: it is made with the value. */
 static void make(struct lives_search *search, const struct lives_state *from, const struct lives_op *op, unsigned key,
                  int32_t value)
@@ -34,15 +43,14 @@ static void make(struct lives_search *search, const struct lives_state *from, co
     unsigned self = op->thread;
     lives_be_born(&state, key, value);
     if (op->kind == LIVES_HOLD) state.held[self][op->handle] = (int8_t)key;
-    struct lives_state old = state;
+    struct lives_state again = state;
     done_touching(search, &state, op, from, key);
-    if (!op->steps || from->began_at[self] == from->marks) return;
-    /* The mark came while it was made: it will be touched again. */
-    old.stamp[key] = from->began_at[self];
-    old.progress[self] = LIVES_WRITTEN;
-    old.token[self] = TOKEN_ALIVE;
-    old.found[self] = (int8_t)key;
-    lives_reach(search, &old);
+    if (!op->steps) return;
+    touch_again(search, again, op, key);
+    /* The mark came while it was made. */
+    if (from->began_at[self] == from->marks) return;
+    again.stamp[key] = from->began_at[self];
+    touch_again(search, again, op, key);
 }
 
 /* Changes the series that is there, at one moment. */
@@ -68,6 +76,7 @@ static void hold(struct lives_search *search, const struct lives_state *from, co
     struct lives_state state = *from;
     lives_touch(&state, key);
     state.held[op->thread][op->handle] = (int8_t)key;
+    if (op->steps) touch_again(search, state, op, key);
     done_touching(search, &state, op, from, key);
 }
 
@@ -88,8 +97,8 @@ static void find_first(struct lives_search *search, const struct lives_state *fr
 static void update(struct lives_search *search, const struct lives_state *from, const struct lives_op *op, unsigned key)
 {
     bool holds = op->kind == LIVES_HOLD;
-    if (op->answer.done == 0) return;
     if (holds && op->steps && lives_vec_of(search->lives, key)->expires) find_first(search, from, op, key);
+    if (op->answer.done == 0) return;
     if (!lives_alive(from, key)) make(search, from, op, key, holds ? 0 : op->value);
     else if (holds) hold(search, from, op, key);
     else change(search, from, op, key);
@@ -117,12 +126,8 @@ static void write_found(struct lives_search *search, const struct lives_state *f
     struct lives_state state = *from;
     unsigned self = op->thread, key = (unsigned)from->found[self];
     if (from->token[self] != TOKEN_NONE) state.values[key] = changed(op, state.values[key]);
-    if (from->token[self] != TOKEN_ALIVE || from->stamp[key] == from->marks) {
-        done(search, &state, op);
-        return;
-    }
-    state.progress[self] = LIVES_WRITTEN;
-    lives_reach(search, &state);
+    if (from->token[self] == TOKEN_ALIVE) touch_again(search, state, op, key);
+    if (from->token[self] != TOKEN_ALIVE || from->stamp[key] == from->marks) done(search, &state, op);
 }
 
 static void step_update(struct lives_search *search, const struct lives_state *from, const struct lives_op *op)
@@ -133,7 +138,8 @@ static void step_update(struct lives_search *search, const struct lives_state *f
     case LIVES_WAITS: begin_update(search, from, op); break;
     case LIVES_FOUND:
         if (op->kind != LIVES_HOLD) write_found(search, from, op);
-        else if (from->token[self] == TOKEN_ALIVE) hold(search, from, op, (unsigned)from->found[self]);
+        else if (from->token[self] == TOKEN_ALIVE && op->answer.done)
+            hold(search, from, op, (unsigned)from->found[self]);
         /* It finds that the series is gone. */
         if (from->token[self] != TOKEN_ALIVE) begin_update(search, from, op);
         break;
