@@ -26,9 +26,10 @@ enum lives_wish {
 
 struct lives_wishes {
     enum lives_wish cap, fold, owner, ttl, linger, marks, singles, changes, handles, second;
-    bool serial;      /* no two calls at once: what the checker says then is about itself */
-    unsigned writers; /* 0: LIVES_WRITERS */
-    unsigned calls;   /* 0: LIVES_CALLS */
+    unsigned cap_of_all; /* where there is a cap; 0: any */
+    bool serial;         /* no two calls at once: what the checker says then is about itself */
+    unsigned writers;    /* 0: LIVES_WRITERS */
+    unsigned calls;      /* 0: LIVES_CALLS */
 };
 
 struct lives_vec_of_round {

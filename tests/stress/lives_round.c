@@ -17,6 +17,7 @@ static void make_vec(struct lives_round *round, unsigned of, unsigned i)
     *shape = (struct lives_vec){.first = i * LIVES_OF_VEC, .n = LIVES_OF_VEC};
     shape->folds = i == 1 && wished(wishes->fold, 3);
     if (shape->folds || wished(wishes->cap, 2)) shape->cap = 1 + st_below(LIVES_OF_VEC - 1 - shape->folds);
+    if (shape->cap && wishes->cap_of_all) shape->cap = wishes->cap_of_all;
     shape->expires = wished(wishes->ttl, 3);
     shape->lingers = wished(wishes->linger, 3);
     made->counts = shape->folds;
