@@ -36,6 +36,10 @@ case ${1-} in
 esac
 : "${CPROM_STRESS_SECONDS:=$stress}"
 export CPROM_STRESS_SECONDS
+if [ "$mode" = long ]; then
+    : "${CPROM_LIVES_SECONDS:=120}"
+    export CPROM_LIVES_SECONDS
+fi
 began=$(date +%s)
 passed=0 failed=0 skipped=0
 for list in skips failures table; do : >"$scratch/$list"; done

@@ -1,7 +1,7 @@
 /*
  * Lives of series, with all options and calls at random, in short rounds; each is checked call by call (oracle/lives.h).
  * CPROM_LIVES_RECORD names a file for the record of a round that cannot have been, or that is not decided;
- * lives_replay checks it again.
+ * lives_replay checks it again. CPROM_LIVES_SECONDS: for how long; otherwise as long as any stress test.
  */
 #include "lives.h"
 
@@ -47,8 +47,9 @@ static struct lives_wishes wishes_of_caller(void)
 static void test_lives_are_such_as_may_be(void **state)
 {
     struct lives_wishes wishes = wishes_of_caller();
+    const char *seconds = getenv("CPROM_LIVES_SECONDS");
     st_begin(__func__);
-    play_for(&wishes, ct_stress_seconds());
+    play_for(&wishes, seconds ? atof(seconds) : ct_stress_seconds());
 }
 
 /* No two calls at once, so that nothing can go wrong but the checker and what single calls answer. */
