@@ -1,4 +1,5 @@
 #include "history.h"
+#include "state_set.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,19 +30,11 @@ struct state {
     uint8_t unused[6]; /* padding, compared too */
 };
 
-_Static_assert(sizeof(struct state) % 8 == 0, "states are hashed by words");
-
-struct set {
-    struct state *states;
-    size_t n, room;
-    uint32_t *table; /* index + 1; 0: free */
-    size_t mask;
-    bool failed;
-};
+_Static_assert(sizeof(struct state) % 8 == 0, "see state_set.h");
 
 struct search {
     const struct history_op *pending[HISTORY_THREADS];
-    struct set now, next;
+    struct state_set now, next;
 };
 
 /*------------------------------------------------------------------------------
@@ -68,70 +61,7 @@ void history_add(struct history *history, const struct history_op *op)
     history->threads[op->thread].ops[(*n)++] = *op;
 }
 
-/*------------------------------------------------------------------------------
- * Sets of states
- *----------------------------------------------------------------------------*/
-
-static uint64_t hash_of(const struct state *state)
-{
-    uint64_t words[sizeof *state / 8], hash = 0;
-    memcpy(words, state, sizeof words);
-    for (size_t i = 0; i < sizeof words / 8; i++) {
-        hash = (hash ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15);
-        hash ^= hash >> 32;
-    }
-    return hash;
-}
-
-static void clear(struct set *set)
-{
-    if (set->n > set->mask / 8) {
-        memset(set->table, 0, (set->mask + 1) * sizeof *set->table);
-    } else {
-        for (size_t i = 0; i < set->n; i++) {
-            size_t at = hash_of(&set->states[i]) & set->mask;
-            while (set->table[at] != i + 1) at = (at + 1) & set->mask;
-            set->table[at] = 0;
-        }
-    }
-    set->n = 0;
-}
-
-static void put(struct set *set, const struct state *state);
-
-static bool grow(struct set *set)
-{
-    struct set grown = {.room = set->room ? set->room * 4 : 64};
-    grown.mask = grown.room * 2 - 1;
-    if (grown.room <= 4 * (size_t)STATES_MAX) {
-        grown.states = malloc(grown.room * sizeof *grown.states);
-        grown.table = calloc(grown.mask + 1, sizeof *grown.table);
-    }
-    if (!grown.states || !grown.table) {
-        free(grown.states);
-        free(grown.table);
-        return false;
-    }
-    for (size_t i = 0; i < set->n; i++) put(&grown, &set->states[i]);
-    free(set->states);
-    free(set->table);
-    *set = grown;
-    return true;
-}
-
-static void put(struct set *set, const struct state *state)
-{
-    if (set->n >= STATES_MAX || (set->n == set->room && !grow(set))) {
-        set->failed = true;
-        return;
-    }
-    size_t at = hash_of(state) & set->mask;
-    for (; set->table[at]; at = (at + 1) & set->mask) {
-        if (memcmp(&set->states[set->table[at] - 1], state, sizeof *state) == 0) return;
-    }
-    set->states[set->n++] = *state;
-    set->table[at] = (uint32_t)set->n;
-}
+static const struct state *state_at(const struct state_set *set, size_t i) { return state_set_at(set, i); }
 
 /*------------------------------------------------------------------------------
  * What calls do
@@ -172,7 +102,7 @@ static void let_pages_look(const struct search *search, struct state *state)
 static void reach(struct search *search, struct state *state)
 {
     let_pages_look(search, state);
-    put(&search->next, state);
+    state_set_put(&search->next, state);
 }
 
 static bool is_over(const struct history_op *op, const struct state *state)
@@ -296,22 +226,22 @@ static bool changes_nothing(const struct history_op *op)
 static void end_call(struct search *search, const struct history_op *op)
 {
     unsigned self = op->thread;
-    clear(&search->next);
-    for (size_t i = 0; i < search->now.n; i++) put(&search->next, &search->now.states[i]);
+    state_set_clear(&search->next);
+    for (size_t i = 0; i < search->now.n; i++) state_set_put(&search->next, state_at(&search->now, i));
     /* `next` grows while it is walked; each state is there once. */
     for (size_t i = 0; i < search->next.n && !search->next.failed; i++) {
-        struct state from = search->next.states[i];
+        struct state from = *state_at(&search->next, i);
         for (unsigned k = 0; k < HISTORY_THREADS && from.progress[self] != DONE; k++) {
             if (search->pending[k] && from.progress[k] != DONE) step(search, &from, search->pending[k]);
         }
     }
     search->pending[self] = NULL;
-    clear(&search->now);
+    state_set_clear(&search->now);
     for (size_t i = 0; i < search->next.n; i++) {
-        struct state *state = &search->next.states[i];
-        if (state->progress[self] != DONE) continue;
-        state->progress[self] = WAITS;
-        put(&search->now, state);
+        struct state state = *state_at(&search->next, i);
+        if (state.progress[self] != DONE) continue;
+        state.progress[self] = WAITS;
+        state_set_put(&search->now, &state);
     }
 }
 
@@ -380,6 +310,8 @@ enum history_verdict history_check(struct history *history)
     struct search search;
     struct state start;
     memset(&search, 0, sizeof search);
+    state_set_init(&search.now, sizeof start, STATES_MAX);
+    state_set_init(&search.next, sizeof start, STATES_MAX);
     memset(&start, 0, sizeof start);
     for (unsigned i = 0; i < HISTORY_THREADS; i++) {
         for (size_t k = 0; events && k < history->threads[i].n; k++) {
@@ -393,7 +325,7 @@ enum history_verdict history_check(struct history *history)
     start.gate = NOBODY;
     history->why[0] = '\0';
     history->most = 1;
-    put(&search.now, &start);
+    state_set_put(&search.now, &start);
     if (filled) qsort(events, filled, sizeof *events, compare_events);
     enum history_verdict verdict = events ? HISTORY_RIGHT : HISTORY_UNDECIDED;
     for (size_t i = 0; i < filled && !verdict; i++) {
@@ -403,7 +335,7 @@ enum history_verdict history_check(struct history *history)
             search.pending[op->thread] = op;
             continue;
         }
-        struct state one = search.now.states[0];
+        struct state one = *state_at(&search.now, 0);
         end_call(&search, op);
         if (search.next.n > history->most) history->most = search.next.n;
         if (search.next.failed || search.now.failed) {
@@ -414,9 +346,7 @@ enum history_verdict history_check(struct history *history)
         }
     }
     free(events);
-    free(search.now.states);
-    free(search.now.table);
-    free(search.next.states);
-    free(search.next.table);
+    state_set_free(&search.now);
+    state_set_free(&search.next);
     return verdict;
 }

@@ -93,6 +93,8 @@ static void find_overlaps(const struct lives *lives, struct event *events, size_
     }
 }
 
+static const struct lives_state *state_at(const struct state_set *set, size_t i) { return state_set_at(set, i); }
+
 /*------------------------------------------------------------------------------
  * The search
  *----------------------------------------------------------------------------*/
@@ -105,8 +107,7 @@ static void end_call(struct lives_search *search, const struct lives_op *op)
     for (size_t i = 0; i < search->now.n; i++) state_set_put(&search->next, state_set_at(&search->now, i));
     /* `next` grows while it is walked; each state is there once. */
     for (size_t i = 0; i < search->next.n && !search->next.failed; i++) {
-        struct lives_state from;
-        memcpy(&from, state_set_at(&search->next, i), sizeof from);
+        struct lives_state from = *state_at(&search->next, i);
         if (from.progress[self] == LIVES_DONE) continue;
         for (unsigned k = 0; k < LIVES_THREADS; k++) {
             if (search->pending[k] && from.progress[k] != LIVES_DONE) lives_step(search, &from, search->pending[k]);
@@ -116,8 +117,7 @@ static void end_call(struct lives_search *search, const struct lives_op *op)
     search->pending[self] = NULL;
     state_set_clear(&search->now);
     for (size_t i = 0; i < search->next.n; i++) {
-        struct lives_state state;
-        memcpy(&state, state_set_at(&search->next, i), sizeof state);
+        struct lives_state state = *state_at(&search->next, i);
         if (state.progress[self] != LIVES_DONE) continue;
         state.progress[self] = LIVES_WAITS;
         state.began_at[self] = 0;
@@ -131,8 +131,7 @@ static void begin_call(struct lives_search *search, const struct lives_op *op)
     if (!op->steps && !is_page(op)) return;
     state_set_clear(&search->next);
     for (size_t i = 0; i < search->now.n; i++) {
-        struct lives_state state;
-        memcpy(&state, state_set_at(&search->now, i), sizeof state);
+        struct lives_state state = *state_at(&search->now, i);
         state.began_at[op->thread] = is_page(op) ? state.ticks : state.marks;
         state_set_put(&search->next, &state);
     }
@@ -199,8 +198,7 @@ static enum lives_verdict run(struct lives *lives, struct lives_search *search, 
             begin_call(search, op);
             continue;
         }
-        struct lives_state one;
-        memcpy(&one, state_set_at(&search->now, 0), sizeof one);
+        struct lives_state one = *state_at(&search->now, 0);
         end_call(search, op);
         if (search->next.n > lives->most) lives->most = search->next.n;
         if (search->next.failed || search->now.failed) return LIVES_UNDECIDED;

@@ -54,7 +54,7 @@ struct lives_state {
     int8_t gate;
     uint8_t unused[1]; /* padding */
 };
-_Static_assert(sizeof(struct lives_state) % 8 == 0, "states are hashed by words");
+_Static_assert(sizeof(struct lives_state) % 8 == 0, "see state_set.h");
 
 /* One check. */
 struct lives_search {

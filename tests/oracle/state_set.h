@@ -10,7 +10,7 @@ struct state_set {
     size_t size; /* of a state: a multiple of 8 */
     size_t limit;
     size_t n, room;
-    unsigned char *states; /* moves when it grows */
+    unsigned char *states; /* of malloc, so aligned; moves when it grows */
     uint32_t *table;       /* index + 1; 0: free */
     size_t mask;
     bool failed; /* over the limit, or no memory */
