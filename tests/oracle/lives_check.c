@@ -121,18 +121,21 @@ static void end_call(struct lives_search *search, const struct lives_op *op)
         if (state.progress[self] != LIVES_DONE) continue;
         state.progress[self] = LIVES_WAITS;
         state.began_at[self] = 0;
+        state.floor[self] = 0;
         state_set_put(&search->now, &state);
     }
 }
 
 static void begin_call(struct lives_search *search, const struct lives_op *op)
 {
+    bool parts = op->kind == LIVES_GET && lives_has_parts(lives_vec_of(search->lives, op->key));
     search->pending[op->thread] = op;
-    if (!op->steps && !is_page(op)) return;
+    if (!op->steps && !is_page(op) && !parts) return;
     state_set_clear(&search->next);
     for (size_t i = 0; i < search->now.n; i++) {
         struct lives_state state = *state_at(&search->now, i);
-        state.began_at[op->thread] = is_page(op) ? state.ticks : state.marks;
+        if (parts && lives_alive(&state, op->key)) state.floor[op->thread] = state.values[op->key];
+        else state.began_at[op->thread] = is_page(op) ? state.ticks : op->steps ? state.marks : 0;
         state_set_put(&search->next, &state);
     }
     struct state_set swap = search->now;

@@ -35,6 +35,8 @@ static void cut(struct lives_search *search, const struct lives_state *from, con
         bool shown = op->values[key] != LIVES_ABSENT;
         if (!shown && is == MUST) return;
         if (is == MUST) due |= lives_bit(key);
+        bool parts = lives_has_parts(lives_vec_of(search->lives, key));
+        if (parts && is == MUST && op->values[key] < state.values[key]) return;
         if (shown && (is == MUST_NOT || state.values[key] != op->values[key])) left |= lives_bit(key);
     }
     state.left = left;
@@ -50,7 +52,10 @@ void lives_look(const struct lives_search *search, struct lives_state *state)
     const struct lives_op *op = self == LIVES_NOBODY ? NULL : search->pending[self];
     if (!op || (op->kind != LIVES_PAGE && op->kind != LIVES_EACH)) return;
     for (unsigned key = 0; key < LIVES_KEYS; key++) {
-        if (!(state->left & lives_bit(key)) || state->values[key] != op->values[key]) continue;
+        bool parts = lives_has_parts(lives_vec_of(search->lives, key));
+        if (!(state->left & lives_bit(key))) continue;
+        bool part = parts && op->values[key] > 0 && state->values[key] > op->values[key];
+        if (!part && state->values[key] != op->values[key]) continue;
         uint8_t fresh = state->fresh | state->due | op->referenced;
         bool timed = lives_vec_of(search->lives, key)->expires;
         bool there = lives_alive(state, key) && (!timed || (fresh & lives_bit(key)) || lives_is_held(state, key));

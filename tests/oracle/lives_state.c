@@ -39,6 +39,7 @@ void lives_touch(struct lives_state *state, unsigned key)
 static void let_go(struct lives_state *state, unsigned key, bool lingers)
 {
     for (unsigned i = 0; i < LIVES_THREADS; i++) {
+        state->floor[i] = 0; /* of whichever series: that allows more, but nothing that nobody set */
         for (unsigned k = 0; k < LIVES_HANDLES; k++) {
             if (state->held[i][k] == (int8_t)key) state->held[i][k] = LIVES_NOBODY;
         }

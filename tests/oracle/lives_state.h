@@ -35,6 +35,7 @@ enum lives_token {
 /* Compared byte by byte. */
 struct lives_state {
     int32_t values[LIVES_KEYS];
+    int32_t floor[LIVES_THREADS]; /* of the thread's get, where parts are read one after the other: it is not less */
     uint8_t life[LIVES_KEYS];
     uint8_t stamp[LIVES_KEYS]; /* how many marks there were when it was last touched */
     int8_t held[LIVES_THREADS][LIVES_HANDLES];
@@ -68,6 +69,8 @@ static inline bool lives_alive(const struct lives_state *state, unsigned key) { 
 
 const struct lives_vec *lives_vec_of(const struct lives *lives, unsigned key);
 static inline unsigned lives_other(const struct lives_vec *vec) { return vec->first + vec->n - 1; }
+/* Whether it is a counter: its parts are read one after the other, each add whole. */
+static inline bool lives_has_parts(const struct lives_vec *vec) { return vec->folds; }
 bool lives_is_full(const struct lives_state *state, const struct lives_vec *vec);
 
 /* Nobody sees it but who holds it, and a ttl makes it go. */

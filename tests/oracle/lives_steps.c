@@ -194,6 +194,13 @@ static bool size_is_right(const struct lives_search *search, const struct lives_
     return op->answer.done >= least && op->answer.done <= most;
 }
 
+static bool gets(const struct lives_search *search, const struct lives_state *state, const struct lives_op *op)
+{
+    int32_t value = lives_alive(state, op->key) ? state->values[op->key] : LIVES_ABSENT;
+    if (value == LIVES_ABSENT || !lives_has_parts(lives_vec_of(search->lives, op->key))) return value == op->value;
+    return op->value == value || (op->value > 0 && op->value >= state->floor[op->thread] && op->value < value);
+}
+
 static void tick(struct lives_state *state)
 {
     for (unsigned key = 0; key < LIVES_KEYS; key++) {
@@ -221,7 +228,7 @@ void lives_step(struct lives_search *search, const struct lives_state *from, con
     case LIVES_EACH: lives_step_page(search, from, op); return;
     case LIVES_LET_GO: state.held[self][op->handle] = LIVES_NOBODY; break;
     case LIVES_GET:
-        if ((lives_alive(&state, op->key) ? state.values[op->key] : LIVES_ABSENT) != op->value) return;
+        if (!gets(search, &state, op)) return;
         break;
     case LIVES_SIZE:
         if (!size_is_right(search, from, op)) return;
