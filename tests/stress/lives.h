@@ -61,4 +61,7 @@ struct lives_sums {
 enum lives_verdict lives_play(struct lives_round *round, const struct lives_wishes *wishes, unsigned number,
                               struct lives_sums *sums);
 
+/* Plays until something cannot have been, for a minute at most; false: all could. Says how long it took. */
+bool lives_find(const char *test, const struct lives_wishes *wishes);
+
 #endif

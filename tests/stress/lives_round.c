@@ -121,3 +121,18 @@ enum lives_verdict lives_play(struct lives_round *round, const struct lives_wish
     }
     return verdict;
 }
+
+bool lives_find(const char *test, const struct lives_wishes *wishes)
+{
+    static struct lives_round round;
+    struct lives_sums sums = {0};
+    enum lives_verdict verdict = LIVES_RIGHT;
+    st_begin(test);
+    int64_t start = ct_now();
+    for (unsigned n = 0; verdict != LIVES_WRONG && !ct_over(start, 60); n++) {
+        verdict = lives_play(&round, wishes, n, &sums);
+    }
+    print_message("%s after %llu rounds, %.2f s\n", verdict == LIVES_WRONG ? "found" : "not found",
+                  (unsigned long long)sums.rounds, (double)(ct_now() - start) / 1e9);
+    return verdict == LIVES_WRONG;
+}
