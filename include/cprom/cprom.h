@@ -44,8 +44,10 @@
  *    in _free, _unref, _close and _stop, which take NULL. So is an options struct
  *    whose size is not known (below).
  *  - Threads. "MT-safe": may be called from any thread at any time. "Lock-free":
- *    also takes no lock and never waits, but for a thread's first update, and for
- *    what is said at by-label updates and at ttl_seconds. "Init-only": must not run
+ *    also takes no lock and never waits, but for a thread's first update, for what
+ *    is said at by-label updates and at ttl_seconds, and where a commit or a removal
+ *    is at work on the vector: then the first call for a series that was not used
+ *    since may wait for it. "Init-only": must not run
  *    while another thread uses the same object. No function may be called from a
  *    signal handler.
  *  - Units are base units: seconds, bytes. Times on the clock are nanoseconds.
@@ -461,7 +463,7 @@ CPROM_API cprom_status cprom_vec_delete_matching(cprom_vec *vec, cprom_labels ma
 /* Removes every series, at once; a scrape sees all of them or none. EINVAL; ENOMEM: nothing changed. MT-safe. */
 CPROM_API cprom_status cprom_vec_clear(cprom_vec *vec);
 
-/* How many series there are; 0 for NULL. MT-safe, lock-free. */
+/* How many series there are; 0 for NULL. MT-safe; waits for a change that is at work on the vector. */
 CPROM_API size_t cprom_vec_size(const cprom_vec *vec);
 
 /* One series as cprom_vec_each() shows it; everything in it is borrowed and lives as long as the call. */

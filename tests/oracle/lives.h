@@ -8,8 +8,8 @@
  *   - a change (commit, replacement, removal by match, clear, sweep, registry-wide or not) has the gate. All that it
  *     removes and makes is one moment, over all vectors; what it makes has its value from then on. After that it writes
  *     the staged series that were there, each at a moment of its own.
- *   - an update, by label values or by handle, is one moment of its series. Where a mark or a sweep overlaps it, it
- *     finds the series, writes it and touches it again at three moments, in that order.
+ *   - an update, by label values or by handle, is one moment of its series. Where a mark or a sweep overlaps it, or any
+ *     change where series expire, it finds the series, writes it and touches it again at three moments, in that order.
  *   - an update that is folded finds that there is no room, and then updates the other series.
  *   - a get of a counter is not less than it was when the get began, and not more than when it ended: it has parts, which
  *     are read one after the other. So it is on a page from its moment on. Those that fold are counters.

@@ -62,8 +62,10 @@ static void overlap(const struct lives *lives, struct lives_op *op, const struct
     if (is_update(op)) {
         const struct lives_vec *vec = lives_vec_of(lives, op->key);
         bool removes = (by->kind == LIVES_DELETE || is_change(by)) && (used & series_of(vec));
-        bool looks_again = op->kind == LIVES_HOLD && vec->expires;
-        if (by->kind == LIVES_MARK || by->kind == LIVES_SWEEP || (removes && (vec->lingers || looks_again)))
+        /* Its last touch may have a later time. */
+        bool touches_again = is_change(by) && vec->expires;
+        if (by->kind == LIVES_MARK || by->kind == LIVES_SWEEP || touches_again ||
+            (removes && (vec->lingers || (op->kind == LIVES_HOLD && vec->expires))))
             op->steps = 1;
     }
     if (is_page(op) && by->kind != LIVES_DELETE) op->referenced |= used;
