@@ -203,7 +203,7 @@ struct lookup_wish {
     struct cprom__values *values;
     bool alive;                         /* or at least reserved */
     const struct cprom__change *change; /* what is done to it, if it is to be alive */
-    bool seen; /* it was there a moment ago, so that none is made before it is looked for again */
+    bool perhaps;                       /* it is there, so that none is made before it is looked for */
     int64_t now;
     bool exempt;
     uint64_t epoch; /* in which it was touched */
@@ -258,7 +258,7 @@ static cprom_status lookup_obtain(struct cprom_vec *vec, struct lookup_wish *wis
     cprom_status status = cprom__values_check(wish->values);
     if (status) return status;
     wish->exempt = vec->folds && lookup_is_other(wish->values);
-    bool makes = !wish->seen && !(wish->alive && !wish->exempt && lookup_seems_full(vec));
+    bool makes = !wish->perhaps && !(wish->alive && !wish->exempt && lookup_seems_full(vec));
     for (;; makes = true) {
         if (makes) made = cprom__series_make(vec, wish->values, &made_index);
         CPROM__SEAM(CPROM__SEAM_CREATE_READY);
@@ -299,34 +299,36 @@ static void lookup_drop(struct cprom_vec *vec, cprom_status status)
  * For a series that is there, in a thread with a slot: nearly always. lookup_find() and the touch in one: one that was
  * touched in this epoch does not linger.
  */
-static CPROM__INLINE struct cprom__hit lookup_hit(struct cprom_vec *vec, const struct cprom__values *values, bool *seen)
+static CPROM__INLINE struct cprom__hit lookup_hit(struct cprom_vec *vec, const struct cprom__values *values,
+                                                  struct cprom__use *use)
 {
-    struct cprom__hit hit = {NULL, 0};
-    *seen = true; /* by a thread without a slot, nobody knows */
-    if (CPROM__UNLIKELY(!cprom__read_enter())) return hit;
+    const struct cprom__hit none = {NULL, 0};
+    if (CPROM__UNLIKELY(!cprom__read_enter())) {
+        use->perhaps = true; /* nobody knows */
+        return none;
+    }
     struct cprom__probe probe = cprom__map_probe(&vec->map, values->hash);
     CPROM__SEAM(CPROM__SEAM_LOOKUP_PROBES);
-    for (uint32_t index; (index = cprom__probe_next(&probe)) != 0;) {
+    bool dead = false;
+    for (uint32_t index; !dead && (index = cprom__probe_next(&probe)) != 0;) {
         struct cprom_series *series = cprom__slab_at(&vec->registry->slab, index);
         if (!cprom__desc_matches(vec->desc, series->text, series->len, series->escaped, values)) continue;
         CPROM__SEAM(CPROM__SEAM_LOOKUP_FOUND);
         /* acquire: what the series was born with comes first; pairs with the release in lookup_come_alive(). */
         uint64_t life = atomic_load_explicit(&series->life, memory_order_acquire);
-        hit.seen = atomic_load_explicit(vec->epoch, memory_order_relaxed);
-        hit.series = series;
-        if (CPROM__LIKELY(life == hit.seen)) return hit;
+        uint64_t seen = atomic_load_explicit(vec->epoch, memory_order_relaxed);
+        if (CPROM__LIKELY(life == seen)) return (struct cprom__hit){series, seen};
         if (life & CPROM__LIFE_LINGER) continue;
-        if (cprom__series_touch_found(series)) return hit;
-        break;
+        if (cprom__series_touch_found(series)) return (struct cprom__hit){series, seen};
+        dead = true; /* or that can be told under the lock only */
     }
-    *seen = hit.series != NULL;
-    hit.series = NULL;
+    use->perhaps = dead;
     cprom__read_leave();
-    return hit;
+    return none;
 }
 
 /* Under the lock, where the change is made as well. */
-static CPROM__NOINLINE cprom_status lookup_update_locked(struct cprom_vec *vec, struct cprom__values *values, bool seen,
+static CPROM__NOINLINE cprom_status lookup_update_locked(struct cprom_vec *vec, struct cprom__values *values,
                                                          struct cprom__use *use)
 {
     struct cprom__change change = {.sets = false};
@@ -334,7 +336,7 @@ static CPROM__NOINLINE cprom_status lookup_update_locked(struct cprom_vec *vec, 
     cprom__change_add(&change, use->operation, use->value, &observation);
     bool changes = use->operation != CPROM__OP_TOUCH;
     struct lookup_wish wish = {
-        .values = values, .alive = true, .change = changes ? &change : NULL, .seen = seen, .epoch = 0};
+        .values = values, .alive = true, .change = changes ? &change : NULL, .perhaps = use->perhaps, .epoch = 0};
     use->status = lookup_obtain(vec, &wish, &use->series);
     use->seen = wish.epoch;
     return use->status;
@@ -345,9 +347,8 @@ static CPROM__NOINLINE struct cprom__hit lookup_acquire_other(struct cprom_vec *
 {
     struct cprom__values values;
     cprom__values_other(vec, &values);
-    bool seen;
-    struct cprom__hit hit = lookup_hit(vec, &values, &seen);
-    if (!hit.series) lookup_update_locked(vec, &values, seen, use);
+    struct cprom__hit hit = lookup_hit(vec, &values, use);
+    if (!hit.series) lookup_update_locked(vec, &values, use);
     if (hit.series || !use->status) atomic_fetch_add_explicit(&vec->registry->folded, 1, memory_order_relaxed);
     return hit;
 }
@@ -358,11 +359,9 @@ struct cprom__hit cprom__series_acquire_for(struct cprom_vec *vec, cprom_strs st
     struct cprom__hit hit = {NULL, 0};
     use->status = lookup_measure(vec, strs, &values);
     if (CPROM__LIKELY(!use->status)) {
-        bool seen;
-        hit = lookup_hit(vec, &values, &seen);
+        hit = lookup_hit(vec, &values, use);
         if (CPROM__LIKELY(hit.series)) return hit;
-        if (lookup_update_locked(vec, &values, seen, use) == CPROM_ELIMIT && vec->folds)
-            hit = lookup_acquire_other(vec, use);
+        if (lookup_update_locked(vec, &values, use) == CPROM_ELIMIT && vec->folds) hit = lookup_acquire_other(vec, use);
     }
     if (!hit.series && use->status) lookup_drop(vec, use->status);
     return hit;

@@ -10,7 +10,8 @@
 struct cprom__use {
     enum cprom__operation operation;
     double value;
-    /* and what came of it where there was no hit. */
+    bool perhaps; /* the series may be there, though there was no hit */
+    /* and what came of it then. */
     cprom_status status;
     struct cprom_series *series; /* with a reference, if OK; the update was made, perhaps by a birth */
     uint64_t seen;
