@@ -249,7 +249,7 @@ static cprom_status lookup_find_or_room(struct cprom_vec *vec, const struct look
  * Finds the series under the lock, or makes it; with a reference. All that costs time (checking, rendering, allocating)
  * is done without the lock.
  */
-static cprom_status lookup_obtain(struct cprom_vec *vec, struct lookup_wish *wish, struct cprom_series **series)
+static cprom_status lookup_try(struct cprom_vec *vec, struct lookup_wish *wish, struct cprom_series **series)
 {
     struct cprom_series *made = NULL, *there = NULL;
     uint32_t made_index = 0;
@@ -286,6 +286,15 @@ static cprom_status lookup_obtain(struct cprom_vec *vec, struct lookup_wish *wis
     if (!status) *series = there;
     cprom__vec_upkeep(vec);
     return status;
+}
+
+static cprom_status lookup_obtain(struct cprom_vec *vec, struct lookup_wish *wish, struct cprom_series **series)
+{
+    cprom_status status = lookup_try(vec, wish, series);
+    if (CPROM__LIKELY(status != CPROM_ELIMIT) || !vec->ttl) return status;
+    /* Perhaps it is full of what is over: that makes room. */
+    cprom__vec_expire_some(vec);
+    return lookup_try(vec, wish, series);
 }
 
 static void lookup_drop(struct cprom_vec *vec, cprom_status status)

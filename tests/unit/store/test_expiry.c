@@ -222,6 +222,26 @@ static void test_ttl_open_page_goes_on_showing(void **state)
     cprom_page_close(page);
 }
 
+static void test_ttl_what_is_over_makes_room_under_a_cap(void **state)
+{
+    TESTS_BEGIN;
+    cprom_gauge_vec *g = gauges(r, (cprom_opts){.ttl_seconds = 10, .max_series = 3});
+    for (int i = 0; i < 3; i++) set(g, (const char *const[]){"a", "b", "c"}[i], i);
+    assert_status(cprom_gauge_vec_set(g, CPROM_STRS("d"), 4), CPROM_ELIMIT);
+    WAIT(11);
+    set(g, "d", 4);
+    set(g, "e", 5);
+    set(g, "f", 6);
+    assert_shown(r, g, "def", 3);
+    WAIT(11);
+    cprom_update *update = up_new(r);
+    for (int i = 0; i < 3; i++)
+        assert_ok(cprom_update_gauge_vec_set(update, g, CPROM_STRS((const char *const[]){"g", "h", "i"}[i]), i));
+    assert_ok(cprom_update_commit(update, NULL));
+    cprom_update_free(update);
+    assert_shown(r, g, "ghi", 3);
+}
+
 /* ---- linger ---- */
 
 static void test_linger_deleted_series_are_shown_for_so_long(void **state)
@@ -459,6 +479,7 @@ int group_expiry(void)
         TEST(test_ttl_trim_removes_what_is_idle),
         TEST(test_ttl_a_page_removes_a_bounded_number),
         TEST(test_ttl_open_page_goes_on_showing),
+        TEST(test_ttl_what_is_over_makes_room_under_a_cap),
         TEST(test_linger_deleted_series_are_shown_for_so_long),
         TEST(test_linger_does_not_begin_again),
         TEST(test_linger_other_removals_are_at_once),
