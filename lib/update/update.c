@@ -126,7 +126,7 @@ static cprom_status update_join(struct cprom_update *update, struct cprom_vec *v
 
 cprom_status cprom_update_vec_replace(cprom_update *update, cprom_vec *vec, cprom_labels match)
 {
-    if (!update) return CPROM_EINVAL;
+    if (!update || update->status == CPROM_EINVAL) return CPROM_EINVAL; /* committed already */
     if (!vec || vec->registry != update->registry) return update_refuse(update, CPROM_EINVAL);
     struct cprom__scope *scope = cprom__arena_alloc(&update->memory, sizeof *scope);
     if (!scope) return update_refuse(update, CPROM_ENOMEM);
@@ -261,7 +261,7 @@ static cprom_status update_by_values(struct cprom_update *update, void *any_vec,
     struct cprom_vec *vec = any_vec;
     struct cprom__values values;
     struct cprom__entry *entry;
-    if (!update) return CPROM_EINVAL;
+    if (!update || update->status == CPROM_EINVAL) return CPROM_EINVAL; /* committed already */
     if (!vec || vec->registry != update->registry || !update_is_fine(vec, value))
         return update_refuse(update, CPROM_EINVAL);
     cprom_status status = cprom__values_measure(vec, strs, &values);
@@ -276,7 +276,7 @@ static cprom_status update_by_handle(struct cprom_update *update, void *handle, 
 {
     struct cprom_series *series = handle;
     struct cprom__entry *entry;
-    if (!update) return CPROM_EINVAL;
+    if (!update || update->status == CPROM_EINVAL) return CPROM_EINVAL; /* committed already */
     if (!series || series->vec->registry != update->registry || !update_is_fine(series->vec, value)) {
         return update_refuse(update, CPROM_EINVAL);
     }
