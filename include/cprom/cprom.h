@@ -463,7 +463,7 @@ CPROM_API cprom_status cprom_vec_delete_matching(cprom_vec *vec, cprom_labels ma
 /* Removes every series, at once; a scrape sees all of them or none. EINVAL; ENOMEM: nothing changed. MT-safe. */
 CPROM_API cprom_status cprom_vec_clear(cprom_vec *vec);
 
-/* How many series there are; 0 for NULL. MT-safe; waits for a change that is at work on the vector. */
+/* How many series there are; 0 for NULL. MT-safe; takes a lock, and waits for a change that is at work on the vector. */
 CPROM_API size_t cprom_vec_size(const cprom_vec *vec);
 
 /* One series as cprom_vec_each() shows it; everything in it is borrowed and lives as long as the call. */

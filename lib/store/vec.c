@@ -46,12 +46,11 @@ void cprom__vec_content_unref(struct cprom_vec *vec)
 size_t cprom_vec_size(const cprom_vec *vec)
 {
     if (!vec) return 0;
-    /* acquire: pairs with the releases of turnover.c. */
-    if (CPROM__UNLIKELY(atomic_load_explicit(&vec->turnover, memory_order_acquire) != NULL)) {
-        struct cprom_vec *counted = (struct cprom_vec *)(uintptr_t)vec;
-        pthread_mutex_lock(&counted->map_lock);
-        cprom__turnover_help(counted);
-        pthread_mutex_unlock(&counted->map_lock);
-    }
-    return atomic_load_explicit(&vec->live, memory_order_relaxed);
+    /* Under the lock, under which series are born and die: what a get has seen is counted. */
+    struct cprom_vec *counted = (struct cprom_vec *)(uintptr_t)vec;
+    pthread_mutex_lock(&counted->map_lock);
+    cprom__turnover_help(counted);
+    size_t live = atomic_load_explicit(&counted->live, memory_order_relaxed);
+    pthread_mutex_unlock(&counted->map_lock);
+    return live;
 }
