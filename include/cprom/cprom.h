@@ -180,7 +180,7 @@ extern "C" {
  * Registry
  *
  * Registries are independent of each other, unless one is made the parent of another. A registry is reference counted
- * inside: pages, gathers and handles that are alive when it is freed stay valid.
+ * inside: pages, gathers, handles and updates that are alive when it is freed stay valid.
  *============================================================================*/
 
 typedef struct cprom_registry cprom_registry;
@@ -218,8 +218,10 @@ typedef struct cprom_registry_opts {
      */
     cprom_registry *parent;
     /*
-     * Do without membarrier(2), which cprom_registry_mark() calls, on Linux; for programs whose system call filter kills
-     * for it. Then, as on other systems, an update that overlaps a mark may be swept.
+     * Do without membarrier(2), which cprom_registry_mark() calls, on Linux; for programs whose system call filter
+     * kills for it. Then, as on other systems, an update that overlaps a mark may be swept. It is for each registry.
+     * The default one cannot have it: take no marks of it in such a program. Where a filter refuses the call with an
+     * error, the option is not needed; there, too, an update that overlaps a mark may be swept.
      */
     bool no_membarrier;
 } cprom_registry_opts;
@@ -233,8 +235,10 @@ CPROM_API cprom_status cprom_registry_new(const cprom_registry_opts *opts, cprom
 
 /*
  * Unregisters everything and gives the registry back. Instruments and vectors of it must not be used
- * any more; handles from _with and open pages stay valid. Memory that they still need goes with the
- * last of them. Never waits. The default registry is not freed: a no-op. Init-only.
+ * any more; handles from _with, open pages and updates stay valid. Memory that they still need goes with the
+ * last of them. `registry` may be passed only while such a one, or an HTTP handler or server of it, is alive: what
+ * would register, show or change something then answers ENOENT. Never waits. The default registry is not freed: a
+ * no-op. Init-only.
  */
 CPROM_API void cprom_registry_free(cprom_registry *registry);
 
@@ -272,11 +276,12 @@ typedef struct cprom_stats {
     uint64_t collector_failures; /* collectors whose samples were dropped from a page */
     /* updates dropped, by reason */
     uint64_t dropped_nomem;      /* a series could not be created; not for a cprom_update: its commit says it */
-    uint64_t dropped_limit;      /* a series would have been over a limit */
-    uint64_t dropped_invalid;    /* wrong labels, not UTF-8, a negative counter increment */
+    uint64_t dropped_limit;      /* a series would have been over a limit; also what a commit refuses for it */
+    uint64_t dropped_invalid;    /* wrong labels, not UTF-8, a negative counter increment; also what a cprom_update
+                                  * refuses as EINVAL, ELABELS or EUTF8, scopes too */
     uint64_t dropped_detached;   /* through a handle whose series was removed */
-    uint64_t dropped_stale;      /* commits that answered ESTALE */
-    uint64_t updates_folded;     /* updates that went to the series "other" because of a limit */
+    uint64_t dropped_stale;      /* each cprom_update whose commit answered ESTALE, once */
+    uint64_t updates_folded;     /* updates and staged entries that went to the series "other" because of a limit */
     uint64_t exemplars_dropped;  /* exemplars of updates that were not kept; the updates took effect */
 } cprom_stats;
 
@@ -288,10 +293,10 @@ CPROM_API cprom_status cprom_registry_stats(cprom_registry *registry, cprom_stat
 
 /*
  * Deletes, in every vector of the registry that has all these labels, the series with these values; a scrape
- * sees all of them or none. `*removed` is how many. Where a vector says so, they linger. EINVAL: also an
- * empty match; ELABELS: a label twice, or NULL in one; ENOENT: no vector has all these labels, or the registry was
- * freed; ENOMEM: nothing changed. Costs, of each of those vectors, its series or those of the owner that the match
- * names. MT-safe.
+ * sees all of them or none. `*removed` is how many. Where a vector says so, they linger. Const labels are not among a
+ * vector's labels, and the vectors of children are not touched. EINVAL: also an empty match; ELABELS: a label twice, or
+ * NULL in one; ENOENT: no vector has all these labels, or the registry was freed; ENOMEM: nothing changed. Costs, of
+ * each of those vectors, its series or those of the owner that the match names. MT-safe.
  */
 CPROM_API cprom_status cprom_registry_delete_matching(cprom_registry *registry, cprom_labels match, size_t *removed);
 
@@ -333,10 +338,24 @@ typedef struct cprom_opts {
     const char *owner;                      /* one of the labels: what names it in a match costs what that owner has */
     size_t max_series;                      /* at most so many are alive; 0: no limit */
     cprom_overflow overflow;                /* what happens beyond */
-    double ttl_seconds;                     /* one that is idle for longer, and that nobody holds, is removed; 0: never.
-                                             * While somebody looks whether it is, an update of it waits for a lock */
+    double ttl_seconds;                     /* one that is idle for longer, and that nobody holds, goes; 0: never */
     double linger_seconds;                  /* a deleted one is shown for so much longer; 0: not at all */
 } cprom_opts;
+
+/*
+ * CPROM_FOLD: there are `max_series` series and `other` beside them, which _size counts. All label values are "other"
+ * there, that of the owner as well, so that a match by owner does not find what was folded. An update that is folded
+ * answers OK; _get and _delete of the label values that it named are ENOENT. _with gives a handle to `other` then, for
+ * good, also when there is room later. A series that the program itself names so is that one.
+ *
+ * ttl_seconds: what is idle is on no page, and _each does not show it. It is removed by the next page, by _each, by
+ * cprom_registry_trim(), or by creations, deletions and commits that come later. Until then it is there: _get, _size
+ * and _delete find it, and an update makes it go on. Holding is not touching: given back after the time, it goes at
+ * once. While somebody looks whether it is idle, an update of it by label values waits for a lock, and so may one
+ * through a handle that was taken just then; one through a handle that was held before does not.
+ *
+ * linger_seconds: with max_series, at most so many linger; further ones go at once. They do not count as alive.
+ */
 
 /*
  * The _new functions of instruments and vectors register a family and answer the same way:
@@ -422,10 +441,10 @@ CPROM_API cprom_status cprom_gauge_vec_get(cprom_gauge_vec *vec, cprom_strs valu
  * A series is born by an update with its label values or by _with, and stays until it is removed. Removed
  * means gone: no scrape that begins later shows it (unless the vector lets deleted series linger: _delete,
  * _delete_matching and _sweep, also across the registry, leave them on the page for a while, without counting them in
- * _size; using the labels again ends that, with the old or the new one on each page. _clear, replace scopes and
- * ttl_seconds remove at once, and end the lingering). A handle that is still held then is detached: it stays
- * valid, and updates through it go nowhere and are counted. Using the labels again makes a new series that
- * starts at 0 (an info is always 1).
+ * _size; using the labels again ends that, with the old or the new one on each page. _clear and replace scopes remove
+ * at once, and end the lingering of what they match; ttl_seconds removes at once). A handle that is still held then is
+ * detached: it stays valid, and updates through it go nowhere and are counted. Using the labels again makes a new
+ * series that starts at 0 (an info is always 1).
  *============================================================================*/
 
 typedef struct cprom_vec cprom_vec;       /* what every vector is */
@@ -455,8 +474,8 @@ CPROM_API cprom_status cprom_vec_delete_labels(cprom_vec *vec, cprom_labels labe
 /*
  * Removes every series that has all these label values; a scrape sees all of them or none gone. `*removed` is how
  * many, also when it is 0. EINVAL: also an empty match (see cprom_vec_clear); ELABELS: a label that the vector does
- * not have, one twice, or NULL in one; ENOMEM: nothing changed. Costs the vector's series, or those of the owner that
- * the match names. MT-safe.
+ * not have (const labels are not its own), one twice, or NULL in one; ENOMEM: nothing changed. Costs the vector's
+ * series, or those of the owner that the match names. MT-safe.
  */
 CPROM_API cprom_status cprom_vec_delete_matching(cprom_vec *vec, cprom_labels match, size_t *removed);
 
@@ -502,7 +521,8 @@ CPROM_API cprom_status cprom_vec_each(cprom_vec *vec, bool (*each)(void *ctx, co
  * An update that somebody newer has overtaken is stale, and its commit changes nothing: after it was created, an
  * update created later committed a replace scope that overlaps one of its own, or a _delete_matching, _clear or
  * cprom_registry_delete_matching overlapped its scopes or its staged series. (Two matches overlap unless they name one
- * label with different values.) So a run still in flight cannot bring a deleted pipeline back.
+ * label with different values.) So a run still in flight cannot bring a deleted pipeline back. A single _delete, a
+ * _sweep and ttl_seconds make nothing stale; nor does a replace make an update without a scope stale.
  *
  * An update belongs to one thread at a time. Updates of different threads may be staged and committed at once.
  *============================================================================*/
@@ -510,10 +530,11 @@ CPROM_API cprom_status cprom_vec_each(cprom_vec *vec, bool (*each)(void *ctx, co
 typedef struct cprom_update cprom_update;
 
 typedef struct cprom_result {
-    size_t created;  /* series that were not there before */
-    size_t updated;  /* series that were */
+    size_t created;  /* series that were not there before, "other" included */
+    size_t updated;  /* series that were, likewise */
     size_t removed;  /* by replace scopes */
-    size_t refused;  /* staged entries that were dropped: wrong input, a limit, a detached handle */
+    size_t refused;  /* what was staged and dropped: wrong input, a limit, a detached handle. What was folded is not
+                      * among it: see updates_folded in cprom_stats */
 } cprom_result;
 
 /* Begins an update; free it with cprom_update_free(). ENOMEM; EINVAL; ENOENT: the registry was freed. MT-safe. */
@@ -522,9 +543,9 @@ CPROM_API cprom_status cprom_update_new(cprom_registry *registry, cprom_update *
 CPROM_API void cprom_update_free(cprom_update *update);
 
 /*
- * What matches and is not staged goes at the commit. An empty match is the whole vector. Several scopes, also
- * overlapping ones, may be staged. EINVAL: update or vector NULL, or of another registry; ELABELS; ENOMEM. Refused
- * input is counted in the result and changes nothing else.
+ * What matches and is not staged goes at the commit. An empty match is the whole vector. Const labels are not among the
+ * labels. Several scopes, also overlapping ones, may be staged. EINVAL: update or vector NULL, or of another registry;
+ * ELABELS as for cprom_vec_delete_matching(); ENOMEM. Refused input is counted in the result and changes nothing else.
  */
 CPROM_API cprom_status cprom_update_vec_replace(cprom_update *update, cprom_vec *vec, cprom_labels match);
 
@@ -548,8 +569,10 @@ CPROM_API cprom_status cprom_update_stateset_vec_set(cprom_update *update, cprom
 CPROM_API cprom_status cprom_update_stateset_vec_enter(cprom_update *update, cprom_stateset_vec *vec, cprom_strs values,
                                                        unsigned state);
 /*
- * The same through a plain instrument or a handle. If its series is gone by the commit, the entry is refused. ENOENT: its
- * family was unregistered; the commit will answer the same.
+ * The same through a plain instrument or a handle. The update keeps a reference of its own, so that the handle may be
+ * given back; until the commit, this keeps the series from expiring, which an entry by label values does not. If its
+ * series is gone by the commit, the entry is refused. ENOENT: its family was unregistered; the commit will answer the
+ * same.
  */
 CPROM_API cprom_status cprom_update_gauge_set(cprom_update *update, cprom_gauge *gauge, double value);
 CPROM_API cprom_status cprom_update_gauge_add(cprom_update *update, cprom_gauge *gauge, double amount);
@@ -560,7 +583,8 @@ CPROM_API cprom_status cprom_update_summary_observe(cprom_update *update, cprom_
 /*
  * Makes the change. `*result` (NULL allowed) says what it was; all zeros but `refused` on failure.
  * ENOMEM: nothing changed; if the commit itself ran out of memory, it may be tried again. ESTALE: somebody newer was
- * first; nothing changed. ENOENT: a vector of it was unregistered; nothing changed. EINVAL: NULL, or committed before.
+ * first; nothing changed. ENOENT: a vector of it was unregistered, or the registry was freed; nothing changed. EINVAL:
+ * NULL, or committed before.
  */
 CPROM_API cprom_status cprom_update_commit(cprom_update *update, cprom_result *result);
 
@@ -571,9 +595,10 @@ typedef struct cprom_gauge_row {
 } cprom_gauge_row;
 
 /*
- * The one-call form: these rows are the series that match now, all others of the match go. Borrows the rows. It counts
- * as an update created at the call, and is never stale. EINVAL; ELABELS: the match; ENOMEM: nothing changed. Bad rows are
- * counted in result->refused. MT-safe.
+ * The one-call form: these rows are the series that match now, all others of the match go. Borrows the rows; NULL is
+ * fine where n_rows is 0. A row outside the match is set like any other, and the next call with that match does not
+ * remove it. Of two rows with the same labels the last counts. It counts as an update created at the call, and is never
+ * stale. EINVAL; ELABELS: the match; ENOMEM: nothing changed. Bad rows are counted in result->refused. MT-safe.
  */
 CPROM_API cprom_status cprom_gauge_vec_replace(cprom_gauge_vec *vec, cprom_labels match, const cprom_gauge_row *rows,
                                                size_t n_rows, cprom_result *result);
@@ -597,9 +622,9 @@ typedef struct cprom_mark {
 } cprom_mark;
 
 /*
- * A new mark; a zero one for NULL. What is written after it has returned is not swept by it; of an update that runs all
- * the while from before the mark until the sweep, either may be. MT-safe; waits for at most one gather's copying, or for
- * changes that are at work, and calls membarrier(2) on Linux (see no_membarrier).
+ * A new mark; a zero one for NULL. What is written after it has returned is not swept by it. Of an update that runs all
+ * the while from before the mark until the sweep, either may be: it is swept, or it stays. MT-safe; waits for at most
+ * one gather's copying, or for changes that are at work, and calls membarrier(2) on Linux (see no_membarrier).
  */
 CPROM_API cprom_mark cprom_registry_mark(cprom_registry *registry);
 
@@ -610,8 +635,9 @@ CPROM_API cprom_mark cprom_registry_mark(cprom_registry *registry);
  */
 CPROM_API cprom_status cprom_vec_sweep(cprom_vec *vec, cprom_labels match, cprom_mark since, size_t *removed);
 /*
- * The same for every vector that has these labels. ELABELS, ENOENT, ENOMEM as for cprom_registry_delete_matching(); but
- * what a vector lets linger does linger. MT-safe.
+ * The same for every vector that has these labels, counters and histograms too. If not every run touches all of them,
+ * sweep the vectors of the run one by one (cprom_gauge_vec_sweep). EINVAL as for cprom_vec_sweep(); ELABELS, ENOENT,
+ * ENOMEM as for cprom_registry_delete_matching(). MT-safe.
  */
 CPROM_API cprom_status cprom_registry_sweep(cprom_registry *registry, cprom_labels match, cprom_mark since, size_t *removed);
 
