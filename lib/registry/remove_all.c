@@ -82,11 +82,7 @@ static cprom_status remove_all_happen(struct cprom_registry *registry, cprom_lab
         status = remove_all_find(families, labels, how, memory, known, first);
     }
     if (!status && !*first) status = CPROM_ENOENT;
-    if (!status) {
-        uint64_t epoch = cprom__moment_next(registry);
-        cprom__removal_publish(*first, how, epoch);
-        cprom__moment_happens(registry, epoch);
-    }
+    if (!status) cprom__removal_happens(*first, how);
     cprom__tree_unlock(registry);
     return status;
 }

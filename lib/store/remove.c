@@ -85,20 +85,30 @@ cprom_status cprom__removal_begin(struct cprom_vec *vec, cprom_labels labels, co
     return CPROM_OK;
 }
 
-void cprom__removal_publish(struct cprom__removal_in *first, const struct cprom__removal_of *how, uint64_t epoch)
+void cprom__removal_happens(struct cprom__removal_in *first, const struct cprom__removal_of *how)
 {
+    struct cprom_registry *registry = first->turnover.vec->registry;
+    uint64_t epoch = cprom__moment_next(registry);
     /* One reading for all, in the gate, for which it may have waited. */
-    int64_t now = how->linger ? cprom__monotonic_now(first->turnover.vec->registry) : 0;
+    int64_t now = how->linger ? cprom__monotonic_now(registry) : 0;
     for (struct cprom__removal_in *in = first; in; in = in->next) {
         in->turnover.epoch = epoch;
         in->turnover.removing.touched_since = how->mark ? how->mark : epoch;
         in->turnover.removing.epoch = epoch;
         in->turnover.removing.now = now;
         in->turnover.next = in->next ? &in->next->turnover : NULL;
-        if (in->event) cprom__event_record(in->turnover.vec, in->event, NULL);
-        in->event = NULL;
     }
     cprom__turnover_publish(&first->turnover);
+    pthread_mutex_lock(&registry->updates_lock);
+    for (struct cprom__removal_in *in = first; in; in = in->next) {
+        if (in->event) cprom__event_number(registry, in->event, NULL);
+    }
+    cprom__moment_happens(registry, epoch);
+    pthread_mutex_unlock(&registry->updates_lock);
+    for (struct cprom__removal_in *in = first; in; in = in->next) {
+        if (in->event) cprom__event_keep(in->turnover.vec, in->event);
+        in->event = NULL;
+    }
 }
 
 void cprom__removal_end(struct cprom__removal_in *in)
@@ -116,9 +126,7 @@ static cprom_status remove_matching(struct cprom_vec *vec, cprom_labels labels, 
     cprom_status status = cprom__removal_begin(vec, labels, how, &in);
     if (status) return status;
     cprom__gate_enter(&registry->gate);
-    uint64_t epoch = cprom__moment_next(registry);
-    cprom__removal_publish(&in, how, epoch);
-    cprom__moment_happens(registry, epoch);
+    cprom__removal_happens(&in, how);
     *removed = cprom__turnover_finish(&in.turnover);
     cprom__gate_leave(&registry->gate);
     cprom__removal_end(&in);

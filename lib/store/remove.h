@@ -26,8 +26,8 @@ struct cprom__removal_in {
 cprom_status cprom__removal_begin(struct cprom_vec *vec, cprom_labels labels, const struct cprom__removal_of *how,
                                   struct cprom__removal_in *in);
 
-/* In the gate: all of it up to the moment, which is the caller's. */
-void cprom__removal_publish(struct cprom__removal_in *first, const struct cprom__removal_of *how, uint64_t epoch);
+/* In the gate: publishes them and lets the moment happen; cprom__turnover_finish() does the rest. */
+void cprom__removal_happens(struct cprom__removal_in *first, const struct cprom__removal_of *how);
 
 void cprom__removal_end(struct cprom__removal_in *in);
 

@@ -8,6 +8,7 @@ struct cprom__event {
     size_t bytes;
     uint64_t at;      /* its own number */
     uint64_t created; /* that of its update; UINT64_MAX: a removal */
+    uint64_t since;   /* when it was numbered, that of the oldest update */
     size_t n;
     struct {
         size_t label, offset, len;
@@ -51,16 +52,19 @@ static bool stale_same_pairs(const struct cprom__event *a, const struct cprom__e
            memcmp((const char *)a + head, (const char *)b + head, a->bytes - head) == 0;
 }
 
-void cprom__event_record(struct cprom_vec *vec, struct cprom__event *event, const struct cprom__live_updates *by)
+void cprom__event_number(struct cprom_registry *registry, struct cprom__event *event,
+                         const struct cprom__live_updates *by)
 {
-    struct cprom_registry *registry = vec->registry;
-    pthread_mutex_lock(&registry->updates_lock);
     const struct cprom__live_updates *oldest = registry->updates.next;
     if (oldest == by) oldest = oldest->next;
-    uint64_t since = oldest == &registry->updates ? UINT64_MAX : oldest->created;
+    event->since = oldest == &registry->updates ? UINT64_MAX : oldest->created;
     event->at = ++registry->update_count;
     event->created = by ? by->created : UINT64_MAX;
-    pthread_mutex_unlock(&registry->updates_lock);
+}
+
+void cprom__event_keep(struct cprom_vec *vec, struct cprom__event *event)
+{
+    uint64_t since = event->since;
     /*
      * Out go those that concern nobody any more, and one of the same match that concerns nobody but whom this one
      * does.

@@ -15,10 +15,14 @@ struct cprom__event *cprom__event_new(struct cprom_vec *vec, const struct cprom_
 void cprom__event_free(struct cprom_vec *vec, struct cprom__event *event);
 
 /*
- * Remembers it, if an update lives that it may concern; takes it in any case. In the gate. `by`: whose scope it is;
- * NULL: a removal.
+ * Numbers an event, in the gate and under updates_lock. A removal has its moment under the same hold: so an update was
+ * either created before it, with a smaller number, or comes after it. `by`: whose scope it is; NULL: a removal.
  */
-void cprom__event_record(struct cprom_vec *vec, struct cprom__event *event, const struct cprom__live_updates *by);
+void cprom__event_number(struct cprom_registry *registry, struct cprom__event *event,
+                         const struct cprom__live_updates *by);
+
+/* In the gate: remembers a numbered one, if an update lives that it may concern; takes it in any case. */
+void cprom__event_keep(struct cprom_vec *vec, struct cprom__event *event);
 
 /* Whether an event since `created` concerns the scope of an update, or (removals only) a series. In the gate. */
 bool cprom__event_hits_scope(const struct cprom_vec *vec, uint64_t created, const struct cprom__match *scope);

@@ -261,25 +261,23 @@ static cprom_status commit_reveal(struct cprom__member *member, struct cprom_ser
     return status;
 }
 
-/* Whether another entry stages the same labels: one by a handle came in between. */
-static bool commit_stages_again(const struct cprom__member *member, const struct cprom__entry *first)
-{
-    const struct cprom__entry *entry = NULL;
-    while ((entry = commit_entry_of(member, first->series, entry)) != NULL) {
-        if (entry != first && !entry->by_handle) return true;
-    }
-    return false;
-}
-
-/* A hidden series is born with the values of all entries that stage its labels. */
+/*
+ * A hidden series is born with the values of all entries that stage its labels: there are several where one by a handle
+ * came in between.
+ */
 static cprom_status commit_bear_hidden(struct cprom__member *member, struct cprom__entry *first)
 {
     struct cprom_series *series = first->series;
-    if (!commit_stages_again(member, first)) return commit_reveal(member, series, false, &first->change);
     cprom_status status = cprom__series_may_be_born(member->vec, false);
     if (status) return status;
-    for (struct cprom__entry *entry = first; entry; entry = entry->next_of_member) {
-        if (entry->series != series || entry->by_handle) continue;
+    /* Those of one hash hang together newest first; nothing is spoilt any more, so that the link is free. */
+    struct cprom__entry *entry = NULL, *oldest = NULL;
+    while ((entry = commit_entry_of(member, series, entry)) != NULL) {
+        if (entry->by_handle) continue;
+        entry->next_spoilt = oldest;
+        oldest = entry;
+    }
+    for (entry = oldest; entry; entry = entry->next_spoilt) {
         member->vec->ops->change(series, &entry->change);
         entry->borne = true;
     }
@@ -378,8 +376,12 @@ static cprom_status commit_happen(struct cprom_update *update, cprom_result *res
     CPROM__SEAM(CPROM__SEAM_COMMIT_SEALED);
     cprom__moment_happens(update->registry, first->epoch);
     CPROM__SEAM(CPROM__SEAM_COMMIT_HALF);
+    struct cprom_registry *registry = update->registry;
     for (struct cprom__scope *scope = update->scopes; scope; scope = scope->next) {
-        cprom__event_record(scope->vec, scope->event, &update->live);
+        pthread_mutex_lock(&registry->updates_lock);
+        cprom__event_number(registry, scope->event, &update->live);
+        pthread_mutex_unlock(&registry->updates_lock);
+        cprom__event_keep(scope->vec, scope->event);
         scope->event = NULL;
     }
     result->removed = cprom__turnover_finish(first);
