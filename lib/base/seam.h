@@ -6,19 +6,20 @@
 #define CPROM_LIB_BASE_SEAM_H
 
 enum cprom__seam {
-    CPROM__SEAM_GATHER_COPIES, /* in the gate, before values are copied */
-    CPROM__SEAM_GATHER_TAKEN,  /* snapshot taken, nothing encoded yet, no lock held */
-    CPROM__SEAM_LOOKUP_FOUND,  /* a lookup has found a series and not yet used it */
-    CPROM__SEAM_COMMIT_READY,  /* a commit is about to enter the gate */
-    CPROM__SEAM_CREATE_READY,  /* a series is made and not yet in the map */
-    CPROM__SEAM_CREATE_DONE,   /* it is there and alive, the map's lock is open again */
-    CPROM__SEAM_COMMIT_SEALED, /* in the gate: nothing can fail any more, the moment is about to come */
-    CPROM__SEAM_COMMIT_HALF,   /* in the gate: the moment is over, nothing is removed or written */
-    CPROM__SEAM_CHANGE_HALF,   /* in the gate: a change is done with a vector, and goes on to the next */
-    CPROM__SEAM_GIVE_BACK,     /* an update is about to give its reserved series back */
-    CPROM__SEAM_GIVEN_BACK,    /* it has given one back, the map's lock is open again */
-    CPROM__SEAM_EXEMPLAR_OUT,  /* a gather has an exemplar out of its slot */
-    CPROM__SEAM_UNREGISTERED,  /* a family is listed no more, and its series are still there; no lock held */
+    CPROM__SEAM_GATHER_COPIES,  /* in the gate, before values are copied */
+    CPROM__SEAM_GATHER_TAKEN,   /* snapshot taken, nothing encoded yet, no lock held */
+    CPROM__SEAM_LOOKUP_FOUND,   /* a lookup has found a series and not yet used it */
+    CPROM__SEAM_COMMIT_READY,   /* a commit is about to enter the gate */
+    CPROM__SEAM_CREATE_READY,   /* a series is made and not yet in the map */
+    CPROM__SEAM_CREATE_DONE,    /* it is there and alive, the map's lock is open again */
+    CPROM__SEAM_COMMIT_SEALED,  /* in the gate: nothing can fail any more, the moment is about to come */
+    CPROM__SEAM_COMMIT_HALF,    /* in the gate: the moment is over, nothing is removed or written */
+    CPROM__SEAM_CHANGE_HALF,    /* in the gate: a change is done with a vector, and goes on to the next */
+    CPROM__SEAM_GIVE_BACK,      /* an update is about to give its reserved series back */
+    CPROM__SEAM_GIVEN_BACK,     /* it has given one back, the map's lock is open again */
+    CPROM__SEAM_EXEMPLAR_OUT,   /* a gather has an exemplar out of its slot */
+    CPROM__SEAM_REMOVAL_LISTED, /* a registry-wide removal has listed the vectors, and is about to enter the gate */
+    CPROM__SEAM_UNREGISTERED,   /* a family is listed no more, and its series are still there; no lock held */
     /* Under locks, so that a hook may delay but not wait for other calls: */
     CPROM__SEAM_CREATE_INSERTS, /* a new series is in the order, and not yet alive */
     CPROM__SEAM_CREATE_ALIVE,   /* a new series has just come alive */

@@ -97,6 +97,7 @@ static cprom_status remove_all(struct cprom_registry *registry, cprom_labels lab
     struct cprom__removal_in *first = NULL;
     cprom_status status = remove_all_find(families, labels, how, &memory, NULL, &first);
     if (!status) {
+        CPROM__SEAM(CPROM__SEAM_REMOVAL_LISTED);
         cprom__gate_enter(&registry->gate);
         status = remove_all_happen(registry, labels, how, &memory, families, &late, &first);
         if (!status) *removed = cprom__turnover_finish(&first->turnover);
