@@ -24,6 +24,7 @@ enum cprom__seam {
     CPROM__SEAM_CREATE_INSERTS, /* a new series is in the order, and not yet alive */
     CPROM__SEAM_CREATE_ALIVE,   /* a new series has just come alive */
     CPROM__SEAM_LOOKUP_PROBES,  /* a lookup has chosen a part of the map, or an entry in it; perhaps under no lock */
+    CPROM__SEAM_EXPIRE_DYING,   /* a series that seems idle is flagged dying, and is about to be looked at again */
     CPROM__SEAM_KILL_MARKED,    /* a series is flagged dead and still in the map */
     CPROM__SEAM_KILL_BY_OWNER,  /* a removal by owner is done with a series, and goes on to the next */
     CPROM__SEAM_MATCH_WALKS,    /* in the gate, between two parts of the map; no lock but the gate */

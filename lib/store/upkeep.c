@@ -67,6 +67,7 @@ static void upkeep_expire(struct cprom_vec *vec, struct cprom_series *series, ui
     }
     /* From here on every touch comes to the lock; one that came before has stamped the time, or taken a reference. */
     atomic_fetch_or_explicit(&series->life, CPROM__LIFE_DYING, memory_order_seq_cst);
+    CPROM__SEAM(CPROM__SEAM_EXPIRE_DYING);
     const struct cprom__removing removing = {.reason = CPROM__REMOVED_TTL, .touched_since = CPROM__TOUCHED_NEVER};
     if (upkeep_is_idle(series, now) && cprom__killed_counts(cprom__vec_kill(vec, series, index, &removing, true))) {
         /* Unlinked: from now on it may be reclaimed at any time. */
