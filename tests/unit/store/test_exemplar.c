@@ -1,3 +1,4 @@
+#include "base/thread.h"
 #include "support/cprom_test.h"
 
 #include <math.h>
@@ -283,6 +284,65 @@ static void test_created_and_exemplars_of_a_large_vector(void **state)
     assert_int_equal(removed, 1);
 }
 
+/* ---- the log callback, which may do anything ---- */
+
+static struct {
+    cprom_registry *registry;
+    cprom_counter_vec *counters;
+    cprom_histogram_vec *histograms;
+    unsigned lines;
+    bool reading; /* in a read section, where calls by labels would end it */
+} logged;
+
+static void log_and_delete(void *ctx, const char *line)
+{
+    (void)ctx;
+    (void)line;
+    if (logged.lines++) return;
+    logged.reading = atomic_load(&cprom__threads[cprom__thread_slot()].reading) != 0;
+    cprom_counter_vec_inc(logged.counters, CPROM_STRS("a"));
+    cprom_counter_vec_delete(logged.counters, CPROM_STRS("a"));
+    cprom_histogram_vec_observe(logged.histograms, CPROM_STRS("a"), 1);
+    cprom_histogram_vec_delete(logged.histograms, CPROM_STRS("a"));
+    for (int i = 0; i < 4; i++) cprom_registry_trim(logged.registry);
+}
+
+/* By labels, of a series that is there and of a new one; by a handle. The callback deletes it, and has it reclaimed. */
+static void test_exemplar_refused_whose_log_callback_deletes_the_series(void **state)
+{
+    for (int n = 0; n < 6; n++) {
+        ct_fixture *fixture = ct_fixture_new();
+        cprom_registry_free(fixture->registry);
+        cprom_registry_opts opts = ct_fixture_opts(fixture);
+        opts.log = log_and_delete;
+        memset(&logged, 0, sizeof logged);
+        assert_ok(cprom_registry_new(&opts, &fixture->registry));
+        cprom_registry *r = logged.registry = fixture->registry;
+        assert_ok(cprom_counter_vec_new(r, FAMILY("c_total", .labels = {"l"}, .exemplars = true), &logged.counters));
+        assert_ok(cprom_histogram_vec_new(r, FAMILY("h", .labels = {"l"}, .exemplars = true), &logged.histograms));
+        cprom_counter *counter = NULL;
+        cprom_histogram *histogram = NULL;
+        const cprom_labels bad = CPROM_LABELS({"0bad", "x"});
+        bool there = n / 2 == 1, held = n / 2 == 2;
+        if (there) assert_ok(cprom_counter_vec_inc(logged.counters, CPROM_STRS("a")));
+        if (there) assert_ok(cprom_histogram_vec_observe(logged.histograms, CPROM_STRS("a"), 1));
+        if (held) counter = cprom_counter_vec_with(logged.counters, CPROM_STRS("a"));
+        if (held) histogram = cprom_histogram_vec_with(logged.histograms, CPROM_STRS("a"));
+        if (held && n % 2) cprom_histogram_observe_with_exemplar(histogram, 1, bad, 0);
+        else if (held) cprom_counter_add_with_exemplar(counter, 1, bad, 0);
+        else if (n % 2)
+            assert_ok(cprom_histogram_vec_observe_with_exemplar(logged.histograms, CPROM_STRS("a"), 1, bad, 0));
+        else assert_ok(cprom_counter_vec_add_with_exemplar(logged.counters, CPROM_STRS("a"), 1, bad, 0));
+        assert_int_equal(logged.lines, 1);
+        assert_false(logged.reading);
+        assert_int_equal(dropped(r), 1);
+        assert_int_equal(cprom_counter_vec_size(logged.counters) + cprom_histogram_vec_size(logged.histograms), 0);
+        cprom_counter_unref(counter);
+        cprom_histogram_unref(histogram);
+        ct_fixture_free(fixture);
+    }
+}
+
 int group_exemplar(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +353,7 @@ int group_exemplar(void)
         TEST(test_exemplar_that_comes_while_a_gather_looks_stays),
         TEST(test_exemplar_that_is_none_is_dropped_and_the_update_counts),
         TEST(test_update_with_exemplar_that_is_dropped_leaves_no_exemplar),
+        cmocka_unit_test(test_exemplar_refused_whose_log_callback_deletes_the_series),
         TEST(test_exemplars_on_a_kind_without_is_refused),
         TEST(test_page_with_created_says_when_series_began),
         TEST(test_created_and_exemplars_of_a_large_vector),
