@@ -395,7 +395,10 @@ static inline enum cprom__presence lookup_presence(struct cprom_vec *vec, struct
     return cprom__series_presence(series);
 }
 
-/* With a reference. */
+/*
+ * In the read section, if there is one: a reference is for threads without a slot only, since pages take who is held to be
+ * used.
+ */
 static CPROM__NOINLINE cprom_status lookup_look_locked(struct cprom_vec *vec, const struct cprom__values *values,
                                                        struct cprom__sight *sight)
 {
@@ -404,9 +407,9 @@ static CPROM__NOINLINE cprom_status lookup_look_locked(struct cprom_vec *vec, co
     sight->series = lookup_find_settled(vec, values, &epoch);
     bool there = sight->series && !(atomic_load_explicit(&sight->series->life, memory_order_relaxed) &
                                     (CPROM__LIFE_DEAD | CPROM__LIFE_HIDDEN));
-    if (there) lookup_ref(sight->series);
+    if (there && !sight->reading) lookup_ref(sight->series);
     pthread_mutex_unlock(&vec->map_lock);
-    sight->reading = false;
+    if (!there && sight->reading) cprom__read_leave();
     return there ? CPROM_OK : CPROM_ENOENT;
 }
 
@@ -420,8 +423,9 @@ cprom_status cprom__series_look(struct cprom_vec *vec, cprom_strs strs, struct c
     sight->series = lookup_find(vec, &values);
     enum cprom__presence presence = sight->series ? lookup_presence(vec, sight->series) : CPROM__ABSENT;
     if (presence == CPROM__PRESENT) return CPROM_OK;
+    if (presence == CPROM__UNSETTLED) return lookup_look_locked(vec, &values, sight);
     cprom__read_leave();
-    return presence == CPROM__ABSENT ? CPROM_ENOENT : lookup_look_locked(vec, &values, sight);
+    return CPROM_ENOENT;
 }
 
 struct cprom_series *cprom__series_plain(struct cprom_vec *vec, const char *const *v)
