@@ -88,7 +88,10 @@ static void lookup_end_linger_of(struct cprom_vec *vec, const struct cprom_serie
     }
 }
 
-/* In a read section or under the map's lock. Lingering series are not found: their labels are free. */
+/*
+ * In a read section or under the map's lock. Dead ones are not found, be it that they linger: behind them may be another
+ * one of these labels, which is about to be born, or was.
+ */
 static CPROM__INLINE struct cprom_series *lookup_find(struct cprom_vec *vec, const struct cprom__values *values)
 {
     struct cprom__probe probe = cprom__map_probe(&vec->map, values->hash);
@@ -97,7 +100,8 @@ static CPROM__INLINE struct cprom_series *lookup_find(struct cprom_vec *vec, con
         struct cprom_series *series = cprom__slab_at(&vec->registry->slab, index);
         if (!cprom__desc_matches(vec->desc, series->text, series->len, series->escaped, values)) continue;
         CPROM__SEAM(CPROM__SEAM_LOOKUP_PROBES);
-        if (!(atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_LINGER)) return series;
+        /* acquire: who does not find what a change has removed comes after its moment; pairs with the kill. */
+        if (!(atomic_load_explicit(&series->life, memory_order_acquire) & CPROM__LIFE_DEAD)) return series;
     }
     return NULL;
 }
@@ -306,7 +310,7 @@ static void lookup_drop(struct cprom_vec *vec, cprom_status status)
 
 /*
  * For a series that is there, in a thread with a slot: nearly always. lookup_find() and the touch in one: one that was
- * touched in this epoch does not linger.
+ * touched in this epoch is not dead.
  */
 static CPROM__INLINE struct cprom__hit lookup_hit(struct cprom_vec *vec, const struct cprom__values *values,
                                                   struct cprom__use *use)
@@ -318,8 +322,8 @@ static CPROM__INLINE struct cprom__hit lookup_hit(struct cprom_vec *vec, const s
     }
     struct cprom__probe probe = cprom__map_probe(&vec->map, values->hash);
     CPROM__SEAM(CPROM__SEAM_LOOKUP_PROBES);
-    bool dead = false;
-    for (uint32_t index; !dead && (index = cprom__probe_next(&probe)) != 0;) {
+    bool perhaps = false;
+    for (uint32_t index; !perhaps && (index = cprom__probe_next(&probe)) != 0;) {
         struct cprom_series *series = cprom__slab_at(&vec->registry->slab, index);
         if (!cprom__desc_matches(vec->desc, series->text, series->len, series->escaped, values)) continue;
         CPROM__SEAM(CPROM__SEAM_LOOKUP_FOUND);
@@ -327,11 +331,11 @@ static CPROM__INLINE struct cprom__hit lookup_hit(struct cprom_vec *vec, const s
         uint64_t life = atomic_load_explicit(&series->life, memory_order_acquire);
         uint64_t seen = atomic_load_explicit(vec->epoch, memory_order_relaxed);
         if (CPROM__LIKELY(life == seen)) return (struct cprom__hit){series, seen};
-        if (life & CPROM__LIFE_LINGER) continue;
+        if (life & CPROM__LIFE_DEAD) continue; /* as in lookup_find() */
         if (cprom__series_touch_found(series)) return (struct cprom__hit){series, seen};
-        dead = true; /* or that can be told under the lock only */
+        perhaps = true; /* that can be told under the lock only */
     }
-    use->perhaps = dead;
+    use->perhaps = perhaps;
     cprom__read_leave();
     return none;
 }

@@ -1,4 +1,6 @@
 /* What lingers when a change comes that does not let series linger: it goes, if it was deleted before the change. */
+#include <sched.h>
+
 #include "support/amid.h"
 #include "support/updates.h"
 
@@ -131,10 +133,61 @@ static void test_linger_of_labels_used_again_while_a_commit_is_at_work_is_over(v
     }
 }
 
+/* A get that begins after a commit's moment and meets the old series; the commit ends before it looks whether that lives. */
+static struct {
+    pthread_t reader;
+    _Atomic int half, go, done;
+    int probes;
+} late;
+
+static void late_hook(enum cprom__seam point)
+{
+    if (point == CPROM__SEAM_COMMIT_HALF) {
+        atomic_store(&late.half, 1);
+        while (!atomic_load(&late.go)) sched_yield();
+    } else if (point == CPROM__SEAM_LOOKUP_PROBES && pthread_equal(pthread_self(), late.reader) && ++late.probes == 2) {
+        atomic_store(&late.go, 1);
+        while (!atomic_load(&late.done)) sched_yield();
+    }
+}
+
+static void *late_commit(void *update)
+{
+    AMID(cprom_update_commit(update, NULL) == CPROM_OK);
+    atomic_store(&late.done, 1);
+    return NULL;
+}
+
+static void test_linger_does_not_hide_what_a_commit_lets_be_born(void **state)
+{
+    cprom_registry *r = registry_of(state);
+    pthread_t thread;
+    double value = 0;
+    w_make(r, NULL);
+    assert_ok(cprom_gauge_vec_set(w.vec, CPROM_STRS("a", "x"), 1));
+    assert_ok(cprom_gauge_vec_delete(w.vec, CPROM_STRS("a", "x")));
+    cprom_update *update = up_new(r);
+    assert_ok(cprom_update_gauge_vec_set(update, w.vec, CPROM_STRS("a", "x"), 2));
+    memset(&late, 0, sizeof late);
+    late.reader = pthread_self();
+    cprom__seam_hook = late_hook;
+    assert_int_equal(pthread_create(&thread, NULL, late_commit, update), 0);
+    while (!atomic_load(&late.half)) sched_yield();
+    cprom_status status = cprom_gauge_vec_get(w.vec, CPROM_STRS("a", "x"), &value);
+    atomic_store(&late.go, 1);
+    pthread_join(thread, NULL);
+    cprom__seam_hook = NULL;
+    cprom_update_free(update);
+    assert_ok(status);
+    assert_true(value == 2);
+    assert_int_equal(amid.wrong, 0);
+}
+
 int group_lingering(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_linger_that_began_after_the_moment_is_spared_by_the_walk),
+        TEST(test_linger_does_not_hide_what_a_commit_lets_be_born),
         cmocka_unit_test(test_linger_that_began_before_the_moment_ends_with_the_walk),
         cmocka_unit_test(test_linger_of_labels_used_again_while_a_commit_is_at_work_is_over),
     };
