@@ -230,8 +230,12 @@ static cprom_status lookup_change(struct cprom_vec *vec, struct cprom_series *se
     /* As at the end of any update: touch.h. What a turnover takes that came in between comes after it. */
     atomic_signal_fence(memory_order_seq_cst);
     uint64_t again = cprom__epoch_now(vec);
-    if (again != epoch && cprom__turnover_settle(vec, series, index, again) == CPROM__VERDICT_STAYS)
-        cprom__series_stamp(series, again, wish->now);
+    if (again != epoch) {
+        /* First: a sweep spares what was written after its mark. */
+        cprom__series_stamp(series, cprom__epoch_written(vec, again), wish->now);
+        if (cprom__turnover_settle(vec, series, index, again) == CPROM__VERDICT_STAYS)
+            cprom__series_stamp(series, again, wish->now);
+    }
     wish->epoch = again;
     return CPROM_OK;
 }

@@ -46,8 +46,11 @@ void cprom__series_stamp(struct cprom_series *series, uint64_t epoch, int64_t no
     touch_raise(series, epoch);
 }
 
-/* Under the map's lock: a turnover tells, or somebody who looked whether it is expired has done so. */
-static bool touch_settled(struct cprom_series *series)
+/*
+ * Under the map's lock: a turnover tells, or somebody who looked whether it is expired has done so. `written`: at the end of
+ * an update, which a sweep spares.
+ */
+static bool touch_settled(struct cprom_series *series, bool written)
 {
     struct cprom_vec *vec = series->vec;
     enum cprom__verdict verdict = CPROM__VERDICT_OPEN;
@@ -57,6 +60,7 @@ static bool touch_settled(struct cprom_series *series)
         uint64_t epoch = cprom__epoch_now(vec);
         uint64_t life = atomic_load_explicit(&series->life, memory_order_relaxed);
         if (life & (CPROM__LIFE_DEAD | CPROM__LIFE_HIDDEN)) break;
+        if (written) touch_raise(series, cprom__epoch_written(vec, epoch));
         verdict = cprom__turnover_settle(vec, series, 0, epoch);
         if (verdict == CPROM__VERDICT_OPEN) cprom__turnover_help(vec);
         if (verdict == CPROM__VERDICT_STAYS) live = touch_raise(series, epoch);
@@ -76,18 +80,20 @@ bool cprom__series_touch_found(struct cprom_series *series)
     return !touch_is_unsettled(vec) && touch_raise(series, epoch);
 }
 
-bool cprom__series_touch_held(struct cprom_series *series)
+static bool touch_held(struct cprom_series *series, bool written)
 {
     if (cprom__series_touch_found(series)) return true;
     /* acquire: as in touch_raise(). */
     uint64_t life = atomic_load_explicit(&series->life, memory_order_acquire);
-    return !(life & CPROM__LIFE_DEAD) && touch_settled(series);
+    return !(life & CPROM__LIFE_DEAD) && touch_settled(series, written);
 }
+
+bool cprom__series_touch_held(struct cprom_series *series) { return touch_held(series, false); }
 
 void cprom__series_touch_again(struct cprom_series *series)
 {
     /* Whatever comes out: if the series is dead, its removal comes after the update. */
-    cprom__series_touch_held(series);
+    touch_held(series, true);
 }
 
 enum cprom__presence cprom__series_presence(struct cprom_series *series)

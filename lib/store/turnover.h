@@ -74,6 +74,16 @@ static inline struct cprom__turnover *cprom__turnover_at(const struct cprom_vec 
     return turnover && epoch >= turnover->epoch ? turnover : NULL;
 }
 
+/*
+ * For an update that has written, and finds this epoch: the last one before the moment of the vector's turnover, which
+ * comes after the update.
+ */
+static inline uint64_t cprom__epoch_written(const struct cprom_vec *vec, uint64_t epoch)
+{
+    const struct cprom__turnover *turnover = cprom__turnover_at(vec, epoch);
+    return turnover ? turnover->epoch - ((uint64_t)1 << CPROM__LIFE_SHIFT) : epoch;
+}
+
 /* Series that are alive, as the vector's turnover has left them. */
 static inline size_t cprom__turnover_live(const struct cprom_vec *vec)
 {

@@ -13,6 +13,7 @@ enum {
 enum progress {
     WAITS,
     BEGUN,
+    WRITTEN, /* an update, which has still to touch the series once more */
     DONE
 };
 
@@ -146,6 +147,25 @@ static void change(struct search *search, struct state state, const struct histo
     reach(search, &state);
 }
 
+/*
+ * The second half of an update: it writes, and touches the series once more, at once or later, if it has not been removed.
+ * `mine` says whether it was when the update found it, or took the handle.
+ */
+static void write_and_touch(struct search *search, struct state state, const struct history_op *op, bool mine)
+{
+    unsigned self = op->thread, key = op->key;
+    if (mine && state.progress[self] == BEGUN) {
+        state.values[key] = op->kind == HISTORY_SET ? op->value : state.values[key] + op->value;
+        struct state later = state;
+        later.progress[self] = WRITTEN;
+        reach(search, &later);
+    }
+    if (mine) state.touched |= bit(key);
+    if (op->kind != HISTORY_ADD_HELD) state.used[self] = NOBODY;
+    state.progress[self] = DONE;
+    reach(search, &state);
+}
+
 /* All that the call may do next. */
 static void step(struct search *search, const struct state *from, const struct history_op *op)
 {
@@ -155,14 +175,13 @@ static void step(struct search *search, const struct state *from, const struct h
     switch (op->kind) {
     case HISTORY_ADD:
     case HISTORY_SET:
-        if (begins) {
-            touch(&state, key);
-            state.used[self] = (int8_t)key;
-        } else if (state.used[self] == (int8_t)key) {
-            state.values[key] = op->kind == HISTORY_SET ? op->value : state.values[key] + op->value;
-            state.used[self] = NOBODY;
+        if (!begins) {
+            write_and_touch(search, state, op, state.used[self] == (int8_t)key);
+            return;
         }
-        state.progress[self] = begins ? BEGUN : DONE;
+        touch(&state, key);
+        state.used[self] = (int8_t)key;
+        state.progress[self] = BEGUN;
         break;
     case HISTORY_HOLD:
         touch(&state, key);
@@ -171,9 +190,12 @@ static void step(struct search *search, const struct state *from, const struct h
         break;
     case HISTORY_ADD_HELD: {
         bool attached = state.held[self] == (int8_t)key;
-        if (begins && attached) state.touched |= bit(key);
-        if (!begins && attached) state.values[key] += op->value;
-        state.progress[self] = begins && attached ? BEGUN : DONE;
+        if (!begins) {
+            write_and_touch(search, state, op, attached);
+            return;
+        }
+        if (attached) state.touched |= bit(key);
+        state.progress[self] = attached ? BEGUN : DONE;
         break;
     }
     case HISTORY_GET:

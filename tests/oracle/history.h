@@ -5,7 +5,8 @@
  * A history is right if each call can be given moments between its begin and its end at which it does what it is to do,
  * one after the other, so that every answer and every page comes out as it was:
  *
- *   ADD, SET        by label values: find or make the series, and then change it, if it has not been removed since
+ *   ADD, SET        by label values: find or make the series, then change it, and touch it once more, each if it has not
+ *                   been removed since
  *   HOLD, ADD_HELD  the same by a handle; each thread has one at a time
  *   GET, DELETE     one moment
  *   CHANGE          a commit or a removal by match: the gate is its own from the first series that it changes on

@@ -25,7 +25,6 @@ static void must_be_found(const char *name, struct lives_wishes wishes)
 /*     cap, fold, owner, ttl, linger, marks */
 MUTANT(test_inner_mutant_value_after_is_found, CT_INNER_VALUE_AFTER, Y, N, Y, N, Y, N)
 MUTANT(test_inner_mutant_no_second_look_is_found, CT_INNER_NO_SECOND_LOOK, N, N, N, N, N, Y)
-MUTANT(test_inner_mutant_no_second_look_with_ttl_is_found, CT_INNER_NO_SECOND_LOOK, N, N, Y, Y, N, Y)
 MUTANT(test_inner_mutant_unsettled_is_found, CT_INNER_UNSETTLED, Y, N, Y, N, Y, N)
 MUTANT(test_inner_mutant_unpublished_is_found, CT_INNER_UNPUBLISHED, Y, N, Y, N, N, N)
 MUTANT(test_inner_mutant_by_flags_is_found, CT_INNER_BY_FLAGS, N, N, N, N, N, N)
@@ -38,7 +37,6 @@ int group_inner_mutants(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_inner_mutant_value_after_is_found),
         cmocka_unit_test(test_inner_mutant_no_second_look_is_found),
-        cmocka_unit_test(test_inner_mutant_no_second_look_with_ttl_is_found),
         cmocka_unit_test(test_inner_mutant_unsettled_is_found),
         cmocka_unit_test(test_inner_mutant_unpublished_is_found),
         cmocka_unit_test(test_inner_mutant_by_flags_is_found),
