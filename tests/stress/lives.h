@@ -61,7 +61,10 @@ struct lives_sums {
 enum lives_verdict lives_play(struct lives_round *round, const struct lives_wishes *wishes, unsigned number,
                               struct lives_sums *sums);
 
-/* Plays until something cannot have been, for four minutes at most, since the machine may be busy; false: all could. Says how long it took. */
+/*
+ * Plays until something cannot have been, for four minutes at most, since the machine may be busy; false: all could. Says
+ * how long it took.
+ */
 bool lives_find(const char *test, const struct lives_wishes *wishes);
 
 #endif
