@@ -268,8 +268,6 @@ static cprom_status commit_reveal(struct cprom__member *member, struct cprom_ser
 static cprom_status commit_bear_hidden(struct cprom__member *member, struct cprom__entry *first)
 {
     struct cprom_series *series = first->series;
-    cprom_status status = cprom__series_may_be_born(member->vec, false);
-    if (status) return status;
     /* Those of one hash hang together newest first; nothing is spoilt any more, so that the link is free. */
     struct cprom__entry *entry = NULL, *oldest = NULL;
     while ((entry = commit_entry_of(member, series, entry)) != NULL) {
@@ -277,6 +275,9 @@ static cprom_status commit_bear_hidden(struct cprom__member *member, struct cpro
         entry->next_spoilt = oldest;
         oldest = entry;
     }
+    if (oldest == first && !first->next_spoilt) return commit_reveal(member, series, false, &first->change);
+    cprom_status status = cprom__series_may_be_born(member->vec, false);
+    if (status) return status;
     for (entry = oldest; entry; entry = entry->next_spoilt) {
         member->vec->ops->change(series, &entry->change);
         entry->borne = true;

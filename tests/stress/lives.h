@@ -62,7 +62,7 @@ enum lives_verdict lives_play(struct lives_round *round, const struct lives_wish
                               struct lives_sums *sums);
 
 /*
- * Plays until something cannot have been, for four minutes at most, since the machine may be busy; false: all could. Says
+ * Plays until something cannot have been, for ten minutes at most, since the machine may be busy; false: all could. Says
  * how long it took.
  */
 bool lives_find(const char *test, const struct lives_wishes *wishes);

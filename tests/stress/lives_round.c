@@ -129,7 +129,7 @@ bool lives_find(const char *test, const struct lives_wishes *wishes)
     enum lives_verdict verdict = LIVES_RIGHT;
     st_begin(test);
     int64_t start = ct_now();
-    for (unsigned n = 0; verdict != LIVES_WRONG && !ct_over(start, 240); n++) {
+    for (unsigned n = 0; verdict != LIVES_WRONG && !ct_over(start, 600); n++) {
         verdict = lives_play(&round, wishes, n, &sums);
     }
     print_message("%s after %llu rounds, %.2f s\n", verdict == LIVES_WRONG ? "found" : "not found",
