@@ -37,7 +37,7 @@ esac
 : "${CPROM_STRESS_SECONDS:=$stress}"
 export CPROM_STRESS_SECONDS
 if [ "$mode" = long ]; then
-    : "${CPROM_LIVES_SECONDS:=30}"
+    : "${CPROM_LIVES_SECONDS:=120}"
     export CPROM_LIVES_SECONDS
 fi
 began=$(date +%s)

@@ -16,7 +16,7 @@
  *   - a page, or an iteration, has the gate. One moment decides about all that dies; then it looks at each series once.
  *     One that is born meanwhile by a single update may be on it. All times on it are judged by one reading of the clock.
  *   - a handle taken, a get, a deletion, a mark is one moment. Where idle series expire, a handle may be taken at two: it
- *     makes the series, and makes it again if it was removed before the call returned.
+ *     finds or makes the series, and touches it again, or makes it anew if it was removed before the call returned.
  *   - a series that is idle beyond its ttl, and that nobody holds, may go at any moment.
  *
  * The model is naive: it knows nothing of epochs, maps or locks. Each tick of the clock is longer than any ttl and

@@ -64,11 +64,13 @@ static void overlap(const struct lives *lives, struct lives_op *op, const struct
         bool removes = (by->kind == LIVES_DELETE || is_change(by)) && (used & series_of(vec));
         /* Its last touch may have a later time. */
         bool touches_again = is_change(by) && vec->expires;
-        if (by->kind == LIVES_MARK || by->kind == LIVES_SWEEP || touches_again ||
-            (removes && (vec->lingers || (op->kind == LIVES_HOLD && vec->expires))))
+        /* Who takes a handle touches the series again once it is held: perhaps after the tick. */
+        bool held_later = op->kind == LIVES_HOLD && vec->expires && (removes || by->kind == LIVES_TICK);
+        if (by->kind == LIVES_MARK || by->kind == LIVES_SWEEP || touches_again || held_later ||
+            (removes && vec->lingers))
             op->steps = 1;
     }
-    if (is_page(op)) op->referenced |= used;
+    if (is_page(op) && by->kind != LIVES_DELETE) op->referenced |= used;
     for (unsigned key = 0; op->kind == LIVES_SIZE && key < LIVES_KEYS; key++) {
         /* Any call may be removing what is idle. */
         bool perhaps = (used & lives_bit(key)) || lives_vec_of(lives, key)->expires;
