@@ -375,6 +375,16 @@ static void test_lives_idle_series_expire_unless_they_are_held(void **state)
         if (shown) wrong();
         else right();
     }
+    /* It was there before the tick; who takes the handle touches it once more, before or after that. */
+    for (unsigned shown = 0; shown < 2; shown++) {
+        BEGIN(.expires = true);
+        HOLD(1, 6, 0, 0, 0);
+        PAGE(2, 3, 1, 0, A, A, A, A, A);
+        TICK(4, 5, 1);
+        LET_GO(7, 8, 0, 0, 0);
+        PAGE(9, 10, 1, shown ? 0 : A, A, A, A, A, A);
+        right();
+    }
     /* A handle is attached when it is handed out. */
     BEGIN(.expires = true);
     SET(1, 2, 0, 0, 5);
