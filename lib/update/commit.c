@@ -15,8 +15,9 @@
 
 #define COMMIT_PORTION 256u /* entries under one hold of the map's lock */
 
-/* In the place of the list of the spoilt: the moment is due. */
-static struct cprom__entry commit_sealed;
+/* In the place of the list of the spoilt: the moment is due. Only its address counts. */
+static const struct cprom__entry commit_sealed_mark = {.next = NULL};
+#define COMMIT_SEALED ((struct cprom__entry *)(uintptr_t)&commit_sealed_mark)
 
 /* ---- before the gate ---- */
 
@@ -94,7 +95,7 @@ static bool commit_spoil(struct cprom__entry *entry)
     /* acquire: of the seal; who lets the moment happen then passes on that all turnovers are published. */
     struct cprom__entry *first = atomic_load_explicit(&update->spoilt, memory_order_acquire);
     do {
-        if (first == &commit_sealed) return false;
+        if (first == COMMIT_SEALED) return false;
         entry->next_spoilt = first;
         /* release: pairs with the acquire in commit_seal(). */
     } while (!atomic_compare_exchange_weak_explicit(&update->spoilt, &first, entry, memory_order_release,
@@ -170,7 +171,7 @@ static cprom_status commit_seal(struct cprom_update *update)
     for (;;) {
         struct cprom__entry *entry = NULL;
         /* release: pairs with the acquire in commit_spoil(). */
-        if (!status && atomic_compare_exchange_strong_explicit(&update->spoilt, &entry, &commit_sealed,
+        if (!status && atomic_compare_exchange_strong_explicit(&update->spoilt, &entry, COMMIT_SEALED,
                                                                memory_order_release, memory_order_relaxed))
             return CPROM_OK;
         /* acquire: pairs with the release in commit_spoil(). */

@@ -64,7 +64,7 @@ struct cprom_update {
     struct cprom__scope *scopes;
     struct cprom__member *members;
     size_t n_members;
-    /* In a commit: entries whose series were deleted since; &commit_sealed once the moment is due. */
+    /* In a commit: entries whose series were deleted since; COMMIT_SEALED of commit.c once the moment is due. */
     _Atomic(struct cprom__entry *) spoilt;
 };
 
