@@ -6,7 +6,6 @@
 #if defined(__linux__)
 
 #include <errno.h>
-#include <stdbool.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 

@@ -34,7 +34,7 @@ struct gather_taking {
     struct cprom__snapshot *snapshot;
     struct cprom__source *source;
     const struct cprom__collection *collection; /* NULL: one vector only, which needs no list */
-    struct cprom__view_of view;                 /* of the page */
+    struct cprom__view_of view;                 /* what the page decides by */
     struct gather_part *parts;                  /* sorted by name */
     size_t n;
     uint64_t registrations; /* of the registry when the parts were listed */

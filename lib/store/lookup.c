@@ -208,8 +208,9 @@ struct lookup_wish {
     bool alive;                         /* or at least reserved */
     const struct cprom__change *change; /* what is done to it, if it is to be alive */
     bool perhaps;                       /* it is there, so that none is made before it is looked for */
-    int64_t now;
-    bool exempt;
+    /* set on the way */
+    int64_t now;    /* of a timed one */
+    bool exempt;    /* it is what others are folded into */
     uint64_t epoch; /* in which it was touched */
 };
 

@@ -26,7 +26,7 @@ void cprom__turnover_publish(struct cprom__turnover *first)
     for (struct cprom__turnover *turnover = first; turnover; turnover = turnover->next) {
         /*
          * Where something is staged, under the lock: a deletion either has killed before, which the commit will see, or
-         * meets the turnover. release: pairs with the acquire in touch.c.
+         * meets the turnover. release: pairs with the acquires in touch.c and of cprom__turnover_at().
          */
         if (turnover->staging) pthread_mutex_lock(&turnover->vec->map_lock);
         atomic_store_explicit(&turnover->vec->turnover, turnover, memory_order_release);
@@ -46,7 +46,7 @@ void cprom__turnover_withdraw(struct cprom__turnover *first)
 void cprom__moment_happens(struct cprom_registry *registry, uint64_t epoch)
 {
     uint64_t before = epoch - ((uint64_t)1 << CPROM__LIFE_SHIFT);
-    /* release: the turnovers are published before; pairs with the acquires of the epoch in touch.c. */
+    /* release: the turnovers are published before; pairs with the acquire in cprom__epoch_now(). */
     atomic_compare_exchange_strong_explicit(&registry->epoch, &before, epoch, memory_order_release,
                                             memory_order_relaxed);
 }

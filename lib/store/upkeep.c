@@ -50,9 +50,9 @@ bool cprom__series_shown(const struct cprom_series *series, const struct cprom__
     }
     bool lingers = life & CPROM__LIFE_LINGER;
     if (!lingers && upkeep_lingered(series, life) < view->snapshot) return false;
-    bool until = view->now < atomic_load_explicit(&cprom__series_extra(series)->until, memory_order_relaxed);
-    *over = lingers && !until;
-    return until && !view->living;
+    bool in_time = view->now < atomic_load_explicit(&cprom__series_extra(series)->until, memory_order_relaxed);
+    *over = lingers && !in_time;
+    return in_time && !view->living;
 }
 
 /* Under the map's lock. */
