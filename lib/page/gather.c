@@ -305,6 +305,19 @@ static bool gather_prepare(struct gather_taking *taking)
 }
 
 /*
+ * Whether a source is still of the page's tree: a child is on the page whole or not at all. One that was freed left the
+ * tree before anything of it died. So did what stood below it, and nobody compares the families of two trees.
+ */
+static bool gather_is_below(struct cprom_registry *top, struct cprom_registry *at)
+{
+    if (at == top) return true;
+    cprom__tree_lock(top);
+    bool below = cprom__tree_is_below(top, at);
+    cprom__tree_unlock(top);
+    return below;
+}
+
+/*
  * In the gate. The page's number is its moment: it shows what was born before and had not died by then. So a series that
  * dies and is made again meanwhile is on it as the old one, never as both. All tails are cut before anything is copied.
  * Models: tests/models/snapshot.pml, linger.pml.
@@ -345,11 +358,7 @@ static bool gather_copy_all(struct gather_taking *taking)
             part->group.n_rows = part->sorted = 0;
         }
     }
-    /*
-     * A child is on the page whole or not at all, likewise. acquire: pairs with the release in cprom_registry_free().
-     */
-    bool is_child = source != &taking->snapshot->own;
-    source->gone = is_child && atomic_load_explicit(&source->registry->gone, memory_order_acquire);
+    source->gone = !gather_is_below(taking->snapshot->registry, source->registry);
     return true;
 }
 

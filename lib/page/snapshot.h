@@ -88,7 +88,7 @@ struct cprom__source {
     unsigned n_listed;
     struct cprom__pin pin;
     bool pinned;
-    bool gone;                     /* a child that was freed meanwhile: nothing of it is shown */
+    bool gone;                     /* not of the page's tree any more: nothing of it is shown */
     struct cprom__result *results; /* one per collector that was to run */
     size_t n_results;
 };

@@ -227,7 +227,7 @@ void cprom_registry_free(cprom_registry *registry)
     struct cprom__families *families = registry->families;
     registry->families = NULL;
     cprom__tree_leave(registry);
-    /* release: before anything of it dies; pairs with the acquire in gather_copy_all(). */
+    /* release: before anything of it dies; pairs with the acquire in handler_is_gone(). */
     atomic_store_explicit(&registry->gone, true, memory_order_release);
     cprom__tree_unlock(registry);
     registry_detach_all(registry, families);

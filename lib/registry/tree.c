@@ -42,6 +42,12 @@ struct cprom_registry *cprom__tree_top(struct cprom_registry *registry)
     return registry;
 }
 
+bool cprom__tree_is_below(const struct cprom_registry *top, const struct cprom_registry *at)
+{
+    while (at && at != top) at = at->parent;
+    return at == top;
+}
+
 struct cprom_registry *cprom__tree_next(const struct cprom_registry *top, struct cprom_registry *at)
 {
     if (at->first_child) return at->first_child;

@@ -29,6 +29,8 @@ cprom_status cprom__tree_join(struct cprom_registry *registry, struct cprom_regi
 void cprom__tree_leave(struct cprom_registry *registry);
 /* The ancestor without a parent. */
 struct cprom_registry *cprom__tree_top(struct cprom_registry *registry);
+/* Whether `top` is an ancestor of `at`. */
+bool cprom__tree_is_below(const struct cprom_registry *top, const struct cprom_registry *at);
 /* What comes behind `at` among `top` and its descendants: a parent, then its children in the order of their making. */
 struct cprom_registry *cprom__tree_next(const struct cprom_registry *top, struct cprom_registry *at);
 

@@ -71,7 +71,7 @@ struct cprom_registry {
     struct cprom__families *families; /* never NULL but after cprom_registry_free() */
     _Atomic uint64_t registrations;   /* how often something was added to the families */
     struct cprom_registry *parent, *first_child, *last_child, *next, *previous; /* borrowed; NULL: none */
-    _Atomic bool gone; /* freed; set before anything of it dies, with release for the gather's acquire */
+    _Atomic bool gone; /* freed; set before anything of it dies, with release for the HTTP handler's acquire */
 
     pthread_mutex_t collect_lock; /* guards the running and gone flags of the collectors */
     pthread_cond_t collect_cond;  /* one of them ceased to run or is gone */

@@ -169,7 +169,7 @@ static void test_page_opened_before_a_child_is_made_goes_without_it(void **state
     ct_fixture_free(child);
 }
 
-static void test_page_opened_while_the_parent_is_freed_still_shows_the_children(void **state)
+static void test_page_opened_while_its_registry_is_freed_shows_no_child_that_is_not_copied_yet(void **state)
 {
     ct_fixture *top = ct_fixture_new(), *child = CHILD(top, {"lib", "a"});
     struct opening opening;
@@ -177,11 +177,34 @@ static void test_page_opened_while_the_parent_is_freed_still_shows_the_children(
     gauge_new(child, "g", 2);
     opening_start(&opening, top->registry);
     free_registry(top);
-    opening_finish(&opening, HEADER("g") "g 1\ng{lib=\"a\"} 2\n");
+    opening_finish(&opening, HEADER("g") "g 1\n");
     ct_assert_page(child->registry, HEADER("g") "g{lib=\"a\"} 2\n");
     assert_true(top->alloc.blocks > 0);
     ct_fixture_free(child);
     ct_fixture_free(top);
+}
+
+/* Once the one between them is free, nobody compares the families of the lowest with those of the page. */
+static void test_page_opened_while_the_registry_above_a_child_is_freed_shows_no_two_that_collide(void **state)
+{
+    ct_fixture *top = *state, *between, *low;
+    struct opening opening;
+    cprom_histogram *histogram;
+    gauge_new(top, "g", 1);
+    ct_fixture *first = CHILD(top, {"lib", "a"});
+    gauge_new(first, "h_sum", 1);
+    between = BARE_CHILD(top);
+    low = CHILD(between, {"lib", "b"});
+    assert_status(cprom_histogram_new(low->registry, FAMILY("h"), &histogram), CPROM_ECONFLICT);
+    assert_ok(cprom_registry_unregister(first->registry, "h_sum"));
+    assert_ok(cprom_histogram_new(low->registry, FAMILY("h"), &histogram));
+    opening_start(&opening, top->registry);
+    free_registry(between);
+    gauge_new(first, "h_sum", 2);
+    opening_finish(&opening, HEADER("g") "g 1\n" HEADER("h_sum") "h_sum{lib=\"a\"} 2\n");
+    ct_fixture_free(low);
+    ct_fixture_free(between);
+    ct_fixture_free(first);
 }
 
 /* A commit to a child is on the page of the parent whole, also while that page is being made. */
@@ -364,7 +387,8 @@ int group_parents_life(void)
         TEST(test_page_opened_while_a_child_is_freed_shows_nothing_of_it),
         TEST(test_page_shows_a_child_whole_or_not_at_all_wherever_it_is_freed),
         TEST(test_page_opened_before_a_child_is_made_goes_without_it),
-        TEST(test_page_opened_while_the_parent_is_freed_still_shows_the_children),
+        TEST(test_page_opened_while_its_registry_is_freed_shows_no_child_that_is_not_copied_yet),
+        TEST(test_page_opened_while_the_registry_above_a_child_is_freed_shows_no_two_that_collide),
         TEST(test_page_of_a_parent_shows_a_commit_to_a_child_whole),
         TEST(test_registry_new_below_a_freed_registry_answers_ENOENT),
         TEST(test_registration_in_all_registries_of_a_tree_at_once_lets_one_in),
