@@ -14,7 +14,8 @@
  *   - a get of a counter is not less than it was when the get began, and not more than when it ended: it has parts, which
  *     are read one after the other. So it is on a page from its moment on. Those that fold are counters.
  *   - a page, or an iteration, has the gate. One moment decides about all that dies; then it looks at each series once.
- *     One that is born meanwhile by a single update may be on it. All times on it are judged by one reading of the clock.
+ *     One that is born meanwhile by a single update may be on it. All times on it are judged by one reading of the clock,
+ *     which comes after that moment.
  *   - a handle taken, a get, a deletion, a mark is one moment. Where idle series expire, a handle may be taken at two: it
  *     finds or makes the series, and touches it again, or makes it anew if it was removed before the call returned.
  *   - a series that is idle beyond its ttl, and that nobody holds, may go at any moment.
@@ -86,7 +87,7 @@ struct lives_op {
 
     /* Set by the checker: how others overlap this call. */
     uint8_t steps;      /* an update has its moments apart */
-    uint8_t ticks;      /* of the clock; 2: several */
+    uint8_t ticks;      /* of the clock */
     uint8_t referenced; /* series that others may hold for a while */
     uint8_t slack;      /* how many series others may make or remove */
 };

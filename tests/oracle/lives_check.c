@@ -58,7 +58,7 @@ static uint8_t used_by(const struct lives *lives, const struct lives_op *op)
 static void overlap(const struct lives *lives, struct lives_op *op, const struct lives_op *by)
 {
     uint8_t used = used_by(lives, by);
-    if (by->kind == LIVES_TICK && op->ticks < 2) op->ticks++;
+    if (by->kind == LIVES_TICK && op->ticks < UINT8_MAX) op->ticks++;
     if (is_update(op)) {
         const struct lives_vec *vec = lives_vec_of(lives, op->key);
         bool removes = (by->kind == LIVES_DELETE || is_change(by)) && (used & series_of(vec));
@@ -149,7 +149,7 @@ static void begin_call(struct lives_search *search, const struct lives_op *op)
 
 static size_t explain_state(char *out, size_t room, const struct lives_state *state)
 {
-    static const char lives[] = "-al??";
+    static const char lives[] = "-al?";
     int n = snprintf(out, room, "before, for example:");
     for (unsigned key = 0; key < LIVES_KEYS && n > 0; key++) {
         n += snprintf(out + n, room - (size_t)n, " %c", lives[state->life[key]]);

@@ -7,33 +7,34 @@ enum shows {
     MUST
 };
 
-/* `old`: how many ticks ago the page read the clock. */
+/* `later`: the page reads the clock after a tick that is to come. */
 static enum shows shows(const struct lives_search *search, const struct lives_state *state, const struct lives_op *op,
-                        unsigned key, unsigned old)
+                        unsigned key, bool later)
 {
     switch ((enum lives_life)state->life[key]) {
     case LIFE_ALIVE:
         if (!lives_vec_of(search->lives, key)->expires) return MUST;
-        if (old > 1 || (op->referenced & lives_bit(key))) return MAY;
+        if (op->referenced & lives_bit(key)) return MAY;
         if (lives_is_held(state, key)) return MUST;
-        return (old ? state->was_fresh : state->fresh) & lives_bit(key) ? MUST : MUST_NOT;
-    case LIFE_LINGERS: return op->kind == LIVES_PAGE ? MUST : MUST_NOT;
-    case LIFE_LINGERED: return op->kind == LIVES_EACH || !old ? MUST_NOT : old == 1 ? MUST : MAY;
-    case LIFE_LONG_LINGERED: return op->kind == LIVES_PAGE && old > 1 ? MAY : MUST_NOT;
+        return !later && (state->fresh & lives_bit(key)) ? MUST : MUST_NOT;
+    case LIFE_LINGERS: return op->kind == LIVES_PAGE && !later ? MUST : MUST_NOT;
+    case LIFE_LINGERED:
     case LIFE_ABSENT: break;
     }
     return MUST_NOT;
 }
 
-static void cut(struct lives_search *search, const struct lives_state *from, const struct lives_op *op, unsigned old)
+static void cut(struct lives_search *search, const struct lives_state *from, const struct lives_op *op, bool later)
 {
     struct lives_state state = *from;
     uint8_t left = 0, due = 0;
     for (unsigned key = 0; key < LIVES_KEYS; key++) {
         if (!(op->scope & lives_bit(key))) continue;
-        enum shows is = shows(search, from, op, key, old);
+        enum shows is = shows(search, from, op, key, later);
         bool shown = op->values[key] != LIVES_ABSENT;
         if (!shown && is == MUST) return;
+        /* Who would touch it until the tick is `referenced`. */
+        if (shown && is == MUST_NOT && later && lives_alive(from, key)) return;
         if (is == MUST) due |= lives_bit(key);
         bool parts = lives_has_parts(lives_vec_of(search->lives, key));
         if (parts && is == MUST && op->values[key] < state.values[key]) return;
@@ -59,8 +60,7 @@ void lives_look(const struct lives_search *search, struct lives_state *state)
         uint8_t fresh = state->fresh | state->due | op->referenced;
         bool timed = lives_vec_of(search->lives, key)->expires;
         bool there = lives_alive(state, key) && (!timed || (fresh & lives_bit(key)) || lives_is_held(state, key));
-        if (there || (op->kind == LIVES_PAGE && state->life[key] == LIFE_LINGERS))
-            state->left &= (uint8_t)~lives_bit(key);
+        if (there) state->left &= (uint8_t)~lives_bit(key);
     }
     if (state->left) return;
     state->due = 0;
@@ -71,10 +71,7 @@ void lives_look(const struct lives_search *search, struct lives_state *state)
 void lives_step_page(struct lives_search *search, const struct lives_state *from, const struct lives_op *op)
 {
     if (from->progress[op->thread] != LIVES_WAITS || from->gate != LIVES_NOBODY) return;
-    unsigned passed = (unsigned)(from->ticks - from->began_at[op->thread]);
-    for (unsigned old = 0; old <= passed && old < 3; old++) {
-        /* Its reading comes after its moment, and so is not older than what others have let expire by. */
-        if (old < 2 && from->ticks - old < from->expired_at) break;
-        cut(search, from, op, old);
-    }
+    cut(search, from, op, false);
+    /* Its reading comes after its moment: a tick may come between. */
+    if ((uint8_t)(from->ticks - from->began_at[op->thread]) < op->ticks) cut(search, from, op, true);
 }

@@ -32,7 +32,6 @@ void lives_touch(struct lives_state *state, unsigned key)
 {
     state->stamp[key] = state->marks;
     state->fresh |= lives_bit(key);
-    state->was_fresh |= lives_bit(key);
 }
 
 /* Who holds the series by a handle or has found it does so no more. */
@@ -73,7 +72,6 @@ bool lives_die(const struct lives_search *search, struct lives_state *state, uns
     if (looks && (state->left & lives_bit(key)) && lives_alive(state, key)) return false;
     let_go(state, key, lingers);
     state->fresh &= (uint8_t)~lives_bit(key);
-    state->was_fresh &= (uint8_t)~lives_bit(key);
     state->stamp[key] = 0;
     state->life[key] = lingers ? LIFE_LINGERS : LIFE_ABSENT;
     if (!lingers) state->values[key] = LIVES_ABSENT;
@@ -98,7 +96,7 @@ bool lives_may_linger(const struct lives *lives, const struct lives_state *state
 bool lives_must_linger(const struct lives *lives, const struct lives_state *state, unsigned key)
 {
     const struct lives_vec *vec = lives_vec_of(lives, key);
-    return vec->lingers && (!vec->cap || count(state, vec, LIFE_LONG_LINGERED) < vec->cap);
+    return vec->lingers && (!vec->cap || count(state, vec, LIFE_LINGERED) < vec->cap);
 }
 
 void lives_reach(struct lives_search *search, const struct lives_state *state)

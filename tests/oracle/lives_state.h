@@ -13,8 +13,7 @@ enum lives_life {
     LIFE_ABSENT,
     LIFE_ALIVE,
     LIFE_LINGERS,
-    LIFE_LINGERED,     /* its time was over with the last tick */
-    LIFE_LONG_LINGERED /* earlier; it may still count */
+    LIFE_LINGERED /* its time is over; it may still count */
 };
 
 enum lives_progress {
@@ -48,12 +47,10 @@ struct lives_state {
     uint8_t folds;                   /* likewise: entries whose amounts the other series has yet to get */
     uint8_t due;                     /* likewise: a page found them there when it decided */
     uint8_t fresh;                   /* touched since the last tick */
-    uint8_t was_fresh;               /* or since the one before */
     uint8_t marks;
     uint8_t ticks;
-    uint8_t expired_at; /* the latest time by which somebody has let a series expire, in ticks */
     int8_t gate;
-    uint8_t unused[1]; /* padding */
+    uint8_t unused[3]; /* padding */
 };
 _Static_assert(sizeof(struct lives_state) % 8 == 0, "see state_set.h");
 

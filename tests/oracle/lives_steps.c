@@ -204,10 +204,9 @@ static bool gets(const struct lives_search *search, const struct lives_state *st
 static void tick(struct lives_state *state)
 {
     for (unsigned key = 0; key < LIVES_KEYS; key++) {
-        if (state->life[key] == LIFE_LINGERS || state->life[key] == LIFE_LINGERED) state->life[key]++;
+        if (state->life[key] == LIFE_LINGERS) state->life[key] = LIFE_LINGERED;
     }
     state->ticks++;
-    state->was_fresh = state->fresh;
     state->fresh = 0;
 }
 
@@ -244,10 +243,6 @@ void lives_step_time(struct lives_search *search, const struct lives_state *from
 {
     for (unsigned key = 0; key < LIVES_KEYS; key++) {
         struct lives_state state = *from;
-        /* Idle since the last tick, or longer: who saw that may have had an older time. */
-        uint8_t time = (uint8_t)(from->ticks - !(from->was_fresh & lives_bit(key)));
-        if (!lives_is_idle(search, from, key) || !lives_die(search, &state, key, false)) continue;
-        if (from->ticks && time > state.expired_at) state.expired_at = time;
-        lives_reach(search, &state);
+        if (lives_is_idle(search, from, key) && lives_die(search, &state, key, false)) lives_reach(search, &state);
     }
 }

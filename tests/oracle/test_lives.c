@@ -344,6 +344,19 @@ static void test_lives_a_page_has_one_reading_of_the_clock(void **state)
         if (shown == 0 || shown == 3) right();
         else wrong();
     }
+    /* It comes after the moment: what is deleted between them is there, and what is idle by then is not; not otherwise. */
+    for (unsigned shown = 0; shown < 4; shown++) {
+        for (unsigned deleted_first = 0; deleted_first < 2; deleted_first++) {
+            BEGIN(.expires = true);
+            SET(1, 2, 0, 0, 5);
+            HOLD(3, 4, 0, 1, 0);
+            DELETE(deleted_first ? 6 : 8, deleted_first ? 7 : 9, 0, 1, 1);
+            TICK(deleted_first ? 8 : 6, deleted_first ? 9 : 7, 0);
+            PAGE(5, 10, 1, shown & 1 ? 5 : A, shown & 2 ? 0 : A, A, A, A, A);
+            if (!deleted_first && shown == 1) wrong();
+            else right();
+        }
+    }
 }
 
 static void test_lives_idle_series_expire_unless_they_are_held(void **state)
