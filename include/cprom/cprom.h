@@ -624,7 +624,7 @@ typedef struct cprom_mark {
 /*
  * A new mark; a zero one for NULL. What is written after it has returned is not swept by it. Of an update that runs all
  * the while from before the mark until the sweep, either may be: it is swept, or it stays. MT-safe; waits for at most
- * one gather's copying, or for changes that are at work, and calls membarrier(2) on Linux (see no_membarrier).
+ * a portion of one gather's copying, or for changes that are at work, and calls membarrier(2) on Linux (see no_membarrier).
  */
 CPROM_API cprom_mark cprom_registry_mark(cprom_registry *registry);
 

@@ -38,6 +38,14 @@ void cprom__gate_enter(struct cprom__gate *gate)
     pthread_cond_destroy(&self.granted_cond);
 }
 
+bool cprom__gate_is_wanted(struct cprom__gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    bool wanted = gate->first != NULL;
+    pthread_mutex_unlock(&gate->lock);
+    return wanted;
+}
+
 void cprom__gate_leave(struct cprom__gate *gate)
 {
     pthread_mutex_lock(&gate->lock);

@@ -32,7 +32,8 @@ enum cprom__seam {
     CPROM__SEAM_GATHER_READY, /* a gather is about to enter the gate; under the order lock, which nobody else waits for */
     CPROM__SEAM_GATHER_CUTS,  /* in the gate, the tail of a vector is about to be cut */
     CPROM__SEAM_GATHER_CUT,   /* in the gate, all tails are cut and nothing is copied */
-    CPROM__SEAM_GATHER_VECTOR /* in the gate, a vector is about to be copied */
+    CPROM__SEAM_GATHER_VECTOR, /* in the gate, a vector is about to be copied */
+    CPROM__SEAM_GATHER_PORTION /* in the gate, which is about to be let go between two portions of the copying */
 };
 
 #ifdef CPROM_SEAMS

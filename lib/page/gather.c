@@ -7,6 +7,7 @@
 #include "page/merge.h"
 #include "registry/hold.h"
 #include "registry/tree.h"
+#include "store/keep.h"
 #include "store/reclaim.h"
 #include "store/sort.h"
 #include "store/upkeep.h"
@@ -15,6 +16,13 @@
 #define GATHER_RECLAIMED_MAX 4096u /* series that closing a page reclaims at the most */
 #define GATHER_EXPIRED_MAX 4096u /* series whose time is over that it removes; the others are not shown, and go later */
 #define GATHER_TAIL_ROOM 64u     /* rows kept free for what is created between the sort and the copying */
+
+/* Cells that are copied before those who wait at the gate are let in; few, where tests let them in everywhere. */
+#ifdef CPROM_SEAMS
+#define GATHER_PORTION 2
+#else
+#define GATHER_PORTION 65536
+#endif
 
 /* One vector of a snapshot while it is taken. */
 struct gather_part {
@@ -27,6 +35,7 @@ struct gather_part {
     bool timed;                       /* the vector has a ttl or lets series linger */
     const struct cprom_series **over; /* sorted series that have no row, since their time is over; where timed */
     size_t n_over;
+    struct cprom__keep keep; /* once others were let in, until it is copied */
 };
 
 /* What one registry gives, while it is taken. */
@@ -36,11 +45,23 @@ struct gather_taking {
     const struct cprom__collection *collection; /* NULL: one vector only, which needs no list */
     struct cprom__view_of view;                 /* what the page decides by */
     struct gather_part *parts;                  /* sorted by name */
-    size_t n;
-    uint64_t registrations; /* of the registry when the parts were listed */
+    size_t n, copied;                           /* parts */
+    int64_t portion;                            /* cells that are left of it */
+    bool interrupted;                           /* others were let in between two portions */
+    uint64_t registrations;                     /* of the registry when the parts were listed */
 };
 
 /* ---- copying ---- */
+
+static void gather_add_exemplars(struct cprom__row *row, uint64_t *words)
+{
+    const struct cprom_vec *vec = row->series->vec;
+    row->words = words;
+    for (unsigned i = 0; i < vec->n_exemplars; i++) {
+        struct cprom__exemplar *exemplar = cprom__exemplar_look(&cprom__series_exemplars(row->series)[i]);
+        words[cprom__row_exemplars_at(vec) + i] = (uintptr_t)exemplar;
+    }
+}
 
 static void gather_copy_row(struct cprom__row *row, const struct cprom_series *series, uint64_t *words)
 {
@@ -51,11 +72,7 @@ static void gather_copy_row(struct cprom__row *row, const struct cprom_series *s
         return;
     }
     vec->ops->read(series, words);
-    row->words = words;
-    for (unsigned i = 0; i < vec->n_exemplars; i++) {
-        struct cprom__exemplar *exemplar = cprom__exemplar_look(&cprom__series_exemplars(series)[i]);
-        words[cprom__row_exemplars_at(vec) + i] = (uintptr_t)exemplar;
-    }
+    gather_add_exemplars(row, words);
 }
 
 /* Gives back what the rows hold. */
@@ -78,25 +95,77 @@ static CPROM__NOINLINE bool gather_decides(struct gather_part *part, const struc
     return shown;
 }
 
+/* A portion is copied: lets in who waits. They keep what they write over, of all that is not copied yet. */
+static CPROM__NOINLINE void gather_let_others_in(struct gather_taking *taking)
+{
+    struct cprom__gate *gate = &taking->source->registry->gate;
+    taking->portion = GATHER_PORTION;
+    if (!cprom__gate_is_wanted(gate)) return;
+    for (size_t i = taking->copied; i < taking->n && !taking->interrupted; i++)
+        cprom__keep_begin(&taking->parts[i].keep, taking->parts[i].vec);
+    taking->interrupted = true;
+    CPROM__SEAM(CPROM__SEAM_GATHER_PORTION);
+    cprom__gate_leave(gate);
+    cprom__gate_enter(gate);
+}
+
+/* Cells of a series. A striped one has them in each stripe; a vector that has some is counted as if it had no others. */
+static size_t gather_cells_of(struct cprom_vec *vec)
+{
+    bool striped = atomic_load_explicit(&vec->striped_cells, memory_order_relaxed) > 0;
+    return (vec->n_cells ? vec->n_cells : 1) * (striped ? CPROM_STRIPES : 1);
+}
+
+/* How many of the next n series of so many cells come before others are let in: at least one. */
+static inline uint32_t gather_portion(struct gather_taking *taking, uint32_t n, size_t cells)
+{
+    if (CPROM__UNLIKELY(taking->portion <= 0)) gather_let_others_in(taking);
+    size_t most = ((size_t)taking->portion + cells - 1) / cells;
+    if (n > most) n = (uint32_t)most;
+    taking->portion -= (int64_t)(n * cells);
+    return n;
+}
+
+/* Once others were let in: what they have kept of the series; false: nothing. */
+static CPROM__NOINLINE bool gather_copy_kept(const struct gather_part *part, struct cprom__row *row,
+                                             const struct cprom_series *series)
+{
+    const uint64_t *words = cprom__keep_find(&part->keep, series);
+    if (!words) return false;
+    row->series = series;
+    if (cprom__row_words_of(part->vec)) {
+        memcpy(part->words, words, part->vec->n_cells * sizeof *words);
+        gather_add_exemplars(row, part->words);
+    } else {
+        row->bits = *words;
+    }
+    return true;
+}
+
 /* Copies the sorted series; those that are dead drop out of the order. Cannot fail: the rows are there. */
-static void gather_copy_sorted(struct gather_part *part, const struct cprom__view_of *view)
+static void gather_copy_sorted(struct gather_taking *taking, struct gather_part *part)
 {
     struct cprom_vec *vec = part->vec;
+    const struct cprom__view_of *view = &taking->view;
     struct cprom__reclaimer *reclaimer = &vec->registry->reclaimer;
     const struct cprom__slab_dir *dir = cprom__slab_dir(reclaimer->slab); /* what is in the order is older than this */
     struct cprom__order *order = &vec->order;
     struct cprom__chain dead = {0, 0, 0};
     struct cprom__row *rows = part->group.rows;
-    size_t words_each = cprom__row_words_of(vec), n_rows = 0;
-    bool sparse = false;
+    size_t words_each = cprom__row_words_of(vec), cells = gather_cells_of(vec), n_rows = 0;
+    bool sparse = false, in_place = false;
     /* Whoever is alive, in a vector without time, is shown. */
     const uint64_t asks = part->timed ? UINT64_MAX : CPROM__LIFE_DEAD | CPROM__LIFE_HIDDEN;
     for (size_t c = 0; c < order->n_sorted; c++) {
         struct cprom__order_chunk *chunk = order->sorted[c];
         struct cprom__order_chunk *next = c + 1 < order->n_sorted ? order->sorted[c + 1] : NULL;
         /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the order has a chunk in every place below n_sorted */
-        uint32_t n = chunk->n, kept = 0;
+        uint32_t n = chunk->n, kept = 0, end = 0;
         for (uint32_t i = 0; i < n; i++) {
+            if (CPROM__UNLIKELY(i == end)) {
+                end += gather_portion(taking, n - end, cells);
+                in_place = !words_each && !taking->interrupted;
+            }
             if (i + GATHER_AHEAD < n) CPROM__PREFETCH(cprom__slab_in(dir, chunk->indexes[i + GATHER_AHEAD]));
             else if (next && i + GATHER_AHEAD - n < next->n)
                 CPROM__PREFETCH(cprom__slab_in(dir, next->indexes[i + GATHER_AHEAD - n]));
@@ -114,12 +183,13 @@ static void gather_copy_sorted(struct gather_part *part, const struct cprom__vie
             chunk->indexes[kept++] = index;
             if (CPROM__UNLIKELY(life & asks) && !gather_decides(part, series, view)) continue;
             struct cprom__row *row = &rows[n_rows++];
-            if (CPROM__LIKELY(!words_each && !series->striped)) { /* the row's word is the series', whatever it means */
+            if (CPROM__LIKELY(in_place && !series->striped)) { /* the row's word is the series', whatever it means */
                 row->series = series;
                 row->bits = atomic_load_explicit(&series->value, memory_order_relaxed);
                 continue;
             }
-            gather_copy_row(row, series, part->words);
+            if (CPROM__LIKELY(!taking->interrupted) || !gather_copy_kept(part, row, series))
+                gather_copy_row(row, series, part->words);
             part->words += words_each;
         }
         order->n_sorted_series -= n - kept;
@@ -133,11 +203,12 @@ static void gather_copy_sorted(struct gather_part *part, const struct cprom__vie
 }
 
 /* Copies what was created since the sort, in no order; false: out of memory. */
-static bool gather_copy_tail(struct gather_part *part, struct cprom__arena *memory, const struct cprom__view_of *view)
+static bool gather_copy_tail(struct gather_taking *taking, struct gather_part *part)
 {
+    struct cprom__arena *memory = &taking->snapshot->memory;
     struct cprom__slab *slab = &part->vec->registry->slab;
     struct cprom__group *group = &part->group;
-    size_t n = 0, words_each = cprom__row_words_of(part->vec);
+    size_t n = 0, words_each = cprom__row_words_of(part->vec), cells = gather_cells_of(part->vec);
     for (uint32_t index = part->tail; index; n++) index = ((struct cprom_series *)cprom__slab_at(slab, index))->next;
     if (group->n_rows + n > part->room) {
         part->room = group->n_rows + n;
@@ -146,16 +217,18 @@ static bool gather_copy_tail(struct gather_part *part, struct cprom__arena *memo
         if (group->n_rows) memcpy(rows, group->rows, group->n_rows * sizeof *rows);
         group->rows = rows;
     }
-    uint64_t *words = cprom__arena_alloc(memory, n * words_each * sizeof *words);
-    if (!words) return false;
+    part->words = cprom__arena_alloc(memory, n * words_each * sizeof *part->words);
+    if (!part->words) return false;
     for (uint32_t index = part->tail; index;) {
         const struct cprom_series *series = cprom__slab_at(slab, index);
         bool over;
         index = series->next;
+        gather_portion(taking, 1, cells);
         /* What was born since the page has its number is not on it. If it is over, the next gather sees to it. */
-        if (series->birth >= view->snapshot || !cprom__series_shown(series, view, &over)) continue;
-        gather_copy_row(&group->rows[group->n_rows++], series, words);
-        words += words_each;
+        if (series->birth >= taking->view.snapshot || !cprom__series_shown(series, &taking->view, &over)) continue;
+        struct cprom__row *row = &group->rows[group->n_rows++];
+        if (!taking->interrupted || !gather_copy_kept(part, row, series)) gather_copy_row(row, series, part->words);
+        part->words += words_each;
     }
     return true;
 }
@@ -317,6 +390,26 @@ static bool gather_is_below(struct cprom_registry *top, struct cprom_registry *a
     return below;
 }
 
+/* In the gate; false: out of memory. */
+static bool gather_copy_part(struct gather_taking *taking, struct gather_part *part)
+{
+    /* acquire: pairs with the release in cprom__vec_detach(). */
+    bool done = true, gone = atomic_load_explicit(&part->vec->gone, memory_order_acquire);
+    if (!gone) {
+        CPROM__SEAM(CPROM__SEAM_GATHER_VECTOR);
+        gather_copy_sorted(taking, part);
+        done = !part->tail || gather_copy_tail(taking, part);
+        /* Unregistering does not wait for the gate. If it killed a series under this copying, the flag is seen here. */
+        gone = atomic_load_explicit(&part->vec->gone, memory_order_acquire);
+    }
+    if (gone) {
+        gather_release_rows(&part->group);
+        part->group.n_rows = part->sorted = 0;
+    }
+    cprom__keep_end(&part->keep);
+    return done;
+}
+
 /*
  * In the gate. The page's number is its moment: it shows what was born before and had not died by then. So a series that
  * dies and is made again meanwhile is on it as the old one, never as both. All tails are cut before anything is copied.
@@ -345,21 +438,13 @@ static bool gather_copy_all(struct gather_taking *taking)
     }
     cprom__pin_complete(reclaimer);
     CPROM__SEAM(CPROM__SEAM_GATHER_CUT);
-    for (size_t i = 0; i < taking->n; i++) {
-        struct gather_part *part = &taking->parts[i];
-        /* acquire: pairs with the release in cprom__vec_detach(). */
-        if (atomic_load_explicit(&part->vec->gone, memory_order_acquire)) continue;
-        CPROM__SEAM(CPROM__SEAM_GATHER_VECTOR);
-        gather_copy_sorted(part, &taking->view);
-        if (part->tail && !gather_copy_tail(part, &taking->snapshot->memory, &taking->view)) return false;
-        /* Unregistering does not wait for the gate. If it killed a series under this copying, the flag is seen here. */
-        if (atomic_load_explicit(&part->vec->gone, memory_order_acquire)) {
-            gather_release_rows(&part->group);
-            part->group.n_rows = part->sorted = 0;
-        }
-    }
+    taking->portion = GATHER_PORTION;
+    bool done = true;
+    for (taking->copied = 0; taking->copied < taking->n && done; taking->copied++)
+        done = gather_copy_part(taking, &taking->parts[taking->copied]);
+    for (size_t i = taking->copied; i < taking->n; i++) cprom__keep_end(&taking->parts[i].keep);
     source->gone = !gather_is_below(taking->snapshot->registry, source->registry);
-    return true;
+    return done;
 }
 
 /* Room for `n` more; after the copying, since mostly they are all. */

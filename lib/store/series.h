@@ -119,6 +119,8 @@ struct cprom_vec {
     struct cprom__event *events; /* guarded by the gate: stale.h */
     /* What a change does to it, until it is done: turnover.h. Looked into under the map's lock only. */
     _Atomic(struct cprom__turnover *) turnover;
+    /* Of a gather that has yet to copy values, NULL: none. Set in the gate, read by who makes or finishes a change. */
+    struct cprom__keep *keep;
     struct cprom__order order; /* guarded by the registry's order lock, but for the intake */
 
     _Atomic bool gone;           /* unregistered, before its series die; release, pairs with the gather's acquires */

@@ -1,6 +1,7 @@
 /* Makes a staged update real. */
 #include <string.h>
 
+#include "store/keep.h"
 #include "store/lookup.h"
 #include "store/stale.h"
 #include "store/upkeep.h"
@@ -225,6 +226,7 @@ static bool commit_note_deleted(struct cprom__turnover *turnover, const struct c
 static void commit_change(const struct cprom__turnover *turnover, struct cprom_series *series,
                           const struct cprom__entry *entry)
 {
+    if (CPROM__UNLIKELY(series->vec->keep)) cprom__keep_value(series->vec->keep, series);
     cprom__series_stamp(series, turnover->epoch, turnover->removing.now);
     series->vec->ops->change(series, &entry->change);
 }
@@ -361,14 +363,28 @@ static struct cprom__turnover *commit_turnovers(struct cprom_update *update)
     return first;
 }
 
+/* A gather that lets this commit in shows values as they were before it. ENOMEM. */
+static cprom_status commit_reserve_keeps(const struct cprom_update *update)
+{
+    for (const struct cprom__member *member = update->members; member; member = member->next) {
+        size_t n = 1; /* `other` */
+        if (!member->vec->keep) continue;
+        for (const struct cprom__entry *entry = member->first; entry; entry = entry->next_of_member) n++;
+        if (!cprom__keep_reserve(member->vec->keep, n)) return CPROM_ENOMEM;
+    }
+    return CPROM_OK;
+}
+
 /* In the gate. */
 static cprom_status commit_happen(struct cprom_update *update, cprom_result *result)
 {
+    cprom_status status = commit_reserve_keeps(update);
+    if (status) return status;
     struct cprom__turnover *first = commit_turnovers(update);
     if (!first) return CPROM_OK;
     cprom__turnover_publish(first);
     commit_find_spoilt(update);
-    cprom_status status = commit_seal(update);
+    status = commit_seal(update);
     if (status) {
         cprom__turnover_withdraw(first);
         struct cprom__entry *entry = atomic_exchange_explicit(&update->spoilt, NULL, memory_order_acquire);

@@ -13,7 +13,8 @@
  *   - an update that is folded finds that there is no room, and then updates the other series.
  *   - a get of a counter is not less than it was when the get began, and not more than when it ended: it has parts, which
  *     are read one after the other. So it is on a page from its moment on. Those that fold are counters.
- *   - a page, or an iteration, has the gate. One moment decides about all that dies; then it looks at each series once.
+ *   - a page, or an iteration, has the gate at one moment, which decides about all that dies; then it looks at each series
+ *     once. Changes may come in between; it looks at a series before they write to it, and shows none that they make.
  *     One that is born meanwhile by a single update may be on it. All times on it are judged by one reading of the clock,
  *     which comes after that moment.
  *   - a handle taken, a get, a deletion, a mark is one moment. Where idle series expire, a handle may be taken at two: it

@@ -35,6 +35,8 @@ static void stage(struct lives_search *search, const struct lives_state *from, c
             lives_touch(&state, target);
         } else if (lives_alive(&state, target)) { /* made by an earlier entry */
             state.values[target] += op->values[key];
+        } else if (lives_is_awaited(&state, target)) { /* born singly, before */
+            return;
         } else {
             lives_be_born(&state, target, op->values[key]);
             counts.created++;
@@ -66,7 +68,7 @@ static void happen(struct lives_search *search, const struct lives_state *from, 
         if (!(goes & lives_bit(key))) continue;
         bool lingers = lingering & lives_bit(key);
         if (lingers && !lives_may_linger(search->lives, &state, key)) return;
-        lives_die(search, &state, key, lingers);
+        if (!lives_die(&state, key, lingers)) return;
         if (lingers && old_time) state.life[key] = LIFE_LINGERED;
         counts.removed++;
     }
@@ -104,6 +106,7 @@ static void write_one(struct lives_search *search, const struct lives_state *fro
 {
     struct lives_state state = *from;
     const struct lives_vec *vec = lives_vec_of(search->lives, key);
+    if (lives_is_awaited(from, key)) return; /* its value is kept for the page */
     if (lives_alive(from, key)) {
         if (op->effects[key] == LIVES_SETS) state.values[key] = op->values[key];
         if (op->effects[key] == LIVES_ADDS) state.values[key] += op->values[key];

@@ -227,7 +227,7 @@ enum lives_verdict lives_check(struct lives *lives)
     memset(start.held, LIVES_NOBODY, sizeof start.held);
     memset(start.found, LIVES_NOBODY, sizeof start.found);
     for (unsigned key = 0; key < LIVES_KEYS; key++) start.values[key] = LIVES_ABSENT;
-    start.gate = LIVES_NOBODY;
+    start.gate = start.page = LIVES_NOBODY;
     lives->why[0] = '\0';
     lives->most = 1;
     struct event *events = list_events(lives, &n);

@@ -27,7 +27,7 @@ static enum shows shows(const struct lives_search *search, const struct lives_st
 static void cut(struct lives_search *search, const struct lives_state *from, const struct lives_op *op, bool later)
 {
     struct lives_state state = *from;
-    uint8_t left = 0, due = 0;
+    uint8_t unseen = 0, due = 0;
     for (unsigned key = 0; key < LIVES_KEYS; key++) {
         if (!(op->scope & lives_bit(key))) continue;
         enum shows is = shows(search, from, op, key, later);
@@ -38,39 +38,41 @@ static void cut(struct lives_search *search, const struct lives_state *from, con
         if (is == MUST) due |= lives_bit(key);
         bool parts = lives_has_parts(lives_vec_of(search->lives, key));
         if (parts && is == MUST && op->values[key] < state.values[key]) return;
-        if (shown && (is == MUST_NOT || state.values[key] != op->values[key])) left |= lives_bit(key);
+        if (shown && (is == MUST_NOT || state.values[key] != op->values[key])) unseen |= lives_bit(key);
     }
-    state.left = left;
+    state.unseen = unseen;
     state.due = due;
     state.progress[op->thread] = LIVES_CHANGING;
-    state.gate = (int8_t)op->thread;
+    state.page = (int8_t)op->thread;
     lives_reach(search, &state);
 }
 
 void lives_look(const struct lives_search *search, struct lives_state *state)
 {
-    int self = state->gate;
+    int self = state->page;
     const struct lives_op *op = self == LIVES_NOBODY ? NULL : search->pending[self];
-    if (!op || (op->kind != LIVES_PAGE && op->kind != LIVES_EACH)) return;
+    if (!op) return;
     for (unsigned key = 0; key < LIVES_KEYS; key++) {
         bool parts = lives_has_parts(lives_vec_of(search->lives, key));
-        if (!(state->left & lives_bit(key))) continue;
+        if (!(state->unseen & lives_bit(key))) continue;
         bool part = parts && op->values[key] > 0 && state->values[key] > op->values[key];
         if (!part && state->values[key] != op->values[key]) continue;
         uint8_t fresh = state->fresh | state->due | op->referenced;
         bool timed = lives_vec_of(search->lives, key)->expires;
         bool there = lives_alive(state, key) && (!timed || (fresh & lives_bit(key)) || lives_is_held(state, key));
-        if (there) state->left &= (uint8_t)~lives_bit(key);
+        if (there) state->unseen &= (uint8_t)~lives_bit(key);
     }
-    if (state->left) return;
+    if (state->unseen) return;
     state->due = 0;
     state->progress[self] = LIVES_DONE;
-    state->gate = LIVES_NOBODY;
+    state->page = LIVES_NOBODY;
 }
 
 void lives_step_page(struct lives_search *search, const struct lives_state *from, const struct lives_op *op)
 {
-    if (from->progress[op->thread] != LIVES_WAITS || from->gate != LIVES_NOBODY) return;
+    if (from->progress[op->thread] != LIVES_WAITS || from->gate != LIVES_NOBODY ||
+        from->page != LIVES_NOBODY)
+        return;
     cut(search, from, op, false);
     /* Its reading comes after its moment: a tick may come between. */
     if ((uint8_t)(from->ticks - from->began_at[op->thread]) < op->ticks) cut(search, from, op, true);

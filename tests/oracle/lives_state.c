@@ -64,12 +64,14 @@ void lives_be_born(struct lives_state *state, unsigned key, int32_t value)
     lives_touch(state, key);
 }
 
-bool lives_die(const struct lives_search *search, struct lives_state *state, unsigned key, bool lingers)
+bool lives_is_awaited(const struct lives_state *state, unsigned key)
 {
-    int gate = state->gate;
-    const struct lives_op *page = gate == LIVES_NOBODY ? NULL : search->pending[gate];
-    bool looks = page && (page->kind == LIVES_PAGE || page->kind == LIVES_EACH);
-    if (looks && (state->left & lives_bit(key)) && lives_alive(state, key)) return false;
+    return state->page != LIVES_NOBODY && (state->unseen & lives_bit(key));
+}
+
+bool lives_die(struct lives_state *state, unsigned key, bool lingers)
+{
+    if (lives_is_awaited(state, key) && lives_alive(state, key)) return false;
     let_go(state, key, lingers);
     state->fresh &= (uint8_t)~lives_bit(key);
     state->stamp[key] = 0;

@@ -21,7 +21,7 @@ enum lives_progress {
     LIVES_FOUND,    /* an update: its series is `token` */
     LIVES_FOLDED,   /* an update found no room */
     LIVES_WRITTEN,  /* an update: has yet to touch `token` again */
-    LIVES_CHANGING, /* a change: `left` is to be written; a page: `left` is to be looked at */
+    LIVES_CHANGING, /* a change: `left` is to be written; a page: `unseen` is to be looked at */
     LIVES_DONE
 };
 
@@ -43,14 +43,16 @@ struct lives_state {
     int8_t found[LIVES_THREADS];     /* the token's series */
     uint8_t began_at[LIVES_THREADS]; /* how many marks there had been when the call began, or ticks for a page */
     uint8_t mark[LIVES_THREADS];     /* the thread's */
-    uint8_t left;                    /* of who has the gate */
+    uint8_t left;                    /* of the change in the gate */
     uint8_t folds;                   /* likewise: entries whose amounts the other series has yet to get */
-    uint8_t due;                     /* likewise: a page found them there when it decided */
+    uint8_t unseen;                  /* of the page that is being made */
+    uint8_t due;                     /* likewise: it found them there when it decided */
     uint8_t fresh;                   /* touched since the last tick */
     uint8_t marks;
     uint8_t ticks;
-    int8_t gate;
-    uint8_t unused[3]; /* padding */
+    int8_t gate;       /* the change in it */
+    int8_t page;       /* the page that is being made */
+    uint8_t unused[1]; /* padding */
 };
 _Static_assert(sizeof(struct lives_state) % 8 == 0, "see state_set.h");
 
@@ -76,8 +78,10 @@ bool lives_is_idle(const struct lives_search *search, const struct lives_state *
 
 void lives_touch(struct lives_state *state, unsigned key);
 void lives_be_born(struct lives_state *state, unsigned key, int32_t value);
-/* false: a page in the gate has not seen it yet, and it never will. */
-bool lives_die(const struct lives_search *search, struct lives_state *state, unsigned key, bool lingers);
+/* Whether the page that is being made shows it and has not seen it: whoever lets it die or changes it must not yet. */
+bool lives_is_awaited(const struct lives_state *state, unsigned key);
+/* false: it is awaited. */
+bool lives_die(struct lives_state *state, unsigned key, bool lingers);
 void lives_end_linger(struct lives_state *state, unsigned key);
 
 /* Whether a series may, and whether it must begin to linger when it dies now. */
@@ -91,7 +95,7 @@ void lives_reach(struct lives_search *search, const struct lives_state *state);
 void lives_step(struct lives_search *search, const struct lives_state *state, const struct lives_op *op);
 void lives_step_change(struct lives_search *search, const struct lives_state *state, const struct lives_op *op);
 void lives_step_page(struct lives_search *search, const struct lives_state *state, const struct lives_op *op);
-/* A page that has the gate looks at what is as it shows it. */
+/* The page that is being made looks at what is as it shows it. */
 void lives_look(const struct lives_search *search, struct lives_state *state);
 /* What may happen by itself: an idle series goes. */
 void lives_step_time(struct lives_search *search, const struct lives_state *state);

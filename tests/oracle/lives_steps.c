@@ -171,7 +171,7 @@ static void step_delete(struct lives_search *search, const struct lives_state *f
         struct lives_state state = *from;
         if (lingers ? !lives_may_linger(search->lives, from, op->key) : lives_must_linger(search->lives, from, op->key))
             continue;
-        if (!lives_die(search, &state, op->key, lingers)) continue;
+        if (!lives_die(&state, op->key, lingers)) continue;
         struct lives_state old = state;
         done(search, &state, op);
         if (!lingers || !op->ticks) continue;
@@ -243,6 +243,6 @@ void lives_step_time(struct lives_search *search, const struct lives_state *from
 {
     for (unsigned key = 0; key < LIVES_KEYS; key++) {
         struct lives_state state = *from;
-        if (lives_is_idle(search, from, key) && lives_die(search, &state, key, false)) lives_reach(search, &state);
+        if (lives_is_idle(search, from, key) && lives_die(&state, key, false)) lives_reach(search, &state);
     }
 }

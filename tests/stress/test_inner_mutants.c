@@ -42,6 +42,8 @@ MUTANT(test_inner_mutant_by_flags_is_found, CT_INNER_BY_FLAGS, N, N, N, N, N, N)
 MUTANT(test_inner_mutant_by_flags_with_linger_is_found, CT_INNER_BY_FLAGS, Y, N, Y, N, Y, N)
 MUTANT(test_inner_mutant_clock_again_is_found, CT_INNER_CLOCK_AGAIN, N, N, N, Y, Y, N)
 MUTANT(test_inner_mutant_each_lingers_is_found, CT_INNER_EACH_LINGERS, Y, Y, Y, N, Y, N)
+MUTANT(test_inner_mutant_not_kept_is_found, CT_INNER_NOT_KEPT, Y, N, Y, N, N, N)
+MUTANT(test_inner_mutant_not_kept_with_ttl_is_found, CT_INNER_NOT_KEPT, N, N, N, Y, N, Y)
 
 int group_inner_mutants(void)
 {
@@ -56,6 +58,8 @@ int group_inner_mutants(void)
         cmocka_unit_test(test_inner_mutant_by_flags_with_linger_is_found),
         cmocka_unit_test(test_inner_mutant_clock_again_is_found),
         cmocka_unit_test(test_inner_mutant_each_lingers_is_found),
+        cmocka_unit_test(test_inner_mutant_not_kept_is_found),
+        cmocka_unit_test(test_inner_mutant_not_kept_with_ttl_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

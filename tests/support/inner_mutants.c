@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include "store/keep.h"
 #include "store/lookup.h"
 #include "store/turnover.h"
 #include "store/upkeep.h"
@@ -18,6 +19,7 @@ WRAP(enum cprom__verdict, cprom__turnover_settle, struct cprom_vec *vec, struct 
      uint64_t epoch);
 WRAP(void, cprom__turnover_publish, struct cprom__turnover *first);
 WRAP(bool, cprom__series_shown, const struct cprom_series *series, const struct cprom__view_of *view, bool *over);
+WRAP(void, cprom__keep_value, struct cprom__keep *keep, const struct cprom_series *series);
 
 enum ct_inner_mutant ct_inner_mutant_on;
 
@@ -67,4 +69,9 @@ bool __wrap_cprom__series_shown(const struct cprom_series *series, const struct 
     if (on(CT_INNER_CLOCK_AGAIN)) mutated.now = cprom__monotonic_now(series->vec->registry);
     if (on(CT_INNER_EACH_LINGERS)) mutated.living = false;
     return __real_cprom__series_shown(series, &mutated, over);
+}
+
+void __wrap_cprom__keep_value(struct cprom__keep *keep, const struct cprom_series *series)
+{
+    if (!on(CT_INNER_NOT_KEPT)) __real_cprom__keep_value(keep, series);
 }

@@ -13,7 +13,8 @@ enum ct_inner_mutant {
     CT_INNER_UNPUBLISHED,    /* a commit does not tell its turnovers */
     CT_INNER_BY_FLAGS,       /* a page shows what is alive or lingers when it comes to it */
     CT_INNER_CLOCK_AGAIN,    /* it reads the clock for each series */
-    CT_INNER_EACH_LINGERS    /* an iteration shows what lingers */
+    CT_INNER_EACH_LINGERS,   /* an iteration shows what lingers */
+    CT_INNER_NOT_KEPT        /* a commit that a page lets in does not keep what it writes over */
 };
 
 extern enum ct_inner_mutant ct_inner_mutant_on; /* written while no other thread is in the library */

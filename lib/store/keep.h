@@ -1,0 +1,36 @@
+/*
+ * Values as they were. A gather copies in portions, and lets in between who waits at the gate. What a commit then writes
+ * to a series that is not copied yet is kept here first, as it was: the page is from before that commit.
+ */
+#ifndef CPROM_LIB_STORE_KEEP_H
+#define CPROM_LIB_STORE_KEEP_H
+
+#include "store/series.h"
+
+/*
+ * Of one vector that a gather is copying. Changed in the gate; there by several threads, under the map's lock: those that
+ * finish the turnover of the vector.
+ */
+struct cprom__keep {
+    struct cprom_vec *vec;
+    size_t n, room;                   /* series */
+    size_t places_room;               /* a power of two, more than twice the room */
+    struct cprom__keep_place *places; /* by the hash of the series */
+    uint64_t *words;                  /* what the kind's read() gives, of each */
+};
+
+/* In the gate: from now on what commits write over in the vector is kept. */
+void cprom__keep_begin(struct cprom__keep *keep, struct cprom_vec *vec);
+/* In the gate: all is copied. Nothing if it has not begun. */
+void cprom__keep_end(struct cprom__keep *keep);
+
+/* In the gate: room for what is to come. false: out of memory. */
+bool cprom__keep_reserve(struct cprom__keep *keep, size_t n);
+
+/* Before a commit writes to the series: its value, unless one is kept already. */
+void cprom__keep_value(struct cprom__keep *keep, const struct cprom_series *series);
+
+/* What was kept; NULL: nothing, no commit has written to the series since. */
+const uint64_t *cprom__keep_find(const struct cprom__keep *keep, const struct cprom_series *series);
+
+#endif
