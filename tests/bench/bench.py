@@ -29,7 +29,7 @@ ROOT = HERE.parent.parent
 OURS, ONE_STRIPE = "cprom", "CPROM_STRIPES=1"
 PART_SECONDS = 40  # a peer's part is stopped then; what it printed counts
 
-WITHOUT_PEERS = {"machine", "stripes", "sizes"}
+WITHOUT_PEERS = {"machine", "stripes", "sizes", "bounds"}
 
 GO = ["go", "build", "-o"]
 PEERS = {  # name: packages, how to build it, files
@@ -77,10 +77,11 @@ def output_of(*command):
 
 
 class Samples:
-    """Lists of values by program, case and threads."""
+    """Lists of values by program, case and threads; what parts had to say of themselves."""
 
     def __init__(self):
         self.values = {}
+        self.notes = []
 
     def add(self, program, case, threads, value):
         self.values.setdefault((program, case, threads), []).append(value)
@@ -94,6 +95,9 @@ class Samples:
 
     def read(self, program, lines):
         for line in lines.splitlines():
+            if line.startswith("# "):
+                self.notes.append(line[2:])
+                continue
             case, _, threads, value = line.split("\t")
             self.add(program, case, int(threads), float(value))
 
@@ -183,6 +187,8 @@ def measure(samples, parts, directory, peers, quick):
             run_http(samples, dict({OURS: ours}, **peers), quick)
         elif part == "sizes":
             measure_sizes(samples, directory)
+        elif part == "bounds":
+            run_part(samples, OURS, directory / "bench_bounds", part, quick)
         else:
             run_part(samples, OURS, ours, part, quick)
             if part == "stripes":
@@ -334,6 +340,8 @@ def main():
         if any(samples.get(OURS, row.case, row.threads) for row in section.rows):
             text = textwrap.fill(section.text, 110, break_on_hyphens=False)
             page += [f"\n## {section.title}\n\n{text}\n", markdown(table(samples, section, [*peers, ONE_STRIPE]))]
+            if section.parts == ["bounds"] and samples.notes:
+                page.append("\n" + "\n".join(f"- {note}" for note in samples.notes))
     if exporters:
         page.append("\n## The exporters\n\nBeside node_exporter with the same collectors on this machine, and process-exporter on a "
                     "tree of\nfiles; as their tests find them. Goals: a third of the processor time and a tenth of the resident memory;\n"

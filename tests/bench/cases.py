@@ -22,6 +22,11 @@ def one(case, title, goal=None, calls=BACK, unit="ns", threads=1):
     return [Row(case, threads, title, unit, goal, calls)]
 
 
+def bounds(case, sizes, title, goal, unit="x"):
+    """One row for each size."""
+    return [Row(f"{case}_{size}", 1, f"{title}, {size}", unit, goal, "") for size in sizes]
+
+
 SECTIONS = [
     Section(
         "The machine",
@@ -141,6 +146,42 @@ SECTIONS = [
         + one("bytes_vec_counter", "counter of a vector of 10,000", None, "", "B", 2)
         + one("bytes_vec_gauge", "gauge of a vector of 10,000", None, "", "B", 2)
         + one("bytes_vec_histogram", "histogram of a vector of 10,000", None, "", "B", 2),
+    ),
+    Section(
+        "Bounds",
+        ["bounds"],
+        "What must not grow: each row is a multiple (x) of a control of the same run, or a count. Times are what a thread "
+        "had of a processor; how long a commit waits is what the thread that it waits for had meanwhile. A hold is the "
+        "longest of the lock of the vector's map. What took too long was stopped, as the lines below say, and the row is "
+        "of what was done by then. Of these samples there are one to five.",
+        bounds("emit", ["1k", "16k"], "emit families / as many samples of one", 3)
+        + bounds("emit_checked", ["1k", "16k"], "emit declared families / as many samples of one", 3)
+        + bounds("emit_interleaved", ["100k"], "emit 1,000 families in turn / all samples of one", 3)
+        + bounds("register", ["4k", "32k"], "register families: the last thousand / the first", 3)
+        + bounds("children_same", ["1k"], "one family in each child: the last / the hundredth", 3)
+        + bounds("children_own", ["1k"], "another family in each child: the last / the hundredth", 3)
+        + bounds("create_beside", ["16k", "64k", "256k"], "create beside striped counters, p99 / beside 6,400", 3)
+        + bounds("free", ["16k", "64k", "256k"], "free striped counters, each / of 1,024", 3)
+        + bounds("update_vectors", ["1k", "4k"], "commit over vectors, each / over 40", 3)
+        + bounds("stale_removal", ["1k", "10k", "40k"], "the last of removals by match, an update open / none open", 3)
+        + bounds("stale_commit", ["1k", "10k", "40k"], "commit behind these removals / no update open", 3)
+        + bounds("stale_after", ["1k", "10k", "40k"], "commit when that update is gone / none was open", 1.5)
+        + bounds("hold_owner", ["100k", "1M"], "hold: remove an owner's / 4,096 single deletions", 1)
+        + bounds("hold_clear", ["100k", "1M"], "hold: clear / 4,096 single deletions", 1)
+        + bounds("hold_sweep", ["100k", "1M"], "hold: sweep / 4,096 single deletions", 1)
+        + bounds("hold_expiry", ["100k", "1M"], "hold: expiry / 4,096 single deletions", 1)
+        + bounds("expired_page", ["100k", "1M"], "page that finds all expired / page and 4,096 single deletions", 1.5)
+        + bounds("expired_series", ["100k", "1M"], "series that this page removes", 4096, "")
+        + bounds("commit_deleters", ["1k", "100k", "1M"], "commit beside single deletions / alone", 2)
+        + bounds("commit_clear", ["100k", "1M"], "wait for a clear of another vector / page of both", 1)
+        + bounds("commit_histograms", ["3M", "10M"], "wait for scrapes of cells / 1M cells of such a page", 1)
+        + bounds("overtakers", ["p99"], "gathers that came later and were served before, 8 threads", 8, "")
+        + bounds("page_registrations", ["20k"], "page while families come and go / alone", 2)
+        + bounds("pinned_filtered", ["1k", "200k"], "kept by a page of another family / by a page of all", 0.05)
+        + bounds("pinned_each", ["1k", "200k"], "kept by an iteration over another / by a page of all", 0.05)
+        + bounds("long_refused", ["600k"], "refusals of series of 1 KiB, but for a limit of the vector", 0, "")
+        + bounds("lookup_locks", ["50", "200"], "locks that 100 look-ups take in each of so many threads", 0, "")
+        + bounds("lookup_locks", ["late"], "locks in 50 threads behind 200 that used the library at their end", 0, ""),
     ),
     Section(
         "Sizes",
