@@ -360,11 +360,10 @@ static bool gather_reserve(struct gather_part *part, struct cprom__arena *memory
     return part->group.rows && part->words && (part->over || !part->timed);
 }
 
-/* Under the order lock: what can be done before the gate, where it is not done yet. */
+/* Under the order lock: what can be done before the gate. */
 static bool gather_prepare(struct gather_taking *taking)
 {
     for (size_t i = 0; i < taking->n; i++) {
-        if (taking->parts[i].group.rows) continue;
         struct cprom_vec *vec = taking->parts[i].vec;
         struct cprom__reclaimer *reclaimer = &vec->registry->reclaimer;
         struct cprom__chain dead = {0, 0, 0};
@@ -463,8 +462,8 @@ static bool gather_reserve_groups(struct cprom__snapshot *snapshot, size_t n)
 
 /*
  * Appends to the snapshot's groups; false: out of memory. What is registered meanwhile may be changed together with
- * what is listed, and the page would show the half of it. So the list is looked at again before the gate, since the
- * wait and the sorting may have been long, and a last time in the gate: who changes what comes later waits there.
+ * what is listed, and the page would show the half of it. So the list is looked at once more in the gate, where who
+ * changes what comes later waits. Nothing begins anew for it.
  */
 static bool gather_take(struct gather_taking *taking)
 {
@@ -472,7 +471,6 @@ static bool gather_take(struct gather_taking *taking)
     struct cprom_registry *registry = taking->source->registry;
     pthread_mutex_lock(&registry->order_lock);
     bool done = gather_list(taking) && gather_prepare(taking);
-    if (done && gather_is_late(taking)) done = gather_list(taking) && gather_prepare(taking);
     if (done) {
         CPROM__SEAM(CPROM__SEAM_GATHER_READY);
         cprom__gate_enter(&registry->gate);

@@ -77,7 +77,7 @@ struct cprom__result {
 };
 
 /* How often a gather lists a registry's families after the callbacks, at the most: gather.c. */
-#define CPROM__LISTINGS 3u
+#define CPROM__LISTINGS 2u
 
 /* What one registry gives to a snapshot. */
 struct cprom__source {

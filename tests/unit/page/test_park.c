@@ -692,6 +692,56 @@ static void test_gather_amid_registrations_page_has_the_vectors_whole(void **sta
     ct_page_free(&page);
 }
 
+/* At each seam of a gather, another thread registers a vector with a series. */
+static struct {
+    size_t registered, before_gate, listed;
+    bool failed;
+} beside;
+
+static void *register_beside(void *arg)
+{
+    char name[32];
+    cprom_gauge_vec *vec;
+    (void)arg;
+    snprintf(name, sizeof name, "late_%zu", beside.registered++);
+    beside.failed |= cprom_gauge_vec_new(amid.fixture->registry, FAMILY(name, .labels = {"l"}), &vec) ||
+                     cprom_gauge_vec_set(vec, CPROM_STRS("x"), 1);
+    return NULL;
+}
+
+static void register_at_every_seam(enum cprom__seam point)
+{
+    pthread_t thread;
+    bool in_gate = point == CPROM__SEAM_GATHER_COPIES || point == CPROM__SEAM_GATHER_CUTS ||
+                   point == CPROM__SEAM_GATHER_CUT || point == CPROM__SEAM_GATHER_VECTOR;
+    if (!in_gate && point != CPROM__SEAM_GATHER_LISTED && point != CPROM__SEAM_GATHER_READY) return;
+    beside.listed += point == CPROM__SEAM_GATHER_LISTED;
+    void (*hook)(enum cprom__seam point) = cprom__seam_hook;
+    cprom__seam_hook = NULL; /* the gather's own seams are meant */
+    beside.failed |= pthread_create(&thread, NULL, register_beside, NULL) || pthread_join(thread, NULL);
+    cprom__seam_hook = hook;
+    if (point == CPROM__SEAM_GATHER_READY) beside.before_gate = beside.registered;
+}
+
+static void test_gather_amid_registrations_at_every_seam_lists_again_once(void **state)
+{
+    ct_fixture *fixture = *state;
+    cprom_gauge_vec *vec;
+    assert_ok(cprom_gauge_vec_new(fixture->registry, FAMILY("g", .labels = {"l"}), &vec));
+    assert_ok(cprom_gauge_vec_set(vec, CPROM_STRS("x"), 1));
+    amid.fixture = fixture;
+    memset(&beside, 0, sizeof beside);
+    void (*hook)(enum cprom__seam point) = cprom__seam_hook;
+    cprom__seam_hook = register_at_every_seam;
+    ct_page page = ct_page_read(fixture->registry, NULL, 65536);
+    cprom__seam_hook = hook;
+    assert_false(beside.failed);
+    assert_int_equal(beside.listed, 2); /* one restart, in the gate, where nothing waits for it any more */
+    assert_true(beside.registered > beside.before_gate + 4);
+    assert_int_equal(page.parsed->n_samples, 1 + beside.before_gate);
+    ct_page_free(&page);
+}
+
 static void test_gather_parked_after_snapshot_registry_freed_page_is_whole(void **state)
 {
     world *w = *state;
@@ -721,6 +771,7 @@ int group_park(void)
         TEST(test_gather_amid_unregister_page_has_none_of_the_vector),
         TEST(test_gather_amid_unregister_page_has_the_vector_that_took_the_name),
         TEST(test_gather_amid_registrations_page_has_the_vectors_whole),
+        TEST(test_gather_amid_registrations_at_every_seam_lists_again_once),
         OWN_TEST(test_gather_parked_after_snapshot_registry_freed_page_is_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
