@@ -1,9 +1,10 @@
 /*
- * The gate: what changes several series as one (a delete by match, a clear) and the copying of values by a gather
- * exclude each other here. First come, first served, with hand-off: gathers of one registry queue elsewhere (its
- * order lock), so that at most one of them stands in this queue, and a change waits for at most one portion of a copying.
+ * A lock that is first come, first served: who waits is in a queue, and who comes later goes behind it. A registry has
+ * two. Its gate, in which what changes several series as one (a delete by match, a clear) and the copying of values by
+ * a gather exclude each other; and its order lock, at which its gathers queue, so that at most one of them stands at
+ * the gate, and a change waits for at most one portion of a copying.
  *
- * Model: tests/models/gate.pml.
+ * Models: tests/models/gate.pml, queue.pml (the lock itself).
  */
 #ifndef CPROM_LIB_BASE_GATE_H
 #define CPROM_LIB_BASE_GATE_H
@@ -14,12 +15,18 @@
 struct cprom__gate {
     pthread_mutex_t lock; /* guards the rest; held for a few instructions only */
     bool taken;
+    bool passed; /* somebody who only tried has gone before the first */
     struct cprom__gate_waiter *first, *last;
 };
 
 void cprom__gate_init(struct cprom__gate *gate);
 void cprom__gate_destroy(struct cprom__gate *gate);
 void cprom__gate_enter(struct cprom__gate *gate);
+/*
+ * Enters if nobody is inside; never waits. It may go before who waits, where that one has not woken up yet: once, then
+ * that one is next.
+ */
+bool cprom__gate_try(struct cprom__gate *gate);
 void cprom__gate_leave(struct cprom__gate *gate);
 /* In it: whether somebody waits. */
 bool cprom__gate_is_wanted(struct cprom__gate *gate);

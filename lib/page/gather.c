@@ -460,6 +460,16 @@ static bool gather_reserve_groups(struct cprom__snapshot *snapshot, size_t n)
     return true;
 }
 
+/* Under the order lock: the upkeep of vectors that are not on the page. */
+static void gather_catch_up(const struct gather_taking *taking)
+{
+    const struct cprom__families *families = taking->source->families;
+    if (taking->collection && !taking->collection->filter->n) return; /* all are on it */
+    for (size_t i = 0; i < families->n; i++) {
+        if (families->v[i].vec) cprom__vec_catch_up(families->v[i].vec);
+    }
+}
+
 /*
  * Appends to the snapshot's groups; false: out of memory. What is registered meanwhile may be changed together with
  * what is listed, and the page would show the half of it. So the list is looked at once more in the gate, where who
@@ -469,7 +479,7 @@ static bool gather_take(struct gather_taking *taking)
 {
     struct cprom__snapshot *snapshot = taking->snapshot;
     struct cprom_registry *registry = taking->source->registry;
-    pthread_mutex_lock(&registry->order_lock);
+    cprom__gate_enter(&registry->order_lock);
     bool done = gather_list(taking) && gather_prepare(taking);
     if (done) {
         CPROM__SEAM(CPROM__SEAM_GATHER_READY);
@@ -478,7 +488,8 @@ static bool gather_take(struct gather_taking *taking)
         done = (!gather_is_late(taking) || gather_list(taking)) && gather_copy_all(taking);
         cprom__gate_leave(&registry->gate);
     }
-    pthread_mutex_unlock(&registry->order_lock);
+    gather_catch_up(taking);
+    cprom__gate_leave(&registry->order_lock);
     done = done && gather_reserve_groups(snapshot, taking->n);
     size_t expired = 0;
     for (size_t i = 0; i < taking->n && done; i++) {

@@ -130,7 +130,7 @@ static void registry_init(struct cprom_registry *registry, const cprom_registry_
     cprom__reclaimer_init(&registry->reclaimer, &registry->allocator, &registry->slab);
     cprom__gate_init(&registry->gate);
     atomic_init(&registry->epoch, REGISTRY_EPOCH_FIRST);
-    pthread_mutex_init(&registry->order_lock, NULL);
+    cprom__gate_init(&registry->order_lock);
     pthread_mutex_init(&registry->updates_lock, NULL);
     registry->updates.next = registry->updates.prev = &registry->updates;
     registry->root = registry;

@@ -35,7 +35,7 @@ static void context_destroy(struct cprom_registry *registry)
     pthread_mutex_destroy(&registry->collect_lock);
     pthread_mutex_destroy(&registry->families_lock);
     pthread_mutex_destroy(&registry->updates_lock);
-    pthread_mutex_destroy(&registry->order_lock);
+    cprom__gate_destroy(&registry->order_lock);
     cprom__gate_destroy(&registry->gate);
     cprom__reclaimer_destroy(&registry->reclaimer);
     cprom__cell_pool_destroy(&registry->cells);

@@ -58,7 +58,7 @@ struct cprom_registry {
     _Atomic uint64_t
         epoch; /* as in a series' life: shifted. Read by every update; raised by who is in the gate, or for him: turnover.h */
 
-    pthread_mutex_t order_lock; /* guards the order of every vector; waited for by gathers, tried by others */
+    struct cprom__gate order_lock; /* guards the order of every vector; waited for by gathers, tried by others */
 
     pthread_mutex_t updates_lock;       /* guards the next two; held for a few instructions */
     struct cprom__live_updates updates; /* not yet committed or abandoned, oldest first */

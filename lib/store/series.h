@@ -131,6 +131,7 @@ struct cprom_vec {
     _Atomic(struct cprom_series *) other;      /* likewise: what others are folded into, while it lives */
     _Atomic unsigned upkeep_calls;             /* calls of cprom__vec_upkeep() */
     _Atomic size_t dead;                       /* series that are dead and still in the order */
+    _Atomic size_t steps_owed;                 /* of cprom__order_step(), for which the order lock was not free */
     _Atomic size_t striped_cells;              /* of all its series */
     _Atomic uint64_t removed[CPROM__REMOVALS]; /* likewise changed under the map's lock */
     _Atomic size_t longest_escaped;            /* of the texts with escapes that its series ever had; relaxed */

@@ -131,17 +131,40 @@ static void upkeep_retire(struct cprom_vec *vec, const struct cprom__chain *chai
     cprom__retire_chain(&vec->registry->reclaimer, chain);
 }
 
+/* Whether so many are dead in the order that it is worth looking for them. */
+static bool upkeep_is_worth_it(const struct cprom_vec *vec)
+{
+    size_t dead = atomic_load_explicit(&vec->dead, memory_order_relaxed);
+    return CPROM__UNLIKELY(dead > UPKEEP_DEAD_MIN) && dead > atomic_load_explicit(&vec->live, memory_order_relaxed) / 4;
+}
+
+/* Under the order lock. */
+static void upkeep_step(struct cprom_vec *vec)
+{
+    struct cprom__chain chain = {0, 0, 0};
+    cprom__order_step(&vec->order, &vec->registry->reclaimer, &chain);
+    upkeep_retire(vec, &chain);
+}
+
+void cprom__vec_catch_up(struct cprom_vec *vec)
+{
+    size_t owed = atomic_load_explicit(&vec->steps_owed, memory_order_relaxed);
+    if (CPROM__LIKELY(!owed)) return;
+    /* What others owe from here on is left to the next. */
+    owed = atomic_exchange_explicit(&vec->steps_owed, 0, memory_order_relaxed);
+    for (size_t i = 0; i < owed && upkeep_is_worth_it(vec); i++) upkeep_step(vec);
+}
+
 void cprom__vec_upkeep(struct cprom_vec *vec)
 {
     struct cprom_registry *registry = vec->registry;
-    size_t dead = atomic_load_explicit(&vec->dead, memory_order_relaxed);
-    size_t live = atomic_load_explicit(&vec->live, memory_order_relaxed);
-    if (CPROM__UNLIKELY(dead > UPKEEP_DEAD_MIN && dead > live / 4) &&
-        pthread_mutex_trylock(&registry->order_lock) == 0) {
-        struct cprom__chain chain = {0, 0, 0};
-        cprom__order_step(&vec->order, &registry->reclaimer, &chain);
-        upkeep_retire(vec, &chain);
-        pthread_mutex_unlock(&registry->order_lock);
+    if (upkeep_is_worth_it(vec)) {
+        if (cprom__gate_try(&registry->order_lock)) {
+            upkeep_step(vec);
+            cprom__gate_leave(&registry->order_lock);
+        } else {
+            atomic_fetch_add_explicit(&vec->steps_owed, 1, memory_order_relaxed);
+        }
     }
     if (vec->ttl || vec->linger) {
         unsigned call = atomic_fetch_add_explicit(&vec->upkeep_calls, 1, memory_order_relaxed);
@@ -163,15 +186,13 @@ void cprom__vec_trim(struct cprom_vec *vec)
      * A step at a time, so that a gather can come in between. Each looks at one more young and one more sorted chunk.
      */
     for (size_t step = 0; step < chunks && atomic_load_explicit(&vec->dead, memory_order_relaxed); step++) {
-        struct cprom__chain chain = {0, 0, 0};
-        pthread_mutex_lock(&registry->order_lock);
+        cprom__gate_enter(&registry->order_lock);
         if (step == 0) {
             size_t series = atomic_load_explicit(&vec->live, memory_order_relaxed) + vec->order.n_young_series +
                             vec->order.n_sorted_series + atomic_load_explicit(&vec->dead, memory_order_relaxed);
             chunks = 2 * (series / CPROM__ORDER_CHUNK + vec->order.n_sorted + 2);
         }
-        cprom__order_step(&vec->order, &registry->reclaimer, &chain);
-        upkeep_retire(vec, &chain);
-        pthread_mutex_unlock(&registry->order_lock);
+        upkeep_step(vec);
+        cprom__gate_leave(&registry->order_lock);
     }
 }

@@ -9,6 +9,12 @@
 /* A bounded share of cleaning up, after something was created or removed. Under no lock. */
 void cprom__vec_upkeep(struct cprom_vec *vec);
 
+/*
+ * Under the order lock, by who has not looked at the whole order: does what others would have done meanwhile. Without it,
+ * gathers of other vectors that follow each other closely would leave nobody the lock to do it.
+ */
+void cprom__vec_catch_up(struct cprom_vec *vec);
+
 /* All of it. */
 void cprom__vec_trim(struct cprom_vec *vec);
 

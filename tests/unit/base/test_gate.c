@@ -102,12 +102,63 @@ static void test_enter_again_at_once_goes_behind_who_waits(void **state)
         waiters[i] = (waiter){.gate = &gate, .next = &next};
         start_and_queue(&waiters[i]);
     }
-    /* Handed over, not opened: whoever comes now waits for all five. */
+    /* Whoever comes now waits for all five. */
     cprom__gate_leave(&gate);
     cprom__gate_enter(&gate);
     assert_int_equal(next, N);
     cprom__gate_leave(&gate);
     for (int i = 0; i < N; i++) pthread_join(waiters[i].thread, NULL);
+    cprom__gate_destroy(&gate);
+}
+
+static void test_try_enters_only_what_is_free(void **state)
+{
+    struct cprom__gate gate;
+    cprom__gate_init(&gate);
+    for (int i = 0; i < 3; i++) {
+        assert_true(cprom__gate_try(&gate));
+        assert_false(cprom__gate_try(&gate));
+        cprom__gate_leave(&gate);
+    }
+    cprom__gate_enter(&gate);
+    assert_false(cprom__gate_try(&gate));
+    cprom__gate_leave(&gate);
+    assert_false(is_taken(&gate));
+    cprom__gate_destroy(&gate);
+}
+
+/* As leaving does, but who waits is not woken up yet. */
+static void leave_unnoticed(struct cprom__gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    gate->taken = false;
+    pthread_mutex_unlock(&gate->lock);
+}
+
+static void test_try_goes_before_who_waits_once(void **state)
+{
+    struct cprom__gate gate;
+    waiter waiters[2];
+    int next = 0;
+    cprom__gate_init(&gate);
+    cprom__gate_enter(&gate);
+    for (int i = 0; i < 2; i++) {
+        waiters[i] = (waiter){.gate = &gate, .next = &next};
+        start_and_queue(&waiters[i]);
+    }
+    leave_unnoticed(&gate);
+    assert_true(cprom__gate_try(&gate));
+    leave_unnoticed(&gate);
+    assert_false(cprom__gate_try(&gate));
+    assert_int_equal(next, 0);
+    cprom__gate_leave(&gate);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(waiters[i].thread, NULL);
+        assert_int_equal(waiters[i].turn, i);
+    }
+    /* Nobody is gone before any more. */
+    assert_true(cprom__gate_try(&gate));
+    cprom__gate_leave(&gate);
     cprom__gate_destroy(&gate);
 }
 
@@ -121,7 +172,7 @@ static void *count(void *arg)
 {
     counting *c = arg;
     for (int i = 0; i < 20000; i++) {
-        cprom__gate_enter(&c->gate);
+        if (i % 4 || !cprom__gate_try(&c->gate)) cprom__gate_enter(&c->gate);
         if (c->inside) abort();
         c->inside = true;
         c->count++;
@@ -250,6 +301,8 @@ int group_gate(void)
         cmocka_unit_test(test_enter_free_gate_is_taken_and_given_back),
         cmocka_unit_test(test_leave_many_wait_each_gets_its_turn_in_order),
         cmocka_unit_test(test_enter_again_at_once_goes_behind_who_waits),
+        cmocka_unit_test(test_try_enters_only_what_is_free),
+        cmocka_unit_test(test_try_goes_before_who_waits_once),
         cmocka_unit_test(test_enter_by_many_threads_excludes_and_loses_no_wake_up),
         TEST(test_clear_while_one_gather_copies_goes_before_the_next_gather),
         TEST(test_clear_beside_looping_scrapers_each_waits_for_one_copying),

@@ -4,6 +4,7 @@
  */
 #include "support/cprom_test.h"
 
+#include <sched.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -742,6 +743,67 @@ static void test_gather_amid_registrations_at_every_seam_lists_again_once(void *
     ct_page_free(&page);
 }
 
+/* Gathers come to their turn as they came to the lock. */
+typedef struct turn {
+    pthread_t thread;
+    cprom_registry *registry;
+    cprom_status status;
+    size_t turn;
+} turn;
+
+static size_t turns; /* guarded by the gate */
+static _Thread_local turn *own_turn;
+
+static void note_turn(enum cprom__seam point)
+{
+    if (point == CPROM__SEAM_GATHER_COPIES && own_turn) own_turn->turn = turns++;
+}
+
+static void *take_turn(void *arg)
+{
+    own_turn = arg;
+    cprom_page *page;
+    own_turn->status = cprom_page_open(own_turn->registry, NULL, &page);
+    if (!own_turn->status) cprom_page_close(page);
+    return NULL;
+}
+
+static const void *last_at(struct cprom__gate *lock)
+{
+    pthread_mutex_lock(&lock->lock);
+    const void *last = lock->last;
+    pthread_mutex_unlock(&lock->lock);
+    return last;
+}
+
+static void test_gathers_that_queue_are_served_as_they_came(void **state)
+{
+    ct_fixture *fixture = *state;
+    cprom_gauge_vec *vec;
+    turn all[16];
+    assert_ok(cprom_gauge_vec_new(fixture->registry, FAMILY("g", .labels = {"l"}), &vec));
+    struct cprom__gate *lock = &fixture->registry->order_lock;
+    void (*hook)(enum cprom__seam point) = cprom__seam_hook;
+    cprom__seam_hook = note_turn;
+    for (int round = 0; round < 20; round++) {
+        turns = 0;
+        cprom__gate_enter(lock);
+        for (size_t i = 0; i < COUNT(all); i++) {
+            const void *before = last_at(lock);
+            all[i] = (turn){.registry = fixture->registry};
+            assert_int_equal(pthread_create(&all[i].thread, NULL, take_turn, &all[i]), 0);
+            while (last_at(lock) == before) sched_yield();
+        }
+        cprom__gate_leave(lock);
+        for (size_t i = 0; i < COUNT(all); i++) {
+            pthread_join(all[i].thread, NULL);
+            assert_ok(all[i].status);
+            assert_int_equal(all[i].turn, i);
+        }
+    }
+    cprom__seam_hook = hook;
+}
+
 static void test_gather_parked_after_snapshot_registry_freed_page_is_whole(void **state)
 {
     world *w = *state;
@@ -772,6 +834,7 @@ int group_park(void)
         TEST(test_gather_amid_unregister_page_has_the_vector_that_took_the_name),
         TEST(test_gather_amid_registrations_page_has_the_vectors_whole),
         TEST(test_gather_amid_registrations_at_every_seam_lists_again_once),
+        TEST(test_gathers_that_queue_are_served_as_they_came),
         OWN_TEST(test_gather_parked_after_snapshot_registry_freed_page_is_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
