@@ -5,6 +5,7 @@
 
 #include "page/collect.h"
 #include "page/merge.h"
+#include "page/shown.h"
 #include "registry/hold.h"
 #include "registry/tree.h"
 #include "store/keep.h"
@@ -435,7 +436,6 @@ static bool gather_copy_all(struct gather_taking *taking)
         CPROM__SEAM(CPROM__SEAM_GATHER_CUTS);
         taking->parts[i].tail = cprom__order_take(&taking->parts[i].vec->order, reclaimer->slab);
     }
-    cprom__pin_complete(reclaimer);
     CPROM__SEAM(CPROM__SEAM_GATHER_CUT);
     taking->portion = GATHER_PORTION;
     bool done = true;
@@ -498,13 +498,16 @@ static bool gather_take(struct gather_taking *taking)
             cprom__vec_expire(part->vec, part->over[k], taking->view.now);
         done = gather_sort_tail(part, &snapshot->memory);
     }
+    size_t n_before = snapshot->n_groups;
     for (size_t i = 0; i < taking->n; i++) {
         const struct gather_part *part = &taking->parts[i];
         if (!done || taking->source->gone) gather_release_rows(&part->group);
         else if (part->group.n_rows) snapshot->groups[snapshot->n_groups++] = part->group;
     }
-    if (done) CPROM__SEAM(CPROM__SEAM_GATHER_TAKEN);
-    return done;
+    if (!done) return false;
+    cprom__source_settle(taking->source, snapshot->groups + n_before, snapshot->n_groups - n_before, taking->view.now);
+    CPROM__SEAM(CPROM__SEAM_GATHER_TAKEN);
+    return true;
 }
 
 /* ---- sources ---- */

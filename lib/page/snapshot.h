@@ -88,6 +88,8 @@ struct cprom__source {
     unsigned n_listed;
     struct cprom__pin pin;
     bool pinned;
+    const struct cprom__group *groups; /* what it gave, sorted by name: what its pin keeps */
+    size_t n_groups;
     bool gone;                     /* not of the page's tree any more: nothing of it is shown */
     struct cprom__result *results; /* one per collector that was to run */
     size_t n_results;

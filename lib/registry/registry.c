@@ -293,7 +293,7 @@ cprom_status cprom_registry_stats(cprom_registry *registry, cprom_stats *out)
         stats.series_created = atomic_load_explicit(&registry->created, memory_order_acquire);
     } while (--tries && atomic_load_explicit(&registry->removed, memory_order_relaxed) != stats.series_removed);
     stats.series = stats.series_created > stats.series_removed ? stats.series_created - stats.series_removed : 0;
-    stats.series_unreclaimed += atomic_load_explicit(&registry->reclaimer.waiting, memory_order_relaxed);
+    stats.series_unreclaimed += cprom__unreclaimed(&registry->reclaimer).series;
     stats.bytes = atomic_load_explicit(&registry->allocator.bytes, memory_order_relaxed);
     stats.gathers = atomic_load_explicit(&registry->gathers, memory_order_relaxed);
     stats.collector_failures = atomic_load_explicit(&registry->collector_failures, memory_order_relaxed);

@@ -26,6 +26,7 @@ void cprom__reclaimer_init(struct cprom__reclaimer *reclaimer, struct cprom__all
     for (int i = 0; i < 3; i++) reclaimer->bags[i] = (struct cprom__bag){0, NULL, 0, 0};
     reclaimer->ready_first = reclaimer->ready_last = 0;
     reclaimer->pins.next = reclaimer->pins.prev = &reclaimer->pins;
+    reclaimer->pinned = 0;
 }
 
 void cprom__reclaimer_destroy(struct cprom__reclaimer *reclaimer)
@@ -108,21 +109,20 @@ void cprom__retire_chain(struct cprom__reclaimer *reclaimer, const struct cprom_
 void cprom__pin(struct cprom__reclaimer *reclaimer, struct cprom__pin *pin)
 {
     pthread_mutex_lock(&reclaimer->lock);
-    pin->snapshot = atomic_load_explicit(&reclaimer->snapshot, memory_order_relaxed) + 1;
+    uint64_t snapshot = atomic_load_explicit(&reclaimer->snapshot, memory_order_relaxed) + 1;
+    *pin = (struct cprom__pin){.next = &reclaimer->pins, .prev = reclaimer->pins.prev, .snapshot = snapshot};
     /* release: pairs with cprom__snapshot_now() of a creation: one that sees the number is not older than it. */
-    atomic_store_explicit(&reclaimer->snapshot, pin->snapshot, memory_order_release);
-    pin->next = &reclaimer->pins;
-    pin->prev = reclaimer->pins.prev;
+    atomic_store_explicit(&reclaimer->snapshot, snapshot, memory_order_release);
     pin->prev->next = pin->next->prev = pin;
     pthread_mutex_unlock(&reclaimer->lock);
 }
 
-void cprom__pin_complete(struct cprom__reclaimer *reclaimer)
+void cprom__pin_settle(struct cprom__reclaimer *reclaimer, struct cprom__pin *pin,
+                       bool (*shows)(const struct cprom__pin *pin, const struct cprom_series *series), int64_t since)
 {
     pthread_mutex_lock(&reclaimer->lock);
-    /* release: as in cprom__pin(). A number of its own, which no page has, for what is born between two snapshots. */
-    uint64_t between = atomic_load_explicit(&reclaimer->snapshot, memory_order_relaxed) + 1;
-    atomic_store_explicit(&reclaimer->snapshot, between, memory_order_release);
+    pin->shows = shows;
+    pin->since = since;
     pthread_mutex_unlock(&reclaimer->lock);
 }
 
@@ -131,7 +131,32 @@ void cprom__unpin(struct cprom__reclaimer *reclaimer, struct cprom__pin *pin)
     pthread_mutex_lock(&reclaimer->lock);
     pin->prev->next = pin->next;
     pin->next->prev = pin->prev;
+    /* Another page may show them, too: whoever reclaims looks again. */
+    if (pin->n) retire_join(reclaimer, &reclaimer->ready_first, &reclaimer->ready_last, pin->first, pin->last);
+    reclaimer->pinned -= pin->n;
+    atomic_fetch_add_explicit(&reclaimer->waiting, pin->n, memory_order_relaxed);
     pthread_mutex_unlock(&reclaimer->lock);
+}
+
+void cprom__pin_keep(struct cprom__reclaimer *reclaimer, struct cprom__pin *pin, uint32_t index)
+{
+    retire_append(reclaimer, &pin->first, &pin->last, index);
+    pin->n++;
+    reclaimer->pinned++;
+}
+
+struct cprom__unreclaimed cprom__unreclaimed(struct cprom__reclaimer *reclaimer)
+{
+    pthread_mutex_lock(&reclaimer->lock);
+    const struct cprom__pin *oldest = reclaimer->pins.next;
+    struct cprom__unreclaimed unreclaimed = {
+        .series = reclaimer->pinned + atomic_load_explicit(&reclaimer->waiting, memory_order_relaxed),
+        .pinned = reclaimer->pinned,
+        .since = oldest->shows ? oldest->since : INT64_MAX,
+    };
+    for (const struct cprom__pin *pin = oldest; pin != &reclaimer->pins; pin = pin->next) unreclaimed.pages++;
+    pthread_mutex_unlock(&reclaimer->lock);
+    return unreclaimed;
 }
 
 void cprom__ready_add(struct cprom__reclaimer *reclaimer, uint32_t index)

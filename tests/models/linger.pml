@@ -153,7 +153,6 @@ proctype gather()
 #if MUTANT != 3
         cut();
 #endif
-        number++;
         copy(0);
         copy(1);
         copy(2);

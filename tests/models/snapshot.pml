@@ -1,14 +1,15 @@
 /*
  * The snapshot (lib/page/gather.c: gather_take(), gather_copy_all(), gather_copy_sorted(), gather_copy_tail();
  * lib/store/order.c: cprom__order_step(); lib/store/lookup.c: cprom__series_reveal(); lib/store/kill.c;
- * lib/store/retire.c: pins; lib/store/reclaim.c: reclaim_reachable()). What keeps commits out is in gate.pml, the
- * intake in intake.pml, what lingers in linger.pml.
+ * lib/store/retire.c: pins; lib/store/reclaim.c: reclaim_decide(); lib/page/shown.c). What keeps commits out is in
+ * gate.pml, the intake in intake.pml, what lingers in linger.pml.
  *
  * A label is deleted, made again and deleted, singly, while two pages are opened, one after the other; somebody else
  * works on the order. Then
  *   - a page shows a label at most once, and shows the series that was alive when it took its number
  *   - a page shows nothing that was dead before the page was begun
- *   - what a page shows is not destroyed as long as the page is open; at last all that died is destroyed
+ *   - what a page shows is not destroyed as long as the page is open; at last all that died is destroyed, and before
+ *     that all that no open page shows
  *
  * MUTANT 1: a page shows what was born since it took its number
  * MUTANT 2: a series gets its birth after it has entered the intake
@@ -18,6 +19,8 @@
  * MUTANT 6: a series is alive before it is on the intake
  * MUTANT 7: a gather shows what is on the intake only from the next page on
  * MUTANT 8: a page does not show what has died since it took its number
+ * MUTANT 9: until a page is settled, it keeps nothing
+ * MUTANT 10: a page keeps all that it may show by its number
  */
 #define SERIES 2 /* one after the other, of one label */
 #define NOWHERE 0
@@ -33,6 +36,7 @@ byte died[SERIES];    /* the newest number when it died */
 byte alive, gone;         /* a bit for each series: alive; unlinked, so that its deletion may return */
 byte snapshot;        /* the newest number */
 byte pins[2];         /* of open pages; 0: none */
+bool settled[2];      /* the reclaimer may ask what the page shows */
 byte shown[2];        /* what they show */
 byte ended;
 bool order, dying;
@@ -84,7 +88,7 @@ inline retire(series)
     :: (gone & BIT(series)) && where[series] != NOWHERE && where[series] < RETIRED ->
         where[series] = RETIRED;
 #if MUTANT == 5
-        death[series] = snapshot - 2
+        death[series] = snapshot - 1
 #else
         death[series] = snapshot
 #endif
@@ -115,7 +119,6 @@ proctype gather(byte page)
     copy(SORTED);
 #else
     cut();
-    d_step { snapshot++ };
     copy(SORTED);
 #endif
     copy(TAIL);
@@ -131,16 +134,19 @@ proctype gather(byte page)
         order = false
     };
 #if MUTANT == 4
-    d_step { snapshot = mine + 1; pins[page] = mine };
+    d_step { snapshot = mine; pins[page] = mine };
 #endif
-    /* The page is read to its end, and closed. */
+    settled[page] = true;
+    /* The page is read to its end, and closed, or stays open. */
     d_step {
         assert(!(shown[page] & BIT(0)) || where[0] != DESTROYED);
-        assert(!(shown[page] & BIT(1)) || where[1] != DESTROYED);
-        pins[page] = 0;
-        shown[page] = 0;
-        ended++
-    }
+        assert(!(shown[page] & BIT(1)) || where[1] != DESTROYED)
+    };
+    if
+    :: d_step { pins[page] = 0; settled[page] = false; shown[page] = 0 }
+    :: true
+    fi;
+    ended++
 }
 
 inline make(series)
@@ -187,7 +193,14 @@ proctype step()
 #if MUTANT == 3
 #define PINNED(series, page) false
 #else
-#define PINNED(series, page) (pins[page] && birth[series] <= pins[page] && pins[page] <= death[series])
+#define MAY_SHOW(series, page) (pins[page] && birth[series] < pins[page] && pins[page] <= death[series])
+#if MUTANT == 9
+#define PINNED(series, page) (settled[page] && (shown[page] & BIT(series)))
+#elif MUTANT == 10
+#define PINNED(series, page) MAY_SHOW(series, page)
+#else
+#define PINNED(series, page) (MAY_SHOW(series, page) && (!settled[page] || (shown[page] & BIT(series))))
+#endif
 #endif
 
 inline reclaim(series)
@@ -207,10 +220,13 @@ end:
     od
 }
 
+#define KEPT(series) (((shown[0] | shown[1]) & BIT(series)) > 0)
+
 init
 {
     atomic { where[0] = SORTED; alive = 1; run gather(0); run gather(1); run writer(); run step(); run reclaimer() };
     atomic { ended == 4 -> retire(0); retire(1) };
-    where[0] == DESTROYED && where[1] == DESTROYED;
+    /* All that no open page shows. */
+    KEPT(0) != (where[0] == DESTROYED) && KEPT(1) != (where[1] == DESTROYED);
     assert(alive == 0)
 }

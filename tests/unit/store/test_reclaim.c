@@ -141,6 +141,122 @@ static void test_pages_several_open_each_holds_its_own(void **state)
     assert_int_equal(after_trim(b), 0);
 }
 
+/* A second vector, `h`, whose series are of no interest to a page of `g` only. */
+static cprom_gauge_vec *make_other(bench *b, const cprom_opts *opts, size_t n)
+{
+    cprom_gauge_vec *other;
+    assert_ok(cprom_gauge_vec_new(b->registry, opts, &other));
+    for (size_t i = 0; i < n; i++) assert_ok(cprom_gauge_vec_set(other, CPROM_STRS(name_of(i)), 1));
+    return other;
+}
+
+static cprom_page *open_filtered(bench *b)
+{
+    static const char *const names[] = {"g"};
+    cprom_page *page;
+    assert_ok(cprom_page_open(b->registry, CPROM_OPTS(cprom_page_opts, .names = names, .n_names = 1), &page));
+    return page;
+}
+
+static void test_page_with_names_holds_what_it_shows(void **state)
+{
+    bench *b = *state;
+    for (size_t i = 0; i < 10; i++) add(b, i);
+    cprom_gauge_vec *other = make_other(b, FAMILY("h", .labels = {"l"}), 2000);
+    cprom_page_close(open_page(b));
+    /* Dead, and still in the order, when the page is opened; and alive then. */
+    for (size_t i = 0; i < 1000; i++) assert_ok(cprom_gauge_vec_delete(other, CPROM_STRS(name_of(i))));
+    cprom_page *page = open_filtered(b);
+    assert_ok(cprom_gauge_vec_clear(other));
+    assert_ok(cprom_gauge_vec_clear(b->gauge));
+    assert_int_equal(after_trim(b), 10);
+    ct_page text = ct_page_drain(page, 1000);
+    assert_int_equal(parser_count(text.parsed, "g"), 10);
+    ct_page_free(&text);
+    cprom_page_close(page);
+    assert_int_equal(after_trim(b), 0);
+}
+
+static void test_page_does_not_hold_what_has_expired_on_it(void **state)
+{
+    bench *b = *state;
+    make_other(b, FAMILY("h", .labels = {"l"}, .ttl_seconds = 10), 10000);
+    cprom_page_close(open_page(b));
+    ct_clock_advance(&b->fixture->clock, INT64_C(11000000000));
+    add(b, 1);
+    cprom_page *page = open_page(b);
+    drop(b, 1);
+    assert_int_equal(after_trim(b), 1);
+    cprom_page_close(page);
+    assert_int_equal(after_trim(b), 0);
+}
+
+typedef struct iteration {
+    bench *b;
+    cprom_gauge_vec *clears;
+    uint64_t held; /* when all that is over is reclaimed */
+} iteration;
+
+static bool clear_and_trim(void *ctx, const cprom_view *view)
+{
+    iteration *i = ctx;
+    (void)view;
+    assert_ok(cprom_gauge_vec_clear(i->clears));
+    i->held = after_trim(i->b);
+    return false;
+}
+
+static void test_each_holds_what_it_shows(void **state)
+{
+    bench *b = *state;
+    for (size_t i = 0; i < 10; i++) add(b, i);
+    iteration i = {b, make_other(b, FAMILY("h", .labels = {"l"}), 2000), 0};
+    cprom_page_close(open_page(b));
+    assert_ok(cprom_gauge_vec_each(b->gauge, clear_and_trim, &i));
+    assert_int_equal(i.held, 0);
+    i.clears = b->gauge;
+    assert_ok(cprom_gauge_vec_each(b->gauge, clear_and_trim, &i));
+    assert_int_equal(i.held, 10);
+    assert_int_equal(after_trim(b), 0);
+}
+
+static void test_each_does_not_hold_what_lingers(void **state)
+{
+    bench *b = *state;
+    iteration i = {b, make_other(b, FAMILY("h", .labels = {"l"}, .linger_seconds = 10), 1000), 0};
+    for (size_t k = 1; k < 1000; k++) assert_ok(cprom_gauge_vec_delete(i.clears, CPROM_STRS(name_of(k))));
+    assert_ok(cprom_gauge_vec_each(i.clears, clear_and_trim, &i));
+    assert_int_equal(i.held, 1);
+    assert_int_equal(after_trim(b), 0);
+}
+
+/* Born, and dead, between the moment of the page and its copying. */
+static bench *amid;
+
+static void add_and_drop(enum cprom__seam point)
+{
+    if (point != CPROM__SEAM_GATHER_CUTS && point != CPROM__SEAM_GATHER_CUT) return;
+    for (size_t i = 0; i < 100; i++) {
+        add(amid, i);
+        drop(amid, i);
+    }
+}
+
+static void test_page_does_not_hold_what_came_and_went_while_it_was_taken(void **state)
+{
+    bench *b = *state;
+    amid = b;
+    add(b, 1000);
+    void (*hook)(enum cprom__seam point) = cprom__seam_hook;
+    cprom__seam_hook = add_and_drop;
+    cprom_page *page = open_page(b);
+    cprom__seam_hook = hook;
+    drop(b, 1000);
+    assert_int_equal(after_trim(b), 1);
+    cprom_page_close(page);
+    assert_int_equal(after_trim(b), 0);
+}
+
 static void test_handle_held_series_stays(void **state)
 {
     bench *b = *state;
@@ -379,6 +495,11 @@ int group_reclaim(void)
         OWN_TEST(test_page_open_does_not_hold_what_was_dead_before),
         OWN_TEST(test_page_open_does_not_hold_what_was_born_after),
         OWN_TEST(test_pages_several_open_each_holds_its_own),
+        OWN_TEST(test_page_with_names_holds_what_it_shows),
+        OWN_TEST(test_page_does_not_hold_what_has_expired_on_it),
+        OWN_TEST(test_each_holds_what_it_shows),
+        OWN_TEST(test_each_does_not_hold_what_lingers),
+        OWN_TEST(test_page_does_not_hold_what_came_and_went_while_it_was_taken),
         OWN_TEST(test_handle_held_series_stays),
         OWN_TEST(test_read_section_entered_before_holds),
         OWN_TEST(test_trim_some_are_held_all_others_go),
