@@ -283,6 +283,11 @@ typedef struct cprom_stats {
     uint64_t dropped_stale;      /* each cprom_update whose commit answered ESTALE, once */
     uint64_t updates_folded;     /* updates and staged entries that went to the series "other" because of a limit */
     uint64_t exemplars_dropped;  /* exemplars of updates that were not kept; the updates took effect */
+    /* who keeps series_unreclaimed from shrinking */
+    uint64_t series_pinned;      /* of these, kept because open pages show them. What else is left after
+                                  * cprom_registry_trim() is held by handles that were not given back */
+    uint64_t pages_open;         /* with series of this registry, also pages of its ancestors, and iterations by _each */
+    double oldest_page_seconds;  /* how long the oldest of them has been open; 0: none is */
 } cprom_stats;
 
 /*

@@ -43,6 +43,24 @@ static void self_removed(const struct cprom__families *families, struct cprom_sc
     }
 }
 
+static void self_unreclaimed(const struct cprom__source *source, struct cprom_scrape *out)
+{
+    const cprom_desc desc =
+        CPROM__OWN_GAUGE(.name = "cprom_series_unreclaimed",
+                         .help =
+                             "Series that are removed and still in memory, by what keeps them: open pages, or handles "
+                             "and reclaiming that is still to come.",
+                         .labels = {"kept_by"});
+    const struct cprom__unreclaimed unreclaimed = cprom__unreclaimed(&source->registry->reclaimer);
+    uint64_t others = unreclaimed.series - unreclaimed.pinned;
+    for (size_t i = 0; i < source->families->n; i++) {
+        const struct cprom_vec *vec = source->families->v[i].vec;
+        if (vec) others += atomic_load_explicit(&vec->dead, memory_order_relaxed);
+    }
+    self_emit(out, &desc, "page", NULL, (double)unreclaimed.pinned);
+    self_emit(out, &desc, "other", NULL, (double)others);
+}
+
 static void self_dropped(struct cprom_registry *registry, struct cprom_scrape *out)
 {
     const cprom_desc desc = CPROM__OWN_COUNTER(.name = "cprom_dropped_updates_total",
@@ -73,6 +91,7 @@ void cprom__self_metrics(const struct cprom__source *source, struct cprom_scrape
 {
     self_series(source->families, out);
     self_removed(source->families, out);
+    self_unreclaimed(source, out);
     self_dropped(source->registry, out);
     self_collectors(source, out);
 }

@@ -293,7 +293,14 @@ cprom_status cprom_registry_stats(cprom_registry *registry, cprom_stats *out)
         stats.series_created = atomic_load_explicit(&registry->created, memory_order_acquire);
     } while (--tries && atomic_load_explicit(&registry->removed, memory_order_relaxed) != stats.series_removed);
     stats.series = stats.series_created > stats.series_removed ? stats.series_created - stats.series_removed : 0;
-    stats.series_unreclaimed += cprom__unreclaimed(&registry->reclaimer).series;
+    const struct cprom__unreclaimed unreclaimed = cprom__unreclaimed(&registry->reclaimer);
+    stats.series_unreclaimed += unreclaimed.series;
+    stats.series_pinned = unreclaimed.pinned;
+    stats.pages_open = unreclaimed.pages;
+    if (unreclaimed.since != INT64_MAX) {
+        int64_t open = cprom__monotonic_now(registry) - unreclaimed.since;
+        if (open > 0) stats.oldest_page_seconds = (double)open / 1e9;
+    }
     stats.bytes = atomic_load_explicit(&registry->allocator.bytes, memory_order_relaxed);
     stats.gathers = atomic_load_explicit(&registry->gathers, memory_order_relaxed);
     stats.collector_failures = atomic_load_explicit(&registry->collector_failures, memory_order_relaxed);

@@ -88,7 +88,7 @@ struct cprom__unreclaimed {
     uint64_t series; /* all that is here */
     uint64_t pinned; /* of them, what was found to be kept by open pages */
     uint64_t pages;
-    int64_t since; /* when the oldest page was taken, where there is one; INT64_MAX: it is being taken */
+    int64_t since; /* when the oldest page was taken; INT64_MAX: it is being taken, or there is none */
 };
 struct cprom__unreclaimed cprom__unreclaimed(struct cprom__reclaimer *reclaimer);
 

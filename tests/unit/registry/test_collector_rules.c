@@ -383,6 +383,10 @@ static cprom_status take_long_and_fail(void *ctx, cprom_scrape *out)
 #define SELF_SUCCESS SELF_HELP("cprom_collector_success", "gauge", "Whether the collector's samples are on this page.")
 #define SELF_DROPPED SELF_HELP("cprom_dropped_updates_total", "counter", "Updates that were dropped, by reason.")
 #define SELF_SERIES SELF_HELP("cprom_series", "gauge", "Series of the family that are alive.")
+#define SELF_UNRECLAIMED                                                                                               \
+    SELF_HELP("cprom_series_unreclaimed", "gauge",                                                                     \
+              "Series that are removed and still in memory, by what keeps them: open pages, or handles and reclaiming " \
+              "that is still to come.")
 #define SELF_REMOVED SELF_HELP("cprom_series_removed_total", "counter", "Series removed from the family, by reason.")
 
 static void test_self_metrics_page_has_exactly_these_families_and_values(void **state)
@@ -398,9 +402,13 @@ static void test_self_metrics_page_has_exactly_these_families_and_values(void **
     assert_ok(cprom_gauge_vec_new(r, CPROM_OPTS(cprom_opts, .name = "v", .help = "V.", .labels = {"l"}), &vec));
     static const char *const values[] = {"a", "b", "c", "d", "e", "f"};
     for (size_t i = 0; i < 6; i++) assert_ok(cprom_gauge_vec_set(vec, CPROM_STRS(values[i]), 0));
+    cprom_gauge *held = cprom_gauge_vec_with(vec, CPROM_STRS("f"));
+    cprom_page *open;
+    assert_ok(cprom_page_open(r, NULL, &open));
     assert_ok(cprom_gauge_vec_delete(vec, CPROM_STRS("a")));
     assert_ok(cprom_gauge_vec_delete_matching(vec, CPROM_LABELS({"l", "b"}), NULL));
     assert_ok(cprom_gauge_vec_clear(vec));
+    cprom_registry_trim(r);
     assert_ok(cprom_gauge_vec_set(vec, CPROM_STRS("a"), 0));
     cprom_counter_add(counter, -1);
     assert_status(cprom_gauge_vec_set(vec, CPROM_NO_STRS, 0), CPROM_ELABELS);
@@ -446,8 +454,13 @@ static void test_self_metrics_page_has_exactly_these_families_and_values(void **
         "cprom_series_removed_total{family=\"ci_v\",reason=\"delete_matching\"} 1\n"
         "cprom_series_removed_total{family=\"ci_v\",reason=\"replace\"} 0\n"
         "cprom_series_removed_total{family=\"ci_v\",reason=\"sweep\"} 0\n"
-        "cprom_series_removed_total{family=\"ci_v\",reason=\"ttl\"} 0\n");
+        "cprom_series_removed_total{family=\"ci_v\",reason=\"ttl\"} 0\n"
+        SELF_UNRECLAIMED
+        "cprom_series_unreclaimed{kept_by=\"other\"} 1\n"
+        "cprom_series_unreclaimed{kept_by=\"page\"} 5\n");
     ct_page_free(&page);
+    cprom_page_close(open);
+    cprom_gauge_unref(held);
 
     page = ct_page_read(r, NULL, 65536); /* only if asked for */
     assert_null(strstr(page.text, "cprom_"));
@@ -461,11 +474,11 @@ static void test_self_metrics_page_has_exactly_these_families_and_values(void **
     cprom_registry_free(r);
 }
 
-static void test_self_metrics_of_an_empty_registry_are_the_drops(void **state)
+static void test_self_metrics_of_an_empty_registry_are_what_it_counts_itself(void **state)
 {
     ct_fixture *fixture = *state;
     ct_page page = ct_page_read(fixture->registry, PAGE_OPTS(.self_metrics = true), 1);
-    assert_int_equal(page.parsed->n_families, 1);
+    assert_int_equal(page.parsed->n_families, 2);
     assert_int_equal(parser_count(page.parsed, "cprom_dropped_updates_total"), 5);
     ct_page_free(&page);
 }
@@ -565,7 +578,7 @@ int group_collector_rules(void)
         TEST(test_unchecked_same_family_as_one_that_failed_is_kept),
         TEST(test_many_samples_dropped_with_one_duplicate_make_room_for_the_next),
         TEST(test_self_metrics_page_has_exactly_these_families_and_values),
-        TEST(test_self_metrics_of_an_empty_registry_are_the_drops),
+        TEST(test_self_metrics_of_an_empty_registry_are_what_it_counts_itself),
         TEST(test_self_metrics_under_const_labels_of_their_own_names_keep_their_labels),
         TEST(test_log_of_a_failed_collector_or_a_refusal_may_use_the_library),
     };

@@ -461,6 +461,81 @@ static void test_stats_fields_count_what_they_say(void **state)
     assert_int_equal(stats.series_removed, 11);
 }
 
+typedef struct looked {
+    cprom_registry *registry;
+    cprom_stats stats;
+} looked;
+
+static bool look(void *ctx, const cprom_view *view)
+{
+    looked *l = ctx;
+    (void)view;
+    l->stats = stats_of(l->registry);
+    return false;
+}
+
+static cprom_page *open_at(cprom_registry *registry)
+{
+    cprom_page *page;
+    assert_ok(cprom_page_open(registry, NULL, &page));
+    return page;
+}
+
+/* A removed series is kept by a page, or by a handle; and by which page, its age tells. */
+static void test_stats_tell_who_keeps_what_was_removed(void **state)
+{
+    ct_fixture *fixture = *state;
+    cprom_registry *child, *r = fixture->registry;
+    cprom_registry_opts opts = ct_fixture_opts(fixture);
+    cprom_gauge_vec *vec;
+    opts.parent = r;
+    assert_ok(cprom_registry_new(&opts, &child));
+    assert_ok(cprom_gauge_vec_new(child, FAMILY("v", .labels = {"a"}), &vec));
+    for (int i = 0; i < 10; i++) assert_ok(cprom_gauge_vec_set(vec, CPROM_STRS((const char[]){(char)('a' + i), 0}), i));
+    cprom_stats stats = stats_of(child);
+    assert_int_equal(stats.pages_open, 0);
+    assert_true(stats.oldest_page_seconds == 0);
+
+    cprom_page *first = open_at(r); /* the parent's page shows the child, too */
+    ct_clock_advance(&fixture->clock, INT64_C(5000000000));
+    cprom_page *second = open_at(child);
+    cprom_gauge *held = cprom_gauge_vec_with(vec, CPROM_STRS("c"));
+    assert_ok(cprom_gauge_vec_clear(vec));
+    cprom_registry_trim(child);
+    stats = stats_of(child);
+    assert_int_equal(stats.series_unreclaimed, 10);
+    assert_int_equal(stats.series_pinned, 9);
+    assert_int_equal(stats.pages_open, 2);
+    assert_true(stats.oldest_page_seconds == 5);
+    assert_int_equal(stats_of(r).pages_open, 1);
+
+    cprom_page_close(first);
+    ct_clock_advance(&fixture->clock, INT64_C(2000000000));
+    cprom_registry_trim(child);
+    stats = stats_of(child);
+    assert_int_equal(stats.series_unreclaimed, 10);
+    assert_int_equal(stats.series_pinned, 9);
+    assert_int_equal(stats.pages_open, 1);
+    assert_true(stats.oldest_page_seconds == 2);
+
+    cprom_page_close(second);
+    cprom_registry_trim(child);
+    stats = stats_of(child);
+    assert_int_equal(stats.series_unreclaimed, 1);
+    assert_int_equal(stats.series_pinned, 0);
+    assert_int_equal(stats.pages_open, 0);
+    assert_true(stats.oldest_page_seconds == 0);
+    cprom_gauge_unref(held);
+
+    looked l = {.registry = child};
+    assert_ok(cprom_gauge_vec_set(vec, CPROM_STRS("a"), 1));
+    assert_ok(cprom_gauge_vec_each(vec, look, &l));
+    assert_int_equal(l.stats.pages_open, 1);
+    cprom_registry_trim(child);
+    assert_int_equal(stats_of(child).series_unreclaimed, 0);
+    cprom_registry_free(child);
+}
+
 int group_opts(void)
 {
     const struct CMUnitTest tests[] = {
@@ -483,6 +558,7 @@ int group_opts(void)
         TEST(test_stats_bad_arguments_are_einval),
         TEST(test_stats_size_shorter_or_longer_is_respected),
         TEST(test_stats_fields_count_what_they_say),
+        TEST(test_stats_tell_who_keeps_what_was_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
