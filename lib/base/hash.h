@@ -70,6 +70,13 @@ static inline uint64_t cprom__hash_value(uint64_t state, const struct cprom__has
     return cprom__fold(a ^ key->k[1], b ^ state);
 }
 
+/* Mixes bytes into the state one by one, so that a text has one hash whatever pieces it is given in. */
+static inline uint64_t cprom__hash_bytes(uint64_t state, const struct cprom__hash_key *key, const char *p, size_t n)
+{
+    for (; n; n--) state = cprom__fold(state ^ (unsigned char)*p++, key->k[1]);
+    return state;
+}
+
 /* Spreads what the last value mixed in over all bits. */
 static inline uint64_t cprom__hash_end(uint64_t state, const struct cprom__hash_key *key)
 {
