@@ -520,6 +520,44 @@ bool cprom__desc_collides(const struct cprom__desc *a, const struct cprom__desc 
     return false;
 }
 
+static struct cprom__base desc_base(const char *text, size_t len, const char *suffix, const struct cprom__hash_key *key)
+{
+    uint64_t hash = cprom__hash_bytes(key->k[0], key, text, len);
+    hash = cprom__hash_end(cprom__hash_bytes(hash, key, suffix, strlen(suffix)), key);
+    return (struct cprom__base){text, len, suffix, hash};
+}
+
+/*
+ * A name that both claim is a base and a suffix of either. Where the other's suffix is empty, the name is its base.
+ * Where both are none, they are equal, since every suffix begins with its only underscore, and so are the bases. What is
+ * left is a base of `desc` that ends in a suffix of the other.
+ */
+size_t cprom__desc_bases(const struct cprom__desc *desc, const struct cprom__hash_key *key,
+                         struct cprom__base bases[CPROM__BASES_MAX])
+{
+    size_t n = 0, cut = desc->base_len;
+    const char *claim = desc->kind->claims; /* the first is empty */
+    for (unsigned i = 0; i < desc_count_claims(desc); i++, claim += strlen(claim) + 1) {
+        bases[n++] = desc_base(desc->name, desc->base_len, claim, key);
+    }
+    while (cut && desc->name[--cut] != '_') {
+    }
+    if (cut) bases[n++] = desc_base(desc->name, cut, "", key);
+    return n;
+}
+
+uint64_t cprom__desc_base_hash(const struct cprom__desc *desc, const struct cprom__hash_key *key)
+{
+    return desc_base(desc->name, desc->base_len, "", key).hash;
+}
+
+bool cprom__desc_has_base(const struct cprom__desc *desc, const struct cprom__base *base)
+{
+    size_t suffix_len = strlen(base->suffix);
+    return desc->base_len == base->len + suffix_len && memcmp(desc->name, base->text, base->len) == 0 &&
+           memcmp(desc->name + base->len, base->suffix, suffix_len) == 0;
+}
+
 bool cprom__desc_answers_to(const struct cprom__desc *desc, const char *name)
 {
     /* What it claims beyond, so that nobody takes it for theirs, no sample has. */

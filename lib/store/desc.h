@@ -7,6 +7,7 @@
 #include <cprom/cprom.h>
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "store/kind.h"
 #include "store/pairs.h"
 
@@ -126,6 +127,30 @@ bool cprom__desc_agrees(const struct cprom__desc *a, const struct cprom__desc *b
 
 /* Whether two families would collide on a page, in either format: by their own names or by their samples'. */
 bool cprom__desc_collides(const struct cprom__desc *a, const struct cprom__desc *b);
+
+/*
+ * A base that a family may have: a piece of text, a suffix behind it, and the hash of both together. No two families of
+ * one page have the same.
+ */
+struct cprom__base {
+    const char *text;
+    size_t len;
+    const char *suffix;
+    uint64_t hash;
+};
+
+#define CPROM__BASES_MAX 7u /* one for each name that a family claims, and one more */
+
+/*
+ * All bases of which a family may have one that cprom__desc_collides() with `desc`, or has its name. The first is its
+ * own. Returns how many.
+ */
+size_t cprom__desc_bases(const struct cprom__desc *desc, const struct cprom__hash_key *key,
+                         struct cprom__base bases[CPROM__BASES_MAX]);
+/* The hash of its own. */
+uint64_t cprom__desc_base_hash(const struct cprom__desc *desc, const struct cprom__hash_key *key);
+/* Whether it is the base of this family. */
+bool cprom__desc_has_base(const struct cprom__desc *desc, const struct cprom__base *base);
 
 /* Whether the family has this name, or samples of this name. */
 bool cprom__desc_answers_to(const struct cprom__desc *desc, const char *name);
