@@ -253,13 +253,14 @@ CPROM_API cprom_registry *cprom_registry_default(void);
  * Removes the instrument, vector or collector that owns the family `name` (its full name, as on the page),
  * or the collector of that name. What was removed must not be used any more, except handles from _with.
  * Never waits: a collector's callback that runs now finishes, none begins after the return, and the `free`
- * of its context runs when the last caller has left. EINVAL; ENOENT; ENOMEM: nothing changed. MT-safe.
+ * of its context runs when the last caller has left. EINVAL; ENOENT. MT-safe.
  */
 CPROM_API cprom_status cprom_registry_unregister(cprom_registry *registry, const char *name);
 
 /*
  * Reclaims all that is dead and that nobody holds any more; other calls do the same a little at a time,
- * so that a program never has to call this. A no-op for NULL. MT-safe.
+ * so that a program never has to call this. Where there is no memory for a list of the vectors, what they have not
+ * given away yet stays. A no-op for NULL. MT-safe.
  */
 CPROM_API void cprom_registry_trim(cprom_registry *registry);
 

@@ -90,41 +90,32 @@ static void collect_forget(struct cprom__collection *collection, struct cprom__s
 
 /* ---- families ---- */
 
-/* Behind the same family of registries whose callbacks ran before. */
-static size_t collect_place(const struct cprom__collection *collection, const char *name)
+static const struct cprom__hash_key *collect_key(const struct cprom__collection *collection)
 {
-    size_t low = 0, high = collection->n_kept;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (strcmp(collection->kept[middle].desc->name, name) <= 0) low = middle + 1;
-        else high = middle;
-    }
-    return low;
+    return &collection->snapshot->registry->key;
 }
 
-static struct cprom__kept *collect_find_kept(const struct cprom__collection *collection, const char *name)
+/* The family of a sample that is kept, of the source whose callbacks run; NULL: out of memory. */
+static struct cprom__kept *collect_family(struct cprom__collection *collection, const struct cprom__desc *desc)
 {
-    size_t at = collect_place(collection, name);
-    if (!at--) return NULL;
-    struct cprom__kept *kept = &collection->kept[at];
-    return kept->source == collection->source && strcmp(kept->desc->name, name) == 0 ? kept : NULL;
-}
-
-static struct cprom__kept *collect_add_kept(struct cprom__collection *collection, const struct cprom__desc *desc)
-{
-    if (collection->n_kept == collection->kept_room) {
-        size_t room = collection->kept_room ? collection->kept_room * 2 : 16;
-        struct cprom__kept *kept = cprom__arena_alloc(&collection->snapshot->memory, room * sizeof *kept);
-        if (!kept) return NULL;
-        if (collection->n_kept) memcpy(kept, collection->kept, collection->n_kept * sizeof *kept);
-        collection->kept = kept;
-        collection->kept_room = room;
+    uint64_t hash = cprom__desc_base_hash(desc, collect_key(collection));
+    struct cprom__index_node *node = cprom__index_find(&collection->kept, hash);
+    struct cprom__kept *kept;
+    for (; node; node = node->older) {
+        kept = CPROM__INDEXED(node, struct cprom__kept, by_base);
+        if (strcmp(kept->desc->name, desc->name) != 0) continue;
+        if (kept->source == collection->source) return kept;
+        break; /* one source after the other: the latest would be it */
     }
-    size_t at = collect_place(collection, desc->name);
-    memmove(collection->kept + at + 1, collection->kept + at, (collection->n_kept - at) * sizeof *collection->kept);
+    kept = cprom__arena_alloc(&collection->snapshot->memory, sizeof *kept);
+    if (!kept) return NULL;
+    *kept = (struct cprom__kept){.desc = desc, .source = collection->source};
+    cprom__index_add(&collection->kept, &kept->by_base, hash);
+    if (collection->last_kept) collection->last_kept->next = kept;
+    else collection->first_kept = kept;
+    collection->last_kept = kept;
     collection->n_kept++;
-    collection->kept[at] = (struct cprom__kept){.desc = desc, .source = collection->source};
-    return &collection->kept[at];
+    return kept;
 }
 
 static bool collect_same_header(const struct cprom__desc *a, const struct cprom__desc *b)
@@ -132,43 +123,81 @@ static bool collect_same_header(const struct cprom__desc *a, const struct cprom_
     return a->type == b->type && cprom__same_text(a->help, b->help) && cprom__same_text(a->unit, b->unit);
 }
 
-/* Whether a family that an unchecked collector brought can stand on the page with the others of its name. */
-static const char *collect_check_same(const struct cprom__collection *collection, const struct cprom__desc *desc,
-                                      bool *known)
+/* A family that an unchecked collector brought, and the bases of those that could be in its way. */
+struct collect_asking {
+    const struct cprom__desc *desc;
+    struct cprom__base bases[CPROM__BASES_MAX]; /* the first is its own */
+    size_t n_bases;
+    bool known;    /* the page has the same family, and it was checked against all others */
+    bool collides; /* with what collectors brought before */
+};
+
+/* Whether it can stand on the page with what is registered under its name. */
+static const char *collect_check_registered(const struct cprom__collection *collection, struct collect_asking *asking)
 {
     const struct cprom_registry *here = collection->source->registry;
     for (const struct cprom__source *source = &collection->snapshot->own; source; source = source->next) {
-        bool same;
-        cprom_status status =
-            cprom__families_check_same(source->families, desc, cprom__registry_apart(source->registry, here), &same);
+        bool same, apart = cprom__registry_apart(source->registry, here);
+        cprom_status status = cprom__families_check_same(source->families, asking->desc, apart, &same);
         if (status == CPROM_EEXIST) return "the family belongs to somebody else";
         if (status) return "another registry has the family with another type, help, unit or labels";
-        *known |= same;
-    }
-    for (size_t at = collect_place(collection, desc->name);
-         at && strcmp(collection->kept[at - 1].desc->name, desc->name) == 0; at--) {
-        const struct cprom__kept *kept = &collection->kept[at - 1];
-        if (!cprom__registry_apart(kept->source->registry, here)) {
-            return "a collector registered earlier has the family";
-        }
-        if (!collect_same_header(kept->desc, desc))
-            return "another registry has the family with another type, help or unit";
-        *known = true;
+        asking->known |= same;
     }
     return NULL;
 }
 
-/* Likewise with all others; one whose family is on the page already was checked. */
-static const char *collect_check_others(const struct cprom__collection *collection, const struct cprom__desc *desc)
+/* Likewise with what collectors brought before, the latest first. */
+static const char *collect_check_kept(const struct cprom__collection *collection, struct collect_asking *asking)
+{
+    const struct cprom_registry *here = collection->source->registry;
+    for (size_t i = 0; i < asking->n_bases; i++) {
+        struct cprom__index_node *node = cprom__index_find(&collection->kept, asking->bases[i].hash);
+        for (; node; node = node->older) {
+            const struct cprom__kept *kept = CPROM__INDEXED(node, struct cprom__kept, by_base);
+            if (!cprom__desc_has_base(kept->desc, &asking->bases[i])) continue;
+            if (strcmp(kept->desc->name, asking->desc->name) != 0) {
+                asking->collides |= cprom__desc_collides(kept->desc, asking->desc);
+                break; /* all of this base are the same family */
+            }
+            if (!cprom__registry_apart(kept->source->registry, here))
+                return "a collector registered earlier has the family";
+            if (!collect_same_header(kept->desc, asking->desc))
+                return "another registry has the family with another type, help or unit";
+            asking->known = true;
+        }
+    }
+    return NULL;
+}
+
+/* Likewise with all names of samples that are there; one whose family is on the page already was checked. */
+static const char *collect_check_collisions(const struct cprom__collection *collection,
+                                            const struct collect_asking *asking)
 {
     for (const struct cprom__source *source = &collection->snapshot->own; source; source = source->next) {
-        if (cprom__families_collide(source->families, desc)) {
+        if (cprom__families_collide(source->families, asking->desc, asking->bases, asking->n_bases)) {
             return "the sample names would collide with a registered family";
         }
     }
-    for (size_t i = 0; i < collection->n_kept; i++) {
-        if (cprom__desc_collides(collection->kept[i].desc, desc))
-            return "the sample names would collide with another family";
+    return asking->collides ? "the sample names would collide with another family" : NULL;
+}
+
+/* Likewise with what the same callback brought: those of one base are checked in pairs. */
+static const char *collect_check_beside(const struct cprom__index *by_base, const struct cprom__brought *brought,
+                                        const struct collect_asking *asking)
+{
+    for (size_t i = 0; i < asking->n_bases; i++) {
+        struct cprom__index_node *node = i ? cprom__index_find(by_base, asking->bases[i].hash) : brought->node.older;
+        for (; node; node = node->older) {
+            const struct cprom__desc *other = CPROM__INDEXED(node, struct cprom__brought, node)->desc;
+            if (!cprom__desc_has_base(other, &asking->bases[i])) continue;
+            if (strcmp(other->name, asking->desc->name) == 0) {
+                if (!collect_same_header(other, asking->desc))
+                    return "the family was emitted with another type, help or unit";
+            } else if (cprom__desc_collides(other, asking->desc)) {
+                return "the sample names would collide with another family";
+            }
+            break;
+        }
     }
     return NULL;
 }
@@ -177,20 +206,19 @@ static const char *collect_check_others(const struct cprom__collection *collecti
 static const char *collect_check_brought(struct cprom__collection *collection, const struct cprom_scrape *scrape,
                                          const char **family)
 {
+    struct cprom__index by_base = {NULL};
     for (struct cprom__brought *brought = scrape->brought; brought; brought = brought->next) {
-        const struct cprom__desc *desc = brought->desc;
-        *family = desc->name;
-        bool known = false;
-        const char *reason = collect_check_same(collection, desc, &known);
-        if (!reason && !known) reason = collect_check_others(collection, desc);
+        cprom__index_add(&by_base, &brought->node, cprom__desc_base_hash(brought->desc, collect_key(collection)));
+    }
+    for (const struct cprom__brought *brought = scrape->brought; brought; brought = brought->next) {
+        struct collect_asking asking = {.desc = brought->desc};
+        asking.n_bases = cprom__desc_bases(asking.desc, collect_key(collection), asking.bases);
+        *family = asking.desc->name;
+        const char *reason = collect_check_registered(collection, &asking);
+        if (!reason) reason = collect_check_kept(collection, &asking);
+        if (!reason && !asking.known) reason = collect_check_collisions(collection, &asking);
+        if (!reason) reason = collect_check_beside(&by_base, brought, &asking);
         if (reason) return reason;
-        for (struct cprom__brought *next = brought->next; next; next = next->next) {
-            if (strcmp(next->desc->name, desc->name) != 0) {
-                if (cprom__desc_collides(next->desc, desc)) return "the sample names would collide with another family";
-            } else if (!collect_same_header(next->desc, desc)) {
-                return "the family was emitted with another type, help or unit";
-            }
-        }
     }
     return NULL;
 }
@@ -235,11 +263,13 @@ static cprom_status collect_keep(struct cprom__collection *collection, struct cp
         collect_forget(collection, scrape->first, sample);
         return CPROM_OK;
     }
+    const struct cprom__desc *desc = NULL; /* of the sample before */
+    struct cprom__kept *kept = NULL;
     for (struct cprom__sample *sample = scrape->first, *next; sample; sample = next) {
         next = sample->next;
-        struct cprom__kept *kept = collect_find_kept(collection, sample->desc->name);
-        if (!kept) kept = collect_add_kept(collection, sample->desc);
+        if (sample->desc != desc) kept = collect_family(collection, sample->desc);
         if (!kept) return CPROM_ENOMEM;
+        desc = sample->desc;
         sample->next = NULL;
         if (kept->last) kept->last->next = sample;
         else kept->first = sample;
@@ -302,7 +332,7 @@ static enum collect_run collect_run_collector(struct cprom__collector *collector
     cprom__thread_callbacks++;
     cprom_status status = CPROM_OK;
     if (collector->value) {
-        status = cprom__emit_plain(scrape, collector->descs[0], collector->value(collector->ctx));
+        status = cprom__emit_plain(scrape, collector->families[0].desc, collector->value(collector->ctx));
     } else {
         status = collector->collect(collector->ctx, scrape);
     }

@@ -13,14 +13,17 @@ struct cprom__collection {
     struct cprom__source *source; /* whose callbacks run */
     const struct cprom__filter *filter;
     int64_t deadline;
-    const _Atomic bool *cancelled; /* once true, no callback begins any more; NULL: nobody cancels */
-    struct cprom__kept *kept;      /* families with samples, sorted by name; those of one name as their sources are */
-    size_t n_kept, kept_room;
+    const _Atomic bool *cancelled;              /* once true, no callback begins any more; NULL: nobody cancels */
+    struct cprom__kept *first_kept, *last_kept; /* families with samples, as they came */
+    size_t n_kept;
+    struct cprom__index kept;    /* of these, by base */
     struct cprom__sample **seen; /* all kept samples, hashed by identity; NULL: free */
     size_t n_seen, seen_room;
 };
 
 struct cprom__kept {
+    struct cprom__kept *next;
+    struct cprom__index_node by_base;
     const struct cprom__desc *desc;
     struct cprom__source *source;
     struct cprom__sample *first, *last;

@@ -293,8 +293,8 @@ static bool gather_fits(const struct cprom__collection *collection, const struct
 {
     const struct cprom__snapshot *snapshot = collection->snapshot;
     const struct cprom_registry *registry = source->registry;
-    for (size_t i = 0; i < collection->n_kept; i++) {
-        if (gather_bars(collection->kept[i].desc, collection->kept[i].source->registry, desc, registry)) return false;
+    for (const struct cprom__kept *kept = collection->first_kept; kept; kept = kept->next) {
+        if (gather_bars(kept->desc, kept->source->registry, desc, registry)) return false;
     }
     for (size_t i = 0; i < snapshot->n_groups; i++) {
         const struct cprom__group *group = &snapshot->groups[i];
@@ -327,8 +327,10 @@ static bool gather_list(struct gather_taking *taking)
     size_t n_before = taking->n, k = 0;
     if (!collection) return true;
     taking->registrations = gather_registrations_of(source->registry); /* first: one that comes between is seen */
-    struct cprom__families *families = cprom__registry_families(source->registry);
-    if (!families) { /* freed meanwhile */
+    struct cprom__families *families;
+    cprom_status status = cprom__registry_families(source->registry, &families);
+    if (status == CPROM_ENOMEM) return false;
+    if (status) { /* freed meanwhile */
         families = source->n_listed ? source->listed[source->n_listed - 1] : source->families;
         cprom__families_ref(families);
     }
@@ -538,8 +540,9 @@ static void gather_snapshot_begin(struct cprom__snapshot *snapshot, struct cprom
 static cprom_status gather_hold_one(struct cprom__snapshot *snapshot, struct cprom_registry *registry)
 {
     gather_snapshot_begin(snapshot, registry);
-    struct cprom__families *families = cprom__registry_families(registry);
-    if (!families) return CPROM_ENOENT;
+    struct cprom__families *families;
+    cprom_status status = cprom__registry_families(registry, &families);
+    if (status) return status;
     gather_source_init(&snapshot->own, registry, families);
     return CPROM_OK;
 }
@@ -549,16 +552,18 @@ cprom_status cprom__snapshot_list(struct cprom__snapshot *snapshot, struct cprom
     struct cprom__source *source = &snapshot->own;
     gather_snapshot_begin(snapshot, registry);
     cprom__tree_lock(registry);
-    cprom_status status = registry->families ? CPROM_OK : CPROM_ENOENT;
-    for (struct cprom_registry *at = registry; at && !status;) {
-        cprom__families_ref(at->families);
-        gather_source_init(source, at, at->families);
-        at = cprom__tree_next(registry, at);
-        if (at) source = source->next = cprom__arena_alloc(&snapshot->memory, sizeof *source);
-        if (!source) status = CPROM_ENOMEM;
+    struct cprom__families *families;
+    cprom_status status = cprom__families_now(registry, &families);
+    if (!status) gather_source_init(source, registry, families);
+    for (struct cprom_registry *at = registry; !status && (at = cprom__tree_next(registry, at));) {
+        struct cprom__source *next = cprom__arena_alloc(&snapshot->memory, sizeof *next);
+        status = next ? cprom__families_now(at, &families) : CPROM_ENOMEM;
+        if (status) break;
+        gather_source_init(next, at, families);
+        source = source->next = next;
     }
     cprom__tree_unlock(registry);
-    if (status == CPROM_ENOMEM) cprom__snapshot_free(snapshot);
+    if (status && snapshot->own.families) cprom__snapshot_free(snapshot);
     return status;
 }
 

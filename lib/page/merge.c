@@ -30,6 +30,7 @@ static int merge_compare_samples(const struct cprom__sample *a, const struct cpr
 /* Merge sort from the bottom up; stable, and the page has the memory. */
 static bool merge_sort_samples(struct cprom__arena *memory, struct cprom__sample **samples, size_t n)
 {
+    if (n < 2) return true;
     struct cprom__sample **other = cprom__arena_alloc(memory, n * sizeof *other), **from = samples, **to = other;
     if (!other) return false;
     for (size_t width = 1; width < n; width *= 2) {
@@ -69,7 +70,7 @@ static size_t merge_run_end(const struct cprom__group *groups, size_t start, siz
     return end;
 }
 
-/* Merges neighbouring runs until there is one; what each registry gives is sorted. Stable. */
+/* Merges neighbouring runs until there is one; what each registry's vectors give is one. Stable. */
 static struct cprom__group *merge_sort_groups(struct cprom__arena *memory, struct cprom__group *groups, size_t n)
 {
     struct cprom__group *from = groups, *to = NULL;
@@ -219,8 +220,7 @@ cprom_status cprom__merge_groups(struct cprom__collection *collection)
     struct cprom__group *groups = cprom__arena_alloc(memory, (n + collection->n_kept) * sizeof *groups);
     if (!groups) return CPROM_ENOMEM;
     memcpy(groups, snapshot->groups, n * sizeof *groups);
-    for (size_t i = 0; i < collection->n_kept; i++) {
-        const struct cprom__kept *kept = &collection->kept[i];
+    for (const struct cprom__kept *kept = collection->first_kept; kept; kept = kept->next) {
         if (kept->source->gone || !cprom__filter_lets(collection->filter, kept->desc)) continue;
         if (!merge_make_group(memory, kept, &groups[n++])) return CPROM_ENOMEM;
     }

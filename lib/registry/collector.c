@@ -12,7 +12,7 @@ void cprom__collector_unref(struct cprom__collector *collector)
 {
     /* acq_rel: who drops the last one sees what all others did before theirs. */
     if (atomic_fetch_sub_explicit(&collector->refs, 1, memory_order_acq_rel) != 1) return;
-    for (size_t i = 0; i < collector->n_families; i++) cprom__desc_free(collector->descs[i]);
+    for (size_t i = 0; i < collector->n_families; i++) cprom__desc_free(collector->declared[i].desc);
     struct cprom__allocator *allocator = collector->memory.allocator;
     cprom__arena_free(&collector->memory);
     cprom__release(allocator, collector, sizeof *collector);
@@ -47,4 +47,16 @@ void cprom__collector_detach(struct cprom_registry *registry, struct cprom__coll
     pthread_mutex_unlock(&registry->collect_lock);
     /* Otherwise the caller that runs it now frees the context when it leaves. */
     if (idle && collector->free) collector->free(collector->ctx);
+}
+
+uint64_t cprom__collector_hash_asked(const struct cprom_registry *registry, const cprom_desc *asked, bool texts)
+{
+    const struct cprom__hash_key *key = &registry->key;
+    uint64_t hash = cprom__hash_value(key->k[0] ^ (uint64_t)asked->type, key, asked->name, strlen(asked->name));
+    for (size_t i = 0; i < CPROM_LABELS_MAX && asked->labels[i]; i++) {
+        hash = cprom__hash_value(hash, key, asked->labels[i], strlen(asked->labels[i]));
+    }
+    if (texts && asked->help) hash = cprom__hash_value(hash, key, asked->help, strlen(asked->help));
+    if (texts && asked->unit) hash = cprom__hash_value(hash, key, asked->unit, strlen(asked->unit));
+    return cprom__hash_end(hash, key);
 }

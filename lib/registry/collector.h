@@ -9,6 +9,12 @@
 /* How much of its name goes into a line of the log. */
 #define CPROM__WHY_COLLECTOR 128
 
+/* One family that a checked collector declared, to be found by what is asked for. */
+struct cprom__declared {
+    struct cprom__index_node by_asked;
+    struct cprom__desc *desc;
+};
+
 struct cprom__collector {
     _Atomic size_t refs; /* family lists, and who runs it */
     const char *name;
@@ -16,11 +22,16 @@ struct cprom__collector {
     double (*value)(void *ctx); /* of a func instrument, instead of collect */
     void *ctx;
     void (*free)(void *ctx);
-    bool running, gone;         /* guarded by the registry's collect_lock */
+    bool running, gone; /* guarded by the registry's collect_lock */
+    /* in the registry's set; guarded by the tree's lock */
+    struct cprom__collector *next, *previous;
+    struct cprom__index_node by_name;
+    struct cprom__registered *registered; /* one for each family */
     struct cprom__arena memory; /* of what it points at; it is a block of its own, as a descriptor is (desc.c) */
     size_t n_families;
     struct cprom__family *families;
-    struct cprom__desc **descs;
+    struct cprom__declared *declared; /* likewise */
+    struct cprom__index by_asked;     /* of these; immutable once made */
 };
 
 void cprom__collector_ref(struct cprom__collector *collector);
@@ -32,5 +43,11 @@ const char *cprom__collector_name(const struct cprom__collector *collector);
 const struct cprom__family *cprom__collector_families(const struct cprom__collector *collector, size_t *n);
 /* After it left the registry: no call begins any more, and the context is freed once the last caller has left. */
 void cprom__collector_detach(struct cprom_registry *registry, struct cprom__collector *collector);
+
+/*
+ * The hash of what a callback asks for: name, type and labels, and with `texts` help and unit. The registry is the
+ * collector's.
+ */
+uint64_t cprom__collector_hash_asked(const struct cprom_registry *registry, const cprom_desc *asked, bool texts);
 
 #endif

@@ -18,16 +18,38 @@ static struct cprom__collector *collector_new_collector_make(struct cprom_regist
     cprom__arena_init(&collector->memory, &registry->allocator, 256);
     collector->name = cprom__arena_copy(&collector->memory, name, strlen(name));
     collector->families = cprom__arena_alloc(&collector->memory, (n_descs + 1) * sizeof *collector->families);
-    collector->descs = cprom__arena_alloc(&collector->memory, (n_descs + 1) * sizeof(struct cprom__desc *));
-    if (!collector->name || !collector->families || !collector->descs) {
+    collector->registered = cprom__arena_alloc(&collector->memory, (n_descs + 1) * sizeof *collector->registered);
+    collector->declared = cprom__arena_alloc(&collector->memory, (n_descs + 1) * sizeof *collector->declared);
+    if (!collector->name || !collector->families || !collector->registered || !collector->declared) {
         cprom__collector_unref(collector);
         return NULL;
     }
     return collector;
 }
 
+/* The first of those declared before that cannot stand beside `desc`; NULL: none. */
+static const struct cprom__desc *collector_new_find_other(const struct cprom_registry *registry,
+                                                          const struct cprom__index *by_base,
+                                                          const struct cprom__desc *desc)
+{
+    const struct cprom__registered *first = NULL;
+    struct cprom__base bases[CPROM__BASES_MAX];
+    size_t n = cprom__desc_bases(desc, &registry->key, bases);
+    for (size_t i = 0; i < n; i++) {
+        struct cprom__index_node *node = cprom__index_find(by_base, bases[i].hash);
+        for (; node; node = node->older) {
+            const struct cprom__registered *other = CPROM__INDEXED(node, struct cprom__registered, by_base);
+            const struct cprom__desc *its = other->family.desc;
+            if (first && first < other) continue;
+            if (strcmp(its->name, desc->name) == 0 || cprom__desc_collides(its, desc)) first = other;
+        }
+    }
+    return first ? first->family.desc : NULL;
+}
+
+/* `by_base`: the families that it has already. */
 static cprom_status collector_new_add_family(struct cprom_registry *registry, struct cprom__collector *collector,
-                                             const struct cprom__family_spec *spec)
+                                             const struct cprom__family_spec *spec, struct cprom__index *by_base)
 {
     struct cprom__refusal refusal = {NULL, NULL, NULL};
     struct cprom__desc *desc;
@@ -36,22 +58,20 @@ static cprom_status collector_new_add_family(struct cprom_registry *registry, st
         if (refusal.field) cprom__log_refusal(registry, spec->name, &refusal);
         return status;
     }
-    for (size_t i = 0; i < collector->n_families && !status; i++) {
-        bool same = strcmp(collector->descs[i]->name, desc->name) == 0;
-        if (same || cprom__desc_collides(collector->descs[i], desc)) {
-            status = same ? CPROM_EEXIST : CPROM_ECONFLICT;
-            refusal =
-                (struct cprom__refusal){"descs", collector->descs[i]->name,
-                                        same ? "is declared twice" : "is a family whose sample names would collide"};
-            cprom__log_refusal(registry, desc->name, &refusal);
-        }
-    }
-    if (status) {
+    const struct cprom__desc *other = collector_new_find_other(registry, by_base, desc);
+    if (other) {
+        bool same = strcmp(other->name, desc->name) == 0;
+        refusal = (struct cprom__refusal){"descs", other->name,
+                                          same ? "is declared twice" : "is a family whose sample names would collide"};
+        cprom__log_refusal(registry, desc->name, &refusal);
         cprom__desc_free(desc);
-        return status;
+        return same ? CPROM_EEXIST : CPROM_ECONFLICT;
     }
-    collector->descs[collector->n_families] = desc;
-    collector->families[collector->n_families++] = (struct cprom__family){desc, NULL, collector};
+    size_t n = collector->n_families++;
+    collector->declared[n].desc = desc;
+    collector->families[n] = (struct cprom__family){desc, NULL, collector};
+    collector->registered[n] = (struct cprom__registered){.family = collector->families[n]};
+    cprom__index_add(by_base, &collector->registered[n].by_base, cprom__desc_base_hash(desc, &registry->key));
     return CPROM_OK;
 }
 
@@ -87,6 +107,7 @@ cprom_status cprom_collector_new(cprom_registry *registry, const cprom_collector
     collector->collect = o.collect;
     collector->ctx = o.ctx;
     cprom_status status = CPROM_OK;
+    struct cprom__index by_base = {NULL};
     const char *at = (const char *)o.descs;
     for (size_t i = 0; i < o.n_descs && !status; i++) {
         cprom_desc d;
@@ -96,7 +117,11 @@ cprom_status cprom_collector_new(cprom_registry *registry, const cprom_collector
         }
         struct cprom__family_spec spec = {
             .name = d.name, .help = d.help, .unit = d.unit, .type = d.type, .labels = d.labels};
-        status = collector_new_add_family(registry, collector, &spec);
+        status = collector_new_add_family(registry, collector, &spec, &by_base);
+        if (!status) {
+            cprom__index_add(&collector->by_asked, &collector->declared[i].by_asked,
+                             cprom__collector_hash_asked(registry, &d, false));
+        }
         at += o.descs->size;
     }
     /* Whose registration fails keeps its context. */
@@ -135,8 +160,9 @@ cprom_status cprom__func_new(cprom_registry *registry, const cprom_opts *opts, c
                                       .instrument = true};
     struct cprom__collector *collector = collector_new_collector_make(registry, o.name ? o.name : "", 1);
     if (!collector) return CPROM_ENOMEM;
-    status = collector_new_add_family(registry, collector, &spec);
-    if (!status) collector->name = collector->descs[0]->name;
+    struct cprom__index by_base = {NULL};
+    status = collector_new_add_family(registry, collector, &spec, &by_base);
+    if (!status) collector->name = collector->families[0].desc->name;
     collector->value = value;
     collector->ctx = ctx;
     return collector_new_enter(registry, collector, status);

@@ -46,17 +46,21 @@ static bool emit_is_same(const struct cprom_registry *registry, const struct cpr
 
 static const struct cprom__desc *emit_resolve_checked(cprom_scrape *out, const cprom_desc *asked)
 {
-    size_t n;
-    const struct cprom__family *families = cprom__collector_families(out->collector, &n);
-    for (size_t i = 0; i < n; i++) {
-        if (emit_is_same(out->registry, families[i].desc, asked, false)) return families[i].desc;
+    uint64_t hash = cprom__collector_hash_asked(out->registry, asked, false);
+    struct cprom__index_node *node = cprom__index_find(&out->collector->by_asked, hash);
+    for (; node; node = node->older) {
+        const struct cprom__declared *declared = CPROM__INDEXED(node, struct cprom__declared, by_asked);
+        if (emit_is_same(out->registry, declared->desc, asked, false)) return declared->desc;
     }
     return NULL;
 }
 
 static cprom_status emit_bring(cprom_scrape *out, const cprom_desc *asked, cprom_strs values)
 {
-    for (struct cprom__brought *brought = out->brought; brought; brought = brought->next) {
+    uint64_t hash = cprom__collector_hash_asked(out->registry, asked, true);
+    struct cprom__index_node *node = cprom__index_find(&out->by_asked, hash);
+    for (; node; node = node->older) {
+        const struct cprom__brought *brought = CPROM__INDEXED(node, struct cprom__brought, node);
         if (!emit_is_same(out->registry, brought->desc, asked, true)) continue;
         out->current = brought->desc;
         return CPROM_OK;
@@ -85,6 +89,7 @@ static cprom_status emit_bring(cprom_scrape *out, const cprom_desc *asked, cprom
     }
     brought->next = out->brought;
     out->brought = brought;
+    cprom__index_add(&out->by_asked, &brought->node, hash);
     out->current = brought->desc;
     return CPROM_OK;
 }

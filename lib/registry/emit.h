@@ -31,6 +31,7 @@ struct cprom__sample {
 /* A descriptor that an unchecked collector brought; owned by the page. */
 struct cprom__brought {
     struct cprom__brought *next;
+    struct cprom__index_node node; /* by what is asked for; once the callback is done, by base */
     struct cprom__desc *desc;
 };
 
@@ -51,6 +52,7 @@ struct cprom_scrape {
     struct cprom__sample *first, *last;
     size_t n_samples;
     struct cprom__brought *brought;
+    struct cprom__index by_asked;      /* of these */
     size_t longest_escaped;            /* of the texts that have escapes */
     const struct cprom__desc *current; /* what the last emission was resolved to */
 };

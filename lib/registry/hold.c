@@ -17,11 +17,10 @@ void cprom__registry_holder_unref(struct cprom_registry *registry)
     cprom__registry_unref(registry);
 }
 
-struct cprom__families *cprom__registry_families(struct cprom_registry *registry)
+cprom_status cprom__registry_families(struct cprom_registry *registry, struct cprom__families **families)
 {
     cprom__tree_lock(registry);
-    struct cprom__families *families = registry->families;
-    if (families) cprom__families_ref(families);
+    cprom_status status = cprom__families_now(registry, families);
     cprom__tree_unlock(registry);
-    return families;
+    return status;
 }

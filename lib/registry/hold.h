@@ -10,7 +10,7 @@
 void cprom__registry_holder_ref(struct cprom_registry *registry);
 void cprom__registry_holder_unref(struct cprom_registry *registry);
 
-/* The families now, with a reference; NULL: the registry was freed. */
-struct cprom__families *cprom__registry_families(struct cprom_registry *registry);
+/* The list of families now, with a reference. ENOENT: the registry was freed; ENOMEM. */
+cprom_status cprom__registry_families(struct cprom_registry *registry, struct cprom__families **families);
 
 #endif

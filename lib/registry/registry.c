@@ -170,16 +170,11 @@ cprom_status cprom_registry_new(const cprom_registry_opts *opts, cprom_registry 
     registry_init(registry, &o);
     atomic_fetch_add_explicit(&registry->allocator.bytes, sizeof *registry, memory_order_relaxed);
     cprom_status status = registry_make_rules(registry, &o);
-    if (!status) {
-        registry->families = cprom__families_empty(&registry->allocator);
-        if (!registry->families) status = CPROM_ENOMEM;
-    }
     if (!status && o.parent) {
         status = cprom__tree_join(registry, o.parent);
         if (status) registry_refuse(registry, status, "parent", "", "was freed");
     }
     if (status) {
-        if (registry->families) cprom__families_unref(registry->families);
         cprom__registry_unref(registry);
         return status;
     }
@@ -187,18 +182,13 @@ cprom_status cprom_registry_new(const cprom_registry_opts *opts, cprom_registry 
     return CPROM_OK;
 }
 
-/* In static memory, with its empty list of families, so that they can be had without any. */
+/* In static memory, so that it can be had without any. */
 static struct cprom_registry registry_the_default;
-static struct cprom__families registry_default_families;
 
 static void registry_make_default(void)
 {
     const cprom_registry_opts o = CPROM_INIT(cprom_registry_opts);
     registry_init(&registry_the_default, &o);
-    /* One reference is never given back: this list is not the allocator's. */
-    atomic_init(&registry_default_families.refs, 2);
-    registry_default_families.allocator = &registry_the_default.allocator;
-    registry_the_default.families = &registry_default_families;
     /* Out of memory: it goes without them. */
     cprom_process_collector_new(&registry_the_default);
 }
@@ -212,26 +202,28 @@ cprom_registry *cprom_registry_default(void)
 
 /* ---- ending ---- */
 
-static void registry_detach_all(struct cprom_registry *registry, struct cprom__families *families)
+static void registry_detach_vectors(const struct cprom__registered *members)
 {
-    for (size_t i = 0; i < families->n; i++) {
-        if (families->v[i].vec) cprom__vec_detach(families->v[i].vec);
+    for (; members; members = members->next) {
+        if (members->family.vec) cprom__vec_detach(members->family.vec);
     }
-    for (size_t i = 0; i < families->n_collectors; i++) cprom__collector_detach(registry, families->collectors[i]);
 }
 
 void cprom_registry_free(cprom_registry *registry)
 {
     if (!registry || registry == &registry_the_default) return;
     cprom__tree_lock(registry);
-    struct cprom__families *families = registry->families;
-    registry->families = NULL;
+    cprom__families_part(registry);
     cprom__tree_leave(registry);
     /* release: before anything of it dies; pairs with the acquire in handler_is_gone(). */
     atomic_store_explicit(&registry->gone, true, memory_order_release);
     cprom__tree_unlock(registry);
-    registry_detach_all(registry, families);
-    cprom__families_unref(families);
+    registry_detach_vectors(registry->set.sorted);
+    registry_detach_vectors(registry->set.fresh);
+    for (struct cprom__collector *at = registry->set.first_collector; at; at = at->next) {
+        cprom__collector_detach(registry, at);
+    }
+    cprom__families_free(registry);
     cprom__registry_holder_unref(registry);
 }
 
@@ -256,32 +248,42 @@ cprom_status cprom_registry_unregister(cprom_registry *registry, const char *nam
 
 void cprom_registry_trim(cprom_registry *registry)
 {
-    struct cprom__families *families = registry ? cprom__registry_families(registry) : NULL;
-    if (!families) return;
-    for (size_t i = 0; i < families->n; i++) {
+    struct cprom__families *families;
+    if (!registry) return;
+    cprom_status status = cprom__registry_families(registry, &families);
+    if (status == CPROM_ENOENT) return;
+    for (size_t i = 0; !status && i < families->n; i++) {
         if (families->v[i].vec) cprom__vec_trim(families->v[i].vec);
     }
-    cprom__families_unref(families);
+    if (!status) cprom__families_unref(families);
     /* Twice to let the read epoch pass what was just retired. */
     cprom__reclaim(&registry->reclaimer, 0);
     cprom__reclaim(&registry->reclaimer, 0);
     cprom__reclaim_many(&registry->reclaimer, SIZE_MAX);
 }
 
+static uint64_t registry_count_dead(const struct cprom__registered *members)
+{
+    uint64_t n = 0;
+    for (; members; members = members->next) {
+        const struct cprom_vec *vec = members->family.vec;
+        if (vec) n += atomic_load_explicit(&vec->dead, memory_order_relaxed);
+    }
+    return n;
+}
+
 cprom_status cprom_registry_stats(cprom_registry *registry, cprom_stats *out)
 {
     if (!registry || !out || out->size < sizeof out->size) return CPROM_EINVAL;
     cprom_stats stats = CPROM_INIT(cprom_stats);
-    struct cprom__families *families = cprom__registry_families(registry);
-    if (families) {
-        stats.families = families->n;
-        stats.collectors = families->n_collectors;
-        for (size_t i = 0; i < families->n; i++) {
-            const struct cprom_vec *vec = families->v[i].vec;
-            if (vec) stats.series_unreclaimed += atomic_load_explicit(&vec->dead, memory_order_relaxed);
-        }
-        cprom__families_unref(families);
+    /* Under the lock: a list of them may need memory. */
+    cprom__tree_lock(registry);
+    if (!atomic_load_explicit(&registry->gone, memory_order_relaxed)) {
+        stats.families = registry->set.n;
+        stats.collectors = registry->set.n_collectors;
+        stats.series_unreclaimed = registry_count_dead(registry->set.sorted) + registry_count_dead(registry->set.fresh);
     }
+    cprom__tree_unlock(registry);
     /*
      * Again if something was removed in between, since what comes and goes meanwhile would count as alive. acquire:
      * pairs with the release of cprom__vec_count(), as what was removed was created before; and keeps the loads in

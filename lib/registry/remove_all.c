@@ -65,22 +65,16 @@ static cprom_status remove_all_find(const struct cprom__families *families, cpro
 
 /*
  * In the gate: all up to the moment. Nobody registers between the last look at the families and the moment, so that
- * it is one for what is registered meanwhile as well. `*late`: what that was.
+ * it is one for what is registered meanwhile as well. `*late`: the list with that, or NULL.
  */
 static cprom_status remove_all_happen(struct cprom_registry *registry, cprom_labels labels,
                                       const struct cprom__removal_of *how, struct cprom__arena *memory,
                                       const struct cprom__families *known, struct cprom__families **late,
                                       struct cprom__removal_in **first)
 {
-    cprom_status status = CPROM_OK;
     cprom__tree_lock(registry);
-    struct cprom__families *families = registry->families;
-    if (!families) status = CPROM_ENOENT;
-    if (!status && families != known) {
-        cprom__families_ref(families);
-        *late = families;
-        status = remove_all_find(families, labels, how, memory, known, first);
-    }
+    cprom_status status = cprom__families_now(registry, late);
+    if (!status && *late != known) status = remove_all_find(*late, labels, how, memory, known, first);
     if (!status && !*first) status = CPROM_ENOENT;
     if (!status) cprom__removal_happens(*first, how);
     cprom__tree_unlock(registry);
@@ -90,12 +84,13 @@ static cprom_status remove_all_happen(struct cprom_registry *registry, cprom_lab
 static cprom_status remove_all(struct cprom_registry *registry, cprom_labels labels,
                                const struct cprom__removal_of *how, size_t *removed)
 {
-    struct cprom__families *families = cprom__registry_families(registry), *late = NULL;
-    if (!families) return CPROM_ENOENT;
+    struct cprom__families *families, *late = NULL;
+    cprom_status status = cprom__registry_families(registry, &families);
+    if (status) return status;
     struct cprom__arena memory;
     cprom__arena_init(&memory, &registry->allocator, 2048);
     struct cprom__removal_in *first = NULL;
-    cprom_status status = remove_all_find(families, labels, how, &memory, NULL, &first);
+    status = remove_all_find(families, labels, how, &memory, NULL, &first);
     if (!status) {
         CPROM__SEAM(CPROM__SEAM_REMOVAL_LISTED);
         cprom__gate_enter(&registry->gate);

@@ -4,7 +4,7 @@
 cprom_status cprom__tree_join(struct cprom_registry *registry, struct cprom_registry *parent)
 {
     cprom__tree_lock(parent);
-    bool there = parent->families != NULL;
+    bool there = !atomic_load_explicit(&parent->gone, memory_order_relaxed);
     if (there) {
         /* The lock must outlive its users, whoever is freed first. */
         cprom__registry_ref(parent->root);

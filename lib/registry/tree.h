@@ -1,6 +1,6 @@
 /*
  * Registries that stand on one page: a parent shows the families of its children, and theirs. One lock, the
- * families_lock of the registry at the top when they were made, guards the links and every list of families of the
+ * families_lock of the registry at the top when they were made, guards the links and the families of the whole
  * tree, so that a registration sees all that its family could meet, and a gather the lists of one moment.
  *
  * Who is freed leaves the tree, and its children go on as trees of their own; they keep the lock that they have.

@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/gate.h"
 #include "base/hash.h"
+#include "base/index.h"
 #include "base/strbuf.h"
 #include "store/cell.h"
 #include "store/desc.h"
@@ -36,6 +37,15 @@ struct cprom__live_updates {
 };
 
 extern const char *const cprom__drop_names[CPROM__DROPS];
+
+/* What is registered: registry/families.h. */
+struct cprom__family_set {
+    struct cprom__registered *sorted, *fresh; /* its families: by name, and those that came since they were sorted */
+    struct cprom__collector *first_collector, *last_collector; /* in the order of registration */
+    struct cprom__index collectors;                            /* by name */
+    size_t n, n_collectors;
+    struct cprom__index by_base, by_place; /* of the topmost registry: all families of the tree; of others: empty */
+};
 
 struct cprom_registry {
     /* immutable once made */
@@ -67,8 +77,9 @@ struct cprom_registry {
     struct cprom_registry *root; /* whose families_lock is the lock of the tree: tree.h. Immutable; a reference,
                                            unless it is the registry itself */
     pthread_mutex_t
-        families_lock; /* guards `families`, `registrations` and the links below in the whole tree; held for a bounded time */
-    struct cprom__families *families; /* never NULL but after cprom_registry_free() */
+        families_lock; /* guards `set`, `families`, `registrations` and the links below in the whole tree; held for a bounded time */
+    struct cprom__family_set set;
+    struct cprom__families *families; /* a list of the set; NULL: nobody needed one since the last change */
     _Atomic uint64_t registrations;   /* how often something was added to the families */
     struct cprom_registry *parent, *first_child, *last_child, *next, *previous; /* borrowed; NULL: none */
     _Atomic bool gone; /* freed; set before anything of it dies, with release for the HTTP handler's acquire */

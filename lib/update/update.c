@@ -12,9 +12,8 @@
 cprom_status cprom__update_init(struct cprom_update *update, struct cprom_registry *registry, bool lasting)
 {
     memset(update, 0, sizeof *update);
-    struct cprom__families *families = cprom__registry_families(registry);
-    if (!families) return CPROM_ENOENT;
-    cprom__families_unref(families);
+    /* acquire: pairs with the release in cprom_registry_free(). */
+    if (atomic_load_explicit(&registry->gone, memory_order_acquire)) return CPROM_ENOENT;
     cprom__registry_holder_ref(registry);
     update->registry = registry;
     update->lasting = lasting;

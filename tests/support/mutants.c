@@ -32,7 +32,9 @@ void __wrap_cprom__gate_leave(struct cprom__gate *gate)
 cprom_status __wrap_cprom_registry_delete_matching(cprom_registry *registry, cprom_labels labels, size_t *removed)
 {
     if (ct_mutant_on != CT_MUTANT_BY_FAMILY) return __real_cprom_registry_delete_matching(registry, labels, removed);
-    struct cprom__families *families = cprom__registry_families(registry);
+    struct cprom__families *families;
+    cprom_status status = cprom__registry_families(registry, &families);
+    if (status) return status;
     size_t sum = 0;
     for (size_t i = 0; i < families->n; i++) {
         size_t n;

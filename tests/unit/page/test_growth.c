@@ -1,0 +1,70 @@
+#include "support/work.h"
+
+/* What a page costs whose collectors emit many families: counted in comparisons and copied bytes. */
+
+static cprom_desc *descs;
+static size_t n_descs, rounds;
+
+static cprom_status emit_all(void *ctx, cprom_scrape *out)
+{
+    for (size_t k = 0; k < rounds; k++) {
+        char value[32];
+        snprintf(value, sizeof value, "%zu", k);
+        for (size_t i = 0; i < n_descs; i++) cprom_emit(out, &descs[i], CPROM_STRS(value), 1);
+    }
+    return CPROM_OK;
+}
+
+static double one(void *ctx) { return 1; }
+
+/* `beside`: with as many families that are registered. */
+static void show(size_t n, size_t times, bool declared, bool beside)
+{
+    ct_fixture *fixture = ct_fixture_new();
+    char(*names)[32] = calloc(n, sizeof *names);
+    descs = calloc(n, sizeof *descs);
+    assert_true(descs && names);
+    n_descs = n;
+    rounds = times;
+    for (size_t i = 0; i < n; i++) {
+        ct_work_name(names[i], i);
+        descs[i] = (cprom_desc){.size = sizeof *descs, .name = names[i], .type = CPROM_GAUGE, .labels = {"l"}};
+        char other[32];
+        ct_work_name(other, n + i);
+        if (beside) assert_ok(cprom_gauge_func_new(fixture->registry, OPTS(.name = other, .help = "H."), one, NULL));
+    }
+    assert_ok(cprom_collector_new(fixture->registry,
+                                  CPROM_OPTS(cprom_collector_opts, .name = "c", .collect = emit_all,
+                                             .descs = declared ? descs : NULL, .n_descs = declared ? n : 0)));
+    cprom_page *page;
+    assert_ok(cprom_page_open(fixture->registry, NULL, &page));
+    cprom_page_close(page);
+    assert_int_equal(ct_log_count(&fixture->log), 0);
+    ct_fixture_free(fixture);
+    free(descs);
+    free(names);
+}
+
+static void unchecked(size_t n) { show(n, 1, false, false); }
+static void checked(size_t n) { show(n, 1, true, false); }
+static void interleaved(size_t n) { show(n, 4, false, false); }
+static void beside_registered(size_t n) { show(n, 1, false, true); }
+
+static void test_page_of_many_unchecked_families_grows_linearly(void **state) { ct_assert_grows_linearly(unchecked); }
+static void test_page_of_many_checked_families_grows_linearly(void **state) { ct_assert_grows_linearly(checked); }
+static void test_page_of_interleaved_families_grows_linearly(void **state) { ct_assert_grows_linearly(interleaved); }
+static void test_page_of_families_beside_registered_ones_grows_linearly(void **state)
+{
+    ct_assert_grows_linearly(beside_registered);
+}
+
+int group_growth(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_page_of_many_unchecked_families_grows_linearly),
+        cmocka_unit_test(test_page_of_many_checked_families_grows_linearly),
+        cmocka_unit_test(test_page_of_interleaved_families_grows_linearly),
+        cmocka_unit_test(test_page_of_families_beside_registered_ones_grows_linearly),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
