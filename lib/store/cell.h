@@ -112,14 +112,18 @@ static inline cprom__cell *cprom__cell_in(cprom__cell *cells, unsigned stripe)
 /* Where striped cells come from. */
 struct cprom__cell_pool {
     struct cprom__allocator *allocator;
-    pthread_mutex_t lock; /* guards the list and the chunks' bitmaps; allocates under it */
-    struct cprom__cell_chunk *chunks;
+    pthread_mutex_t lock; /* guards the lists and the chunks' bitmaps; allocates under it */
+    /* By their room, less 1: one that will do is found without looking at those that will not. */
+    struct cprom__cell_chunk *chunks[CPROM__STRIDE_CELLS];
 };
 
 void cprom__cell_pool_init(struct cprom__cell_pool *pool, struct cprom__allocator *allocator);
 void cprom__cell_pool_destroy(struct cprom__cell_pool *pool);
-/* `n` neighbouring cells, 1 to CPROM__STRIDE_CELLS, zero in every stripe. NULL: out of memory. */
-cprom__cell *cprom__cells_new(struct cprom__cell_pool *pool, unsigned n);
-void cprom__cells_free(struct cprom__cell_pool *pool, cprom__cell *cells, unsigned n);
+/*
+ * `n` neighbouring cells, 1 to CPROM__STRIDE_CELLS, zero in every stripe. In `*place`, less than that, is where they are
+ * in their chunk, for who frees them. NULL: out of memory.
+ */
+cprom__cell *cprom__cells_new(struct cprom__cell_pool *pool, unsigned n, unsigned *place);
+void cprom__cells_free(struct cprom__cell_pool *pool, cprom__cell *cells, unsigned n, unsigned place);
 
 #endif

@@ -21,7 +21,7 @@ static bool series_take_stripes(struct cprom_vec *vec)
 static void series_give_stripes_back(struct cprom_series *series)
 {
     struct cprom_vec *vec = series->vec;
-    cprom__cells_free(&vec->registry->cells, series->cells, vec->n_striped);
+    cprom__cells_free(&vec->registry->cells, series->cells, vec->n_striped, series->place);
     atomic_fetch_sub_explicit(&vec->striped_cells, vec->n_striped, memory_order_relaxed);
 }
 
@@ -94,7 +94,8 @@ struct cprom_series *cprom__series_make(struct cprom_vec *vec, const struct cpro
     size_t size = sizeof(struct cprom_series) + len, tail = series_tail_size(vec, own_cells);
     if (tail) size = series_align(size) + tail;
     struct cprom_series *series = cprom__slab_alloc(&registry->slab, size, index);
-    cprom__cell *cells = striped && series ? cprom__cells_new(&registry->cells, vec->n_striped) : NULL;
+    unsigned place = 0;
+    cprom__cell *cells = striped && series ? cprom__cells_new(&registry->cells, vec->n_striped, &place) : NULL;
     if (!series || (striped && !cells)) {
         if (series) cprom__slab_free(&registry->slab, *index);
         if (striped) atomic_fetch_sub_explicit(&vec->striped_cells, vec->n_striped, memory_order_relaxed);
@@ -108,6 +109,7 @@ struct cprom_series *cprom__series_make(struct cprom_vec *vec, const struct cpro
     series->hash = values->hash;
     series->len = (unsigned)len & 0xffffffu;
     series->striped = striped;
+    series->place = place & 0x3fu;
     series->escaped = len != vec->desc->pieces_len + values->bytes || vec->desc->escaped;
     cprom__desc_text(vec->desc, values, series->text);
     if (series->escaped) series_note_escaped(vec, len);

@@ -56,7 +56,8 @@ struct cprom_series {
     unsigned len : 24;    /* of text */
     unsigned escaped : 1; /* the text has escapes */
     unsigned striped : 1;
-    char text[]; /* what stands between the braces on the page; no NUL */
+    unsigned place : 6; /* of striped cells in their chunk */
+    char text[];        /* what stands between the braces on the page; no NUL */
 };
 _Static_assert(offsetof(struct cprom_series, value) % 8 == 0, "an atomic across two cache lines is none");
 
