@@ -414,7 +414,8 @@ CPROM_API double cprom_gauge_value(const cprom_gauge *gauge);
  * same series at the same time, the update comes first, or it makes a new series; it is never lost.
  * EINVAL: vec NULL; ELABELS: not as many values as labels, or a NULL value; EUTF8; ELIMIT; ENOMEM. What fails, but for a
  * NULL vec, is also counted in cprom_stats, so that the status may be ignored. MT-safe; lock-free where the series
- * exists, for 64 threads of the program at a time: further ones take the vector's lock to look it up.
+ * exists. (Each 64 threads that do this at a time cost the program 4 KiB; without memory for that, a thread takes the
+ * vector's lock to look it up.)
  */
 CPROM_API cprom_status cprom_gauge_vec_set(cprom_gauge_vec *vec, cprom_strs values, double value);
 CPROM_API cprom_status cprom_gauge_vec_add(cprom_gauge_vec *vec, cprom_strs values, double amount);

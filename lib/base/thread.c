@@ -1,72 +1,162 @@
-/* A slot for each thread, and read sections. */
+/* What a thread has of its own: a slot for read sections, and a stripe. */
+#define _POSIX_C_SOURCE 200809L /* pthread_mutexattr_setrobust */
+
 #include "base/thread.h"
 
-#include <pthread.h>
+#include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 
-struct cprom__thread cprom__threads[CPROM__THREADS];
-_Atomic unsigned cprom__threads_used;
+struct cprom__slots cprom__slots;
+_Atomic unsigned cprom__slots_used;
 _Atomic uint64_t cprom__read_epoch = 2;
-_Thread_local unsigned cprom__thread_known CPROM__TLS;
+_Thread_local struct cprom__slot *cprom__thread_slot_known CPROM__TLS;
+_Thread_local bool cprom__thread_does_without CPROM__TLS;
+_Thread_local unsigned cprom__thread_stripe_known CPROM__TLS;
 _Thread_local unsigned cprom__thread_callbacks CPROM__TLS;
 
-static pthread_once_t thread_key_once = PTHREAD_ONCE_INIT;
+static pthread_mutex_t thread_stripes[CPROM_STRIPES]; /* held by their owners; the last one is shared */
+static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
 static pthread_key_t thread_key;
-static bool thread_key_made;
+static bool thread_may_own;
+
+/*
+ * ---- what passes on ----
+ *
+ * What a thread owns is a mutex that it holds, and gives back in the destructor of a key. Where the thread takes it so
+ * late in its end that no such destructor runs any more, the system gives it back, since the mutex is robust.
+ */
+
+static bool thread_make_owner(pthread_mutex_t *owner)
+{
+    pthread_mutexattr_t robust;
+    if (pthread_mutexattr_init(&robust) != 0) return false;
+    pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
+    /* Where the system has none that are robust, those that are taken so late stay taken. */
+    bool made = pthread_mutex_init(owner, &robust) == 0 || pthread_mutex_init(owner, NULL) == 0;
+    pthread_mutexattr_destroy(&robust);
+    return made;
+}
+
+static bool thread_make_slots(struct cprom__slots *slots)
+{
+    bool made = true;
+    for (unsigned i = 0; i < CPROM__SLOTS; i++) {
+        atomic_init(&slots->at[i].reading, 0);
+        made = thread_make_owner(&slots->at[i].owner) && made;
+    }
+    atomic_init(&slots->next, NULL);
+    return made;
+}
+
+/* Takes what nobody has: what its last owner did comes before. */
+static bool thread_take(pthread_mutex_t *owner)
+{
+    int error = pthread_mutex_trylock(owner);
+    return !error || (error == EOWNERDEAD && pthread_mutex_consistent(owner) == 0);
+}
 
 static void thread_ends(void *arg)
 {
-    struct cprom__thread *thread = arg;
-    /* Destructors that run later may still use the library: as a thread without a slot. */
-    cprom__thread_known = CPROM__THREADS + 1;
-    /* release: the next owner's acquire in cprom__thread_claim() sees the cells as this thread left them. */
-    atomic_store_explicit(&thread->taken, false, memory_order_release);
+    struct cprom__slot *slot = cprom__thread_slot_known;
+    unsigned stripe = cprom__thread_stripe_known - 1;
+    (void)arg;
+    /* Destructors that run later may still use the library. */
+    cprom__thread_does_without = true;
+    cprom__thread_slot_known = NULL;
+    cprom__thread_stripe_known = CPROM_STRIPES;
+    if (slot) pthread_mutex_unlock(&slot->owner);
+    if (stripe < cprom__owned_stripes()) pthread_mutex_unlock(&thread_stripes[stripe]);
 }
 
-static void thread_make_key(void) { thread_key_made = pthread_key_create(&thread_key, thread_ends) == 0; }
-
-CPROM__NOINLINE unsigned cprom__thread_claim(void)
+static void thread_begin(void)
 {
-    cprom__thread_known = CPROM__THREADS + 1;
-    pthread_once(&thread_key_once, thread_make_key);
-    for (unsigned i = 0; thread_key_made && i < CPROM__THREADS; i++) {
-        struct cprom__thread *thread = &cprom__threads[i];
-        if (atomic_load_explicit(&thread->taken, memory_order_relaxed)) continue;
-        bool expected = false;
-        /* acquire: pairs with the release in thread_ends(). */
-        if (!atomic_compare_exchange_strong_explicit(&thread->taken, &expected, true, memory_order_acquire,
-                                                     memory_order_relaxed)) {
-            continue;
-        }
-        /* Without a destructor the slot would never come back. */
-        if (pthread_setspecific(thread_key, thread) != 0) {
-            /* release: as in thread_ends(). */
-            atomic_store_explicit(&thread->taken, false, memory_order_release);
-            break;
-        }
-        /* seq_cst, before the first read section of the slot: pairs with cprom__read_epoch_advance(), which looks so far. */
-        unsigned used = atomic_load_explicit(&cprom__threads_used, memory_order_seq_cst);
-        while (used <= i && !atomic_compare_exchange_weak_explicit(&cprom__threads_used, &used, i + 1,
-                                                                   memory_order_seq_cst, memory_order_seq_cst)) {
-        }
-        cprom__thread_known = i + 1;
-        break;
+    thread_may_own = thread_make_slots(&cprom__slots);
+    for (unsigned i = 0; i < CPROM_STRIPES; i++) {
+        thread_may_own = thread_make_owner(&thread_stripes[i]) && thread_may_own;
     }
-    return cprom__thread_known;
+    thread_may_own = pthread_key_create(&thread_key, thread_ends) == 0 && thread_may_own;
+}
+
+/* Whether the calling thread may take something: it comes back when the thread ends. */
+static bool thread_will_give_back(void)
+{
+    pthread_once(&thread_once, thread_begin);
+    return thread_may_own && !cprom__thread_does_without && pthread_setspecific(thread_key, &thread_key) == 0;
+}
+
+static void thread_count_used(_Atomic unsigned *used, unsigned n)
+{
+    unsigned before = atomic_load_explicit(used, memory_order_seq_cst);
+    while (before < n &&
+           !atomic_compare_exchange_weak_explicit(used, &before, n, memory_order_seq_cst, memory_order_seq_cst)) {
+    }
+}
+
+/* ---- stripes ---- */
+
+CPROM__NOINLINE unsigned cprom__stripe_claim(void)
+{
+    bool may = thread_will_give_back();
+    unsigned i = 0;
+    while (may && i < cprom__owned_stripes() && !thread_take(&thread_stripes[i])) i++;
+    cprom__thread_stripe_known = may ? i + 1 : CPROM_STRIPES;
+    return cprom__thread_stripe_known;
+}
+
+/* ---- slots and read sections ---- */
+
+/* The next chunk, which is added if there is none. NULL: out of memory. */
+static struct cprom__slots *thread_next_slots(struct cprom__slots *slots)
+{
+    /* acquire: pairs with the release below. */
+    struct cprom__slots *next = atomic_load_explicit(&slots->next, memory_order_acquire);
+    if (next) return next;
+    struct cprom__slots *added = aligned_alloc(_Alignof(struct cprom__slots), sizeof *added);
+    if (added && !thread_make_slots(added)) {
+        free(added);
+        added = NULL;
+    }
+    /* release: what is in it comes first; acquire: so does what is in another thread's. */
+    if (!added || atomic_compare_exchange_strong_explicit(&slots->next, &next, added, memory_order_acq_rel,
+                                                          memory_order_acquire)) {
+        return added;
+    }
+    free(added);
+    return next;
+}
+
+CPROM__NOINLINE struct cprom__slot *cprom__slot_claim(void)
+{
+    struct cprom__slots *slots = thread_will_give_back() ? &cprom__slots : NULL;
+    for (unsigned number = 1; slots; slots = thread_next_slots(slots)) {
+        for (unsigned i = 0; i < CPROM__SLOTS; i++, number++) {
+            if (!thread_take(&slots->at[i].owner)) continue;
+            /* seq_cst, before the first read section: pairs with cprom__read_epoch_advance(), which looks so far. */
+            thread_count_used(&cprom__slots_used, number);
+            return cprom__thread_slot_known = &slots->at[i];
+        }
+    }
+    cprom__thread_does_without = true;
+    return NULL;
 }
 
 uint64_t cprom__read_epoch_advance(void)
 {
     /*
-     * seq_cst, both, in this order: pairs with cprom__thread_claim(). A slot that is not counted was claimed later, so
-     * that its sections are of this epoch or a later one.
+     * seq_cst, both, in this order: pairs with cprom__slot_claim(). A slot that is not counted was claimed later, so that
+     * its sections are of this epoch or a later one. One that is counted stands in a chunk that is linked.
      */
     uint64_t epoch = atomic_load_explicit(&cprom__read_epoch, memory_order_seq_cst);
-    unsigned used = atomic_load_explicit(&cprom__threads_used, memory_order_seq_cst);
-    for (unsigned i = 0; i < used; i++) {
-        /* seq_cst: see cprom__read_enter(); as an acquire it pairs with cprom__read_leave(). */
-        uint64_t reading = atomic_load_explicit(&cprom__threads[i].reading, memory_order_seq_cst);
-        if (reading && reading != epoch) return epoch;
+    unsigned left = atomic_load_explicit(&cprom__slots_used, memory_order_seq_cst);
+    for (struct cprom__slots *slots = &cprom__slots; left;
+         /* acquire: pairs with the release in thread_next_slots(). */
+         slots = atomic_load_explicit(&slots->next, memory_order_acquire)) {
+        for (unsigned i = 0; i < CPROM__SLOTS && left; i++, left--) {
+            /* seq_cst: see cprom__read_enter(); as an acquire it pairs with cprom__read_leave(). */
+            uint64_t reading = atomic_load_explicit(&slots->at[i].reading, memory_order_seq_cst);
+            if (reading && reading != epoch) return epoch;
+        }
     }
     /* seq_cst: pairs with the loads in cprom__read_enter() and cprom__read_epoch_now(). */
     if (atomic_compare_exchange_strong_explicit(&cprom__read_epoch, &epoch, epoch + 1, memory_order_seq_cst,

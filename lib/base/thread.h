@@ -1,45 +1,73 @@
 /*
- * Threads as the library sees them: a slot per thread, and read sections.
+ * Threads as the library sees them: a slot for read sections, and a stripe.
  *
- * The first CPROM__THREADS threads that enter the library have a slot each, given back when the thread ends; a later
- * one takes it over. A slot names the stripe whose cells its thread may write with plain stores (cell.h), and says
- * whether the thread is in a read section. Threads without a slot do without both: they add atomically, and take the
- * map's lock to look up. This table is the only state of the library that no registry owns.
+ * A thread takes a slot when it first enters a read section. Slots stand in chunks; the first chunk is there, and one
+ * is added when all slots are taken. A thread takes a stripe, if one is free, when it first needs one: there it may
+ * write cells with plain stores (cell.h). Both are given back when the thread ends, and pass on as they are. A thread
+ * without a slot, for want of memory, or since its end has come, takes the map's lock to look up; one without a stripe
+ * adds atomically. This is the only state of the library that no registry owns.
  *
  * Read sections are epoch-based reclamation (Fraser, "Practical lock-freedom", 2004): what was unlinked in epoch e
  * may be reused in epoch e + 2, because the epoch advances only when every thread in a read section has seen it.
  *
- * Models: tests/models/epoch.pml (read sections), stripe.pml (slots that pass on).
+ * Models: tests/models/epoch.pml (read sections), stripe.pml (stripes that pass on).
  */
 #ifndef CPROM_LIB_BASE_THREAD_H
 #define CPROM_LIB_BASE_THREAD_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/hints.h"
 
-#define CPROM__THREADS 64u
+/*
+ * 8 owned ones and the shared one: a striped cell takes 72 bytes. With 1, for small targets, no cell is striped: all
+ * threads add atomically to the 8 bytes in the series.
+ */
+#ifndef CPROM_STRIPES
+#define CPROM_STRIPES 9u
+#endif
 
-struct cprom__thread {
+#define CPROM__SLOTS 64u /* of a chunk */
+
+struct cprom__slot {
     _Alignas(64) _Atomic uint64_t reading; /* 0, or the epoch in which the read section began; written by the owner */
-    _Atomic bool taken;
+    pthread_mutex_t owner;                 /* held by the thread whose it is */
 };
 
-extern struct cprom__thread cprom__threads[CPROM__THREADS];
-extern _Atomic unsigned cprom__threads_used; /* slots that were ever taken: 0 to this - 1; grows only */
-extern _Atomic uint64_t cprom__read_epoch;   /* begins at 2, so that 0 stays free */
-extern _Thread_local unsigned cprom__thread_known CPROM__TLS;     /* slot + 1; 0: not asked for yet */
+struct cprom__slots {
+    struct cprom__slot at[CPROM__SLOTS];
+    _Atomic(struct cprom__slots *) next; /* written once, release; the chunks stay */
+};
+
+extern struct cprom__slots cprom__slots;   /* the first chunk */
+extern _Atomic unsigned cprom__slots_used; /* slots that were ever taken, from the first; grows only */
+extern _Atomic uint64_t cprom__read_epoch; /* begins at 2, so that 0 stays free */
+extern _Thread_local struct cprom__slot *cprom__thread_slot_known CPROM__TLS; /* NULL: none yet, or none at all */
+extern _Thread_local bool cprom__thread_does_without CPROM__TLS;              /* it takes no slot and no stripe */
+extern _Thread_local unsigned cprom__thread_stripe_known CPROM__TLS;          /* stripe + 1; 0: not asked for yet */
 extern _Thread_local unsigned cprom__thread_callbacks CPROM__TLS; /* depth of collector callbacks on this thread */
 
-unsigned cprom__thread_claim(void);
+/* A function, since compilers warn of comparisons with a constant 0. */
+static inline unsigned cprom__owned_stripes(void) { return CPROM_STRIPES - 1; }
 
-/* The calling thread's slot; CPROM__THREADS if it has none. */
-static inline unsigned cprom__thread_slot(void)
+struct cprom__slot *cprom__slot_claim(void);
+unsigned cprom__stripe_claim(void);
+
+/* The calling thread's slot; NULL: it does without. */
+static inline struct cprom__slot *cprom__thread_slot(void)
 {
-    unsigned known = cprom__thread_known;
-    return (CPROM__LIKELY(known) ? known : cprom__thread_claim()) - 1;
+    struct cprom__slot *slot = cprom__thread_slot_known;
+    return CPROM__LIKELY(slot) ? slot : cprom__slot_claim();
+}
+
+/* The stripe that the calling thread owns; no less than cprom__owned_stripes(): none. */
+static inline unsigned cprom__thread_stripe(void)
+{
+    unsigned known = cprom__thread_stripe_known;
+    return (CPROM__LIKELY(known) ? known : cprom__stripe_claim()) - 1;
 }
 
 /*
@@ -50,18 +78,18 @@ static inline unsigned cprom__thread_slot(void)
  */
 static inline bool cprom__read_enter(void)
 {
-    unsigned slot = cprom__thread_slot();
-    if (CPROM__UNLIKELY(slot >= CPROM__THREADS)) return false;
+    struct cprom__slot *slot = cprom__thread_slot();
+    if (CPROM__UNLIKELY(!slot)) return false;
     /* seq_cst: an acquire would let a look-up use a destroyed series under RC11 and IMM; x86 has the same load. */
     uint64_t epoch = atomic_load_explicit(&cprom__read_epoch, memory_order_seq_cst);
-    atomic_exchange_explicit(&cprom__threads[slot].reading, epoch, memory_order_seq_cst);
+    atomic_exchange_explicit(&slot->reading, epoch, memory_order_seq_cst);
     return true;
 }
 
 /* release: what was read comes before any reuse; pairs with the load in cprom__read_epoch_advance(). */
 static inline void cprom__read_leave(void)
 {
-    atomic_store_explicit(&cprom__threads[cprom__thread_known - 1].reading, 0, memory_order_release);
+    atomic_store_explicit(&cprom__thread_slot_known->reading, 0, memory_order_release);
 }
 
 /*

@@ -2,10 +2,10 @@
  * Cells: the 64-bit words that hold counts and sums.
  *
  * A striped cell exists once in each stripe, CPROM__STRIDE bytes apart; its value is the sum over the stripes. Stripes
- * but the last are owned: only the thread whose slot has the stripe's number writes there, with plain loads and
+ * but the last are owned: only the thread that has taken the stripe (thread.h) writes there, with plain loads and
  * stores, and neighbours share a cache line with the same thread's cells only. The last stripe belongs to all
- * other threads, which add atomically. When a thread ends, its slot, and the stripe with it, passes on with the
- * values where they are. Model: tests/models/stripe.pml.
+ * other threads, which add atomically. When a thread ends, its stripe passes on with the values where they are.
+ * Model: tests/models/stripe.pml.
  *
  * Every access is atomic, so that readers may look at any time; relaxed, because a cell promises nothing about
  * other memory.
@@ -24,14 +24,6 @@
 #error "cprom needs 64-bit atomic operations without locks, which this processor does not have: see docs/portability.md"
 #endif
 
-/*
- * 8 owned ones and the shared one: a striped cell takes 72 bytes. With 1, for small targets, no cell is striped: all
- * threads add atomically to the 8 bytes in the series.
- */
-#ifndef CPROM_STRIPES
-#define CPROM_STRIPES 9u
-#endif
-_Static_assert(CPROM_STRIPES >= 1 && CPROM_STRIPES <= CPROM__THREADS + 1, "a thread without a slot owns no stripe");
 #define CPROM__STRIDE_CELLS 64u
 #define CPROM__STRIDE ((size_t)CPROM__STRIDE_CELLS * 8)
 
@@ -82,25 +74,22 @@ static inline void cprom__cell_count_owned(cprom__cell *cell)
     atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
-/* A function, since compilers warn of comparisons with a constant 0. */
-static inline unsigned cprom__owned_stripes(void) { return CPROM_STRIPES - 1; }
-
 /* Whether the calling thread owns a stripe, and its number; otherwise that of the shared one. */
 static inline bool cprom__stripe(unsigned *stripe)
 {
-    unsigned slot = cprom__thread_slot();
-    bool owned = slot < cprom__owned_stripes();
-    *stripe = owned ? slot : cprom__owned_stripes();
+    unsigned own = cprom__thread_stripe();
+    bool owned = own < cprom__owned_stripes();
+    *stripe = owned ? own : cprom__owned_stripes();
     return owned;
 }
 
 /*
- * The same where the thread is known to own one: a single comparison, since a thread without a slot has a number beyond
- * all stripes, and one that has not asked yet wraps around. Otherwise ask cprom__stripe().
+ * The same where the thread is known to own one: a single comparison, since a thread without a stripe has a number
+ * beyond all of them, and one that has not asked yet wraps around. Otherwise ask cprom__stripe().
  */
 static inline bool cprom__stripe_known(unsigned *stripe)
 {
-    *stripe = cprom__thread_known - 1;
+    *stripe = cprom__thread_stripe_known - 1;
     return CPROM__LIKELY(*stripe < cprom__owned_stripes());
 }
 

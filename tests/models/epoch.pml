@@ -2,7 +2,7 @@
  * Look-up against recycling: read sections (lib/base/thread.h, thread.c), the map's links (lib/store/map.h), and the bags in which
  * what was unlinked waits for two epochs (lib/store/retire.c).
  *
- * Two readers look a label up and use what they find. A remover unlinks it, two reclaimers advance
+ * Two readers look a label up and use what they find. The slot of the second stands in a chunk that it adds first. A remover unlinks it, two reclaimers advance
  * the epoch and recycle the memory for another label. Nobody may be using it then.
  *
  * Memory order: a reader's stores go through a store buffer and arrive at any later time, in order (TSO); an exchange
@@ -14,6 +14,7 @@
  * MUTANT 4: a thread's slot counts as used only after its first section has begun
  * MUTANT 5: the bag's epoch is read before the unlinking
  * MUTANT 6: the epoch advances past readers of the epoch before
+ * MUTANT 7: a slot counts as used before the chunk that it stands in is linked
  */
 #define SECTIONS 1
 #if MUTANT == 6
@@ -28,6 +29,7 @@
 #endif
 
 byte epoch = 2, used = 1, reading[2];
+bool chunk; /* the second chunk of slots is linked */
 chan buffer[2] = [2] of { byte };
 bool linked = true;
 byte label = 1;    /* of the one piece of memory; 2: recycled */
@@ -47,8 +49,14 @@ proctype reader(byte slot; byte sections)
 {
     byte now;
     bool found;
+#if MUTANT != 7
+    if :: slot -> chunk = true :: else fi; /* thread_next_slots() */
+#endif
 #if MUTANT != 4
-    atomic { if :: used <= slot -> used = slot + 1 :: else fi } /* cprom__thread_claim() */
+    atomic { if :: used <= slot -> used = slot + 1 :: else fi } /* cprom__slot_claim() */
+#endif
+#if MUTANT == 7
+    if :: slot -> chunk = true :: else fi;
 #endif
     do
     :: sections ->
@@ -97,7 +105,7 @@ proctype reclaimer(byte rounds)
 #endif
         section = reading[0];
         if :: section && BEHIND(section) -> goto stay :: else fi;
-        if :: slots > 1 -> section = reading[1] :: else -> section = 0 fi;
+        if :: slots > 1 -> assert(chunk); section = reading[1] :: else -> section = 0 fi;
         if :: section && BEHIND(section) -> goto stay :: else fi;
         atomic { if :: epoch == now -> epoch = now + 1; now = now + 1 :: else -> now = epoch fi };
         if :: bag && bag + WAIT <= now -> label = 2 :: else fi;

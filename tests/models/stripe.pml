@@ -1,16 +1,17 @@
 /*
- * Stripes passed on (lib/base/thread.c: cprom__thread_claim(), thread_ends(); lib/store/cell.h): the owner of a slot adds to the
- * cells of its stripe with a plain load and a plain store; when it ends, the next owner goes on where it was.
+ * Stripes passed on (lib/base/thread.c: cprom__stripe_claim(), thread_ends(); lib/store/cell.h): the owner of a stripe adds
+ * to its cells with a plain load and a plain store; when it ends, the next owner goes on where it was.
  *
- * Three threads add to one counter twice and end; there is one slot. Who finds it taken adds atomically in the shared
- * stripe. One of them adds once more after it has given its slot back, as a destructor may. In the end nothing is lost.
+ * Three threads add to one counter twice and end; there is one stripe that is owned. Who finds it taken adds atomically
+ * in the shared one. One of them adds once more after it has given its stripe back, as a destructor may. In the end
+ * nothing is lost. What the system gives back for a thread that has ended is as in thread_ends(), and comes later.
  *
  * Memory order: plain stores arrive at any later time, in any order (PSO); a release waits for those before it.
  *
- * MUTANT 1: the slot is given back with a relaxed store
- * MUTANT 2: the slot is claimed by a load and a store
- * MUTANT 3: a thread that has given its slot back still takes the stripe for its own
- * MUTANT 4: threads without a slot add to the shared stripe with a load and a store
+ * MUTANT 1: the stripe is given back with a relaxed store
+ * MUTANT 2: the stripe is claimed by a load and a store
+ * MUTANT 3: a thread that has given its stripe back still takes it for its own
+ * MUTANT 4: threads without a stripe add to the shared stripe with a load and a store
  */
 #define THREADS 3
 #define NONE 99
@@ -18,7 +19,7 @@
 byte owned, shared;        /* cells */
 byte ended;
 bool taken;
-byte cells[THREADS], gives[THREADS]; /* store buffers: of the cell, of the slot's flag */
+byte cells[THREADS], gives[THREADS]; /* store buffers: of the cell, of the stripe's owner */
 
 active proctype memory()
 {
@@ -36,7 +37,7 @@ end:
 inline add()
 {
     if
-    :: has_slot ->
+    :: has_stripe ->
         /* A thread sees its own stores. */
         d_step { if :: cells[self] != NONE -> value = cells[self] :: else -> value = owned fi };
         cells[self] == NONE;
@@ -54,21 +55,21 @@ inline add()
 proctype thread(byte self; bool late)
 {
     byte value, n;
-    bool has_slot, free;
+    bool has_stripe, free;
 #if MUTANT == 2
     free = !taken;
-    if :: free -> taken = true; has_slot = true :: else fi;
+    if :: free -> taken = true; has_stripe = true :: else fi;
 #else
-    atomic { if :: !taken -> taken = true; has_slot = true :: else fi };
+    atomic { if :: !taken -> taken = true; has_stripe = true :: else fi };
 #endif
     do
     :: n < 2 -> add(); n++
     :: else -> break
     od;
     if
-    :: has_slot ->
+    :: has_stripe ->
 #if MUTANT != 3
-        has_slot = false;
+        has_stripe = false;
 #endif
 #if MUTANT != 1
         cells[self] == NONE;

@@ -148,6 +148,7 @@ static void writer(void *arg, unsigned number)
     struct world *world = arg;
     struct tally tally = {{{{0}}}};
     void *handles[KINDS];
+    if (world->quota && number % 2) cprom__thread_does_without = true;
     char text[32];
     const char *values[2];
     for (unsigned kind = 0; kind < KINDS; kind++) {
@@ -477,7 +478,7 @@ static void test_scrape_while_series_come_and_go_is_exact(void **state)
     run_world(&world, ct_stress_seconds() / 2);
 }
 
-/* Takes a slot, and holds it if it is not one of those that are left to the others. */
+/* Takes a slot and a stripe, and holds them if the stripe is not one of those that are left to the others. */
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -485,27 +486,30 @@ static struct {
     bool go;
 } hall = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
+#define HOGS (CPROM__SLOTS + 6)
+
 static void hog(void *arg, unsigned number)
 {
-    unsigned slot = cprom__thread_slot();
+    unsigned stripe = cprom__thread_stripe();
+    cprom__thread_slot();
     pthread_mutex_lock(&hall.lock);
     hall.arrived++;
     pthread_cond_broadcast(&hall.changed);
-    bool leaves = slot < CPROM__THREADS && (slot == 1 || slot == 9);
-    while (!(leaves ? hall.arrived == CPROM__THREADS + 6 : hall.go)) pthread_cond_wait(&hall.changed, &hall.lock);
+    bool leaves = stripe == 1 || stripe == 2;
+    while (!(leaves ? hall.arrived == HOGS : hall.go)) pthread_cond_wait(&hall.changed, &hall.lock);
     pthread_mutex_unlock(&hall.lock);
 }
 
-static void test_scrape_with_hardly_a_slot_left_is_exact(void **state)
+static void test_scrape_with_hardly_a_stripe_left_and_without_slots_is_exact(void **state)
 {
     struct world world;
     st_begin(__func__);
     make_world(&world, *state);
     world.quota = 500;
     st_crew hogs = {.n = 0};
-    for (unsigned i = 0; i < CPROM__THREADS + 6; i++) st_start(&hogs, hog, NULL, 100 + i);
+    for (unsigned i = 0; i < HOGS; i++) st_start(&hogs, hog, NULL, 100 + i);
     pthread_mutex_lock(&hall.lock);
-    while (hall.arrived < CPROM__THREADS + 6) pthread_cond_wait(&hall.changed, &hall.lock);
+    while (hall.arrived < HOGS) pthread_cond_wait(&hall.changed, &hall.lock);
     pthread_mutex_unlock(&hall.lock);
     run_world(&world, ct_stress_seconds() / 2);
     pthread_mutex_lock(&hall.lock);
@@ -519,7 +523,7 @@ int group_scrape(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_scrape_while_series_come_and_go_is_exact),
-        TEST(test_scrape_with_hardly_a_slot_left_is_exact),
+        TEST(test_scrape_with_hardly_a_stripe_left_and_without_slots_is_exact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

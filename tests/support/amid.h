@@ -50,7 +50,7 @@ static inline void amid_done(void)
 
 static inline void *amid_slotless(void *act)
 {
-    cprom__thread_known = CPROM__THREADS + 1;
+    cprom__thread_does_without = true;
     (*(void (**)(void))act)();
     return NULL;
 }

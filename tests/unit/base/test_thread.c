@@ -1,9 +1,35 @@
-/* lib/base/thread.c: slots for 64 threads, what the others do without one, and the epochs of read sections. */
+/* lib/base/thread.c: slots and stripes, how they come back, what is done without, and the epochs of read sections. */
 #include "support/cprom_test.h"
 
-#include "base/thread.h"
+#include <errno.h>
+#include <limits.h>
 
-#define MANY 150u
+#include "base/thread.h"
+#include "store/series.h"
+
+#define MANY 200u
+
+/* ---- what is watched: the maps' locks that look-ups take, and memory for slots, which can be refused ---- */
+
+static pthread_mutex_t *watched[2];
+static _Thread_local bool looking_up;
+static _Atomic unsigned watched_locks;
+static _Atomic bool no_memory;
+
+int __real_pthread_mutex_lock(pthread_mutex_t *mutex);
+int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex);
+int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+    if (looking_up && (mutex == watched[0] || mutex == watched[1])) atomic_fetch_add(&watched_locks, 1);
+    return __real_pthread_mutex_lock(mutex);
+}
+
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    return atomic_load(&no_memory) ? NULL : __real_aligned_alloc(alignment, size);
+}
 
 /* A crowd whose members go through the same steps, one after another: barriers instead of sleeps. */
 typedef struct crowd {
@@ -12,7 +38,8 @@ typedef struct crowd {
     cprom_counter_vec *counters;
     cprom_gauge_vec *gauges;
     cprom_histogram *histogram;
-    unsigned slots[MANY];
+    struct cprom__slot *slots[MANY];
+    unsigned stripes[MANY];
     _Atomic unsigned next, refused;
 } crowd;
 
@@ -23,10 +50,15 @@ static void *member(void *arg)
     char name[16];
     snprintf(name, sizeof name, "%u", me);
     c->slots[me] = cprom__thread_slot();
+    c->stripes[me] = cprom__thread_stripe();
     if (cprom__read_enter()) cprom__read_leave();
     else atomic_fetch_add(&c->refused, 1);
     pthread_barrier_wait(&c->barrier); /* all have claimed theirs */
+    cprom_counter_vec_add(c->counters, CPROM_STRS("shared"), 0);
+    cprom_counter_vec_add(c->counters, CPROM_STRS(name), 0);
     cprom_gauge *mine = cprom_gauge_vec_with(c->gauges, CPROM_STRS(name));
+    pthread_barrier_wait(&c->barrier); /* all series are there */
+    looking_up = true;
     for (int i = 0; i < 300; i++) {
         cprom_counter_inc(c->plain);
         cprom_counter_vec_inc(c->counters, CPROM_STRS("shared"));
@@ -39,6 +71,7 @@ static void *member(void *arg)
             if (cprom_gauge_vec_get(c->gauges, CPROM_STRS(name), &value) != CPROM_OK) abort();
         }
     }
+    looking_up = false;
     cprom_gauge_unref(mine);
     pthread_barrier_wait(&c->barrier); /* none ends before all are done */
     return NULL;
@@ -49,6 +82,9 @@ static void run_crowd(crowd *c)
     pthread_t threads[MANY];
     atomic_store(&c->next, 0);
     atomic_store(&c->refused, 0);
+    atomic_store(&watched_locks, 0);
+    watched[0] = &((struct cprom_vec *)c->counters)->map_lock;
+    watched[1] = &((struct cprom_vec *)c->gauges)->map_lock;
     pthread_barrier_init(&c->barrier, NULL, MANY);
     for (unsigned i = 0; i < MANY; i++) assert_int_equal(pthread_create(&threads[i], NULL, member, c), 0);
     for (unsigned i = 0; i < MANY; i++) pthread_join(threads[i], NULL);
@@ -58,6 +94,7 @@ static void run_crowd(crowd *c)
 static void make_instruments(ct_fixture *fixture, crowd *c)
 {
     cprom_registry *registry = fixture->registry;
+    memset(c, 0, sizeof *c);
     assert_ok(cprom_counter_new(registry, CPROM_OPTS(cprom_opts, .name = "p_total", .help = "h"), &c->plain));
     assert_ok(cprom_counter_vec_new(registry, CPROM_OPTS(cprom_opts, .name = "c_total", .help = "h", .labels = {"l"}),
                                     &c->counters));
@@ -66,92 +103,239 @@ static void make_instruments(ct_fixture *fixture, crowd *c)
     assert_ok(cprom_histogram_new(registry, CPROM_OPTS(cprom_opts, .name = "h", .help = "h"), &c->histogram));
 }
 
-static void test_slot_more_threads_than_slots_nothing_is_lost(void **state)
+static void assert_sums(crowd *c, unsigned rounds)
 {
-    ct_fixture *fixture = *state;
-    crowd c;
-    memset(&c, 0, sizeof c);
-    make_instruments(fixture, &c);
-    unsigned mine = cprom__thread_slot(); /* the main thread keeps its own */
-    assert_true(mine < CPROM__THREADS);
-    for (unsigned round = 1; round <= 3; round++) {
-        run_crowd(&c);
-        bool taken[CPROM__THREADS] = {false};
-        unsigned with = 0;
-        taken[mine] = true;
-        for (unsigned i = 0; i < MANY; i++) {
-            assert_in_range(c.slots[i], 0, CPROM__THREADS);
-            if (c.slots[i] == CPROM__THREADS) continue;
-            assert_false(taken[c.slots[i]]);
-            taken[c.slots[i]] = true;
-            with++;
-        }
-        /* All slots came back from the round before. */
-        assert_int_equal(with, CPROM__THREADS - 1);
-        assert_int_equal(c.refused, MANY - with);
-        assert_true(cprom_counter_value(c.plain) == round * MANY * 300.0);
-        assert_int_equal(cprom_histogram_count(c.histogram), round * MANY * 300);
-        assert_true(cprom_histogram_sum(c.histogram) == round * MANY * 150.0);
-        double value;
-        assert_ok(cprom_counter_vec_get(c.counters, CPROM_STRS("shared"), &value));
-        assert_true(value == round * MANY * 300.0);
-        for (unsigned i = 0; i < MANY; i++) {
-            char name[16];
-            snprintf(name, sizeof name, "%u", i);
-            assert_ok(cprom_counter_vec_get(c.counters, CPROM_STRS(name), &value));
-            assert_true(value == round * 600.0);
-            assert_ok(cprom_gauge_vec_get(c.gauges, CPROM_STRS(name), &value));
-            assert_true(value == 299); /* set to 200 at the 200th, 1 added 99 times behind */
-        }
-    }
-    for (unsigned i = 0; i < CPROM__THREADS; i++) {
-        assert_int_equal(cprom__threads[i].reading, 0);
-        assert_int_equal(cprom__threads[i].taken, i == mine);
+    double value;
+    assert_true(cprom_counter_value(c->plain) == rounds * MANY * 300.0);
+    assert_int_equal(cprom_histogram_count(c->histogram), rounds * MANY * 300);
+    assert_true(cprom_histogram_sum(c->histogram) == rounds * MANY * 150.0);
+    assert_ok(cprom_counter_vec_get(c->counters, CPROM_STRS("shared"), &value));
+    assert_true(value == rounds * MANY * 300.0);
+    for (unsigned i = 0; i < MANY; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%u", i);
+        assert_ok(cprom_counter_vec_get(c->counters, CPROM_STRS(name), &value));
+        assert_true(value == rounds * 600.0);
+        assert_ok(cprom_gauge_vec_get(c->gauges, CPROM_STRS(name), &value));
+        assert_true(value == 299); /* set to 200 at the 200th, 1 added 99 times behind */
     }
 }
 
-static cprom_counter *late;
+/* How many slots somebody has, of those that were ever used. */
+static unsigned slots_taken(void)
+{
+    unsigned taken = 0, left = cprom__slots_used;
+    for (struct cprom__slots *slots = &cprom__slots; left; slots = slots->next) {
+        assert_non_null(slots);
+        for (unsigned i = 0; i < CPROM__SLOTS && left; i++, left--) {
+            assert_int_equal(slots->at[i].reading, 0);
+            int error = pthread_mutex_trylock(&slots->at[i].owner);
+            taken += error == EBUSY;
+            if (error == EOWNERDEAD) assert_int_equal(pthread_mutex_consistent(&slots->at[i].owner), 0);
+            if (error != EBUSY) pthread_mutex_unlock(&slots->at[i].owner);
+        }
+    }
+    return taken;
+}
 
+/* Asserts that no two have the same of those that are owned; returns how many are. */
+static unsigned owned_stripes_of(const crowd *c)
+{
+    bool taken[CPROM_STRIPES] = {false};
+    unsigned owned = 0;
+    for (unsigned i = 0; i < MANY; i++) {
+        if (c->stripes[i] >= cprom__owned_stripes()) continue;
+        assert_false(taken[c->stripes[i]]);
+        taken[c->stripes[i]] = true;
+        owned++;
+    }
+    return owned;
+}
+
+static void test_slot_each_of_200_threads_has_one_and_locks_no_map_to_look_up(void **state)
+{
+    crowd c;
+    make_instruments(*state, &c);
+    struct cprom__slot *mine = cprom__thread_slot(); /* the main thread keeps its own */
+    unsigned others = cprom__owned_stripes() - (cprom__thread_stripe() < cprom__owned_stripes());
+    assert_non_null(mine);
+    for (unsigned round = 1; round <= 3; round++) {
+        run_crowd(&c);
+        assert_int_equal(watched_locks, 0);
+        assert_int_equal(c.refused, 0);
+        for (unsigned i = 0; i < MANY; i++) {
+            assert_non_null(c.slots[i]);
+            assert_ptr_not_equal(c.slots[i], mine);
+            for (unsigned j = 0; j < i; j++) assert_ptr_not_equal(c.slots[i], c.slots[j]);
+        }
+        assert_int_equal(owned_stripes_of(&c), others);
+        assert_sums(&c, round);
+        /* All came back from the round before. */
+        assert_int_equal(cprom__slots_used, MANY + 1);
+    }
+    assert_int_equal(slots_taken(), 1);
+}
+
+static void test_slot_without_memory_for_more_the_maps_lock_is_taken(void **state)
+{
+    crowd c;
+    make_instruments(*state, &c);
+    assert_non_null(cprom__thread_slot());
+    assert_null(cprom__slots.next);
+    no_memory = true;
+    run_crowd(&c);
+    no_memory = false;
+    assert_int_equal(c.refused, MANY - (CPROM__SLOTS - 1));
+    /* 600 updates that look up, 3 more that set and 3 that get. */
+    assert_int_equal(watched_locks, c.refused * 606);
+    assert_sums(&c, 1);
+    run_crowd(&c);
+    assert_int_equal(c.refused, 0);
+    assert_int_equal(watched_locks, 0);
+    assert_sums(&c, 2);
+}
+
+static void *look_up(void *arg)
+{
+    crowd *c = arg;
+    double value;
+    if (cprom_counter_vec_get(c->counters, CPROM_STRS("a"), &value) != CPROM_OK) abort();
+    cprom_gauge_vec_set(c->gauges, CPROM_STRS("a"), 1);
+    c->slots[0] = cprom__thread_slot_known;
+    c->stripes[0] = cprom__thread_stripe_known;
+    return NULL;
+}
+
+static void *only_add(void *arg)
+{
+    crowd *c = arg;
+    cprom_counter_inc(c->plain);
+    c->slots[0] = cprom__thread_slot_known;
+    c->stripes[0] = cprom__thread_stripe_known;
+    return NULL;
+}
+
+static void test_slot_and_stripe_are_taken_by_who_needs_them(void **state)
+{
+    crowd c;
+    pthread_t thread;
+    make_instruments(*state, &c);
+    cprom_counter_vec_inc(c.counters, CPROM_STRS("a"));
+    cprom_gauge_vec_set(c.gauges, CPROM_STRS("a"), 1);
+    assert_int_equal(pthread_create(&thread, NULL, look_up, &c), 0);
+    pthread_join(thread, NULL);
+    assert_non_null(c.slots[0]);
+    assert_int_equal(c.stripes[0], 0);
+    assert_int_equal(pthread_create(&thread, NULL, only_add, &c), 0);
+    pthread_join(thread, NULL);
+    assert_null(c.slots[0]);
+    if (CPROM_STRIPES > 1) assert_in_range(c.stripes[0], 1, cprom__owned_stripes());
+}
+
+/* ---- the end of a thread ---- */
+
+static crowd *late;
 static pthread_key_t late_key;
-static _Atomic int late_rounds, late_slots;
+static _Atomic int late_rounds, late_owners;
 
 /* The library's own destructor may have run before its first round, and has before its second. */
 static void late_destructor(void *value)
 {
-    cprom_counter_inc(late);
+    cprom_counter_inc(late->plain);
     atomic_fetch_add(&late_rounds, 1);
-    /* The slot may be another thread's by now. */
-    if (value == (void *)2 && cprom__thread_slot() != CPROM__THREADS) atomic_fetch_add(&late_slots, 1);
+    /* What it had may be another thread's by now. */
+    if (value == (void *)2 && (cprom__thread_slot() || cprom__thread_stripe() < cprom__owned_stripes()))
+        atomic_fetch_add(&late_owners, 1);
     if (value == (void *)1) pthread_setspecific(late_key, (void *)2);
 }
 
 static void *end_late(void *arg)
 {
-    cprom_counter_inc(late);
+    cprom_counter_inc(late->plain);
+    cprom__thread_slot();
     pthread_setspecific(late_key, (void *)1);
     return arg;
 }
 
-static void test_thread_end_later_destructors_may_still_update(void **state)
+static void run_late(void *(*run)(void *), void (*destructor)(void *))
 {
-    ct_fixture *fixture = *state;
-    crowd c;
-    memset(&c, 0, sizeof c);
-    make_instruments(fixture, &c);
-    late = c.plain;
-    assert_int_equal(pthread_key_create(&late_key, late_destructor), 0);
+    late_rounds = late_owners = 0;
+    assert_non_null(cprom__thread_slot());
+    assert_int_equal(pthread_key_create(&late_key, destructor), 0);
     for (int i = 0; i < 100; i++) {
         pthread_t thread;
-        assert_int_equal(pthread_create(&thread, NULL, end_late, NULL), 0);
+        assert_int_equal(pthread_create(&thread, NULL, run, NULL), 0);
         pthread_join(thread, NULL);
     }
     pthread_key_delete(late_key);
+    assert_int_equal(slots_taken(), 1);
+}
+
+static void test_thread_end_later_destructors_may_still_update(void **state)
+{
+    crowd c;
+    make_instruments(*state, &c);
+    late = &c;
+    run_late(end_late, late_destructor);
     assert_int_equal(late_rounds, 200);
-    assert_int_equal(late_slots, 0);
-    assert_true(cprom_counter_value(late) == 300);
-    unsigned taken = 0;
-    for (unsigned i = 0; i < CPROM__THREADS; i++) taken += cprom__threads[i].taken;
-    assert_int_equal(taken, 1);
+    assert_int_equal(late_owners, 0);
+    assert_true(cprom_counter_value(c.plain) == 300);
+}
+
+/* Uses the library for the first time in its last round, behind which no destructor runs any more. */
+static void last_destructor(void *value)
+{
+    uintptr_t round = (uintptr_t)value;
+    double got;
+    if (round < PTHREAD_DESTRUCTOR_ITERATIONS) {
+        pthread_setspecific(late_key, (void *)(round + 1));
+        return;
+    }
+    cprom_counter_inc(late->plain);
+    if (cprom_counter_vec_get(late->counters, CPROM_STRS("a"), &got) != CPROM_OK) abort();
+    if (cprom__thread_slot_known) atomic_fetch_add(&late_owners, 1);
+    atomic_fetch_add(&late_rounds, 1);
+}
+
+static void *end_at_last(void *arg)
+{
+    pthread_setspecific(late_key, (void *)1);
+    return arg;
+}
+
+static bool has_robust(void)
+{
+    pthread_mutexattr_t attr;
+    pthread_mutex_t mutex;
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+    return pthread_mutex_init(&mutex, &attr) == 0;
+}
+
+static void test_thread_end_what_is_taken_in_the_last_destructor_comes_back(void **state)
+{
+    crowd c;
+#if defined(__SANITIZE_THREAD__)
+    print_message("not tried: ThreadSanitizer has left the thread by then\n");
+    skip();
+#endif
+    if (!has_robust()) {
+        print_message("not tried: the system has no robust mutexes\n");
+        skip();
+    }
+    make_instruments(*state, &c);
+    late = &c;
+    cprom_counter_vec_inc(c.counters, CPROM_STRS("a")); /* which also makes the library's key, before ours */
+    unsigned used = cprom__slots_used;
+    run_late(end_at_last, last_destructor);
+    assert_true(cprom__slots_used == (used > 2 ? used : 2));
+    assert_int_equal(late_rounds, 100);
+    assert_int_equal(late_owners, 100);
+    assert_true(cprom_counter_value(c.plain) == 100);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, only_add, &c), 0);
+    pthread_join(thread, NULL);
+    if (CPROM_STRIPES > 1) assert_in_range(c.stripes[0], 1, cprom__owned_stripes());
 }
 
 /* ---- epochs ---- */
@@ -182,7 +366,7 @@ static void *read_section(void *arg)
 {
     section *s = arg;
     if (!cprom__read_enter()) abort();
-    s->epoch = cprom__threads[cprom__thread_slot()].reading;
+    s->epoch = cprom__thread_slot()->reading;
     to_state(s, 1);
     wait_for(s, 2);
     cprom__read_leave();
@@ -238,8 +422,11 @@ static void test_epoch_advance_by_several_threads_counts_each_once(void **state)
 int group_thread(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_slot_more_threads_than_slots_nothing_is_lost),
+        TEST(test_slot_without_memory_for_more_the_maps_lock_is_taken),
+        TEST(test_slot_and_stripe_are_taken_by_who_needs_them),
+        TEST(test_thread_end_what_is_taken_in_the_last_destructor_comes_back),
         TEST(test_thread_end_later_destructors_may_still_update),
+        TEST(test_slot_each_of_200_threads_has_one_and_locks_no_map_to_look_up),
         cmocka_unit_test(test_epoch_advance_waits_for_open_sections),
         cmocka_unit_test(test_epoch_advance_by_several_threads_counts_each_once),
     };

@@ -160,24 +160,24 @@ static void test_counter_inc_from_more_threads_than_stripes_loses_nothing(void *
     assert_value(fixture, counter, 15. * ROUNDS);
 }
 
-static void test_counter_inc_from_more_threads_than_slots_loses_nothing(void **state)
+static void test_counter_inc_from_eighty_threads_loses_nothing(void **state)
 {
     ct_fixture *fixture = *state;
     cprom_counter *counter = new_counter(fixture);
-    crowd_run(CPROM__THREADS + 16, inc_often, counter);
-    assert_value(fixture, counter, (CPROM__THREADS + 16.) * ROUNDS);
+    crowd_run(CPROM__SLOTS + 16, inc_often, counter);
+    assert_value(fixture, counter, (CPROM__SLOTS + 16.) * ROUNDS);
 }
 
 typedef struct visit {
     cprom_counter *counter;
-    unsigned slot;
+    unsigned stripe;
 } visit;
 
 static void *inc_once(void *arg)
 {
     visit *v = arg;
     cprom_counter_inc(v->counter);
-    v->slot = cprom__thread_slot();
+    v->stripe = cprom__thread_stripe();
     return NULL;
 }
 
@@ -185,16 +185,16 @@ static void test_counter_inc_thread_after_thread_passes_the_stripe_on(void **sta
 {
     ct_fixture *fixture = *state;
     visit v = {.counter = new_counter(fixture)};
-    cprom_counter_inc(v.counter); /* this thread has a slot of its own, too */
-    unsigned first = CPROM__THREADS;
+    cprom_counter_inc(v.counter); /* this thread has a stripe of its own, too */
+    unsigned first = 0;
     for (int i = 0; i < 200; i++) {
         pthread_t thread;
         assert_int_equal(pthread_create(&thread, NULL, inc_once, &v), 0);
         pthread_join(thread, NULL);
-        if (i == 0) first = v.slot;
-        assert_true(v.slot < CPROM__THREADS);
-        assert_int_equal(v.slot, first);
-        assert_int_not_equal(v.slot, cprom__thread_slot());
+        if (i == 0) first = v.stripe;
+        assert_true(v.stripe < cprom__owned_stripes());
+        assert_int_equal(v.stripe, first);
+        assert_int_not_equal(v.stripe, cprom__thread_stripe());
         assert_true(cprom_counter_value(v.counter) == i + 2);
     }
     assert_value(fixture, v.counter, 201);
@@ -294,7 +294,7 @@ int group_counter(void)
         TEST(test_counter_inc_beyond_two_to_the_53_is_not_lost),
         TEST(test_counter_add_parts_from_many_threads_sum_exactly),
         TEST(test_counter_inc_from_more_threads_than_stripes_loses_nothing),
-        TEST(test_counter_inc_from_more_threads_than_slots_loses_nothing),
+        TEST(test_counter_inc_from_eighty_threads_loses_nothing),
         TEST(test_counter_inc_thread_after_thread_passes_the_stripe_on),
         TEST(test_counter_vec_operations_create_and_change),
         TEST(test_counter_vec_stripes_of_removed_series_are_clean_for_the_next),

@@ -108,8 +108,8 @@ static void test_gauge_add_from_many_threads_loses_nothing(void **state)
     cprom_gauge *gauge = new_gauge(fixture);
     crowd_run(12, add_and_sub, gauge);
     assert_value(fixture, gauge, 12 * 10000 * 2);
-    crowd_run(CPROM__THREADS + 16, add_and_sub, gauge);
-    assert_value(fixture, gauge, (12 + CPROM__THREADS + 16) * 10000. * 2);
+    crowd_run(CPROM__SLOTS + 16, add_and_sub, gauge);
+    assert_value(fixture, gauge, (12 + CPROM__SLOTS + 16) * 10000. * 2);
 }
 
 /*==============================================================================
@@ -440,12 +440,12 @@ static void test_gauge_vec_add_from_many_threads_loses_nothing(void **state)
     ct_fixture *fixture = *state;
     cprom_gauge_vec *vec = new_vec(fixture);
     crowd_run(12, add_by_label, vec);
-    crowd_run(CPROM__THREADS + 16, add_by_label, vec);
+    crowd_run(CPROM__SLOTS + 16, add_by_label, vec);
     assert_int_equal(cprom_gauge_vec_size(vec), 100);
     for (int i = 0; i < 100; i++) {
         char value[8];
         snprintf(value, sizeof value, "%d", i);
-        assert_vec_value(vec, CPROM_STRS("b", value), (12 + CPROM__THREADS + 16) * 20. * 2);
+        assert_vec_value(vec, CPROM_STRS("b", value), (12 + CPROM__SLOTS + 16) * 20. * 2);
     }
 }
 

@@ -260,7 +260,7 @@ static void test_histogram_observe_from_many_threads_loses_nothing(void **state)
 {
     check_crowd(*state, 2, 12);
     check_crowd(*state, 100, 12); /* without stripes */
-    check_crowd(*state, 2, CPROM__THREADS + 16);
+    check_crowd(*state, 2, CPROM__SLOTS + 16);
 }
 
 /*==============================================================================

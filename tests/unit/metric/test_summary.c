@@ -80,8 +80,8 @@ static void test_summary_observe_from_many_threads_loses_nothing(void **state)
     cprom_summary *summary = new_summary(fixture);
     crowd_run(12, observe_often, summary);
     assert_value(fixture, summary, 12 * ROUNDS, 12. * ROUNDS * 1.5);
-    crowd_run(CPROM__THREADS + 16, observe_often, summary);
-    assert_value(fixture, summary, (28 + CPROM__THREADS) * ROUNDS, (28. + CPROM__THREADS) * ROUNDS * 1.5);
+    crowd_run(CPROM__SLOTS + 16, observe_often, summary);
+    assert_value(fixture, summary, (28 + CPROM__SLOTS) * ROUNDS, (28. + CPROM__SLOTS) * ROUNDS * 1.5);
 }
 
 /*==============================================================================

@@ -299,7 +299,7 @@ static void log_and_delete(void *ctx, const char *line)
     (void)ctx;
     (void)line;
     if (logged.lines++) return;
-    logged.reading = atomic_load(&cprom__threads[cprom__thread_slot()].reading) != 0;
+    logged.reading = atomic_load(&cprom__thread_slot()->reading) != 0;
     cprom_counter_vec_inc(logged.counters, CPROM_STRS("a"));
     cprom_counter_vec_delete(logged.counters, CPROM_STRS("a"));
     cprom_histogram_vec_observe(logged.histograms, CPROM_STRS("a"), 1);
