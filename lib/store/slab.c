@@ -18,6 +18,27 @@ struct cprom__slab_chunk {
 
 #define SLAB_HEADER_UNITS ((uint32_t)((sizeof(struct cprom__slab_chunk) + CPROM__SLAB_UNIT - 1) / CPROM__SLAB_UNIT))
 
+#define SLAB_EXACT 128u /* up to so many units, a class for each number of them */
+#define SLAB_STEPS 8u   /* beyond, classes for each doubling: at most an eighth of a slot is wasted */
+#define SLAB_ALONE (CPROM__SLAB_CLASSES - 1)
+/* Units of which two fit in a chunk. */
+#define SLAB_SHARED_MAX ((SLAB_CHUNK_BYTES_MAX / CPROM__SLAB_UNIT - SLAB_HEADER_UNITS) / 2)
+
+/* The class of a slot of so many units; raises them to what its slots have. */
+static uint32_t slab_class(uint32_t *units)
+{
+    uint32_t doubling = SLAB_EXACT, class = SLAB_EXACT;
+    if (*units <= SLAB_EXACT) return *units;
+    if (*units > SLAB_SHARED_MAX) return SLAB_ALONE;
+    while (*units > doubling * 2) {
+        doubling *= 2;
+        class += SLAB_STEPS;
+    }
+    uint32_t step = doubling / SLAB_STEPS, steps = (*units - doubling + step - 1) / step;
+    *units = doubling + steps * step < SLAB_SHARED_MAX ? doubling + steps * step : SLAB_SHARED_MAX;
+    return class + steps;
+}
+
 void cprom__slab_init(struct cprom__slab *slab, struct cprom__allocator *allocator)
 {
     slab->allocator = allocator;
@@ -101,10 +122,12 @@ static void slab_unlink_partial(struct cprom__slab *slab, struct cprom__slab_chu
 static struct cprom__slab_chunk *slab_new_chunk(struct cprom__slab *slab, uint32_t class, uint32_t units)
 {
     size_t bytes = (size_t)(SLAB_HEADER_UNITS + units) * CPROM__SLAB_UNIT;
-    if (class < CPROM__SLAB_CLASSES - 1) {
+    uint32_t slots = 1;
+    if (class != SLAB_ALONE) {
         uint32_t doublings = slab->classes[class].chunks < 6 ? slab->classes[class].chunks : 6;
         size_t wanted = (size_t)SLAB_CHUNK_BYTES_MIN << doublings;
-        if (bytes < wanted) bytes = wanted;
+        if (bytes < wanted) slots = (uint32_t)((wanted / CPROM__SLAB_UNIT - SLAB_HEADER_UNITS) / units);
+        bytes = (size_t)(SLAB_HEADER_UNITS + slots * units) * CPROM__SLAB_UNIT;
     }
     struct cprom__slab_chunk *chunk = cprom__alloc(slab->allocator, bytes);
     if (!chunk) return NULL;
@@ -113,8 +136,7 @@ static struct cprom__slab_chunk *slab_new_chunk(struct cprom__slab *slab, uint32
         cprom__release(slab->allocator, chunk, bytes);
         return NULL;
     }
-    *chunk = (struct cprom__slab_chunk){.bytes = bytes, .number = number, .class = class};
-    chunk->slots = (uint32_t)((bytes / CPROM__SLAB_UNIT - SLAB_HEADER_UNITS) / units);
+    *chunk = (struct cprom__slab_chunk){.bytes = bytes, .number = number, .class = class, .slots = slots};
     slab->classes[class].chunks++;
     slab_set_chunk(slab, number, (char *)chunk);
     slab_link_partial(slab, chunk);
@@ -124,7 +146,7 @@ static struct cprom__slab_chunk *slab_new_chunk(struct cprom__slab *slab, uint32
 void *cprom__slab_alloc(struct cprom__slab *slab, size_t size, uint32_t *index)
 {
     uint32_t units = (uint32_t)((size + CPROM__SLAB_UNIT - 1) / CPROM__SLAB_UNIT);
-    uint32_t class = units < CPROM__SLAB_CLASSES - 1 ? units : CPROM__SLAB_CLASSES - 1;
+    uint32_t class = slab_class(&units);
     void *slot = NULL;
     pthread_mutex_lock(&slab->lock);
     struct cprom__slab_chunk *chunk = slab->classes[class].partial;

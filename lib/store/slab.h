@@ -3,7 +3,9 @@
  * millions of series hold 4 bytes for each.
  *
  * A chunk holds slots of one size class (in units of 8 bytes). An index is the chunk's number and the unit in it.
- * Chunks grow with their class, so that a registry with few series stays small; an empty chunk is given back.
+ * Chunks grow with their class up to 64 KiB, so that a registry with few series stays small; an empty chunk is given
+ * back. Slots fill at least half of the chunks that have grown, and larger slots have a chunk for each: so the chunks'
+ * numbers suffice for 2^31 units, which are 16 GiB.
  */
 #ifndef CPROM_LIB_STORE_SLAB_H
 #define CPROM_LIB_STORE_SLAB_H
@@ -15,7 +17,7 @@
 
 #define CPROM__SLAB_UNIT 8u
 #define CPROM__SLAB_UNIT_BITS 13u
-#define CPROM__SLAB_CLASSES 129u /* class = units a slot has; the last holds all that is larger, a chunk for each */
+#define CPROM__SLAB_CLASSES 170u /* 128 of 1 to 128 units, 8 for each doubling up to half a chunk, and what is larger */
 
 struct cprom__slab_class {
     struct cprom__slab_chunk *partial; /* chunks with a free slot */

@@ -106,6 +106,32 @@ static void test_alloc_up_to_four_megabytes_works(void **state)
     assert_only_directories(b);
 }
 
+/* What ends a registry is 2^31 units of 8 bytes, whatever the size: each chunk's number is half used at least. */
+static void test_alloc_large_slots_share_the_numbers_of_chunks(void **state)
+{
+    static const size_t sizes[] = {1025, 1153, 2048, 2049, 4100, 5000, 8193, 12000, 20489, 21825, 30000, 32744, 32745};
+    enum {
+        N = 400
+    };
+    static slot slots[N];
+    bench *b = *state;
+    for (size_t s = 0; s < COUNT(sizes); s++) {
+        size_t before = b->slab.next_number, bytes = b->alloc.bytes;
+        for (size_t i = 0; i < N; i++) slots[i] = take(b, sizes[s]);
+        /* The first six chunks of a class are smaller. */
+        assert_in_range(b->slab.next_number - before, 1, 6 + N * ((sizes[s] + 7) / 8) / 4096 + 1);
+        /* An eighth of each, and the last chunk that is not full yet. */
+        assert_in_range(b->alloc.bytes - bytes, N * sizes[s], N * sizes[s] * 9 / 8 + 65536 + 20000);
+        for (size_t i = 0; i < N; i++) check(b, &slots[i]);
+        for (size_t i = 0; i < N; i++) cprom__slab_free(&b->slab, slots[i].ref);
+        assert_only_directories(b);
+        /* A new one: numbers that were given back would come first. */
+        teardown(state);
+        setup(state);
+        b = *state;
+    }
+}
+
 static void test_free_then_alloc_slot_is_used_again(void **state)
 {
     bench *b = *state;
@@ -200,7 +226,7 @@ static void test_alloc_failed_allocation_changes_nothing(void **state)
     uint32_t ref;
     size_t refused = 0;
     for (int i = 0; i < 600; i++) {
-        size_t size = i % 3 ? 40 + (size_t)i % 5 * 200 : 5000;
+        size_t size = i % 3 ? 40 + (size_t)i % 5 * 200 : 40000; /* which has a chunk alone */
         for (size_t nth = 1;; nth++) {
             size_t bytes = b->alloc.bytes;
             ct_alloc_fail_at(&b->alloc, nth, false);
@@ -258,6 +284,7 @@ int group_slab(void)
     const struct CMUnitTest tests[] = {
         OWN_TEST(test_alloc_each_size_slots_do_not_overlap),
         OWN_TEST(test_alloc_up_to_four_megabytes_works),
+        OWN_TEST(test_alloc_large_slots_share_the_numbers_of_chunks),
         OWN_TEST(test_free_then_alloc_slot_is_used_again),
         OWN_TEST(test_alloc_few_slots_chunks_stay_small),
         OWN_TEST(test_alloc_many_slots_overhead_is_small),
