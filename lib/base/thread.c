@@ -1,19 +1,25 @@
 /* What a thread has of its own: a slot for read sections, and a stripe. */
-#define _POSIX_C_SOURCE 200809L /* pthread_mutexattr_setrobust */
+#define _GNU_SOURCE /* sched_getaffinity, and what belongs to POSIX */
 
 #include "base/thread.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct cprom__slots cprom__slots;
 _Atomic unsigned cprom__slots_used;
+unsigned cprom__stripes_owned;
+_Atomic unsigned cprom__stripes_used;
 _Atomic uint64_t cprom__read_epoch = 2;
 _Thread_local struct cprom__slot *cprom__thread_slot_known CPROM__TLS;
 _Thread_local bool cprom__thread_does_without CPROM__TLS;
 _Thread_local unsigned cprom__thread_stripe_known CPROM__TLS;
 _Thread_local unsigned cprom__thread_callbacks CPROM__TLS;
+
+#define THREAD_STRIPES_MIN 8u
 
 static pthread_mutex_t thread_stripes[CPROM_STRIPES]; /* held by their owners; the last one is shared */
 static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
@@ -59,18 +65,34 @@ static bool thread_take(pthread_mutex_t *owner)
 static void thread_ends(void *arg)
 {
     struct cprom__slot *slot = cprom__thread_slot_known;
-    unsigned stripe = cprom__thread_stripe_known - 1;
+    unsigned known = cprom__thread_stripe_known;
     (void)arg;
     /* Destructors that run later may still use the library. */
     cprom__thread_does_without = true;
     cprom__thread_slot_known = NULL;
     cprom__thread_stripe_known = CPROM_STRIPES;
     if (slot) pthread_mutex_unlock(&slot->owner);
-    if (stripe < cprom__owned_stripes()) pthread_mutex_unlock(&thread_stripes[stripe]);
+    if (known && known < CPROM_STRIPES) pthread_mutex_unlock(&thread_stripes[known - 1]);
+}
+
+/* Those that the program may run on: the main thread's, since a program may give each thread a processor of its own. */
+static unsigned thread_processors(void)
+{
+#if defined(__linux__)
+    cpu_set_t set;
+    return sched_getaffinity(getpid(), sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set)
+                                                              : CPROM_STRIPES; /* very many */
+#else
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (unsigned)online : 1;
+#endif
 }
 
 static void thread_begin(void)
 {
+    unsigned wanted = thread_processors();
+    if (wanted < THREAD_STRIPES_MIN) wanted = THREAD_STRIPES_MIN;
+    cprom__stripes_owned = wanted < CPROM_STRIPES ? wanted : CPROM_STRIPES - 1;
     thread_may_own = thread_make_slots(&cprom__slots);
     for (unsigned i = 0; i < CPROM_STRIPES; i++) {
         thread_may_own = thread_make_owner(&thread_stripes[i]) && thread_may_own;
@@ -99,9 +121,11 @@ CPROM__NOINLINE unsigned cprom__stripe_claim(void)
 {
     bool may = thread_will_give_back();
     unsigned i = 0;
-    while (may && i < cprom__owned_stripes() && !thread_take(&thread_stripes[i])) i++;
-    cprom__thread_stripe_known = may ? i + 1 : CPROM_STRIPES;
-    return cprom__thread_stripe_known;
+    while (may && i < cprom__stripes_owned && !thread_take(&thread_stripes[i])) i++;
+    if (!may || i == cprom__stripes_owned) return cprom__thread_stripe_known = CPROM_STRIPES;
+    /* Before its first cell is written: who sees that, in whatever way, sees this. */
+    thread_count_used(&cprom__stripes_used, i + 1);
+    return cprom__thread_stripe_known = i + 1;
 }
 
 /* ---- slots and read sections ---- */

@@ -23,11 +23,11 @@
 #include "base/hints.h"
 
 /*
- * 8 owned ones and the shared one: a striped cell takes 72 bytes. With 1, for small targets, no cell is striped: all
- * threads add atomically to the 8 bytes in the series.
+ * So many at most: those that threads own, and the shared one. Of the former there is one for each processor, and no less
+ * than 8. With 1, for small targets, no cell is striped: all threads add atomically to the 8 bytes in the series.
  */
 #ifndef CPROM_STRIPES
-#define CPROM_STRIPES 9u
+#define CPROM_STRIPES 65u
 #endif
 
 #define CPROM__SLOTS 64u /* of a chunk */
@@ -42,16 +42,15 @@ struct cprom__slots {
     _Atomic(struct cprom__slots *) next; /* written once, release; the chunks stay */
 };
 
-extern struct cprom__slots cprom__slots;   /* the first chunk */
-extern _Atomic unsigned cprom__slots_used; /* slots that were ever taken, from the first; grows only */
-extern _Atomic uint64_t cprom__read_epoch; /* begins at 2, so that 0 stays free */
+extern struct cprom__slots cprom__slots;     /* the first chunk */
+extern _Atomic unsigned cprom__slots_used;   /* slots that were ever taken, from the first; grows only */
+extern unsigned cprom__stripes_owned;        /* by threads, at most; set before the first is taken */
+extern _Atomic unsigned cprom__stripes_used; /* of those, that were ever taken, from the first; grows only */
+extern _Atomic uint64_t cprom__read_epoch;   /* begins at 2, so that 0 stays free */
 extern _Thread_local struct cprom__slot *cprom__thread_slot_known CPROM__TLS; /* NULL: none yet, or none at all */
 extern _Thread_local bool cprom__thread_does_without CPROM__TLS;              /* it takes no slot and no stripe */
 extern _Thread_local unsigned cprom__thread_stripe_known CPROM__TLS;          /* stripe + 1; 0: not asked for yet */
 extern _Thread_local unsigned cprom__thread_callbacks CPROM__TLS; /* depth of collector callbacks on this thread */
-
-/* A function, since compilers warn of comparisons with a constant 0. */
-static inline unsigned cprom__owned_stripes(void) { return CPROM_STRIPES - 1; }
 
 struct cprom__slot *cprom__slot_claim(void);
 unsigned cprom__stripe_claim(void);
@@ -63,7 +62,7 @@ static inline struct cprom__slot *cprom__thread_slot(void)
     return CPROM__LIKELY(slot) ? slot : cprom__slot_claim();
 }
 
-/* The stripe that the calling thread owns; no less than cprom__owned_stripes(): none. */
+/* The stripe that the calling thread owns; CPROM_STRIPES - 1: none. */
 static inline unsigned cprom__thread_stripe(void)
 {
     unsigned known = cprom__thread_stripe_known;

@@ -16,24 +16,25 @@ static struct cprom_series *counter_series_of(const cprom_counter *counter) { re
 
 static CPROM__NOINLINE void counter_add_striped(struct cprom_series *series, double amount)
 {
-    unsigned stripe;
-    if (cprom__stripe(&stripe)) cprom__cell_add_owned(cprom__cell_in(series->cells, stripe) + COUNTER_SUM, amount);
-    else cprom__cell_add_shared(cprom__cell_in(series->cells, stripe) + COUNTER_SUM, amount);
+    bool owned;
+    cprom__cell *cell = cprom__series_cells(series, &owned) + COUNTER_SUM;
+    if (owned) cprom__cell_add_owned(cell, amount);
+    else cprom__cell_add_shared(cell, amount);
 }
 
 static CPROM__NOINLINE void counter_step_striped(struct cprom_series *series)
 {
-    unsigned stripe;
-    if (cprom__stripe(&stripe)) cprom__cell_count_owned(cprom__cell_in(series->cells, stripe) + COUNTER_STEPS);
-    else cprom__cell_count_shared(cprom__cell_in(series->cells, stripe) + COUNTER_STEPS);
+    bool owned;
+    cprom__cell *cell = cprom__series_cells(series, &owned) + COUNTER_STEPS;
+    if (owned) cprom__cell_count_owned(cell);
+    else cprom__cell_count_shared(cell);
 }
 
 /* The cells of this thread, if the series has any; NULL: elsewhere. */
 static inline cprom__cell *counter_own_cells(const struct cprom_series *series)
 {
-    unsigned stripe;
-    return CPROM__LIKELY(series->striped && cprom__stripe_known(&stripe)) ? cprom__cell_in(series->cells, stripe)
-                                                                          : NULL;
+    unsigned row;
+    return CPROM__LIKELY(series->striped && cprom__row_known(&row)) ? cprom__cell_in(series->cells, row) : NULL;
 }
 
 static inline void counter_add_to(struct cprom_series *series, double amount)
@@ -61,8 +62,10 @@ static double counter_read(const struct cprom_series *series)
     /* Each cell only grows and they are always added in the same order, so that the sum never falls. */
     double sum = 0;
     uint64_t steps = 0;
-    for (unsigned stripe = 0; stripe < CPROM_STRIPES; stripe++) {
-        const cprom__cell *cells = cprom__cell_in(series->cells, stripe);
+    unsigned rows = cprom__series_rows(series);
+    for (unsigned row = 0; row < rows; row++) {
+        const cprom__cell *cells = cprom__series_row(series, row);
+        if (!cells) continue;
         sum += cprom__cell_double(&cells[COUNTER_SUM]);
         steps += atomic_load_explicit(&cells[COUNTER_STEPS], memory_order_relaxed);
     }

@@ -15,19 +15,15 @@ static struct cprom_series *histogram_series_of(const cprom_histogram *histogram
 static CPROM__NOINLINE void histogram_observe_anywhere(struct cprom_series *series, size_t bucket, size_t sum,
                                                        double value)
 {
-    cprom__cell *cells = series->cells;
-    unsigned stripe = 0;
-    if (series->striped) {
-        bool owned = cprom__stripe(&stripe);
-        cells = cprom__cell_in(cells, stripe);
-        if (owned) {
-            cprom__cell_count_owned(&cells[bucket]);
-            cprom__cell_add_owned(&cells[sum], value);
-            return;
-        }
+    bool owned;
+    cprom__cell *cells = cprom__series_cells(series, &owned);
+    if (owned) {
+        cprom__cell_count_owned(&cells[bucket]);
+        cprom__cell_add_owned(&cells[sum], value);
+    } else {
+        cprom__cell_count_shared(&cells[bucket]);
+        cprom__cell_add_shared(&cells[sum], value);
     }
-    cprom__cell_count_shared(&cells[bucket]);
-    cprom__cell_add_shared(&cells[sum], value);
 }
 
 static inline size_t histogram_bucket_of(const struct cprom_series *series, double value)
@@ -36,10 +32,10 @@ static inline size_t histogram_bucket_of(const struct cprom_series *series, doub
     return cprom__bucket(desc->bounds, desc->n_bounds, value);
 }
 
-static inline size_t histogram_observe_owned(struct cprom_series *series, unsigned stripe, double value)
+static inline size_t histogram_observe_owned(struct cprom_series *series, unsigned row, double value)
 {
     size_t bucket = histogram_bucket_of(series, value);
-    cprom__cell *cells = cprom__cell_in(series->cells, stripe);
+    cprom__cell *cells = cprom__cell_in(series->cells, row);
     cprom__cell_count_owned(&cells[bucket]);
     cprom__cell_add_owned(&cells[series->vec->desc->n_bounds + 1], value);
     return bucket;
@@ -48,9 +44,8 @@ static inline size_t histogram_observe_owned(struct cprom_series *series, unsign
 /* Returns the bucket that it counts in. */
 static inline size_t histogram_observe(struct cprom_series *series, double value)
 {
-    unsigned stripe;
-    if (CPROM__LIKELY(series->striped && cprom__stripe_known(&stripe)))
-        return histogram_observe_owned(series, stripe, value);
+    unsigned row;
+    if (CPROM__LIKELY(series->striped && cprom__row_known(&row))) return histogram_observe_owned(series, row, value);
     size_t bucket = histogram_bucket_of(series, value);
     histogram_observe_anywhere(series, bucket, series->vec->desc->n_bounds + 1, value);
     return bucket;
@@ -61,8 +56,10 @@ static void histogram_read(const struct cprom_series *series, uint64_t *words)
     size_t n = series->vec->desc->n_bounds + 1;
     double sum = 0;
     for (size_t i = 0; i < n; i++) words[i] = 0;
-    for (unsigned stripe = 0; stripe < (series->striped ? CPROM_STRIPES : 1); stripe++) {
-        const cprom__cell *cells = cprom__cell_in(series->cells, stripe);
+    unsigned rows = cprom__series_rows(series);
+    for (unsigned row = 0; row < rows; row++) {
+        const cprom__cell *cells = cprom__series_row(series, row);
+        if (!cells) continue;
         for (size_t i = 0; i < n; i++) words[i] += atomic_load_explicit(&cells[i], memory_order_relaxed);
         sum += cprom__cell_double(&cells[n]);
     }
@@ -80,8 +77,10 @@ static const struct cprom__kind_ops histogram_ops = {
 static uint64_t histogram_count_up_to(const struct cprom_series *series, size_t last)
 {
     uint64_t count = 0;
-    for (unsigned stripe = 0; stripe < (series->striped ? CPROM_STRIPES : 1); stripe++) {
-        const cprom__cell *cells = cprom__cell_in(series->cells, stripe);
+    unsigned rows = cprom__series_rows(series);
+    for (unsigned row = 0; row < rows; row++) {
+        const cprom__cell *cells = cprom__series_row(series, row);
+        if (!cells) continue;
         for (size_t i = 0; i <= last; i++) count += atomic_load_explicit(&cells[i], memory_order_relaxed);
     }
     return count;
@@ -90,8 +89,10 @@ static uint64_t histogram_count_up_to(const struct cprom_series *series, size_t 
 static double histogram_read_sum(const struct cprom_series *series)
 {
     double sum = 0;
-    for (unsigned stripe = 0; stripe < (series->striped ? CPROM_STRIPES : 1); stripe++) {
-        sum += cprom__cell_double(cprom__cell_in(series->cells, stripe) + series->vec->desc->n_bounds + 1);
+    unsigned rows = cprom__series_rows(series);
+    for (unsigned row = 0; row < rows; row++) {
+        const cprom__cell *cells = cprom__series_row(series, row);
+        if (cells) sum += cprom__cell_double(&cells[series->vec->desc->n_bounds + 1]);
     }
     return sum;
 }
@@ -143,10 +144,9 @@ void cprom_histogram_observe(cprom_histogram *histogram, double value)
 {
     struct cprom_series *series = histogram_series_of(histogram);
     struct cprom__look look;
-    unsigned stripe;
-    if (CPROM__LIKELY(series && cprom__handle_is_fresh(series, &look) && series->striped &&
-                      cprom__stripe_known(&stripe))) {
-        histogram_observe_owned(series, stripe, value);
+    unsigned row;
+    if (CPROM__LIKELY(series && cprom__handle_is_fresh(series, &look) && series->striped && cprom__row_known(&row))) {
+        histogram_observe_owned(series, row, value);
         cprom__update_ends(series, &look);
     } else {
         histogram_observe_slowly(series, value);

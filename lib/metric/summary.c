@@ -8,27 +8,26 @@ static struct cprom_series *summary_series_of(const cprom_summary *summary) { re
 
 static void summary_observe(struct cprom_series *series, double value)
 {
-    cprom__cell *cells = series->cells;
-    unsigned stripe = 0;
-    if (series->striped) {
-        bool owned = cprom__stripe(&stripe);
-        cells = cprom__cell_in(cells, stripe);
-        if (owned) {
-            cprom__cell_count_owned(&cells[0]);
-            cprom__cell_add_owned(&cells[1], value);
-            return;
-        }
+    unsigned row;
+    bool owned = series->striped && cprom__row_known(&row);
+    cprom__cell *cells = owned ? cprom__cell_in(series->cells, row) : cprom__series_cells(series, &owned);
+    if (CPROM__LIKELY(owned)) {
+        cprom__cell_count_owned(&cells[0]);
+        cprom__cell_add_owned(&cells[1], value);
+    } else {
+        cprom__cell_count_shared(&cells[0]);
+        cprom__cell_add_shared(&cells[1], value);
     }
-    cprom__cell_count_shared(&cells[0]);
-    cprom__cell_add_shared(&cells[1], value);
 }
 
 static double summary_read(const struct cprom_series *series, uint64_t *count)
 {
     double sum = 0;
     *count = 0;
-    for (unsigned stripe = 0; stripe < (series->striped ? CPROM_STRIPES : 1); stripe++) {
-        const cprom__cell *cells = cprom__cell_in(series->cells, stripe);
+    unsigned rows = cprom__series_rows(series);
+    for (unsigned row = 0; row < rows; row++) {
+        const cprom__cell *cells = cprom__series_row(series, row);
+        if (!cells) continue;
         *count += atomic_load_explicit(&cells[0], memory_order_relaxed);
         sum += cprom__cell_double(&cells[1]);
     }

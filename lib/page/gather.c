@@ -114,7 +114,7 @@ static CPROM__NOINLINE void gather_let_others_in(struct gather_taking *taking)
 static size_t gather_cells_of(struct cprom_vec *vec)
 {
     bool striped = atomic_load_explicit(&vec->striped_cells, memory_order_relaxed) > 0;
-    return (vec->n_cells ? vec->n_cells : 1) * (striped ? CPROM_STRIPES : 1);
+    return (vec->n_cells ? vec->n_cells : 1) * (striped ? cprom__cell_rows() : 1);
 }
 
 /* How many of the next n series of so many cells come before others are let in: at least one. */

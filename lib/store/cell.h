@@ -1,11 +1,14 @@
 /*
  * Cells: the 64-bit words that hold counts and sums.
  *
- * A striped cell exists once in each stripe, CPROM__STRIDE bytes apart; its value is the sum over the stripes. Stripes
- * but the last are owned: only the thread that has taken the stripe (thread.h) writes there, with plain loads and
- * stores, and neighbours share a cache line with the same thread's cells only. The last stripe belongs to all
- * other threads, which add atomically. When a thread ends, its stripe passes on with the values where they are.
- * Model: tests/models/stripe.pml.
+ * A striped cell exists once in each stripe; its value is the sum over the stripes. Stripes but one are owned: only the
+ * thread that has taken the stripe (thread.h) writes there, with plain loads and stores, and neighbours share a cache
+ * line with the same thread's cells only. The shared stripe belongs to all other threads, which add atomically. When a
+ * thread ends, its stripe passes on with the values where they are. Model: tests/models/stripe.pml.
+ *
+ * A chunk of cells has a row for each stripe. The row of the shared one, and behind it those of the first 8 others, stand
+ * CPROM__STRIDE bytes apart. The rows of further stripes are far: the first update from one of them allocates them, so
+ * that they take no memory where there are few threads.
  *
  * Every access is atomic, so that readers may look at any time; relaxed, because a cell promises nothing about
  * other memory.
@@ -24,6 +27,8 @@
 #error "cprom needs 64-bit atomic operations without locks, which this processor does not have: see docs/portability.md"
 #endif
 
+_Static_assert(CPROM_STRIPES >= 1 && CPROM_STRIPES <= 65, "far rows are for the stripes 8 to 63");
+#define CPROM__NEAR_STRIPES (CPROM_STRIPES <= 8 ? CPROM_STRIPES - 1u : 8u) /* owned ones, whose rows are always there */
 #define CPROM__STRIDE_CELLS 64u
 #define CPROM__STRIDE ((size_t)CPROM__STRIDE_CELLS * 8)
 
@@ -74,28 +79,35 @@ static inline void cprom__cell_count_owned(cprom__cell *cell)
     atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
-/* Whether the calling thread owns a stripe, and its number; otherwise that of the shared one. */
-static inline bool cprom__stripe(unsigned *stripe)
-{
-    unsigned own = cprom__thread_stripe();
-    bool owned = own < cprom__owned_stripes();
-    *stripe = owned ? own : cprom__owned_stripes();
-    return owned;
-}
-
 /*
- * The same where the thread is known to own one: a single comparison, since a thread without a stripe has a number
- * beyond all of them, and one that has not asked yet wraps around. Otherwise ask cprom__stripe().
+ * Whether the calling thread is known to own a near stripe, and that one's row: a single comparison, since a thread
+ * without a stripe has a number beyond all of them, and one that has not asked yet wraps around. Otherwise see
+ * cprom__cells_mine().
  */
-static inline bool cprom__stripe_known(unsigned *stripe)
+static inline bool cprom__row_known(unsigned *row)
 {
-    *stripe = cprom__thread_stripe_known - 1;
-    return CPROM__LIKELY(*stripe < cprom__owned_stripes());
+    unsigned near = CPROM__NEAR_STRIPES; /* a variable, since compilers warn of comparisons with a constant 0 */
+    *row = cprom__thread_stripe_known;
+    return CPROM__LIKELY(*row - 1 < near);
 }
 
-static inline cprom__cell *cprom__cell_in(cprom__cell *cells, unsigned stripe)
+static inline cprom__cell *cprom__cell_in(cprom__cell *cells, unsigned row)
 {
-    return cells + (size_t)stripe * CPROM__STRIDE_CELLS;
+    return cells + (size_t)row * CPROM__STRIDE_CELLS;
+}
+
+/* The rows that may hold something: the shared one, and those of the stripes that were ever taken. */
+static inline unsigned cprom__cell_rows(void)
+{
+    return 1 + atomic_load_explicit(&cprom__stripes_used, memory_order_relaxed);
+}
+
+const cprom__cell *cprom__cells_far(const cprom__cell *cells, unsigned place, unsigned row);
+
+/* The cells in that row, to be read. NULL: nobody has written there. */
+static inline const cprom__cell *cprom__cells_in_row(cprom__cell *cells, unsigned place, unsigned row)
+{
+    return row <= CPROM__NEAR_STRIPES ? cprom__cell_in(cells, row) : cprom__cells_far(cells, place, row);
 }
 
 /* Where striped cells come from. */
@@ -114,5 +126,7 @@ void cprom__cell_pool_destroy(struct cprom__cell_pool *pool);
  */
 cprom__cell *cprom__cells_new(struct cprom__cell_pool *pool, unsigned n, unsigned *place);
 void cprom__cells_free(struct cprom__cell_pool *pool, cprom__cell *cells, unsigned n, unsigned place);
+/* The cells that the calling thread writes; `*owned`: nobody else does. Otherwise they are shared. Takes no lock. */
+cprom__cell *cprom__cells_mine(struct cprom__cell_pool *pool, cprom__cell *cells, unsigned place, bool *owned);
 
 #endif

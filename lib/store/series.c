@@ -25,6 +25,13 @@ static void series_give_stripes_back(struct cprom_series *series)
     atomic_fetch_sub_explicit(&vec->striped_cells, vec->n_striped, memory_order_relaxed);
 }
 
+cprom__cell *cprom__series_cells(struct cprom_series *series, bool *owned)
+{
+    *owned = false;
+    if (!series->striped) return series->cells;
+    return cprom__cells_mine(&series->vec->registry->cells, series->cells, series->place, owned);
+}
+
 /* ---- what stands behind the text ---- */
 
 static size_t series_align(size_t size) { return (size + 7) & ~(size_t)7; }

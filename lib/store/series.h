@@ -165,6 +165,20 @@ static inline bool cprom__series_is_dead(const struct cprom_series *series)
 /* A hidden series that nobody else knows yet, with one reference. NULL: out of memory. */
 struct cprom_series *cprom__series_make(struct cprom_vec *vec, const struct cprom__values *values, uint32_t *index);
 
+/* Of one with cells, those that the calling thread adds to; `*owned`: nobody else does. */
+cprom__cell *cprom__series_cells(struct cprom_series *series, bool *owned);
+
+/* How many rows it has, and its cells in one of them, to be read. NULL: nobody has written there. */
+static inline unsigned cprom__series_rows(const struct cprom_series *series)
+{
+    return series->striped ? cprom__cell_rows() : 1;
+}
+
+static inline const cprom__cell *cprom__series_row(const struct cprom_series *series, unsigned row)
+{
+    return cprom__cells_in_row(series->cells, series->place, row);
+}
+
 /* Milliseconds since 1970. */
 int64_t *cprom__series_created(const struct cprom_series *series);
 cprom__exemplar_slot *cprom__series_exemplars(const struct cprom_series *series);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 
 #include "base/thread.h"
 #include "store/series.h"
@@ -29,6 +30,15 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size)
 {
     return atomic_load(&no_memory) ? NULL : __real_aligned_alloc(alignment, size);
+}
+
+/* More processors than there are stripes for. */
+int __wrap_sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set);
+int __wrap_sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set)
+{
+    CPU_ZERO_S(size, set);
+    for (size_t i = 0; i < 100; i++) CPU_SET_S(i, size, set);
+    return 0;
 }
 
 /* A crowd whose members go through the same steps, one after another: barriers instead of sleeps. */
@@ -144,7 +154,7 @@ static unsigned owned_stripes_of(const crowd *c)
     bool taken[CPROM_STRIPES] = {false};
     unsigned owned = 0;
     for (unsigned i = 0; i < MANY; i++) {
-        if (c->stripes[i] >= cprom__owned_stripes()) continue;
+        if (c->stripes[i] >= cprom__stripes_owned) continue;
         assert_false(taken[c->stripes[i]]);
         taken[c->stripes[i]] = true;
         owned++;
@@ -152,13 +162,17 @@ static unsigned owned_stripes_of(const crowd *c)
     return owned;
 }
 
+/* How often the plain counter was added to by threads that own no stripe. */
+static uint64_t added_shared(const crowd *c) { return cprom__series_row((const struct cprom_series *)c->plain, 0)[1]; }
+
 static void test_slot_each_of_200_threads_has_one_and_locks_no_map_to_look_up(void **state)
 {
     crowd c;
     make_instruments(*state, &c);
     struct cprom__slot *mine = cprom__thread_slot(); /* the main thread keeps its own */
-    unsigned others = cprom__owned_stripes() - (cprom__thread_stripe() < cprom__owned_stripes());
+    unsigned others = cprom__stripes_owned - (cprom__thread_stripe() < cprom__stripes_owned);
     assert_non_null(mine);
+    assert_int_equal(cprom__stripes_owned, CPROM_STRIPES - 1);
     for (unsigned round = 1; round <= 3; round++) {
         run_crowd(&c);
         assert_int_equal(watched_locks, 0);
@@ -169,6 +183,7 @@ static void test_slot_each_of_200_threads_has_one_and_locks_no_map_to_look_up(vo
             for (unsigned j = 0; j < i; j++) assert_ptr_not_equal(c.slots[i], c.slots[j]);
         }
         assert_int_equal(owned_stripes_of(&c), others);
+        if (CPROM_STRIPES > 1) assert_int_equal(added_shared(&c), round * (MANY - others) * 300);
         assert_sums(&c, round);
         /* All came back from the round before. */
         assert_int_equal(cprom__slots_used, MANY + 1);
@@ -229,7 +244,7 @@ static void test_slot_and_stripe_are_taken_by_who_needs_them(void **state)
     assert_int_equal(pthread_create(&thread, NULL, only_add, &c), 0);
     pthread_join(thread, NULL);
     assert_null(c.slots[0]);
-    if (CPROM_STRIPES > 1) assert_in_range(c.stripes[0], 1, cprom__owned_stripes());
+    if (CPROM_STRIPES > 1) assert_in_range(c.stripes[0], 1, cprom__stripes_owned);
 }
 
 /* ---- the end of a thread ---- */
@@ -244,7 +259,7 @@ static void late_destructor(void *value)
     cprom_counter_inc(late->plain);
     atomic_fetch_add(&late_rounds, 1);
     /* What it had may be another thread's by now. */
-    if (value == (void *)2 && (cprom__thread_slot() || cprom__thread_stripe() < cprom__owned_stripes()))
+    if (value == (void *)2 && (cprom__thread_slot() || cprom__thread_stripe() < cprom__stripes_owned))
         atomic_fetch_add(&late_owners, 1);
     if (value == (void *)1) pthread_setspecific(late_key, (void *)2);
 }
@@ -335,7 +350,7 @@ static void test_thread_end_what_is_taken_in_the_last_destructor_comes_back(void
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, only_add, &c), 0);
     pthread_join(thread, NULL);
-    if (CPROM_STRIPES > 1) assert_in_range(c.stripes[0], 1, cprom__owned_stripes());
+    if (CPROM_STRIPES > 1) assert_in_range(c.stripes[0], 1, cprom__stripes_owned);
 }
 
 /* ---- epochs ---- */

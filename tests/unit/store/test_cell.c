@@ -46,7 +46,7 @@ static void take(bench *b, run *r, unsigned n, uint64_t mark)
     assert_non_null(r->cells);
     assert_true(r->place + n <= CPROM__STRIDE_CELLS);
     assert_int_equal((uintptr_t)(r->cells - r->place) % 64, 0);
-    for (unsigned stripe = 0; stripe < CPROM_STRIPES; stripe++) {
+    for (unsigned stripe = 0; stripe <= CPROM__NEAR_STRIPES; stripe++) {
         for (unsigned i = 0; i < n; i++) {
             assert_int_equal(cprom__cell_in(r->cells, stripe)[i], 0);
             cprom__cell_in(r->cells, stripe)[i] = mark + stripe;
@@ -56,7 +56,7 @@ static void take(bench *b, run *r, unsigned n, uint64_t mark)
 
 static void give_back(bench *b, run *r)
 {
-    for (unsigned stripe = 0; stripe < CPROM_STRIPES; stripe++) {
+    for (unsigned stripe = 0; stripe <= CPROM__NEAR_STRIPES; stripe++) {
         for (unsigned i = 0; i < r->n; i++) assert_int_equal(cprom__cell_in(r->cells, stripe)[i], r->mark + stripe);
     }
     cprom__cells_free(&b->pool, r->cells, r->n, r->place);
@@ -114,6 +114,86 @@ static void test_cells_out_of_memory_changes_nothing(void **state)
     assert_null(cprom__cells_new(&b->pool, 1, &place));
     take(b, &r, 1, 7);
     give_back(b, &r);
+}
+
+/*==============================================================================
+ * Far rows
+ *============================================================================*/
+
+/* A variable, since compilers warn of comparisons with a constant 0. */
+static unsigned most_owned = CPROM_STRIPES - 1;
+
+/* As a thread that owns this stripe; most_owned: none. */
+static cprom__cell *mine(bench *b, const run *r, unsigned stripe, bool *owned)
+{
+    cprom__thread_stripe_known = stripe + 1;
+    return cprom__cells_mine(&b->pool, r->cells, r->place, owned);
+}
+
+static unsigned groups_of(unsigned stripe) { return stripe < 8 ? 0 : stripe < 16 ? 1 : stripe < 32 ? 2 : 3; }
+
+static void test_cells_of_each_stripe_are_its_own_and_far_ones_come_when_needed(void **state)
+{
+    bench *b = *state;
+    run r, beside;
+    bool owned;
+    unsigned used = cprom__stripes_used, groups = 0;
+    cprom__stripes_used = most_owned;
+    take(b, &beside, 3, 1000);
+    take(b, &r, 2, 0);
+    size_t bytes = b->alloc.bytes;
+    assert_in_range(bytes, 9 * CPROM__STRIDE * (CPROM__NEAR_STRIPES == 8), 9 * CPROM__STRIDE + 128);
+    for (unsigned stripe = 0; stripe <= most_owned; stripe++) {
+        cprom__cell *cells = mine(b, &r, stripe, &owned);
+        assert_int_equal(owned, stripe < most_owned);
+        if (owned) groups = groups_of(stripe);
+        assert_int_equal(b->alloc.blocks, 1 + groups);
+        for (unsigned i = 0; i < 2; i++) cells[i] = 10000 * (i + 1) + stripe;
+        assert_ptr_equal(mine(b, &r, stripe, &owned), cells);
+    }
+    /* Each is in one row, and what stands beside them is as it was. */
+    bool seen[CPROM_STRIPES] = {false};
+    assert_int_equal(cprom__cell_rows(), CPROM_STRIPES);
+    for (unsigned row = 0; row < cprom__cell_rows(); row++) {
+        const cprom__cell *cells = cprom__cells_in_row(r.cells, r.place, row);
+        assert_non_null(cells);
+        assert_in_range(cells[0], 10000, 10000 + most_owned);
+        assert_int_equal(cells[1], cells[0] + 10000);
+        assert_false(seen[cells[0] - 10000]);
+        seen[cells[0] - 10000] = true;
+        for (unsigned i = 0; row > CPROM__NEAR_STRIPES && i < 3; i++) {
+            assert_int_equal(cprom__cells_in_row(beside.cells, beside.place, row)[i], 0);
+        }
+    }
+    cprom__cells_free(&b->pool, r.cells, 2, r.place);
+    take(b, &r, 2, 0);
+    for (unsigned row = CPROM__NEAR_STRIPES + 1; row < cprom__cell_rows(); row++) {
+        for (unsigned i = 0; i < 2; i++) assert_int_equal(cprom__cells_in_row(r.cells, r.place, row)[i], 0);
+    }
+    cprom__cells_free(&b->pool, r.cells, 2, r.place);
+    give_back(b, &beside);
+    cprom__stripes_used = used;
+    cprom__thread_stripe_known = 0;
+}
+
+static void test_cells_far_without_memory_are_the_shared_ones(void **state)
+{
+    bench *b = *state;
+    run r;
+    bool owned;
+    take(b, &r, 1, 1);
+    cprom__cell *shared = mine(b, &r, most_owned, &owned);
+    assert_false(owned);
+    for (unsigned stripe = 8; stripe < most_owned; stripe++) {
+        ct_alloc_fail_at(&b->alloc, 1, false);
+        assert_ptr_equal(mine(b, &r, stripe, &owned), shared);
+        assert_false(owned);
+        assert_null(cprom__cells_in_row(r.cells, r.place, stripe + 1));
+        assert_int_equal(b->alloc.blocks, 1);
+    }
+    ct_alloc_fail_at(&b->alloc, 0, false);
+    give_back(b, &r);
+    cprom__thread_stripe_known = 0;
 }
 
 /*==============================================================================
@@ -203,6 +283,9 @@ int group_cell(void)
         cmocka_unit_test_setup_teardown(test_cells_of_any_size_never_overlap_and_begin_at_zero, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cells_fill_what_has_room_before_more_is_allocated, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cells_out_of_memory_changes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cells_of_each_stripe_are_its_own_and_far_ones_come_when_needed, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_cells_far_without_memory_are_the_shared_ones, setup, teardown),
         cmocka_unit_test(test_cells_new_and_free_look_at_a_bounded_number_of_chunks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
