@@ -33,7 +33,9 @@ enum cprom__seam {
     CPROM__SEAM_GATHER_CUTS,  /* in the gate, the tail of a vector is about to be cut */
     CPROM__SEAM_GATHER_CUT,   /* in the gate, all tails are cut and nothing is copied */
     CPROM__SEAM_GATHER_VECTOR, /* in the gate, a vector is about to be copied */
-    CPROM__SEAM_GATHER_PORTION /* in the gate, which is about to be let go between two portions of the copying */
+    CPROM__SEAM_GATHER_PORTION, /* in the gate, which is about to be let go between two portions of the copying */
+    /* For tests that count, under any locks: */
+    CPROM__SEAM_UPDATE_COMPARES /* a staged entry, or a vector that takes part, is compared with what is looked for */
 };
 
 #ifdef CPROM_SEAMS

@@ -105,14 +105,6 @@ static bool commit_spoil(struct cprom__entry *entry)
     return true;
 }
 
-/* The entry that sees to the member's `other`: one by labels; there is one, for it has reserved the other. */
-static struct cprom__entry *commit_keeper_of(const struct cprom__member *member)
-{
-    struct cprom__entry *keeper = member->first;
-    while (keeper->by_handle) keeper = keeper->next_of_member;
-    return keeper;
-}
-
 static void commit_spoil_alone(struct cprom__entry *entry)
 {
     pthread_mutex_lock(&entry->vec->map_lock);
@@ -127,7 +119,7 @@ static void commit_find_spoilt(struct cprom_update *update)
         if (!entry->by_handle && cprom__series_is_dead(entry->series)) commit_spoil_alone(entry);
     }
     for (struct cprom__member *member = update->members; member; member = member->next) {
-        if (member->other && cprom__series_is_dead(member->other)) commit_spoil_alone(commit_keeper_of(member));
+        if (member->other && cprom__series_is_dead(member->other)) commit_spoil_alone(member->keeper);
     }
 }
 
@@ -199,11 +191,16 @@ static struct cprom__entry *commit_entry_of(const struct cprom__member *member, 
                                             const struct cprom__entry *after)
 {
     const struct cprom_update *update = member->update;
-    if (!update->hash_room) return NULL;
-    struct cprom__entry *entry = after ? after->same_hash : update->by_hash[series->hash & (update->hash_room - 1)];
+    struct cprom__entry *entry = NULL;
+    if (after) entry = after->same_slot;
+    else if (update->n_entries)
+        entry = update->entry_slots[cprom__update_slot(update, member->vec, series->hash, update->n_entry_slots)];
     /* The vector first: the series of others are not guarded by this lock. */
-    while (entry && (entry->vec != member->vec || entry->series != series)) entry = entry->same_hash;
-    return entry;
+    for (; entry; entry = entry->same_slot) {
+        CPROM__SEAM(CPROM__SEAM_UPDATE_COMPARES);
+        if (entry->vec == member->vec && entry->series == series) return entry;
+    }
+    return NULL;
 }
 
 static enum cprom__verdict commit_judge(const struct cprom__turnover *turnover, const struct cprom_series *series)
@@ -220,7 +217,7 @@ static bool commit_note_deleted(struct cprom__turnover *turnover, const struct c
     for (struct cprom__entry *entry = NULL; (entry = commit_entry_of(member, series, entry)) != NULL;) {
         if (!entry->by_handle && !commit_spoil(entry)) return false;
     }
-    return series != member->other || commit_spoil(commit_keeper_of(member));
+    return series != member->other || commit_spoil(member->keeper);
 }
 
 static void commit_change(const struct cprom__turnover *turnover, struct cprom_series *series,
@@ -235,9 +232,11 @@ static void commit_change(const struct cprom__turnover *turnover, struct cprom_s
 static bool commit_note_target(struct cprom__entry *entry, const struct cprom_series *series)
 {
     entry->target = series;
-    const struct cprom__entry *earlier = entry->same_hash;
-    while (earlier && (earlier->vec != entry->vec || earlier->target != series)) earlier = earlier->same_hash;
-    return earlier != NULL;
+    for (const struct cprom__entry *earlier = entry->same_slot; earlier; earlier = earlier->same_slot) {
+        CPROM__SEAM(CPROM__SEAM_UPDATE_COMPARES);
+        if (earlier->vec == entry->vec && earlier->target == series) return true;
+    }
+    return false;
 }
 
 /* The value goes to what others are folded into. If that is hidden, it is born when it has got all of them. */
@@ -271,7 +270,7 @@ static cprom_status commit_reveal(struct cprom__member *member, struct cprom_ser
 static cprom_status commit_bear_hidden(struct cprom__member *member, struct cprom__entry *first)
 {
     struct cprom_series *series = first->series;
-    /* Those of one hash hang together newest first; nothing is spoilt any more, so that the link is free. */
+    /* Those of one slot hang together newest first; nothing is spoilt any more, so that the link is free. */
     struct cprom__entry *entry = NULL, *oldest = NULL;
     while ((entry = commit_entry_of(member, series, entry)) != NULL) {
         if (entry->by_handle) continue;

@@ -106,19 +106,41 @@ static cprom_status update_refuse(struct cprom_update *update, cprom_status stat
     return status;
 }
 
+static bool update_grow_members(struct cprom_update *update)
+{
+    if (update->n_members < update->n_member_slots) return true;
+    size_t n_slots = update->n_member_slots ? update->n_member_slots * 2 : 8;
+    struct cprom__member **slots = cprom__arena_alloc(&update->memory, n_slots * sizeof(struct cprom__member *));
+    if (!slots) return false;
+    memset(slots, 0, n_slots * sizeof(struct cprom__member *));
+    for (struct cprom__member *member = update->members; member; member = member->next) {
+        struct cprom__member **slot = &slots[cprom__update_slot(update, member->vec, 0, n_slots)];
+        member->same_slot = *slot;
+        *slot = member;
+    }
+    update->member_slots = slots;
+    update->n_member_slots = n_slots;
+    return true;
+}
+
 /* The vector takes part from now on, and stays in memory. ENOENT: it is gone; the caller has a handle only. */
 static cprom_status update_join(struct cprom_update *update, struct cprom_vec *vec, struct cprom__member **out)
 {
-    for (struct cprom__member *member = update->members; member; member = member->next) {
+    struct cprom__member *member = NULL;
+    if (update->n_members) member = update->member_slots[cprom__update_slot(update, vec, 0, update->n_member_slots)];
+    for (; member; member = member->same_slot) {
+        CPROM__SEAM(CPROM__SEAM_UPDATE_COMPARES);
         if (member->vec != vec) continue;
         *out = member;
         return CPROM_OK;
     }
-    struct cprom__member *member = cprom__arena_alloc(&update->memory, sizeof *member);
+    if (!update_grow_members(update)) return CPROM_ENOMEM;
+    member = cprom__arena_alloc(&update->memory, sizeof *member);
     if (!member) return CPROM_ENOMEM;
     if (!cprom__vec_content_try_ref(vec)) return CPROM_ENOENT;
-    *member = (struct cprom__member){.next = update->members, .vec = vec, .update = update};
-    update->members = *out = member;
+    struct cprom__member **slot = &update->member_slots[cprom__update_slot(update, vec, 0, update->n_member_slots)];
+    *member = (struct cprom__member){.next = update->members, .same_slot = *slot, .vec = vec, .update = update};
+    update->members = *slot = *out = member;
     update->n_members++;
     return CPROM_OK;
 }
@@ -156,25 +178,20 @@ cprom_status cprom_update_vec_replace(cprom_update *update, cprom_vec *vec, cpro
     return CPROM_OK;
 }
 
-static size_t update_slot_of(const struct cprom_update *update, uint32_t hash)
+static bool update_grow_entries(struct cprom_update *update)
 {
-    return hash & (update->hash_room - 1);
-}
-
-static bool update_grow_hash(struct cprom_update *update)
-{
-    if (update->n_entries < update->hash_room) return true;
-    size_t room = update->hash_room ? update->hash_room * 2 : 32;
-    struct cprom__entry **by_hash = cprom__arena_alloc(&update->memory, room * sizeof(struct cprom__entry *));
-    if (!by_hash) return false;
-    memset(by_hash, 0, room * sizeof(struct cprom__entry *));
-    update->by_hash = by_hash;
-    update->hash_room = room;
+    if (update->n_entries < update->n_entry_slots) return true;
+    size_t n_slots = update->n_entry_slots ? update->n_entry_slots * 2 : 32;
+    struct cprom__entry **slots = cprom__arena_alloc(&update->memory, n_slots * sizeof(struct cprom__entry *));
+    if (!slots) return false;
+    memset(slots, 0, n_slots * sizeof(struct cprom__entry *));
     for (struct cprom__entry *entry = update->first; entry; entry = entry->next) {
-        struct cprom__entry **slot = &by_hash[update_slot_of(update, entry->values.hash)];
-        entry->same_hash = *slot;
+        struct cprom__entry **slot = &slots[cprom__update_slot(update, entry->vec, entry->values.hash, n_slots)];
+        entry->same_slot = *slot;
         *slot = entry;
     }
+    update->entry_slots = slots;
+    update->n_entry_slots = n_slots;
     return true;
 }
 
@@ -189,9 +206,11 @@ static bool update_same_values(const struct cprom__values *a, const struct cprom
 static struct cprom__entry *update_find_entry(const struct cprom_update *update, const struct cprom_vec *vec,
                                               const struct cprom__values *values, const struct cprom_series *series)
 {
-    if (!update->hash_room) return NULL;
-    struct cprom__entry *entry = update->by_hash[update_slot_of(update, values->hash)];
-    for (; entry; entry = entry->same_hash) {
+    if (!update->n_entries) return NULL;
+    struct cprom__entry *entry =
+        update->entry_slots[cprom__update_slot(update, vec, values->hash, update->n_entry_slots)];
+    for (; entry; entry = entry->same_slot) {
+        CPROM__SEAM(CPROM__SEAM_UPDATE_COMPARES);
         if (entry->vec != vec || entry->values.hash != values->hash) continue;
         /* By labels and by handle it may be the same series: what comes after has an entry of its own. */
         if (entry->by_handle != (series != NULL)) return NULL;
@@ -210,7 +229,7 @@ static cprom_status update_stage(struct cprom_update *update, struct cprom_vec *
     struct cprom__member *member;
     cprom_status status = update_join(update, vec, &member);
     if (status) return status;
-    if (!update_grow_hash(update)) return CPROM_ENOMEM;
+    if (!update_grow_entries(update)) return CPROM_ENOMEM;
     entry = cprom__arena_alloc(&update->memory, sizeof *entry);
     if (!entry) return CPROM_ENOMEM;
     memset(entry, 0, sizeof *entry);
@@ -223,8 +242,9 @@ static cprom_status update_stage(struct cprom_update *update, struct cprom_vec *
         if (!entry->values.v[i]) return CPROM_ENOMEM;
     }
     entry->series = cprom_series_ref(series);
-    struct cprom__entry **slot = &update->by_hash[update_slot_of(update, values->hash)];
-    entry->same_hash = *slot;
+    struct cprom__entry **slot =
+        &update->entry_slots[cprom__update_slot(update, vec, values->hash, update->n_entry_slots)];
+    entry->same_slot = *slot;
     *slot = entry;
     if (update->last) update->last->next = entry;
     else update->first = entry;
@@ -232,6 +252,7 @@ static cprom_status update_stage(struct cprom_update *update, struct cprom_vec *
     if (member->last) member->last->next_of_member = entry;
     else member->first = entry;
     member->last = entry;
+    if (!member->keeper && !series) member->keeper = entry;
     update->n_entries++;
     *out = entry;
     return CPROM_OK;

@@ -11,7 +11,7 @@
 struct cprom__entry {
     struct cprom__entry *next;           /* in the order of staging */
     struct cprom__entry *next_of_member; /* likewise */
-    struct cprom__entry *same_hash;
+    struct cprom__entry *same_slot;      /* older ones of the same slot */
     struct cprom_vec *vec;
     struct cprom__member *member; /* of that vector */
     struct cprom__values values;  /* n is 0 and v NULL for an entry by handle */
@@ -35,9 +35,11 @@ struct cprom__scope {
 /* A vector that takes part; kept by a reference to its content. */
 struct cprom__member {
     struct cprom__member *next;
+    struct cprom__member *same_slot;
     struct cprom_vec *vec;
     struct cprom_update *update;
     struct cprom__entry *first, *last; /* through next_of_member */
+    struct cprom__entry *keeper;       /* the first by labels, which sees to `other`; NULL: none */
     const struct cprom__match *scopes;
     struct cprom_series *other; /* with a reference, where entries may have to be folded */
 
@@ -59,14 +61,27 @@ struct cprom_update {
     size_t refused;
     struct cprom__entry *first, *last;
     size_t n_entries;
-    struct cprom__entry **by_hash;
-    size_t hash_room;
+    struct cprom__entry **entry_slots; /* by vector and labels: cprom__update_slot() */
+    size_t n_entry_slots;
     struct cprom__scope *scopes;
     struct cprom__member *members;
     size_t n_members;
+    struct cprom__member **member_slots; /* by vector, likewise with a hash of 0 */
+    size_t n_member_slots;
     /* In a commit: entries whose series were deleted since; COMMIT_SEALED of commit.c once the moment is due. */
     _Atomic(struct cprom__entry *) spoilt;
 };
+
+/*
+ * The slot of these labels in this vector, of so many slots. The vector goes in: what is staged for many vectors often has
+ * the same labels in each.
+ */
+static inline size_t cprom__update_slot(const struct cprom_update *update, const struct cprom_vec *vec, uint32_t hash,
+                                        size_t n_slots)
+{
+    uint64_t both = (uint64_t)(uintptr_t)vec ^ (uint64_t)hash << 32;
+    return (size_t)cprom__hash_end(both, &update->registry->key) & (n_slots - 1);
+}
 
 /* Gives back what was reserved. */
 void cprom__update_give_back(struct cprom_update *update);
