@@ -70,9 +70,10 @@ struct cprom_registry {
 
     struct cprom__gate order_lock; /* guards the order of every vector; waited for by gathers, tried by others */
 
-    pthread_mutex_t updates_lock;       /* guards the next two; held for a few instructions */
+    pthread_mutex_t updates_lock;       /* guards the next four; held for a few instructions, or 256 events */
     struct cprom__live_updates updates; /* not yet committed or abandoned, oldest first */
     uint64_t update_count;              /* numbers updates and events, in one order */
+    struct cprom__event *oldest_event, *newest_event; /* of all vectors; NULL: none. stale.h */
 
     struct cprom_registry *root; /* whose families_lock is the lock of the tree: tree.h. Immutable; a reference,
                                            unless it is the registry itself */

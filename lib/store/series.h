@@ -114,10 +114,12 @@ struct cprom_vec {
 
     pthread_mutex_t map_lock; /* guards the map; series die under it */
     struct cprom__map map;
-    struct cprom__map owners;    /* likewise: owner.h */
-    uint32_t owner_walk;         /* likewise: the chunk that a walk over an owner's series comes to next; 0: none */
-    uint64_t expiry_at;          /* likewise: where the search for expired series goes on */
-    struct cprom__event *events; /* guarded by the gate: stale.h */
+    struct cprom__map owners; /* likewise: owner.h */
+    uint32_t owner_walk;      /* likewise: the chunk that a walk over an owner's series comes to next; 0: none */
+    uint64_t expiry_at;       /* likewise: where the search for expired series goes on */
+    _Atomic(struct cprom__event_set *) event_sets; /* grows only, under updates_lock: stale.h */
+    /* Guarded by the gate, for updates created earlier: the newest event of any, and the newest removal. 0: none. */
+    uint64_t newest_event, newest_removal;
     /* What a change does to it, until it is done: turnover.h. Looked into under the map's lock only. */
     _Atomic(struct cprom__turnover *) turnover;
     /* Of a gather that has yet to copy values, NULL: none. Set in the gate, read by who makes or finishes a change. */

@@ -3,38 +3,147 @@
 
 #include <string.h>
 
-struct cprom__event {
-    struct cprom__event *next;
-    size_t bytes;
-    uint64_t at;      /* its own number */
-    uint64_t created; /* that of its update; UINT64_MAX: a removal */
-    uint64_t since;   /* when it was numbered, that of the oldest update */
+#define STALE_PORTION 256u /* events that are forgotten under one hold of updates_lock */
+#define STALE_BRANCHES 4u
+
+/*
+ * The events of a vector that name the same labels, by their values: a trie over the hash of these, with an event in each
+ * of its nodes. So keeping one needs no memory, and cannot fail. A set stays as long as its vector: there are as many as
+ * ways in which the program removes and replaces.
+ */
+struct cprom__event_set {
+    struct cprom__event_set *next; /* immutable once in the vector's list */
     size_t n;
-    struct {
-        size_t label, offset, len;
-    } pairs[]; /* followed by the values, escaped */
+    uint32_t named;                  /* bit per label */
+    uint8_t label[CPROM_LABELS_MAX]; /* n of them, in rising order */
+    /* guarded by updates_lock */
+    struct cprom__event *root;
+    uint64_t newest, newest_removal; /* of all that it ever had */
 };
 
-static struct cprom__piece stale_value_of(const struct cprom__event *event, size_t pair)
+struct cprom__event {
+    struct cprom__event_set *set;
+    uint64_t hash;
+    size_t bytes;
+    uint64_t at; /* its own number; that of the newest, where they were several */
+    /* Which updates it concerns, those created earlier: their scopes, and their series. 0: none. */
+    uint64_t over_scopes, over_series;
+    /* guarded by updates_lock, once it is kept */
+    struct cprom__event *branches[STALE_BRANCHES];
+    struct cprom__event *older, *newer; /* of all of the registry */
+    size_t len[];                       /* of each value; followed by the values, escaped */
+};
+
+/* ---- sets ---- */
+
+static uint32_t stale_named(const struct cprom__match *match)
 {
-    const char *values = (const char *)&event->pairs[event->n];
-    return (struct cprom__piece){values + event->pairs[pair].offset, event->pairs[pair].len};
+    uint32_t named = 0;
+    for (size_t i = 0; i < match->n; i++) named |= (uint32_t)1 << match->label[i];
+    return named;
 }
+
+static struct cprom__event_set *stale_sets(const struct cprom_vec *vec)
+{
+    /* acquire: pairs with the release in stale_set_for(). */
+    return atomic_load_explicit(&vec->event_sets, memory_order_acquire);
+}
+
+static struct cprom__event_set *stale_find_set(const struct cprom_vec *vec, uint32_t named)
+{
+    struct cprom__event_set *set = stale_sets(vec);
+    while (set && set->named != named) set = set->next;
+    return set;
+}
+
+/* Found or made; NULL: out of memory. */
+static struct cprom__event_set *stale_set_for(struct cprom_vec *vec, uint32_t named)
+{
+    struct cprom_registry *registry = vec->registry;
+    struct cprom__event_set *set = stale_find_set(vec, named);
+    if (set) return set;
+    struct cprom__event_set *made = cprom__alloc_zeroed(&registry->allocator, sizeof *made);
+    if (!made) return NULL;
+    made->named = named;
+    for (uint8_t label = 0; label < CPROM_LABELS_MAX; label++) {
+        if (named >> label & 1) made->label[made->n++] = label;
+    }
+    pthread_mutex_lock(&registry->updates_lock);
+    set = stale_find_set(vec, named);
+    if (!set) {
+        made->next = stale_sets(vec);
+        /* release: pairs with the acquire in stale_sets(). */
+        atomic_store_explicit(&vec->event_sets, made, memory_order_release);
+    }
+    pthread_mutex_unlock(&registry->updates_lock);
+    if (!set) return made;
+    cprom__release(&registry->allocator, made, sizeof *made);
+    return set;
+}
+
+/* ---- the values that are asked for ---- */
+
+/* The values of a set's labels. */
+struct stale_values {
+    uint64_t hash;
+    struct cprom__piece v[CPROM_LABELS_MAX];
+};
+
+static void stale_hash(const struct cprom_vec *vec, size_t n, struct stale_values *values)
+{
+    const struct cprom__hash_key *key = &vec->registry->key;
+    uint64_t state = key->k[1];
+    for (size_t i = 0; i < n; i++) state = cprom__hash_value(state, key, values->v[i].text, values->v[i].len);
+    values->hash = cprom__hash_end(state, key);
+}
+
+/* The value that a match wants of a label; false: any. */
+static bool stale_wanted(const struct cprom__match *match, size_t label, struct cprom__piece *value)
+{
+    for (size_t i = 0; i < match->n; i++) {
+        if (match->label[i] != label) continue;
+        *value = match->value[i];
+        return true;
+    }
+    return false;
+}
+
+/* Of a match that names all labels of the set. */
+static void stale_of_match(const struct cprom_vec *vec, const struct cprom__event_set *set,
+                           const struct cprom__match *match, struct stale_values *values)
+{
+    for (size_t i = 0; i < set->n; i++) stale_wanted(match, set->label[i], &values->v[i]);
+    stale_hash(vec, set->n, values);
+}
+
+static void stale_of_series(const struct cprom__event_set *set, const struct cprom_series *series,
+                            struct stale_values *values)
+{
+    const struct cprom_vec *vec = series->vec;
+    for (size_t i = 0; i < set->n; i++) values->v[i] = cprom__desc_value(vec->desc, series->text, set->label[i]);
+    stale_hash(vec, set->n, values);
+}
+
+/* ---- one event ---- */
 
 struct cprom__event *cprom__event_new(struct cprom_vec *vec, const struct cprom__match *match)
 {
-    size_t bytes = sizeof(struct cprom__event) + match->n * sizeof(((struct cprom__event *)NULL)->pairs[0]), offset = 0;
-    for (size_t i = 0; i < match->n; i++) bytes += match->value[i].len;
-    struct cprom__event *event = cprom__alloc(&vec->registry->allocator, bytes);
+    struct cprom__event_set *set = stale_set_for(vec, stale_named(match));
+    if (!set) return NULL;
+    struct stale_values values;
+    stale_of_match(vec, set, match, &values);
+    size_t bytes = sizeof(struct cprom__event) + set->n * sizeof(size_t);
+    for (size_t i = 0; i < set->n; i++) bytes += values.v[i].len;
+    struct cprom__event *event = cprom__alloc_zeroed(&vec->registry->allocator, bytes);
     if (!event) return NULL;
+    event->set = set;
+    event->hash = values.hash;
     event->bytes = bytes;
-    event->n = match->n;
-    for (size_t i = 0; i < match->n; i++) {
-        event->pairs[i].label = match->label[i];
-        event->pairs[i].offset = offset;
-        event->pairs[i].len = match->value[i].len;
-        memcpy((char *)&event->pairs[event->n] + offset, match->value[i].text, match->value[i].len);
-        offset += match->value[i].len;
+    char *text = (char *)&event->len[set->n];
+    for (size_t i = 0; i < set->n; i++) {
+        event->len[i] = values.v[i].len;
+        memcpy(text, values.v[i].text, values.v[i].len);
+        text += values.v[i].len;
     }
     return event;
 }
@@ -44,84 +153,250 @@ void cprom__event_free(struct cprom_vec *vec, struct cprom__event *event)
     if (event) cprom__release(&vec->registry->allocator, event, event->bytes);
 }
 
-static bool stale_same_pairs(const struct cprom__event *a, const struct cprom__event *b)
-{
-    /* Pairs, offsets and values lie in one piece. */
-    size_t head = offsetof(struct cprom__event, pairs);
-    return a->bytes == b->bytes && a->n == b->n &&
-           memcmp((const char *)a + head, (const char *)b + head, a->bytes - head) == 0;
-}
-
 void cprom__event_number(struct cprom_registry *registry, struct cprom__event *event,
                          const struct cprom__live_updates *by)
 {
-    const struct cprom__live_updates *oldest = registry->updates.next;
-    if (oldest == by) oldest = oldest->next;
-    event->since = oldest == &registry->updates ? UINT64_MAX : oldest->created;
     event->at = ++registry->update_count;
-    event->created = by ? by->created : UINT64_MAX;
+    event->over_scopes = by ? by->created : event->at;
+    event->over_series = by ? 0 : event->at;
+}
+
+/* ---- the trie of a set, under updates_lock ---- */
+
+static bool stale_has_values(const struct cprom__event *event, const struct stale_values *values)
+{
+    const char *text = (const char *)&event->len[event->set->n];
+    for (size_t i = 0; i < event->set->n; i++) {
+        struct cprom__piece value = {text, event->len[i]};
+        if (!cprom__pair_equal(value, values->v[i])) return false;
+        text += event->len[i];
+    }
+    return true;
+}
+
+static bool stale_same_values(const struct cprom__event *a, const struct cprom__event *b)
+{
+    /* Lengths and values lie in one piece. */
+    size_t head = offsetof(struct cprom__event, len);
+    return a->bytes == b->bytes && memcmp((const char *)a + head, (const char *)b + head, a->bytes - head) == 0;
+}
+
+/* One step down by the hash, whose first bits are used up. */
+static struct cprom__event **stale_branch(struct cprom__event *at, uint64_t *bits)
+{
+    struct cprom__event **branch = &at->branches[*bits % STALE_BRANCHES];
+    CPROM__SEAM(CPROM__SEAM_EVENT_COMPARES);
+    *bits /= STALE_BRANCHES;
+    return branch;
+}
+
+static const struct cprom__event *stale_find(const struct cprom__event_set *set, const struct stale_values *values)
+{
+    struct cprom__event *at = set->root;
+    uint64_t bits = values->hash;
+    while (at && !(at->hash == values->hash && stale_has_values(at, values))) at = *stale_branch(at, &bits);
+    return at;
+}
+
+/* Where an event of the same match hangs, or would. */
+static struct cprom__event **stale_place_of(const struct cprom__event *event)
+{
+    struct cprom__event **place = &event->set->root;
+    uint64_t bits = event->hash;
+    while (*place && *place != event && !((*place)->hash == event->hash && stale_same_values(*place, event)))
+        place = stale_branch(*place, &bits);
+    return place;
+}
+
+/* Some leaf below takes its place: its hash begins with the same bits. */
+static void stale_cut(struct cprom__event *event)
+{
+    struct cprom__event **place = stale_place_of(event), **lower = place;
+    for (unsigned i = 0; i < STALE_BRANCHES;) {
+        if ((*lower)->branches[i]) {
+            lower = &(*lower)->branches[i];
+            i = 0;
+        } else {
+            i++;
+        }
+    }
+    struct cprom__event *leaf = *lower;
+    *lower = NULL;
+    if (leaf == event) return;
+    memcpy(leaf->branches, event->branches, sizeof leaf->branches);
+    *place = leaf;
+}
+
+/* ---- all of the registry, under updates_lock ---- */
+
+static void stale_push(struct cprom_registry *registry, struct cprom__event *event)
+{
+    event->older = registry->newest_event;
+    event->newer = NULL;
+    if (event->older) event->older->newer = event;
+    else registry->oldest_event = event;
+    registry->newest_event = event;
+}
+
+static void stale_pull(struct cprom_registry *registry, struct cprom__event *event)
+{
+    if (event->older) event->older->newer = event->newer;
+    else registry->oldest_event = event->newer;
+    if (event->newer) event->newer->older = event->older;
+    else registry->newest_event = event->older;
+}
+
+/* The number of the oldest living update; UINT64_MAX: there is none. */
+static uint64_t stale_oldest_update(const struct cprom_registry *registry)
+{
+    const struct cprom__live_updates *oldest = registry->updates.next;
+    return oldest == &registry->updates ? UINT64_MAX : oldest->created;
+}
+
+static void stale_raise(uint64_t *number, uint64_t to)
+{
+    if (*number < to) *number = to;
+}
+
+/* Returns what is not needed: the event, if there was one of the same match. */
+static struct cprom__event *stale_put(struct cprom_registry *registry, struct cprom__event *event)
+{
+    struct cprom__event **place = stale_place_of(event), *same = *place;
+    stale_raise(&event->set->newest, event->over_scopes);
+    stale_raise(&event->set->newest_removal, event->over_series);
+    if (same) {
+        stale_pull(registry, same);
+        same->at = event->at;
+        stale_raise(&same->over_scopes, event->over_scopes);
+        stale_raise(&same->over_series, event->over_series);
+    } else {
+        *place = event;
+    }
+    stale_push(registry, *place);
+    return same ? event : NULL;
 }
 
 void cprom__event_keep(struct cprom_vec *vec, struct cprom__event *event)
 {
-    uint64_t since = event->since;
-    /*
-     * Out go those that concern nobody any more, and one of the same match that concerns nobody but whom this one
-     * does.
-     */
-    for (struct cprom__event **link = &vec->events; *link;) {
-        struct cprom__event *old = *link;
-        bool outdone = old->created <= event->created && stale_same_pairs(old, event);
-        if (old->at > since && !outdone) {
-            link = &old->next;
-            continue;
-        }
-        *link = old->next;
-        cprom__event_free(vec, old);
-    }
-    if (event->at < since) {
-        cprom__event_free(vec, event);
-        return;
-    }
-    event->next = vec->events;
-    vec->events = event;
+    struct cprom_registry *registry = vec->registry;
+    stale_raise(&vec->newest_event, event->over_scopes);
+    stale_raise(&vec->newest_removal, event->over_series);
+    pthread_mutex_lock(&registry->updates_lock);
+    if (stale_oldest_update(registry) < event->over_scopes) event = stale_put(registry, event);
+    pthread_mutex_unlock(&registry->updates_lock);
+    cprom__event_free(vec, event);
 }
 
-bool cprom__event_hits_scope(const struct cprom_vec *vec, uint64_t created, const struct cprom__match *scope)
+void cprom__events_forget(struct cprom_registry *registry)
 {
-    for (const struct cprom__event *event = vec->events; event; event = event->next) {
-        if (event->at < created || event->created <= created) continue;
-        bool apart = false;
-        for (size_t i = 0; i < event->n && !apart; i++) {
-            for (size_t k = 0; k < scope->n && !apart; k++) {
-                apart = event->pairs[i].label == scope->label[k] &&
-                        !cprom__pair_equal(stale_value_of(event, i), scope->value[k]);
-            }
+    unsigned n;
+    do {
+        struct cprom__event *forgotten = NULL, *event;
+        pthread_mutex_lock(&registry->updates_lock);
+        uint64_t oldest = stale_oldest_update(registry);
+        for (n = 0; n < STALE_PORTION && (event = registry->oldest_event) != NULL && event->at < oldest; n++) {
+            stale_pull(registry, event);
+            stale_cut(event);
+            event->newer = forgotten;
+            forgotten = event;
         }
-        if (!apart) return true;
+        pthread_mutex_unlock(&registry->updates_lock);
+        while ((event = forgotten) != NULL) {
+            forgotten = event->newer;
+            cprom__release(&registry->allocator, event, event->bytes);
+        }
+    } while (n == STALE_PORTION);
+}
+
+/* ---- whom they concern ---- */
+
+static bool stale_overlap(const struct cprom__event *event, const struct cprom__match *scope)
+{
+    const char *text = (const char *)&event->len[event->set->n];
+    for (size_t i = 0; i < event->set->n; i++) {
+        struct cprom__piece value = {text, event->len[i]}, wanted;
+        if (stale_wanted(scope, event->set->label[i], &wanted) && !cprom__pair_equal(value, wanted)) return false;
+        text += event->len[i];
+    }
+    return true;
+}
+
+/* Under updates_lock, with a scope that names some of the set's labels. */
+static bool stale_hits_some(const struct cprom_registry *registry, const struct cprom__event_set *set, uint64_t created,
+                            const struct cprom__match *scope)
+{
+    const struct cprom__event *event = registry->newest_event;
+    for (; event && event->at > created; event = event->older) {
+        CPROM__SEAM(CPROM__SEAM_EVENT_COMPARES);
+        if (event->set == set && event->over_scopes > created && stale_overlap(event, scope)) return true;
     }
     return false;
 }
 
-bool cprom__event_hits_series(const struct cprom_vec *vec, uint64_t created, const struct cprom_series *series)
+/* Under updates_lock. */
+static bool stale_hits_scope(const struct cprom_vec *vec, const struct cprom__event_set *set, uint64_t created,
+                             const struct cprom__match *scope)
 {
-    for (const struct cprom__event *event = vec->events; event; event = event->next) {
-        if (event->at < created || event->created != UINT64_MAX) continue;
-        bool apart = false;
-        for (size_t i = 0; i < event->n && !apart; i++) {
-            struct cprom__piece value = cprom__desc_value(vec->desc, series->text, event->pairs[i].label);
-            apart = !cprom__pair_equal(value, stale_value_of(event, i));
-        }
-        if (!apart) return true;
-    }
-    return false;
+    uint32_t named = stale_named(scope);
+    if (set->newest <= created) return false;
+    if (!(set->named & named)) return true; /* nothing keeps the newest apart from it */
+    if (set->named & ~named) return stale_hits_some(vec->registry, set, created, scope);
+    struct stale_values values;
+    stale_of_match(vec, set, scope, &values);
+    const struct cprom__event *event = stale_find(set, &values);
+    return event && event->over_scopes > created;
 }
+
+/* Under updates_lock. */
+static bool stale_hits_series(const struct cprom__event_set *set, uint64_t created, const struct cprom_series *series)
+{
+    if (set->newest_removal <= created) return false;
+    struct stale_values values;
+    stale_of_series(set, series, &values);
+    const struct cprom__event *event = stale_find(set, &values);
+    return event && event->over_series > created;
+}
+
+bool cprom__event_hits_scope(struct cprom_vec *vec, uint64_t created, const struct cprom__match *scope)
+{
+    bool hits = false;
+    if (vec->newest_event <= created) return false;
+    pthread_mutex_lock(&vec->registry->updates_lock);
+    for (struct cprom__event_set *set = stale_sets(vec); set && !hits; set = set->next)
+        hits = stale_hits_scope(vec, set, created, scope);
+    pthread_mutex_unlock(&vec->registry->updates_lock);
+    return hits;
+}
+
+bool cprom__event_hits_series(struct cprom_vec *vec, uint64_t created, const struct cprom_series *series)
+{
+    bool hits = false;
+    if (vec->newest_removal <= created) return false;
+    pthread_mutex_lock(&vec->registry->updates_lock);
+    for (struct cprom__event_set *set = stale_sets(vec); set && !hits; set = set->next)
+        hits = stale_hits_series(set, created, series);
+    pthread_mutex_unlock(&vec->registry->updates_lock);
+    return hits;
+}
+
+/* ---- the end ---- */
 
 void cprom__events_free(struct cprom_vec *vec)
 {
-    while (vec->events) {
-        struct cprom__event *event = vec->events;
-        vec->events = event->next;
-        cprom__event_free(vec, event);
+    struct cprom_registry *registry = vec->registry;
+    for (struct cprom__event_set *set = stale_sets(vec), *next; set; set = next) {
+        next = set->next;
+        struct cprom__event *event;
+        do {
+            pthread_mutex_lock(&registry->updates_lock);
+            event = set->root;
+            if (event) {
+                stale_pull(registry, event);
+                stale_cut(event);
+            }
+            pthread_mutex_unlock(&registry->updates_lock);
+            cprom__event_free(vec, event);
+        } while (event);
+        cprom__release(&registry->allocator, set, sizeof *set);
     }
 }

@@ -1,9 +1,9 @@
 /*
- * Stale updates: what overtook them is remembered as events, for as long as an update lives that it may concern.
+ * Stale updates: what overtook them is remembered as events, for as long as an update lives that is older.
  *
  * An event is a match on one vector: a replace scope that was committed, or a removal that makes updates stale. Updates
  * and events are numbered in one order. An event concerns an update that was created before it; a committed scope only
- * if its own update was created later.
+ * if its own update was created later. Events of one match are remembered as one.
  */
 #ifndef CPROM_LIB_STORE_STALE_H
 #define CPROM_LIB_STORE_STALE_H
@@ -24,10 +24,18 @@ void cprom__event_number(struct cprom_registry *registry, struct cprom__event *e
 /* In the gate: remembers a numbered one, if an update lives that it may concern; takes it in any case. */
 void cprom__event_keep(struct cprom_vec *vec, struct cprom__event *event);
 
-/* Whether an event since `created` concerns the scope of an update, or (removals only) a series. In the gate. */
-bool cprom__event_hits_scope(const struct cprom_vec *vec, uint64_t created, const struct cprom__match *scope);
-bool cprom__event_hits_series(const struct cprom_vec *vec, uint64_t created, const struct cprom_series *series);
+/*
+ * In the gate: whether an event since `created`, of a living update, concerns a scope of it, or (removals only) a series.
+ * A series costs a search for each set of labels that events of its vector name; so does a scope that names them all. One
+ * that names some of them is compared with each event since `created`.
+ */
+bool cprom__event_hits_scope(struct cprom_vec *vec, uint64_t created, const struct cprom__match *scope);
+bool cprom__event_hits_series(struct cprom_vec *vec, uint64_t created, const struct cprom_series *series);
 
+/* An update has left the registry's ring: what concerned no younger one is forgotten. */
+void cprom__events_forget(struct cprom_registry *registry);
+
+/* Frees those of a vector; nobody uses it any more. */
 void cprom__events_free(struct cprom_vec *vec);
 
 #endif

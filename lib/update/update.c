@@ -38,7 +38,9 @@ void cprom__update_retire(struct cprom_update *update)
     pthread_mutex_lock(&update->registry->updates_lock);
     update->live.prev->next = update->live.next;
     update->live.next->prev = update->live.prev;
+    bool events = update->registry->oldest_event;
     pthread_mutex_unlock(&update->registry->updates_lock);
+    if (events) cprom__events_forget(update->registry);
 }
 
 void cprom__update_give_back(struct cprom_update *update)

@@ -3,6 +3,7 @@
  * has overlapped its scopes or staged series. Everything else is not.
  */
 #include "support/updates.h"
+#include "store/context.h"
 
 /* ---- two matches, by all pairs, against a model ---- */
 
@@ -131,6 +132,14 @@ static void check_scopes(ct_fixture *fixture, const char *owner)
 
 static void test_update_stale_by_scope_all_pairs_of_matches(void **state) { check_scopes(*state, NULL); }
 static void test_update_stale_by_scope_all_pairs_of_matches_with_owner(void **state) { check_scopes(*state, "s"); }
+
+/* Whatever the hashes of their values are. */
+static void test_update_stale_by_scope_all_pairs_of_matches_with_one_hash(void **state)
+{
+    TESTS_BEGIN;
+    memset(&r->key, 0, sizeof r->key);
+    check_scopes(*state, NULL);
+}
 
 /* Staged series without a scope: removals overtake them, scopes do not. */
 static void check_series(cprom_registry *r, cprom_gauge_vec *g, cprom_gauge_vec *h, bool by_handle)
@@ -364,9 +373,37 @@ static void test_update_events_take_no_memory_without_updates(void **state)
         if (i == 20) at_first = up_stats(r).bytes;
         if (i > 20) assert_true(up_stats(r).bytes <= at_first + 256);
     }
+    /* Nothing else has to happen until what concerns nobody any more is forgotten. */
     cprom_update_free(alive);
-    assert_ok(cprom_gauge_vec_clear(g)); /* forgets what concerns nobody any more */
     assert_int_equal(up_stats(r).bytes, before);
+}
+
+static void test_update_events_go_with_the_last_update_that_is_older(void **state)
+{
+    TESTS_BEGIN;
+    cprom_gauge_vec *vecs[2] = {up_gauges(r, "g", "p"), up_gauges(r, "h", NULL)};
+    size_t bytes[4];
+    char p[16];
+    for (int round = 0; round < 2; round++) { /* in the first, what is kept for good is made */
+        cprom_update *updates[3];
+        bytes[0] = up_stats(r).bytes;
+        for (int u = 0; u < 3; u++) {
+            updates[u] = up_new(r);
+            for (int i = 0; i < 1000; i++) {
+                snprintf(p, sizeof p, "%d.%d", u, i);
+                assert_ok(cprom_gauge_vec_delete_matching(vecs[i % 2], CPROM_LABELS({"p", p}), NULL));
+            }
+            bytes[u + 1] = up_stats(r).bytes;
+            assert_true(bytes[u + 1] > bytes[u]);
+        }
+        cprom_update_free(updates[1]); /* the oldest lives */
+        assert_true(up_stats(r).bytes > bytes[2]);
+        assert_true(up_stats(r).bytes < bytes[3]);
+        up_commit(updates[0], 0, 0, 0, 0); /* those of the third are left */
+        assert_int_equal(up_stats(r).bytes, bytes[1]);
+        cprom_update_free(updates[2]);
+        if (round) assert_int_equal(up_stats(r).bytes, bytes[0]);
+    }
 }
 
 int group_stale(void)
@@ -374,6 +411,7 @@ int group_stale(void)
     const struct CMUnitTest tests[] = {
         TEST(test_update_stale_by_scope_all_pairs_of_matches),
         TEST(test_update_stale_by_scope_all_pairs_of_matches_with_owner),
+        TEST(test_update_stale_by_scope_all_pairs_of_matches_with_one_hash),
         TEST(test_update_stale_by_series_all_matches),
         TEST(test_update_stale_by_handle_all_matches),
         TEST(test_update_stale_changes_nothing_and_is_final),
@@ -385,6 +423,7 @@ int group_stale(void)
         TEST(test_vec_replace_is_never_stale_but_makes_stale),
         TEST(test_vec_replace_overtaken_does_not_hide_who_overtook),
         TEST(test_update_events_take_no_memory_without_updates),
+        TEST(test_update_events_go_with_the_last_update_that_is_older),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
