@@ -27,8 +27,9 @@ struct state {
     uint8_t made[HISTORY_THREADS];     /* series that it has made and not yet set */
     uint8_t removed[HISTORY_THREADS];  /* how many it has removed */
     uint8_t touched;                   /* since the last mark */
-    int8_t gate;
-    uint8_t unused[6]; /* padding, compared too */
+    int8_t gate;       /* the change that has it */
+    int8_t page;       /* the page that is being made */
+    uint8_t unused[5]; /* padding, compared too */
 };
 
 _Static_assert(sizeof(struct state) % 8 == 0, "see state_set.h");
@@ -88,16 +89,22 @@ static void kill(struct state *state, unsigned key)
 /* Pages look as early as they can: that takes nothing from anybody. */
 static void let_pages_look(const struct search *search, struct state *state)
 {
-    int i = state->gate;
+    int i = state->page;
     const struct history_op *op = i == NOBODY ? NULL : search->pending[i];
-    if (!op || op->kind != HISTORY_PAGE) return;
+    if (!op) return;
     for (unsigned key = 0; key < HISTORY_KEYS; key++) {
         if (state->values[key] == op->values[key]) state->done[i] |= bit(key);
     }
     if (state->done[i] != bit(HISTORY_KEYS) - 1) return;
     state->done[i] = 0;
     state->progress[i] = DONE;
-    state->gate = NOBODY;
+    state->page = NOBODY;
+}
+
+/* Whether a page still looks for another value of the series: a change must not get in between, for the old one is kept. */
+static bool is_awaited(const struct state *state, unsigned key)
+{
+    return state->page != NOBODY && !(state->done[state->page] & bit(key));
 }
 
 static void reach(struct search *search, struct state *state)
@@ -122,10 +129,12 @@ static void change(struct search *search, struct state state, const struct histo
     bool there = state.values[key] != HISTORY_ABSENT, was_made = state.made[self] & bit(key);
     if (op->effects[key] == HISTORY_REMOVES) {
         if (there && !(op->kind == HISTORY_SWEEP && (state.touched & bit(key)))) {
+            if (is_awaited(&state, key)) return;
             kill(&state, key);
             state.removed[self]++;
         }
     } else if (there || !was_made) {
+        if (is_awaited(&state, key)) return;
         if (!there) {
             /* Single calls may find it before it has its value. */
             struct state made = state;
@@ -212,8 +221,8 @@ static void step(struct search *search, const struct state *from, const struct h
         state.progress[self] = DONE;
         break;
     case HISTORY_PAGE:
-        if (!begins || state.gate != NOBODY) return;
-        state.gate = (int8_t)self;
+        if (!begins || state.gate != NOBODY || state.page != NOBODY) return;
+        state.page = (int8_t)self;
         state.progress[self] = BEGUN;
         break;
     case HISTORY_CHANGE:
@@ -344,7 +353,7 @@ enum history_verdict history_check(struct history *history)
         start.held[i] = start.used[i] = NOBODY;
     }
     for (unsigned key = 0; key < HISTORY_KEYS; key++) start.values[key] = HISTORY_ABSENT;
-    start.gate = NOBODY;
+    start.gate = start.page = NOBODY;
     history->why[0] = '\0';
     history->most = 1;
     state_set_put(&search.now, &start);

@@ -11,7 +11,8 @@
  *   GET, DELETE     one moment
  *   CHANGE          a commit or a removal by match: the gate is its own from the first series that it changes on
  *   MARK, SWEEP     a sweep is a CHANGE that removes what was not touched since the mark; one thread does both
- *   PAGE            the gate is its own; each series is looked at once meanwhile
+ *   PAGE            begins when no change has the gate, and looks at each series once; at one that a change makes, writes
+ *                   or removes, before that
  *
  * So a page is whole as to changes and follows the real time of single calls series by series, as the library promises.
  * The search is Lowe's ("Testing for linearizability", 2016): all states that are possible are carried along, and a
