@@ -27,7 +27,7 @@ enum cprom__seam {
     CPROM__SEAM_EXPIRE_DYING,   /* a series that seems idle is flagged dying, and is about to be looked at again */
     CPROM__SEAM_KILL_MARKED,    /* a series is flagged dead and still in the map */
     CPROM__SEAM_KILL_BY_OWNER,  /* a removal by owner is done with a series, and goes on to the next */
-    CPROM__SEAM_MATCH_WALKS,    /* in the gate, between two parts of the map; no lock but the gate */
+    CPROM__SEAM_MATCH_WALKS,    /* between two portions of a change; no lock but its gate */
     CPROM__SEAM_GATHER_LISTED,  /* a gather has listed the vectors; under the order lock, the second time in the gate */
     CPROM__SEAM_GATHER_READY, /* a gather is about to enter the gate; under the order lock, for which no writer waits */
     CPROM__SEAM_GATHER_CUTS,  /* in the gate, the tail of a vector is about to be cut */

@@ -417,7 +417,7 @@ static bool gather_copy_part(struct gather_taking *taking, struct gather_part *p
  * dies and is made again meanwhile is on it as the old one, never as both. All tails are cut before anything is copied.
  * Models: tests/models/snapshot.pml, linger.pml.
  */
-static bool gather_copy_all(struct gather_taking *taking)
+static void gather_cut(struct gather_taking *taking)
 {
     struct cprom__source *source = taking->source;
     struct cprom__reclaimer *reclaimer = &source->registry->reclaimer;
@@ -438,13 +438,17 @@ static bool gather_copy_all(struct gather_taking *taking)
         CPROM__SEAM(CPROM__SEAM_GATHER_CUTS);
         taking->parts[i].tail = cprom__order_take(&taking->parts[i].vec->order, reclaimer->slab);
     }
-    CPROM__SEAM(CPROM__SEAM_GATHER_CUT);
+}
+
+/* In the gate, in portions; false: out of memory. */
+static bool gather_copy_all(struct gather_taking *taking)
+{
     taking->portion = GATHER_PORTION;
     bool done = true;
     for (taking->copied = 0; taking->copied < taking->n && done; taking->copied++)
         done = gather_copy_part(taking, &taking->parts[taking->copied]);
     for (size_t i = taking->copied; i < taking->n; i++) cprom__keep_end(&taking->parts[i].keep);
-    source->gone = !gather_is_below(taking->snapshot->registry, source->registry);
+    taking->source->gone = !gather_is_below(taking->snapshot->registry, taking->source->registry);
     return done;
 }
 
@@ -485,9 +489,15 @@ static bool gather_take(struct gather_taking *taking)
     bool done = gather_list(taking) && gather_prepare(taking);
     if (done) {
         CPROM__SEAM(CPROM__SEAM_GATHER_READY);
+        /* When the page gets its number, no removal is half done. What dies behind that is on the page anyway. */
+        cprom__gate_enter(&registry->removal_gate);
         cprom__gate_enter(&registry->gate);
         /* Newcomers are all tail: only who has the order lock takes series off an intake. */
-        done = (!gather_is_late(taking) || gather_list(taking)) && gather_copy_all(taking);
+        done = !gather_is_late(taking) || gather_list(taking);
+        if (done) gather_cut(taking);
+        cprom__gate_leave(&registry->removal_gate);
+        if (done) CPROM__SEAM(CPROM__SEAM_GATHER_CUT);
+        done = done && gather_copy_all(taking);
         cprom__gate_leave(&registry->gate);
     }
     gather_catch_up(taking);

@@ -128,6 +128,7 @@ static void registry_init(struct cprom_registry *registry, const cprom_registry_
     cprom__slab_init(&registry->slab, &registry->allocator);
     cprom__cell_pool_init(&registry->cells, &registry->allocator);
     cprom__reclaimer_init(&registry->reclaimer, &registry->allocator, &registry->slab);
+    cprom__gate_init(&registry->removal_gate);
     cprom__gate_init(&registry->gate);
     atomic_init(&registry->epoch, REGISTRY_EPOCH_FIRST);
     cprom__gate_init(&registry->order_lock);

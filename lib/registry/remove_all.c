@@ -12,10 +12,12 @@ cprom_mark cprom_registry_mark(cprom_registry *registry)
     cprom_mark mark = {registry, 0};
     if (!registry) return mark;
     /* In the gate: what a change writes is written before the mark, or after it, whole. */
+    cprom__gate_enter(&registry->removal_gate);
     cprom__gate_enter(&registry->gate);
     uint64_t epoch = cprom__moment_next(registry);
     cprom__moment_happens(registry, epoch);
     cprom__gate_leave(&registry->gate);
+    cprom__gate_leave(&registry->removal_gate);
     /* What an update has not written by now, it has written before it looks at the epoch again: touch.h. */
     if (!registry->no_membarrier) cprom__barrier_everywhere();
     mark.epoch = epoch >> CPROM__LIFE_SHIFT;
@@ -93,10 +95,12 @@ static cprom_status remove_all(struct cprom_registry *registry, cprom_labels lab
     status = remove_all_find(families, labels, how, &memory, NULL, &first);
     if (!status) {
         CPROM__SEAM(CPROM__SEAM_REMOVAL_LISTED);
+        cprom__gate_enter(&registry->removal_gate);
         cprom__gate_enter(&registry->gate);
         status = remove_all_happen(registry, labels, how, &memory, families, &late, &first);
-        if (!status) *removed = cprom__turnover_finish(&first->turnover);
         cprom__gate_leave(&registry->gate);
+        if (!status) *removed = cprom__turnover_finish(&first->turnover);
+        cprom__gate_leave(&registry->removal_gate);
     }
     for (struct cprom__removal_in *in = first; in; in = in->next) {
         cprom__removal_end(in);

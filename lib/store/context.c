@@ -37,6 +37,7 @@ static void context_destroy(struct cprom_registry *registry)
     pthread_mutex_destroy(&registry->updates_lock);
     cprom__gate_destroy(&registry->order_lock);
     cprom__gate_destroy(&registry->gate);
+    cprom__gate_destroy(&registry->removal_gate);
     cprom__reclaimer_destroy(&registry->reclaimer);
     cprom__cell_pool_destroy(&registry->cells);
     cprom__slab_destroy(&registry->slab);

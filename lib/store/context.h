@@ -2,8 +2,8 @@
  * What everything in a registry hangs on: memory, clocks, log, locks and statistics. What a registry does is in the
  * wing of that name; here is what series and vectors know of it. Lock order, outermost first (docs/concurrency.md):
  *
- *   order_lock > gate > a vector's map_lock > reclaimer.lock, slab.lock, cells.lock
- *   order_lock > gate > the tree's families_lock > updates_lock
+ *   order_lock > removal_gate > gate > a vector's map_lock > reclaimer.lock, slab.lock, cells.lock
+ *   order_lock > removal_gate > gate > the tree's families_lock > updates_lock
  *   collect_lock: never together with any other; but for families_lock, no locks of two registries together
  */
 #ifndef CPROM_LIB_STORE_CONTEXT_H
@@ -63,6 +63,7 @@ struct cprom_registry {
     struct cprom__slab slab;
     struct cprom__cell_pool cells;
     struct cprom__reclaimer reclaimer;
+    struct cprom__gate removal_gate; /* while no removal is between its moment and its end: turnover.h */
     struct cprom__gate gate;
 
     _Atomic uint64_t

@@ -125,10 +125,12 @@ static cprom_status remove_matching(struct cprom_vec *vec, cprom_labels labels, 
     struct cprom_registry *registry = vec->registry;
     cprom_status status = cprom__removal_begin(vec, labels, how, &in);
     if (status) return status;
+    cprom__gate_enter(&registry->removal_gate);
     cprom__gate_enter(&registry->gate);
     cprom__removal_happens(&in, how);
-    *removed = cprom__turnover_finish(&in.turnover);
     cprom__gate_leave(&registry->gate);
+    *removed = cprom__turnover_finish(&in.turnover);
+    cprom__gate_leave(&registry->removal_gate);
     cprom__removal_end(&in);
     cprom__vec_upkeep(vec);
     return CPROM_OK;

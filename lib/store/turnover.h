@@ -4,8 +4,12 @@
  * because they are staged, and some are born.
  *
  * The turnover is published in its vector before the moment. Afterwards it is finished in portions, under the map's
- * lock, by the thread in the gate and by whoever needs its outcome. Until then each series is judged by the turnover: a
- * series that it covers, and that was touched before the moment, is gone for every look-up, update and get.
+ * lock, by the thread whose change it is and by whoever needs its outcome. Until then each series is judged by the turnover:
+ * a series that it covers, and that was touched before the moment, is gone for every look-up, update and get.
+ *
+ * A commit finishes in the gate. A removal, which may have much to do, leaves it behind its moment, and stays in the
+ * removals' gate until it is finished: meanwhile other moments may come, but no mark, no copying by a gather, and nothing
+ * that takes part in the same vector.
  *
  * Models: tests/models/moment.pml, spoilt.pml, room.pml.
  */
@@ -61,7 +65,7 @@ void cprom__turnover_withdraw(struct cprom__turnover *first);
 /* The moment. Of several who call it, for one moment, the first lets it happen. */
 void cprom__moment_happens(struct cprom_registry *registry, uint64_t epoch);
 
-/* In the gate, after the moment: finishes them all; returns how many series were removed. */
+/* After the moment, in the gate or that of the removals: finishes them all; returns how many series were removed. */
 size_t cprom__turnover_finish(struct cprom__turnover *first);
 
 /* ---- under the map's lock ---- */

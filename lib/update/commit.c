@@ -420,16 +420,46 @@ static void commit_tell(const struct cprom__member *member, cprom_result *result
     }
 }
 
+/* In the gate. */
+static bool commit_meets_removal(const struct cprom_update *update)
+{
+    for (const struct cprom__member *member = update->members; member; member = member->next) {
+        /* acquire: pairs with the release in turnover_advance(). */
+        if (atomic_load_explicit(&member->vec->turnover, memory_order_acquire)) return true;
+    }
+    return false;
+}
+
+/*
+ * Enters the gate when no removal is half done in any of its vectors; in others it may be. true: it is in the removals'
+ * gate as well, so that none can begin between the two.
+ */
+static bool commit_enter(const struct cprom_update *update)
+{
+    struct cprom_registry *registry = update->registry;
+    cprom__gate_enter(&registry->gate);
+    if (!commit_meets_removal(update)) return false;
+    cprom__gate_leave(&registry->gate);
+    cprom__gate_enter(&registry->removal_gate);
+    cprom__gate_enter(&registry->gate);
+    return true;
+}
+
+static void commit_leave(const struct cprom_update *update, bool removal_gate)
+{
+    cprom__gate_leave(&update->registry->gate);
+    if (removal_gate) cprom__gate_leave(&update->registry->removal_gate);
+}
+
 static cprom_status commit(struct cprom_update *update, cprom_result *result)
 {
-    struct cprom__gate *gate = &update->registry->gate;
     cprom_status status = commit_prepare(update);
     if (status) return status;
     CPROM__SEAM(CPROM__SEAM_COMMIT_READY);
-    cprom__gate_enter(gate);
+    bool removal_gate = commit_enter(update);
     status = commit_is_gone(update) ? CPROM_ENOENT : commit_is_stale(update) ? CPROM_ESTALE : CPROM_OK;
     if (!status) status = commit_happen(update, result);
-    cprom__gate_leave(gate);
+    commit_leave(update, removal_gate);
     if (status == CPROM_ENOMEM) return status;
     if (status == CPROM_ESTALE) {
         atomic_fetch_add_explicit(&update->registry->dropped[CPROM__DROP_STALE], 1, memory_order_relaxed);

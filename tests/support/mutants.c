@@ -51,6 +51,7 @@ static void clear_scopes(struct cprom_update *update)
 {
     struct cprom_registry *registry = update->registry;
     for (struct cprom__scope *scope = update->scopes; scope; scope = scope->next) {
+        __real_cprom__gate_enter(&registry->removal_gate);
         __real_cprom__gate_enter(&registry->gate);
         uint64_t epoch = cprom__moment_next(registry);
         const struct cprom__removing removing = {.reason = CPROM__REMOVED_REPLACE, .touched_since = epoch};
@@ -59,6 +60,7 @@ static void clear_scopes(struct cprom_update *update)
         cprom__moment_happens(registry, epoch);
         cprom__turnover_finish(&turnover);
         __real_cprom__gate_leave(&registry->gate);
+        __real_cprom__gate_leave(&registry->removal_gate);
     }
 }
 

@@ -245,7 +245,7 @@ static void test_clear_while_one_gather_copies_goes_before_the_next_gather(void 
     assert_int_equal(pthread_create(&first.thread, NULL, scrape, &first), 0);
     ct_park_wait();
     assert_int_equal(pthread_create(&clearing.thread, NULL, clear, &clearing), 0);
-    while (!last_of(&registry->gate)) sched_yield();
+    while (!last_of(&registry->removal_gate)) sched_yield();
     /* The second gather comes later, by whatever way it queues. */
     assert_int_equal(pthread_create(&second.thread, NULL, scrape, &second), 0);
     ct_park_release();
