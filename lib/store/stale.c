@@ -130,7 +130,7 @@ struct cprom__event *cprom__event_new(struct cprom_vec *vec, const struct cprom_
 {
     struct cprom__event_set *set = stale_set_for(vec, stale_named(match));
     if (!set) return NULL;
-    struct stale_values values;
+    struct stale_values values = {0};
     stale_of_match(vec, set, match, &values);
     size_t bytes = sizeof(struct cprom__event) + set->n * sizeof(size_t);
     for (size_t i = 0; i < set->n; i++) bytes += values.v[i].len;
@@ -213,6 +213,7 @@ static void stale_cut(struct cprom__event *event)
 {
     struct cprom__event **place = stale_place_of(event), **lower = place;
     for (unsigned i = 0; i < STALE_BRANCHES;) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the event hangs in its place */
         if ((*lower)->branches[i]) {
             lower = &(*lower)->branches[i];
             i = 0;
@@ -341,7 +342,7 @@ static bool stale_hits_scope(const struct cprom_vec *vec, const struct cprom__ev
     if (set->newest <= created) return false;
     if (!(set->named & named)) return true; /* nothing keeps the newest apart from it */
     if (set->named & ~named) return stale_hits_some(vec->registry, set, created, scope);
-    struct stale_values values;
+    struct stale_values values = {0};
     stale_of_match(vec, set, scope, &values);
     const struct cprom__event *event = stale_find(set, &values);
     return event && event->over_scopes > created;
@@ -351,7 +352,7 @@ static bool stale_hits_scope(const struct cprom_vec *vec, const struct cprom__ev
 static bool stale_hits_series(const struct cprom__event_set *set, uint64_t created, const struct cprom_series *series)
 {
     if (set->newest_removal <= created) return false;
-    struct stale_values values;
+    struct stale_values values = {0};
     stale_of_series(set, series, &values);
     const struct cprom__event *event = stale_find(set, &values);
     return event && event->over_series > created;

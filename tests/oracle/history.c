@@ -13,7 +13,7 @@ enum {
 enum progress {
     WAITS,
     BEGUN,
-    WRITTEN, /* an update, which has still to touch the series once more */
+    WRITTEN, /* an update, or who takes a handle: it has still to touch the series once more */
     DONE
 };
 
@@ -193,8 +193,15 @@ static void step(struct search *search, const struct state *from, const struct h
         state.progress[self] = BEGUN;
         break;
     case HISTORY_HOLD:
-        touch(&state, key);
-        state.held[self] = (int8_t)key;
+        if (begins) {
+            touch(&state, key);
+            state.held[self] = (int8_t)key;
+            struct state later = state;
+            later.progress[self] = WRITTEN;
+            reach(search, &later);
+        } else if (state.held[self] == (int8_t)key) {
+            state.touched |= bit(key);
+        }
         state.progress[self] = DONE;
         break;
     case HISTORY_ADD_HELD: {

@@ -7,7 +7,7 @@
  *
  *   ADD, SET        by label values: find or make the series, then change it, and touch it once more, each if it has not
  *                   been removed since
- *   HOLD, ADD_HELD  the same by a handle; each thread has one at a time
+ *   HOLD, ADD_HELD  the same by a handle; each thread has one at a time. HOLD changes nothing, and touches twice
  *   GET, DELETE     one moment
  *   CHANGE          a commit or a removal by match: the gate is its own from the first series that it changes on
  *   MARK, SWEEP     a sweep is a CHANGE that removes what was not touched since the mark; one thread does both
