@@ -93,6 +93,7 @@ static void stale_hash(const struct cprom_vec *vec, size_t n, struct stale_value
 {
     const struct cprom__hash_key *key = &vec->registry->key;
     uint64_t state = key->k[1];
+    /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): who fills them in sets n of them */
     for (size_t i = 0; i < n; i++) state = cprom__hash_value(state, key, values->v[i].text, values->v[i].len);
     values->hash = cprom__hash_end(state, key);
 }
@@ -130,7 +131,7 @@ struct cprom__event *cprom__event_new(struct cprom_vec *vec, const struct cprom_
 {
     struct cprom__event_set *set = stale_set_for(vec, stale_named(match));
     if (!set) return NULL;
-    struct stale_values values = {0};
+    struct stale_values values;
     stale_of_match(vec, set, match, &values);
     size_t bytes = sizeof(struct cprom__event) + set->n * sizeof(size_t);
     for (size_t i = 0; i < set->n; i++) bytes += values.v[i].len;
@@ -342,7 +343,7 @@ static bool stale_hits_scope(const struct cprom_vec *vec, const struct cprom__ev
     if (set->newest <= created) return false;
     if (!(set->named & named)) return true; /* nothing keeps the newest apart from it */
     if (set->named & ~named) return stale_hits_some(vec->registry, set, created, scope);
-    struct stale_values values = {0};
+    struct stale_values values;
     stale_of_match(vec, set, scope, &values);
     const struct cprom__event *event = stale_find(set, &values);
     return event && event->over_scopes > created;
@@ -352,7 +353,7 @@ static bool stale_hits_scope(const struct cprom_vec *vec, const struct cprom__ev
 static bool stale_hits_series(const struct cprom__event_set *set, uint64_t created, const struct cprom_series *series)
 {
     if (set->newest_removal <= created) return false;
-    struct stale_values values = {0};
+    struct stale_values values;
     stale_of_series(set, series, &values);
     const struct cprom__event *event = stale_find(set, &values);
     return event && event->over_series > created;

@@ -8,6 +8,8 @@ void __real_cprom__gate_enter(struct cprom__gate *gate);
 void __wrap_cprom__gate_enter(struct cprom__gate *gate);
 void __real_cprom__gate_leave(struct cprom__gate *gate);
 void __wrap_cprom__gate_leave(struct cprom__gate *gate);
+bool __real_cprom__gate_is_wanted(struct cprom__gate *gate);
+bool __wrap_cprom__gate_is_wanted(struct cprom__gate *gate);
 cprom_status __real_cprom_registry_delete_matching(cprom_registry *registry, cprom_labels labels, size_t *removed);
 cprom_status __wrap_cprom_registry_delete_matching(cprom_registry *registry, cprom_labels labels, size_t *removed);
 cprom_status __real_cprom_update_commit(cprom_update *update, cprom_result *result);
@@ -27,6 +29,12 @@ void __wrap_cprom__gate_enter(struct cprom__gate *gate)
 void __wrap_cprom__gate_leave(struct cprom__gate *gate)
 {
     if (!passes_by_the_gate()) __real_cprom__gate_leave(gate);
+}
+
+/* What commits keep for a gather that lets them in is guarded by the gate. */
+bool __wrap_cprom__gate_is_wanted(struct cprom__gate *gate)
+{
+    return ct_mutant_on != CT_MUTANT_NO_GATE && __real_cprom__gate_is_wanted(gate);
 }
 
 cprom_status __wrap_cprom_registry_delete_matching(cprom_registry *registry, cprom_labels labels, size_t *removed)
