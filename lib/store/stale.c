@@ -4,12 +4,10 @@
 #include <string.h>
 
 #define STALE_PORTION 256u /* events that are forgotten under one hold of updates_lock */
-#define STALE_BRANCHES 4u
 
 /*
- * The events of a vector that name the same labels, by their values: a trie over the hash of these, with an event in each
- * of its nodes. So keeping one needs no memory, and cannot fail. A set stays as long as its vector: there are as many as
- * ways in which the program removes and replaces.
+ * The events of a vector that name the same labels, found by the hash of their values. Keeping one needs no memory, and
+ * cannot fail. A set stays as long as its vector: there are as many as ways in which the program removes and replaces.
  */
 struct cprom__event_set {
     struct cprom__event_set *next; /* immutable once in the vector's list */
@@ -17,19 +15,18 @@ struct cprom__event_set {
     uint32_t named;                  /* bit per label */
     uint8_t label[CPROM_LABELS_MAX]; /* n of them, in rising order */
     /* guarded by updates_lock */
-    struct cprom__event *root;
+    struct cprom__index events;
     uint64_t newest, newest_removal; /* of all that it ever had */
 };
 
 struct cprom__event {
     struct cprom__event_set *set;
-    uint64_t hash;
+    struct cprom__index_node node; /* guarded by updates_lock, once it is kept; but for the hash */
     size_t bytes;
     uint64_t at; /* its own number; that of the newest, where they were several */
     /* Which updates it concerns, those created earlier: their scopes, and their series. 0: none. */
     uint64_t over_scopes, over_series;
     /* guarded by updates_lock, once it is kept */
-    struct cprom__event *branches[STALE_BRANCHES];
     struct cprom__event *older, *newer; /* of all of the registry */
     size_t len[];                       /* of each value; followed by the values, escaped */
 };
@@ -138,7 +135,7 @@ struct cprom__event *cprom__event_new(struct cprom_vec *vec, const struct cprom_
     struct cprom__event *event = cprom__alloc_zeroed(&vec->registry->allocator, bytes);
     if (!event) return NULL;
     event->set = set;
-    event->hash = values.hash;
+    event->node.hash = values.hash;
     event->bytes = bytes;
     char *text = (char *)&event->len[set->n];
     for (size_t i = 0; i < set->n; i++) {
@@ -162,7 +159,7 @@ void cprom__event_number(struct cprom_registry *registry, struct cprom__event *e
     event->over_series = by ? 0 : event->at;
 }
 
-/* ---- the trie of a set, under updates_lock ---- */
+/* ---- the events of a set, under updates_lock ---- */
 
 static bool stale_has_values(const struct cprom__event *event, const struct stale_values *values)
 {
@@ -182,51 +179,25 @@ static bool stale_same_values(const struct cprom__event *a, const struct cprom__
     return a->bytes == b->bytes && memcmp((const char *)a + head, (const char *)b + head, a->bytes - head) == 0;
 }
 
-/* One step down by the hash, whose first bits are used up. */
-static struct cprom__event **stale_branch(struct cprom__event *at, uint64_t *bits)
+static struct cprom__event *stale_event_of(struct cprom__index_node *node)
 {
-    struct cprom__event **branch = &at->branches[*bits % STALE_BRANCHES];
     CPROM__SEAM(CPROM__SEAM_EVENT_COMPARES);
-    *bits /= STALE_BRANCHES;
-    return branch;
+    return CPROM__INDEXED(node, struct cprom__event, node);
 }
 
 static const struct cprom__event *stale_find(const struct cprom__event_set *set, const struct stale_values *values)
 {
-    struct cprom__event *at = set->root;
-    uint64_t bits = values->hash;
-    while (at && !(at->hash == values->hash && stale_has_values(at, values))) at = *stale_branch(at, &bits);
-    return at;
+    struct cprom__index_node *node = cprom__index_find(&set->events, values->hash);
+    while (node && !stale_has_values(stale_event_of(node), values)) node = node->older;
+    return node ? stale_event_of(node) : NULL;
 }
 
-/* Where an event of the same match hangs, or would. */
-static struct cprom__event **stale_place_of(const struct cprom__event *event)
+/* The event of the same match; NULL: none is kept. */
+static struct cprom__event *stale_find_same(const struct cprom__event *event)
 {
-    struct cprom__event **place = &event->set->root;
-    uint64_t bits = event->hash;
-    while (*place && *place != event && !((*place)->hash == event->hash && stale_same_values(*place, event)))
-        place = stale_branch(*place, &bits);
-    return place;
-}
-
-/* Some leaf below takes its place: its hash begins with the same bits. */
-static void stale_cut(struct cprom__event *event)
-{
-    struct cprom__event **place = stale_place_of(event), **lower = place;
-    for (unsigned i = 0; i < STALE_BRANCHES;) {
-        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the event hangs in its place */
-        if ((*lower)->branches[i]) {
-            lower = &(*lower)->branches[i];
-            i = 0;
-        } else {
-            i++;
-        }
-    }
-    struct cprom__event *leaf = *lower;
-    *lower = NULL;
-    if (leaf == event) return;
-    memcpy(leaf->branches, event->branches, sizeof leaf->branches);
-    *place = leaf;
+    struct cprom__index_node *node = cprom__index_find(&event->set->events, event->node.hash);
+    while (node && !stale_same_values(stale_event_of(node), event)) node = node->older;
+    return node ? stale_event_of(node) : NULL;
 }
 
 /* ---- all of the registry, under updates_lock ---- */
@@ -263,7 +234,7 @@ static void stale_raise(uint64_t *number, uint64_t to)
 /* Returns what is not needed: the event, if there was one of the same match. */
 static struct cprom__event *stale_put(struct cprom_registry *registry, struct cprom__event *event)
 {
-    struct cprom__event **place = stale_place_of(event), *same = *place;
+    struct cprom__event *same = stale_find_same(event);
     stale_raise(&event->set->newest, event->over_scopes);
     stale_raise(&event->set->newest_removal, event->over_series);
     if (same) {
@@ -272,9 +243,9 @@ static struct cprom__event *stale_put(struct cprom_registry *registry, struct cp
         stale_raise(&same->over_scopes, event->over_scopes);
         stale_raise(&same->over_series, event->over_series);
     } else {
-        *place = event;
+        cprom__index_add(&event->set->events, &event->node, event->node.hash);
     }
-    stale_push(registry, *place);
+    stale_push(registry, same ? same : event);
     return same ? event : NULL;
 }
 
@@ -298,7 +269,7 @@ void cprom__events_forget(struct cprom_registry *registry)
         uint64_t oldest = stale_oldest_update(registry);
         for (n = 0; n < STALE_PORTION && (event = registry->oldest_event) != NULL && event->at < oldest; n++) {
             stale_pull(registry, event);
-            stale_cut(event);
+            cprom__index_remove(&event->set->events, &event->node);
             event->newer = forgotten;
             forgotten = event;
         }
@@ -391,10 +362,11 @@ void cprom__events_free(struct cprom_vec *vec)
         struct cprom__event *event;
         do {
             pthread_mutex_lock(&registry->updates_lock);
-            event = set->root;
+            struct cprom__index_node *top = set->events.top;
+            event = top ? CPROM__INDEXED(top, struct cprom__event, node) : NULL;
             if (event) {
                 stale_pull(registry, event);
-                stale_cut(event);
+                cprom__index_remove(&set->events, top);
             }
             pthread_mutex_unlock(&registry->updates_lock);
             cprom__event_free(vec, event);
