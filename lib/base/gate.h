@@ -1,8 +1,8 @@
 /*
  * A lock that is first come, first served: who waits is in a queue, and who comes later goes behind it. A registry has
- * two. Its gate, in which what changes several series as one (a delete by match, a clear) and the copying of values by
- * a gather exclude each other; and its order lock, at which its gathers queue, so that at most one of them stands at
- * the gate, and a change waits for at most one portion of a copying.
+ * three. Its gate, in which the moments of changes and the copying of values by a gather exclude each other. Its removal
+ * gate, in which a removal by match finishes. And its order lock, at which its gathers queue, so that at most one of them
+ * stands at the gate, and a change waits for at most one portion of a copying.
  *
  * Models: tests/models/gate.pml, queue.pml (the lock itself).
  */

@@ -50,7 +50,7 @@ char *cprom__pair_unescape(char *out, struct cprom__piece escaped);
 /* Whether two mean the same. What is escaped has one form, so that they need not be unescaped for it. */
 static inline bool cprom__pair_equal(struct cprom__piece a, struct cprom__piece b)
 {
-    /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult,clang-analyzer-core.NonNullParamChecker): both are set */
+    /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): both are set */
     return a.len == b.len && memcmp(a.text, b.text, a.len) == 0;
 }
 

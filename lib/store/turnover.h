@@ -8,8 +8,8 @@
  * a series that it covers, and that was touched before the moment, is gone for every look-up, update and get.
  *
  * A commit finishes in the gate. A removal, which may have much to do, leaves it behind its moment, and stays in the
- * removals' gate until it is finished: meanwhile other moments may come, but no mark, no copying by a gather, and nothing
- * that takes part in the same vector.
+ * removals' gate until it is finished: meanwhile other moments may come, but no mark, no number of a page, and nothing that
+ * takes part in the same vector.
  *
  * Models: tests/models/moment.pml, spoilt.pml, room.pml.
  */
