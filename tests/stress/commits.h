@@ -130,14 +130,7 @@ static inline uint64_t load_commits(void)
     const char *text = getenv("CPROM_STRESS_COMMITS");
     if (text && atof(text) >= 1) return (uint64_t)atof(text);
     double commits = 10000 * ct_stress_seconds();
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-    commits /= 20;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-    commits /= 20;
-#endif
-#endif
-    return (uint64_t)commits;
+    return (uint64_t)(CT_SANITIZED ? commits / 20 : commits);
 }
 
 #endif

@@ -24,6 +24,7 @@
 
 #include "oracle/parser.h"
 #include "promtool.h"
+#include "sanitized.h"
 #include "base/seam.h"
 
 #define assert_ok(call) assert_int_equal((call), CPROM_OK)

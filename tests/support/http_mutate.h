@@ -8,13 +8,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "support/sanitized.h"
+
 /* How many a test tries; ThreadSanitizer has nothing to find where there is one thread. */
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define MUTATE_FEWER 1
-#endif
-#endif
-#if defined(MUTATE_FEWER) || defined(__SANITIZE_THREAD__)
+#if CT_THREAD_SANITIZED
 #define MUTATE_REQUESTS 20000
 #else
 #define MUTATE_REQUESTS 200000

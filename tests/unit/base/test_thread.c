@@ -330,14 +330,8 @@ static bool has_robust(void)
 static void test_thread_end_what_is_taken_in_the_last_destructor_comes_back(void **state)
 {
     crowd c;
-#if defined(__SANITIZE_THREAD__)
-    print_message("not tried: ThreadSanitizer has left the thread by then\n");
-    skip();
-#endif
-    if (!has_robust()) {
-        print_message("not tried: the system has no robust mutexes\n");
-        skip();
-    }
+    if (CT_THREAD_SANITIZED) ct_skip("ThreadSanitizer has left the thread by then");
+    if (!has_robust()) ct_skip("the system has no robust mutexes");
     make_instruments(*state, &c);
     late = &c;
     cprom_counter_vec_inc(c.counters, CPROM_STRS("a")); /* which also makes the library's key, before ours */

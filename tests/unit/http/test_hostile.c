@@ -8,12 +8,7 @@
 #define SERIES 100
 
 /* Sanitizers are slow, and the enemies with them, so that they must come less often to leave anybody a processor. */
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(SANITIZED) || defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if CT_SANITIZED
 #define REST_US 200000
 #define ARRIVALS (3 * HOSTILE)
 #else

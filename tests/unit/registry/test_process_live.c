@@ -10,20 +10,6 @@
 
 /* The process metrics of this process, and the default registry, which has them. */
 
-#ifndef __has_feature
-#define __has_feature(feature) 0
-#endif
-#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
-#define THREAD_SANITIZED true
-#else
-#define THREAD_SANITIZED false
-#endif
-#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
-#define SANITIZED true
-#else
-#define SANITIZED THREAD_SANITIZED
-#endif
-
 static bool on_valgrind(void)
 {
     char *maps = ct_read_file("/proc/self/maps", NULL);
@@ -77,7 +63,7 @@ static int default_without_memory(void *ctx)
 /* First: in the other tests it is made already. */
 static void test_registry_default_made_without_memory_gets_the_process_metrics_later(void **state)
 {
-    if (SANITIZED || on_valgrind()) ct_skip("memory cannot be taken away here");
+    if (CT_SANITIZED || on_valgrind()) ct_skip("memory cannot be taken away here");
     assert_int_equal(child_run(default_without_memory, NULL), 0);
 }
 
@@ -222,7 +208,7 @@ static void test_process_limits_as_prlimit(void **state)
     assert_int_equal(prlimit(0, RLIMIT_AS, NULL, &old), 0);
     double expected = old.rlim_cur == RLIM_INFINITY ? UNLIMITED : (double)old.rlim_cur;
     assert_true(value_of(fixture->registry, "process_virtual_memory_max_bytes") == expected);
-    if (SANITIZED) return; /* more is reserved already */
+    if (CT_SANITIZED) return; /* more is reserved already */
     limit = (struct rlimit){(rlim_t)1 << 40, old.rlim_max};
     if (prlimit(0, RLIMIT_AS, &limit, NULL) != 0) return;
     assert_true(value_of(fixture->registry, "process_virtual_memory_max_bytes") == (double)limit.rlim_cur);
@@ -233,7 +219,7 @@ static void test_process_memory_as_in_status_and_grows_with_a_mapping(void **sta
 {
     ct_fixture *fixture = *state;
     const size_t mapped = 512u << 20, touched = 64u << 20;
-    const double slack = 8 << 20, more_slack = SANITIZED || on_valgrind() ? 64 * slack : slack; /* their own memory */
+    const double slack = 8 << 20, more_slack = CT_SANITIZED || on_valgrind() ? 64 * slack : slack; /* their own memory */
     assert_ok(cprom_process_collector_new(fixture->registry));
     double size = value_of(fixture->registry, "process_virtual_memory_bytes"), expected_size = status_bytes("VmSize");
     double resident = value_of(fixture->registry, "process_resident_memory_bytes");
@@ -362,7 +348,7 @@ static void test_process_main_thread_has_ended_values_are_those_of_the_others(vo
 {
     ct_fixture *fixture = *state;
     if (on_valgrind()) ct_skip("valgrind does not let the main thread end before the others");
-    if (THREAD_SANITIZED) ct_skip("ThreadSanitizer lets no child of fork have threads");
+    if (CT_THREAD_SANITIZED) ct_skip("ThreadSanitizer lets no child of fork have threads");
     assert_ok(cprom_process_collector_new(fixture->registry));
     assert_int_equal(child_run(main_thread_ends, fixture->registry), 0);
 }
