@@ -399,3 +399,11 @@ char *ct_read_file(const char *path, size_t *len)
     if (len) *len = used;
     return text;
 }
+
+bool ct_on_valgrind(void)
+{
+    char *maps = ct_read_file("/proc/self/maps", NULL);
+    bool found = strstr(maps, "vgpreload") != NULL;
+    free(maps);
+    return found;
+}

@@ -214,5 +214,7 @@ bool ct_comma_locale(void);
 
 /* The whole file with a NUL behind, to be freed. Asserts that it can be read. `len` may be NULL. */
 char *ct_read_file(const char *path, size_t *len);
+/* Whether the program runs under valgrind. Asserts that /proc is there. */
+bool ct_on_valgrind(void);
 
 #endif

@@ -10,14 +10,6 @@
 
 /* The process metrics of this process, and the default registry, which has them. */
 
-static bool on_valgrind(void)
-{
-    char *maps = ct_read_file("/proc/self/maps", NULL);
-    bool found = strstr(maps, "vgpreload") != NULL;
-    free(maps);
-    return found;
-}
-
 /* Of a line "name:   123 kB" of /proc/self/status, in bytes. */
 static double status_bytes(const char *name)
 {
@@ -63,7 +55,7 @@ static int default_without_memory(void *ctx)
 /* First: in the other tests it is made already. */
 static void test_registry_default_made_without_memory_gets_the_process_metrics_later(void **state)
 {
-    if (CT_SANITIZED || on_valgrind()) ct_skip("memory cannot be taken away here");
+    if (CT_SANITIZED || ct_on_valgrind()) ct_skip("memory cannot be taken away here");
     assert_int_equal(child_run(default_without_memory, NULL), 0);
 }
 
@@ -196,7 +188,7 @@ static void test_process_limits_as_prlimit(void **state)
 {
     ct_fixture *fixture = *state;
     struct rlimit old, limit;
-    if (on_valgrind()) ct_skip("valgrind has limits of its own");
+    if (ct_on_valgrind()) ct_skip("valgrind has limits of its own");
     assert_ok(cprom_process_collector_new(fixture->registry));
     assert_int_equal(prlimit(0, RLIMIT_NOFILE, NULL, &old), 0);
     assert_true(value_of(fixture->registry, "process_max_fds") == (double)old.rlim_cur);
@@ -219,7 +211,7 @@ static void test_process_memory_as_in_status_and_grows_with_a_mapping(void **sta
 {
     ct_fixture *fixture = *state;
     const size_t mapped = 512u << 20, touched = 64u << 20;
-    const double slack = 8 << 20, more_slack = CT_SANITIZED || on_valgrind() ? 64 * slack : slack; /* their own memory */
+    const double slack = 8 << 20, more_slack = CT_SANITIZED || ct_on_valgrind() ? 64 * slack : slack; /* their own memory */
     assert_ok(cprom_process_collector_new(fixture->registry));
     double size = value_of(fixture->registry, "process_virtual_memory_bytes"), expected_size = status_bytes("VmSize");
     double resident = value_of(fixture->registry, "process_resident_memory_bytes");
@@ -347,7 +339,7 @@ static int main_thread_ends(void *registry)
 static void test_process_main_thread_has_ended_values_are_those_of_the_others(void **state)
 {
     ct_fixture *fixture = *state;
-    if (on_valgrind()) ct_skip("valgrind does not let the main thread end before the others");
+    if (ct_on_valgrind()) ct_skip("valgrind does not let the main thread end before the others");
     if (CT_THREAD_SANITIZED) ct_skip("ThreadSanitizer lets no child of fork have threads");
     assert_ok(cprom_process_collector_new(fixture->registry));
     assert_int_equal(child_run(main_thread_ends, fixture->registry), 0);

@@ -238,6 +238,7 @@ static void test_cells_new_and_free_look_at_a_bounded_number_of_chunks(void **st
     struct sigaction action = {.sa_sigaction = on_touch, .sa_flags = SA_SIGINFO}, before;
     struct cprom__allocator allocator;
     struct cprom__cell_pool pool;
+    if (ct_on_valgrind()) ct_skip("valgrind does not tell where a fault was");
     watched = mmap(NULL, (size_t)CHUNK_SPAN * (CHUNKS + 8), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_ptr_not_equal(watched, MAP_FAILED);
     cprom__allocator_init(&allocator, watched_allocate, watched_release, NULL);
