@@ -95,28 +95,35 @@ void cprom__vec_expire(struct cprom_vec *vec, const struct cprom_series *series,
     pthread_mutex_unlock(&vec->map_lock);
 }
 
+/* Under the map's lock. */
+static void upkeep_expire_segment(struct cprom_vec *vec, const struct cprom__segment *segment, uint32_t hash,
+                                  int64_t now)
+{
+    for (uint32_t i = 0; i <= segment->mask; i++) {
+        uint64_t entry = atomic_load_explicit(&segment->entries[i], memory_order_relaxed);
+        if (entry > CPROM__ENTRY_DEAD)
+            upkeep_expire(vec, cprom__slab_at(&vec->registry->slab, (uint32_t)entry), (uint32_t)entry, now);
+    }
+    cprom__map_tidy(&vec->map, &vec->registry->reclaimer, hash);
+}
+
 bool cprom__vec_expire_some(struct cprom_vec *vec)
 {
-    bool more = true;
-    struct cprom__slab *slab = &vec->registry->slab;
+    bool more = true, there = true;
     int64_t now = cprom__monotonic_now(vec->registry);
-    for (unsigned step = 0; step < UPKEEP_SEGMENTS && more; step++) {
+    for (unsigned step = 0; step < UPKEEP_SEGMENTS && there; step++) {
         struct cprom__segment *segment;
         pthread_mutex_lock(&vec->map_lock);
+        bool waits = upkeep_waits(vec); /* then the search goes on from here another time */
         uint32_t hash = (uint32_t)vec->expiry_at;
-        if (upkeep_waits(vec)) {
-            more = false; /* the search goes on from here another time */
-        } else if (cprom__map_walk(&vec->map, &vec->expiry_at, &segment)) {
-            for (uint32_t i = 0; i <= segment->mask; i++) {
-                uint64_t entry = atomic_load_explicit(&segment->entries[i], memory_order_relaxed);
-                if (entry > CPROM__ENTRY_DEAD)
-                    upkeep_expire(vec, cprom__slab_at(slab, (uint32_t)entry), (uint32_t)entry, now);
-            }
-            cprom__map_tidy(&vec->map, &vec->registry->reclaimer, hash);
-        } else {
-            vec->expiry_at = 0;
-            more = false;
+        there = !waits && cprom__map_walk(&vec->map, &vec->expiry_at, &segment);
+        if (!there) more = false;
+        if (!there && !waits) {
+            vec->expiry_at = hash = 0;
+            /* Who needs room looks at something, wherever the search stood. */
+            if (step == 0) there = cprom__map_walk(&vec->map, &vec->expiry_at, &segment);
         }
+        if (there) upkeep_expire_segment(vec, segment, hash, now);
         pthread_mutex_unlock(&vec->map_lock);
     }
     return more;

@@ -34,7 +34,7 @@ bool cprom__series_past(const struct cprom_series *series, uint64_t snapshot);
 /* Removes a series that is over, if it still is. Under no lock. */
 void cprom__vec_expire(struct cprom_vec *vec, const struct cprom_series *series, int64_t now);
 
-/* Looks for such series in a bounded part of the vector, for when nobody scrapes; false: that was the last part. */
+/* Looks for such series in a bounded part of the vector, for when nobody scrapes; false: the last part was in it. */
 bool cprom__vec_expire_some(struct cprom_vec *vec);
 
 #endif

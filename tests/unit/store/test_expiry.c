@@ -242,6 +242,25 @@ static void test_ttl_what_is_over_makes_room_under_a_cap(void **state)
     assert_shown(r, g, "ghi", 3);
 }
 
+/* Wherever the search for what is over stands when room is needed. */
+static void test_ttl_what_is_over_makes_room_wherever_the_search_stands(void **state)
+{
+    const int most = 2500; /* more than a segment of the map or two */
+    for (int n = 1; n < most; n += 83) {
+        ct_fixture *fixture = ct_fixture_new();
+        cprom_gauge_vec *g = gauges(fixture->registry, (cprom_opts){.ttl_seconds = 10, .max_series = (size_t)n});
+        char s[16];
+        for (int i = 0; i < n; i++) {
+            snprintf(s, sizeof s, "%d", i);
+            assert_ok(cprom_gauge_vec_set(g, CPROM_STRS(s), i));
+        }
+        assert_int_equal(cprom_gauge_vec_set(g, CPROM_STRS("new"), 1), CPROM_ELIMIT);
+        ct_clock_advance(&fixture->clock, 11 * SECOND);
+        assert_ok(cprom_gauge_vec_set(g, CPROM_STRS("new"), 1));
+        ct_fixture_free(fixture);
+    }
+}
+
 /* ---- linger ---- */
 
 static void test_linger_deleted_series_are_shown_for_so_long(void **state)
@@ -480,6 +499,7 @@ int group_expiry(void)
         TEST(test_ttl_a_page_removes_a_bounded_number),
         TEST(test_ttl_open_page_goes_on_showing),
         TEST(test_ttl_what_is_over_makes_room_under_a_cap),
+        cmocka_unit_test(test_ttl_what_is_over_makes_room_wherever_the_search_stands),
         TEST(test_linger_deleted_series_are_shown_for_so_long),
         TEST(test_linger_does_not_begin_again),
         TEST(test_linger_other_removals_are_at_once),
