@@ -14,6 +14,7 @@ enum cprom__seam {
     CPROM__SEAM_CREATE_DONE,    /* it is there and alive, the map's lock is open again */
     CPROM__SEAM_COMMIT_SEALED,  /* in the gate: nothing can fail any more, the moment is about to come */
     CPROM__SEAM_COMMIT_HALF,    /* in the gate: the moment is over, nothing is removed or written */
+    CPROM__SEAM_CHANGE_BEGINS,  /* the moment of a change has come, and nothing is done of it; no lock but its gate */
     CPROM__SEAM_CHANGE_HALF,    /* in the gate: a change is done with a vector, and goes on to the next */
     CPROM__SEAM_GIVE_BACK,      /* an update is about to give its reserved series back */
     CPROM__SEAM_GIVEN_BACK,     /* it has given one back, the map's lock is open again */
@@ -32,7 +33,7 @@ enum cprom__seam {
     CPROM__SEAM_GATHER_READY, /* a gather is about to enter the gate; under the order lock, for which no writer waits */
     CPROM__SEAM_GATHER_CUTS,  /* in the gate, the tail of a vector is about to be cut */
     CPROM__SEAM_GATHER_CUT,   /* in the gate, all tails are cut and nothing is copied */
-    CPROM__SEAM_GATHER_VECTOR, /* in the gate, a vector is about to be copied */
+    CPROM__SEAM_GATHER_VECTOR,  /* in the gate, a vector is about to be copied */
     CPROM__SEAM_GATHER_PORTION, /* in the gate, which is about to be let go between two portions of the copying */
     /* For tests that count, under any locks: */
     CPROM__SEAM_UPDATE_COMPARES, /* a staged entry, or a vector that takes part, is compared with what is looked for */

@@ -41,6 +41,14 @@ static bool remove_is_free(struct cprom_vec *vec, struct cprom_series *series, u
     return false;
 }
 
+/* The room to linger is that of the changes before it first. false: something has changed, likewise. */
+static bool remove_has_its_room(struct cprom_vec *vec, uint64_t epoch)
+{
+    if (!vec->linger || !vec->max_series || !cprom__turnover_at(vec, epoch)) return true;
+    cprom__turnover_help(vec);
+    return false;
+}
+
 cprom_status cprom_vec_delete(cprom_vec *vec, cprom_strs strs)
 {
     if (!vec) return CPROM_EINVAL;
@@ -55,7 +63,8 @@ cprom_status cprom_vec_delete(cprom_vec *vec, cprom_strs strs)
     do {
         removing.epoch = cprom__epoch_now(vec);
         series = remove_find(vec, &values, &index);
-    } while (series && !remove_is_free(vec, series, index, removing.epoch));
+    } while (series &&
+             !(remove_is_free(vec, series, index, removing.epoch) && remove_has_its_room(vec, removing.epoch)));
     if (vec->linger) removing.now = cprom__monotonic_now(vec->registry);
     bool removed = series && cprom__killed_counts(cprom__vec_kill(vec, series, index, &removing, true));
     if (removed) {

@@ -217,6 +217,7 @@ static void turnover_finish(struct cprom__turnover *turnover)
 size_t cprom__turnover_finish(struct cprom__turnover *first)
 {
     size_t removed = 0;
+    CPROM__SEAM(CPROM__SEAM_CHANGE_BEGINS);
     for (struct cprom__turnover *turnover = first; turnover; turnover = turnover->next) {
         turnover_finish(turnover);
         removed += turnover->removed;

@@ -75,6 +75,59 @@ static void test_linger_that_began_after_the_moment_is_spared_by_the_walk(void *
     assert_int_equal(up_stats(r).series_removed, OLD + 2 * FEW);
 }
 
+/* The other series does not ask for room to live, and so helps no change to its end. */
+static void delete_other_amid(void)
+{
+    AMID(cprom_counter_vec_inc((cprom_counter_vec *)w.vec, CPROM_STRS("other", "other")) == CPROM_OK);
+    AMID(cprom_counter_vec_delete((cprom_counter_vec *)w.vec, CPROM_STRS("other", "other")) == CPROM_OK);
+}
+
+static void test_linger_has_the_room_of_what_lingered_before_the_moment(void **state)
+{
+    cprom_registry *r = registry_of(state);
+    cprom_counter_vec *counters;
+    char s[16];
+    assert_ok(cprom_counter_vec_new(r,
+                                    FAMILY("c_total", .labels = {"p", "s"}, .max_series = FEW, .overflow = CPROM_FOLD,
+                                           .linger_seconds = 60),
+                                    &counters));
+    w.registry = r;
+    w.vec = (cprom_gauge_vec *)counters;
+    for (int i = 0; i < FEW; i++) {
+        snprintf(s, sizeof s, "%d", i);
+        assert_ok(cprom_counter_vec_inc(counters, CPROM_STRS("before", s)));
+        assert_ok(cprom_counter_vec_delete(counters, CPROM_STRS("before", s)));
+    }
+    assert_int_equal(shown("before", 1), FEW);
+    amid_at(CPROM__SEAM_CHANGE_BEGINS, 1, delete_other_amid);
+    assert_ok(cprom_counter_vec_clear(counters));
+    amid_done();
+    assert_int_equal(shown("before", 1), 0);
+    assert_int_equal(shown("other", 1), 1);
+}
+
+static void delete_new_amid(void)
+{
+    AMID(cprom_gauge_vec_delete(w.vec, CPROM_STRS("new", "0")) == CPROM_OK);
+}
+
+static void test_linger_has_no_room_that_is_a_removals(void **state)
+{
+    cprom_registry *r = registry_of(state);
+    w.registry = r;
+    assert_ok(cprom_gauge_vec_new(r, FAMILY("g", .labels = {"p", "s"}, .max_series = FEW + 1, .linger_seconds = 60),
+                                  &w.vec));
+    set_some("old", FEW, 1);
+    delete_some("old", FEW); /* now one more may linger */
+    set_some("a", 1, 3);
+    set_some("new", 1, 2);
+    amid_at(CPROM__SEAM_CHANGE_BEGINS, 1, delete_new_amid);
+    assert_ok(cprom_gauge_vec_delete_matching(w.vec, CPROM_LABELS({"p", "a"}), NULL));
+    amid_done();
+    assert_int_equal(shown("a", 3), 1);
+    assert_int_equal(shown("new", 2), 0);
+}
+
 /* The commit is sealed, and its moment still to come: these deletions are before it. */
 static void delete_amid(void) { delete_some("a", FEW); }
 
@@ -187,6 +240,8 @@ int group_lingering(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_linger_that_began_after_the_moment_is_spared_by_the_walk),
+        TEST(test_linger_has_the_room_of_what_lingered_before_the_moment),
+        TEST(test_linger_has_no_room_that_is_a_removals),
         TEST(test_linger_does_not_hide_what_a_commit_lets_be_born),
         cmocka_unit_test(test_linger_that_began_before_the_moment_ends_with_the_walk),
         cmocka_unit_test(test_linger_of_labels_used_again_while_a_commit_is_at_work_is_over),
