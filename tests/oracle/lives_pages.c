@@ -37,7 +37,7 @@ static void cut(struct lives_search *search, const struct lives_state *from, con
         if (shown && is == MUST_NOT && later && lives_alive(from, key)) return;
         if (is == MUST) due |= lives_bit(key);
         bool parts = lives_has_parts(lives_vec_of(search->lives, key));
-        if (parts && is == MUST && op->values[key] < state.values[key]) return;
+        if (parts && is == MUST && lives_alive(from, key) && op->values[key] < state.values[key]) return;
         if (shown && (is == MUST_NOT || state.values[key] != op->values[key])) unseen |= lives_bit(key);
     }
     state.unseen = unseen;

@@ -318,6 +318,15 @@ static void test_lives_lingering_series_are_on_pages_until_their_time_is_over(vo
         if (seen == 4) wrong();
         else right();
     }
+    /* Also where the new one has counted less than the old one had, and something else died behind the page's moment. */
+    BEGIN(.lingers = true, .folds = true, .cap = 1);
+    ADD(1, 2, 0, 0, 5);
+    ADD(3, 4, 0, 3, 1);
+    DELETE(5, 6, 0, 0, 1);
+    CLEAR(8, 9, 0, 8);
+    ADD(10, 11, 0, 0, 3);
+    PAGE(7, 12, 1, 3, A, A, 1, A, A);
+    right();
     /* A clear and a replacement end it. */
     BEGIN(.lingers = true);
     SET(1, 2, 0, 0, 5);
