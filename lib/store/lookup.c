@@ -302,7 +302,7 @@ static cprom_status lookup_obtain(struct cprom_vec *vec, struct lookup_wish *wis
     cprom_status status = lookup_try(vec, wish, series);
     if (CPROM__LIKELY(status != CPROM_ELIMIT) || !vec->ttl) return status;
     /* Perhaps it is full of what is over: that makes room. */
-    cprom__vec_expire_some(vec);
+    cprom__vec_make_room(vec);
     return lookup_try(vec, wish, series);
 }
 

@@ -3,6 +3,7 @@
 
 #include "store/kill.h"
 #include "store/reclaim.h"
+#include "store/turnover.h"
 
 /*
  * Expiry by time: series of a vector with a ttl that were idle for longer and that nobody holds, and lingering ones
@@ -107,14 +108,17 @@ static void upkeep_expire_segment(struct cprom_vec *vec, const struct cprom__seg
     cprom__map_tidy(&vec->map, &vec->registry->reclaimer, hash);
 }
 
-bool cprom__vec_expire_some(struct cprom_vec *vec)
+/* `for_room`: it waits for no change. false: the last part was in it. */
+static bool upkeep_expire_some(struct cprom_vec *vec, bool for_room)
 {
     bool more = true, there = true;
     int64_t now = cprom__monotonic_now(vec->registry);
     for (unsigned step = 0; step < UPKEEP_SEGMENTS && there; step++) {
         struct cprom__segment *segment;
         pthread_mutex_lock(&vec->map_lock);
-        bool waits = upkeep_waits(vec); /* then the search goes on from here another time */
+        /* What expires before the moment of a change is nothing that it stages, since that is held. */
+        while (for_room && cprom__turnover_at(vec, cprom__epoch_now(vec))) cprom__turnover_help(vec);
+        bool waits = !for_room && upkeep_waits(vec); /* then the search goes on from here another time */
         uint32_t hash = (uint32_t)vec->expiry_at;
         there = !waits && cprom__map_walk(&vec->map, &vec->expiry_at, &segment);
         if (!there) more = false;
@@ -128,6 +132,10 @@ bool cprom__vec_expire_some(struct cprom_vec *vec)
     }
     return more;
 }
+
+bool cprom__vec_expire_some(struct cprom_vec *vec) { return upkeep_expire_some(vec, false); }
+
+void cprom__vec_make_room(struct cprom_vec *vec) { upkeep_expire_some(vec, true); }
 
 /* ---- the rest of the upkeep ---- */
 

@@ -37,4 +37,7 @@ void cprom__vec_expire(struct cprom_vec *vec, const struct cprom_series *series,
 /* Looks for such series in a bounded part of the vector, for when nobody scrapes; false: the last part was in it. */
 bool cprom__vec_expire_some(struct cprom_vec *vec);
 
+/* The same for who needs room now: a change that is unfinished is finished first, not left alone. */
+void cprom__vec_make_room(struct cprom_vec *vec);
+
 #endif

@@ -53,7 +53,7 @@ static cprom_status commit_prepare(struct cprom_update *update)
     cprom_status status = CPROM_OK;
     for (struct cprom__member *member = update->members; member; member = member->next) {
         /* What is over makes room, as for single updates. */
-        if (member->vec->ttl && member->vec->max_series) cprom__vec_expire_some(member->vec);
+        if (member->vec->ttl && member->vec->max_series) cprom__vec_make_room(member->vec);
     }
     for (struct cprom__entry *entry = update->first; entry && !status; entry = entry->next)
         status = commit_reserve_entry(entry);

@@ -1,5 +1,6 @@
 /* Upkeep, and what comes in between: an update of what is about to expire, and a change that is at work on the vector. */
 #include <sched.h>
+#include <semaphore.h>
 
 #include "store/upkeep.h"
 #include "support/amid.h"
@@ -127,11 +128,142 @@ static void test_upkeep_waits_for_a_change_and_goes_on_from_where_it_was(void **
     assert_int_equal(cprom_counter_vec_size(keep.vec), 0);
 }
 
+/* ---- who needs room does not wait for it ---- */
+
+static sem_t stopped, go_on;
+static const char *goes; /* what the removal beside is asked to remove */
+static size_t gone;
+
+/* A vector that is full, of what is over soon. */
+static void full_make(ct_fixture *fixture)
+{
+    memset(&keep, 0, sizeof keep);
+    keep.fixture = fixture;
+    assert_ok(cprom_counter_vec_new(
+        fixture->registry, FAMILY("c_total", .labels = {"l"}, .ttl_seconds = 10, .max_series = 1), &keep.vec));
+    assert_ok(cprom_counter_vec_inc(keep.vec, CPROM_STRS("a")));
+    sem_init(&stopped, 0, 0);
+    sem_init(&go_on, 0, 0);
+}
+
+static void assert_only_b(void)
+{
+    assert_int_equal(cprom_counter_vec_size(keep.vec), 1);
+    assert_status(cprom_counter_vec_get(keep.vec, CPROM_STRS("a"), NULL), CPROM_ENOENT);
+    assert_ok(cprom_counter_vec_get(keep.vec, CPROM_STRS("b"), NULL));
+    assert_int_equal(up_stats(keep.fixture->registry).dropped_limit, 0);
+    sem_destroy(&stopped);
+    sem_destroy(&go_on);
+}
+
+static void stop_here(void)
+{
+    sem_post(&stopped);
+    sem_wait(&go_on);
+}
+
+static void *remove_beside(void *arg)
+{
+    amid_at(CPROM__SEAM_CHANGE_BEGINS, 1, stop_here);
+    AMID(cprom_counter_vec_delete_matching(keep.vec, CPROM_LABELS({"l", goes}), &gone) == CPROM_OK);
+    return arg;
+}
+
+/* A removal whose moment is over, and which nobody finishes but who needs that. */
+static void removal_begins(void)
+{
+    AMID(pthread_create(&keep.thread, NULL, remove_beside, NULL) == 0);
+    sem_wait(&stopped);
+}
+
+static void removal_ends(void)
+{
+    sem_post(&go_on);
+    pthread_join(keep.thread, NULL);
+}
+
+/* What the removal covers is its, though it is over. */
+static void test_upkeep_for_room_finishes_the_removal_that_is_at_work(void **state)
+{
+    for (int covers = 0; covers < 2; covers++) {
+        ct_fixture *fixture = ct_fixture_new();
+        full_make(fixture);
+        later(11);
+        goes = covers ? "a" : "none";
+        amid_at(CPROM__SEAM_CREATE_DONE, 1, removal_begins); /* it was full, and is about to be searched */
+        cprom_status status = cprom_counter_vec_inc(keep.vec, CPROM_STRS("b"));
+        removal_ends();
+        assert_ok(status);
+        amid_done();
+        assert_int_equal(gone, covers);
+        assert_only_b();
+        ct_fixture_free(fixture);
+    }
+}
+
+static void test_upkeep_for_room_of_a_commit_finishes_the_removal_that_is_at_work(void **state)
+{
+    TESTS_BEGIN;
+    full_make(fixture);
+    later(11);
+    goes = "none";
+    cprom_update *update = up_new(r);
+    assert_ok(cprom_update_counter_vec_add(update, keep.vec, CPROM_STRS("b"), 1));
+    removal_begins();
+    amid_at(CPROM__SEAM_COMMIT_READY, 1, removal_ends);
+    up_commit(update, 1, 0, 0, 0);
+    amid_done();
+    assert_only_b();
+}
+
+static void inc_b_later(void)
+{
+    later(11);
+    AMID(cprom_counter_vec_inc(keep.vec, CPROM_STRS("b")) == CPROM_OK);
+}
+
+static void test_upkeep_for_room_does_not_wait_for_the_moment_of_a_commit(void **state)
+{
+    TESTS_BEGIN;
+    full_make(fixture);
+    cprom_update *update = up_new(r);
+    assert_ok(cprom_update_vec_replace(update, (cprom_vec *)keep.vec, CPROM_LABELS({"l", "none"})));
+    amid_at(CPROM__SEAM_COMMIT_SEALED, 1, inc_b_later);
+    up_commit(update, 0, 0, 0, 0);
+    amid_done();
+    assert_only_b();
+}
+
+/* What the commit stages is in use, however long ago it was used. */
+static void inc_c_later(void)
+{
+    later(11);
+    AMID(cprom_counter_vec_inc(keep.vec, CPROM_STRS("c")) == CPROM_ELIMIT);
+}
+
+static void test_upkeep_for_room_leaves_what_a_commit_stages(void **state)
+{
+    TESTS_BEGIN;
+    full_make(fixture);
+    cprom_update *update = up_new(r);
+    assert_ok(cprom_update_counter_vec_add(update, keep.vec, CPROM_STRS("a"), 2));
+    amid_at(CPROM__SEAM_COMMIT_SEALED, 1, inc_c_later);
+    up_commit(update, 0, 1, 0, 0);
+    amid_done();
+    double value;
+    assert_ok(cprom_counter_vec_get(keep.vec, CPROM_STRS("a"), &value));
+    assert_true(value == 3);
+}
+
 int group_upkeep(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_upkeep_of_a_series_that_is_used_meanwhile_leaves_it),
         TEST(test_upkeep_waits_for_a_change_and_goes_on_from_where_it_was),
+        cmocka_unit_test(test_upkeep_for_room_finishes_the_removal_that_is_at_work),
+        TEST(test_upkeep_for_room_of_a_commit_finishes_the_removal_that_is_at_work),
+        TEST(test_upkeep_for_room_does_not_wait_for_the_moment_of_a_commit),
+        TEST(test_upkeep_for_room_leaves_what_a_commit_stages),
     };
     return cmocka_run_group_tests_name("upkeep", tests, NULL, NULL);
 }
