@@ -29,10 +29,11 @@
 struct gather_part {
     struct cprom_vec *vec;
     struct cprom__group group;
-    size_t room;                      /* for rows */
-    uint64_t *words;                  /* for what sorted rows have beside themselves; moves on as they are filled */
-    size_t sorted;                    /* the first rows, which are in order; behind them the tail */
-    uint32_t tail;                    /* series that came in after the sort */
+    size_t room;                  /* for rows */
+    uint64_t *words;              /* for what rows have beside themselves; moves on as they are filled */
+    uint32_t tail;                /* series that came in after the sort */
+    struct cprom__row *tail_rows; /* of these, in no order: what stands in the group's rows is not moved in the gate */
+    size_t n_tail;
     bool timed;                       /* the vector has a ttl or lets series linger */
     const struct cprom_series **over; /* sorted series that have no row, since their time is over; where timed */
     size_t n_over;
@@ -76,15 +77,20 @@ static void gather_copy_row(struct cprom__row *row, const struct cprom_series *s
     gather_add_exemplars(row, words);
 }
 
-/* Gives back what the rows hold. */
-static void gather_release_rows(const struct cprom__group *group)
+/* Gives back what the rows of one vector hold. */
+static void gather_release_rows(const struct cprom__row *rows, size_t n)
 {
-    for (size_t i = 0; group->has_exemplars && i < group->n_rows; i++) {
-        const struct cprom__row *row = &group->rows[i];
-        for (unsigned k = 0; k < row->series->vec->n_exemplars; k++) {
-            cprom__exemplar_unref(cprom__row_exemplar(row, k));
-        }
+    unsigned n_exemplars = n ? rows->series->vec->n_exemplars : 0;
+    for (size_t i = 0; n_exemplars && i < n; i++) {
+        for (unsigned k = 0; k < n_exemplars; k++) cprom__exemplar_unref(cprom__row_exemplar(&rows[i], k));
     }
+}
+
+static void gather_release_part(struct gather_part *part)
+{
+    gather_release_rows(part->group.rows, part->group.n_rows);
+    gather_release_rows(part->tail_rows, part->n_tail);
+    part->group.n_rows = part->n_tail = 0;
 }
 
 /* Out of line, so that series that are alive and vectors without time do not pay for it. What is over is put aside. */
@@ -197,7 +203,7 @@ static void gather_copy_sorted(struct gather_taking *taking, struct gather_part 
         chunk->n = kept;
         sparse |= kept < n && kept <= CPROM__ORDER_SPARSE;
     }
-    part->group.n_rows = part->sorted = n_rows;
+    part->group.n_rows = n_rows;
     if (sparse) cprom__order_prune(order, reclaimer);
     atomic_fetch_sub_explicit(&vec->dead, dead.n, memory_order_relaxed);
     cprom__retire_chain(reclaimer, &dead);
@@ -208,18 +214,14 @@ static bool gather_copy_tail(struct gather_taking *taking, struct gather_part *p
 {
     struct cprom__arena *memory = &taking->snapshot->memory;
     struct cprom__slab *slab = &part->vec->registry->slab;
-    struct cprom__group *group = &part->group;
     size_t n = 0, words_each = cprom__row_words_of(part->vec), cells = gather_cells_of(part->vec);
-    for (uint32_t index = part->tail; index; n++) index = ((struct cprom_series *)cprom__slab_at(slab, index))->next;
-    if (group->n_rows + n > part->room) {
-        part->room = group->n_rows + n;
-        struct cprom__row *rows = cprom__arena_alloc(memory, part->room * sizeof *rows);
-        if (!rows) return false;
-        if (group->n_rows) memcpy(rows, group->rows, group->n_rows * sizeof *rows);
-        group->rows = rows;
+    for (uint32_t index = part->tail; index; n++) {
+        gather_portion(taking, 1, 1); /* to count one takes as long as to copy a cell */
+        index = ((struct cprom_series *)cprom__slab_at(slab, index))->next;
     }
+    part->tail_rows = cprom__arena_alloc(memory, n * sizeof *part->tail_rows);
     part->words = cprom__arena_alloc(memory, n * words_each * sizeof *part->words);
-    if (!part->words) return false;
+    if (!part->tail_rows || !part->words) return false;
     for (uint32_t index = part->tail; index;) {
         const struct cprom_series *series = cprom__slab_at(slab, index);
         bool over;
@@ -227,25 +229,39 @@ static bool gather_copy_tail(struct gather_taking *taking, struct gather_part *p
         gather_portion(taking, 1, cells);
         /* What was born since the page has its number is not on it. If it is over, the next gather sees to it. */
         if (series->birth >= taking->view.snapshot || !cprom__series_shown(series, &taking->view, &over)) continue;
-        struct cprom__row *row = &group->rows[group->n_rows++];
+        struct cprom__row *row = &part->tail_rows[part->n_tail++];
         if (!taking->interrupted || !gather_copy_kept(part, row, series)) gather_copy_row(row, series, part->words);
         part->words += words_each;
     }
     return true;
 }
 
-/* Sorts the tail and merges it into the rows before; false: out of memory. */
+/* Room for the tail behind the other rows; false: out of memory. */
+static bool gather_reserve_tail(struct gather_part *part, struct cprom__arena *memory)
+{
+    struct cprom__group *group = &part->group;
+    if (group->n_rows + part->n_tail <= part->room) return true;
+    part->room = group->n_rows + part->n_tail;
+    struct cprom__row *rows = cprom__arena_alloc(memory, part->room * sizeof *rows);
+    if (!rows) return false;
+    if (group->n_rows) memcpy(rows, group->rows, group->n_rows * sizeof *rows);
+    group->rows = rows;
+    return true;
+}
+
+/* Sorts the tail and merges it into the rows; false: out of memory. */
 static bool gather_sort_tail(struct gather_part *part, struct cprom__arena *memory)
 {
-    struct cprom__row *rows = part->group.rows;
-    size_t sorted = part->sorted, n = part->group.n_rows - sorted;
+    size_t sorted = part->group.n_rows, n = part->n_tail;
     if (!n) return true;
     struct cprom__order_item *items = cprom__arena_alloc(memory, n * sizeof *items);
-    struct cprom__row *tail = cprom__arena_alloc(memory, n * sizeof *tail);
-    if (!items || !tail) return false;
-    memcpy(tail, rows + sorted, n * sizeof *tail);
+    if (!items || !gather_reserve_tail(part, memory)) return false;
+    struct cprom__row *rows = part->group.rows;
+    const struct cprom__row *tail = part->tail_rows;
     for (size_t i = 0; i < n; i++) items[i] = cprom__order_item(tail[i].series, (uint32_t)i);
     cprom__order_sort_items(items, n);
+    part->group.n_rows += n;
+    part->n_tail = 0;
     /* From the last: each goes to its place, and what belongs behind it moves there, once. */
     while (n--) {
         size_t low = 0, high = sorted;
@@ -404,10 +420,7 @@ static bool gather_copy_part(struct gather_taking *taking, struct gather_part *p
         /* Unregistering does not wait for the gate. If it killed a series under this copying, the flag is seen here. */
         gone = atomic_load_explicit(&part->vec->gone, memory_order_acquire);
     }
-    if (gone) {
-        gather_release_rows(&part->group);
-        part->group.n_rows = part->sorted = 0;
-    }
+    if (gone) gather_release_part(part);
     cprom__keep_end(&part->keep);
     return done;
 }
@@ -512,8 +525,8 @@ static bool gather_take(struct gather_taking *taking)
     }
     size_t n_before = snapshot->n_groups;
     for (size_t i = 0; i < taking->n; i++) {
-        const struct gather_part *part = &taking->parts[i];
-        if (!done || taking->source->gone) gather_release_rows(&part->group);
+        struct gather_part *part = &taking->parts[i];
+        if (!done || taking->source->gone) gather_release_part(part);
         else if (part->group.n_rows) snapshot->groups[snapshot->n_groups++] = part->group;
     }
     if (!done) return false;
@@ -626,7 +639,8 @@ static void gather_unref_lists(struct cprom__source *source)
 
 void cprom__snapshot_free(struct cprom__snapshot *snapshot)
 {
-    for (size_t i = 0; i < snapshot->n_groups; i++) gather_release_rows(&snapshot->groups[i]);
+    for (size_t i = 0; i < snapshot->n_groups; i++)
+        gather_release_rows(snapshot->groups[i].rows, snapshot->groups[i].n_rows);
     gather_source_unpin(&snapshot->own);
     for (struct cprom__brought *brought = snapshot->brought; brought; brought = brought->next) {
         cprom__desc_free(brought->desc); /* memory of the registry whose collector it is */

@@ -1,3 +1,4 @@
+#include "base/seam.h"
 #include "support/work.h"
 
 /* What a page costs whose collectors emit many families: counted in comparisons and copied bytes. */
@@ -58,6 +59,56 @@ static void test_page_of_families_beside_registered_ones_grows_linearly(void **s
     ct_assert_grows_linearly(beside_registered);
 }
 
+/* ---- what comes in between the sort and the copying ---- */
+
+enum { LATE = 100 };
+
+static cprom_gauge_vec *late_vec;
+static size_t late_vectors, late_copied; /* bytes, from the first vector's turn in the gate to the second's */
+
+static void make_late(enum cprom__seam point)
+{
+    if (point == CPROM__SEAM_GATHER_READY) {
+        for (int i = 0; i < LATE; i++) {
+            char value[32];
+            ct_work_name(value, 1000000 + (size_t)i);
+            assert_ok(cprom_gauge_vec_set(late_vec, CPROM_STRS(value), 1));
+        }
+    }
+    if (point == CPROM__SEAM_GATHER_VECTOR) late_copied = ct_work_now().copied - (late_vectors++ ? late_copied : 0);
+}
+
+/* Bytes that are copied in the gate for a vector of n series and those that come late. */
+static size_t copied_in_the_gate(size_t n)
+{
+    ct_fixture *fixture = ct_fixture_new();
+    cprom_gauge_vec *next;
+    assert_ok(cprom_gauge_vec_new(fixture->registry, OPTS(.name = "a", .help = "H.", .labels = {"l"}), &late_vec));
+    assert_ok(cprom_gauge_vec_new(fixture->registry, OPTS(.name = "b", .help = "H.", .labels = {"l"}), &next));
+    for (size_t i = 0; i < n; i++) {
+        char value[32];
+        ct_work_name(value, i);
+        assert_ok(cprom_gauge_vec_set(late_vec, CPROM_STRS(value), 1));
+    }
+    late_vectors = 0;
+    cprom__seam_hook = make_late;
+    char *text;
+    assert_ok(cprom_registry_text(fixture->registry, &text, NULL));
+    cprom__seam_hook = NULL;
+    assert_int_equal(late_vectors, 2);
+    size_t lines = 0;
+    for (const char *line = text; (line = strstr(line, "\na{")) != NULL; line++) lines++;
+    assert_int_equal(lines, n + LATE);
+    cprom_text_free(text);
+    ct_fixture_free(fixture);
+    return late_copied;
+}
+
+static void test_page_what_comes_late_moves_no_other_rows_in_the_gate(void **state)
+{
+    assert_int_equal(copied_in_the_gate(4000), copied_in_the_gate(40));
+}
+
 int group_growth(void)
 {
     const struct CMUnitTest tests[] = {
@@ -65,6 +116,7 @@ int group_growth(void)
         cmocka_unit_test(test_page_of_many_checked_families_grows_linearly),
         cmocka_unit_test(test_page_of_interleaved_families_grows_linearly),
         cmocka_unit_test(test_page_of_families_beside_registered_ones_grows_linearly),
+        cmocka_unit_test(test_page_what_comes_late_moves_no_other_rows_in_the_gate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
