@@ -100,7 +100,7 @@ static inline size_t cprom__turnover_live(const struct cprom_vec *vec)
 void cprom__turnover_help(struct cprom_vec *vec);
 
 /*
- * What the turnover does to a series that is alive, done: GOES: it is killed, and perhaps reclaimed at any time. LAST:
+ * What the turnover does to a series that is alive, done: GOES: it is killed, and perhaps reclaimed at any time. OPEN:
  * cprom__turnover_help(), and look again. `index` 0: not known.
  */
 enum cprom__verdict cprom__turnover_settle(struct cprom_vec *vec, struct cprom_series *series, uint32_t index,

@@ -34,7 +34,10 @@ bool cprom__series_past(const struct cprom_series *series, uint64_t snapshot);
 /* Removes a series that is over, if it still is. Under no lock. */
 void cprom__vec_expire(struct cprom_vec *vec, const struct cprom_series *series, int64_t now);
 
-/* Looks for such series in a bounded part of the vector, for when nobody scrapes; false: the last part was in it. */
+/*
+ * Looks for such series in a bounded part of the vector, for when nobody scrapes; false: the last part was in it, or a
+ * change is at work on the vector, and it has not looked.
+ */
 bool cprom__vec_expire_some(struct cprom_vec *vec);
 
 /* The same for who needs room now: a change that is unfinished is finished first, not left alone. */
