@@ -779,6 +779,10 @@ CPROM_API int64_t cprom_scrape_deadline(const cprom_scrape *out);
  * what it shows stays in memory until it is closed.
  *============================================================================*/
 
+ *
+ * A commit, or a removal of several series, is on a page whole or not at all. Single updates of different series are in
+ * no order on it, neither among each other nor to commits. The count of a distribution is that of its buckets; its sum
+ * may lack or have observations that were made meanwhile.
 typedef struct cprom_page cprom_page;
 
 typedef enum cprom_format {
@@ -790,7 +794,8 @@ typedef enum cprom_format {
 typedef struct cprom_page_opts {
     size_t size;
     cprom_format format;
-    const char *const *names;   /* borrowed; only families with one of these names, or one of these sample names */
+    const char *const *names;   /* borrowed; only families with one of these names, or one of these sample names;
+                                 * checked collectors that have none of them do not run */
     size_t n_names;             /* 0: all */
     double timeout_seconds;     /* collectors that have not begun by then are skipped and fail; 0: no limit */
     bool self_metrics;          /* add the cprom_* families: what the registry did and dropped */
