@@ -271,7 +271,7 @@ typedef struct cprom_stats {
     uint64_t series;             /* alive now, plain instruments included */
     uint64_t series_created;     /* since the registry was made */
     uint64_t series_removed;     /* likewise, by any way of removal */
-    uint64_t series_unreclaimed; /* removed, but still in memory */
+    uint64_t series_unreclaimed; /* removed, but still in memory; also what a commit made and could not show */
     uint64_t bytes;              /* asked of the allocator and not released */
     uint64_t gathers;            /* pages opened */
     uint64_t collector_failures; /* collectors whose samples were dropped from a page */
@@ -285,10 +285,11 @@ typedef struct cprom_stats {
     uint64_t updates_folded;     /* updates and staged entries that went to the series "other" because of a limit */
     uint64_t exemplars_dropped;  /* exemplars of updates that were not kept; the updates took effect */
     /* who keeps series_unreclaimed from shrinking */
-    uint64_t series_pinned;      /* of these, kept because open pages show them. What else is left after
-                                  * cprom_registry_trim() is held by handles that were not given back */
-    uint64_t pages_open;         /* with series of this registry, also pages of its ancestors, and iterations by _each */
-    double oldest_page_seconds;  /* how long the oldest of them has been open; 0: none is */
+    uint64_t series_pinned;      /* of these, found to be kept by open pages, which show them; after
+                                  * cprom_registry_trim() all such are. What else is left then is held by handles that
+                                  * were not given back, or by updates that stage them through one */
+    uint64_t pages_open;         /* of this registry and its ancestors, and iterations by _each */
+    double oldest_page_seconds;  /* how long the oldest of them has been open; 0: none is, or it is being opened */
 } cprom_stats;
 
 /*
