@@ -238,7 +238,7 @@ CPROM_API cprom_status cprom_registry_new(const cprom_registry_opts *opts, cprom
  * any more; handles from _with, open pages and updates stay valid. Memory that they still need goes with the
  * last of them. `registry` may be passed only while such a one, or an HTTP handler or server of it, is alive: what
  * would register, show or change something then answers ENOENT. Never waits. The default registry is not freed: a
- * no-op. Init-only.
+ * no-op. Init-only; but pages of its ancestors may be opened meanwhile.
  */
 CPROM_API void cprom_registry_free(cprom_registry *registry);
 
@@ -355,9 +355,9 @@ typedef struct cprom_opts {
  * answers OK; _get and _delete of the label values that it named are ENOENT. _with gives a handle to `other` then, for
  * good, also when there is room later. A series that the program itself names so is that one.
  *
- * ttl_seconds: what is idle is on no page, and _each does not show it. It is removed by the next page, by _each, by
- * cprom_registry_trim(), or by creations, deletions and commits that come later. Until then it is there: _get, _size
- * and _delete find it, and an update makes it go on. Holding is not touching: given back after the time, it goes at
+ * ttl_seconds: what is idle and held by nobody is on no page, and _each does not show it. It is removed by the next page,
+ * by _each, by cprom_registry_trim(), or by creations, deletions and commits that come later. Until then it is there:
+ * _get, _size and _delete find it, and an update makes it go on. Holding is not touching: given back after the time, it goes at
  * once. While somebody looks whether it is idle, an update of it by label values waits for a lock, and so may one
  * through a handle that was taken just then; one through a handle that was held before does not.
  *
@@ -527,7 +527,7 @@ CPROM_API cprom_status cprom_vec_each(cprom_vec *vec, bool (*each)(void *ctx, co
  * live on, counters count on.
  *
  * An update that somebody newer has overtaken is stale, and its commit changes nothing: after it was created, an
- * update created later committed a replace scope that overlaps one of its own, or a _delete_matching, _clear or
+ * update created later committed a replace scope on the same vector that overlaps one of its own, or a _delete_matching, _clear or
  * cprom_registry_delete_matching overlapped its scopes or its staged series. (Two matches overlap unless they name one
  * label with different values.) So a run still in flight cannot bring a deleted pipeline back. A single _delete, a
  * _sweep and ttl_seconds make nothing stale; nor does a replace make an update without a scope stale.
@@ -554,6 +554,7 @@ CPROM_API void cprom_update_free(cprom_update *update);
  * What matches and is not staged goes at the commit. An empty match is the whole vector. Const labels are not among the
  * labels. Several scopes, also overlapping ones, may be staged. EINVAL: update or vector NULL, or of another registry;
  * ELABELS as for cprom_vec_delete_matching(); ENOMEM. Refused input is counted in the result and changes nothing else.
+ * The commit costs what cprom_vec_delete_matching() costs, and other commits of the registry wait for it.
  */
 CPROM_API cprom_status cprom_update_vec_replace(cprom_update *update, cprom_vec *vec, cprom_labels match);
 
@@ -778,12 +779,12 @@ CPROM_API int64_t cprom_scrape_deadline(const cprom_scrape *out);
  * A page is one exposition. Opening it runs the callbacks and takes a snapshot; reading turns the snapshot into
  * text, a piece at a time, into memory of the caller. A page may be read by one thread at a time, at any pace;
  * what it shows stays in memory until it is closed.
- *============================================================================*/
-
  *
  * A commit, or a removal of several series, is on a page whole or not at all. Single updates of different series are in
  * no order on it, neither among each other nor to commits. The count of a distribution is that of its buckets; its sum
  * may lack or have observations that were made meanwhile.
+ *============================================================================*/
+
 typedef struct cprom_page cprom_page;
 
 typedef enum cprom_format {
