@@ -6,6 +6,8 @@
 #include "support/updates.h"
 #include "store/series.h"
 
+#include <sched.h>
+
 enum { MANY = 5000 };
 
 static struct {
@@ -18,6 +20,7 @@ static struct {
     cprom_result result;
     char *text;
     unsigned portions, beside;
+    _Atomic bool ended[2]; /* the threads */
 } b;
 
 static void commit_small(void)
@@ -86,19 +89,35 @@ static void test_commit_beside_a_removal_in_another_vector_does_not_wait(void **
 static void *commit_in_thread(void *unused)
 {
     b.status = cprom_update_commit(b.update, &b.result);
+    atomic_store(&b.ended[0], true);
     return NULL;
 }
 
 static void *read_in_thread(void *unused)
 {
     if (cprom_registry_text(b.r, &b.text, NULL) != CPROM_OK) b.text = NULL;
+    atomic_store(&b.ended[1], true);
     return NULL;
 }
 
+static const struct cprom__gate_waiter *last_waiter(void)
+{
+    pthread_mutex_lock(&b.r->removal_gate.lock);
+    const struct cprom__gate_waiter *last = b.r->removal_gate.last;
+    pthread_mutex_unlock(&b.r->removal_gate.lock);
+    return last;
+}
+
+/* They come to the removals' gate, and do not get past it. */
 static void begin_others(void)
 {
-    AMID(pthread_create(&b.threads[0], NULL, commit_in_thread, NULL) == 0);
-    AMID(pthread_create(&b.threads[1], NULL, read_in_thread, NULL) == 0);
+    void *(*const runs[])(void *) = {commit_in_thread, read_in_thread};
+    for (int i = 0; i < 2; i++) {
+        const struct cprom__gate_waiter *before = last_waiter();
+        AMID(pthread_create(&b.threads[i], NULL, runs[i], NULL) == 0);
+        while (last_waiter() == before && !atomic_load(&b.ended[i])) sched_yield();
+        AMID(!atomic_load(&b.ended[i]));
+    }
     commit_small();
 }
 
