@@ -363,6 +363,39 @@ static void test_pages_only_scrapes_reclaim_after_clear(void **state)
     assert_int_equal(unreclaimed(b), 0);
 }
 
+/* ---- while the order lock is a gather's ---- */
+
+enum {
+    BESIDE = 4000
+};
+
+static bench *beside;
+
+/* None of the deletions finds the order lock free. */
+static void delete_beside(enum cprom__seam point)
+{
+    if (point != CPROM__SEAM_GATHER_READY) return;
+    for (size_t i = 0; i < BESIDE; i++) cprom_gauge_vec_delete(beside->gauge, CPROM_STRS(name_of(i)));
+}
+
+static void test_pages_of_other_vectors_do_what_deletions_could_not(void **state)
+{
+    bench *b = beside = *state;
+    const struct cprom_vec *vec = (struct cprom_vec *)b->gauge;
+    const char *other = "other";
+    for (size_t i = 0; i < BESIDE; i++) add(b, i);
+    cprom_page_close(open_page(b));
+    cprom__seam_hook = delete_beside;
+    cprom_page *page;
+    cprom_status status = cprom_page_open(b->registry, CPROM_OPTS(cprom_page_opts, .names = &other, .n_names = 1), &page);
+    cprom__seam_hook = NULL;
+    assert_ok(status);
+    assert_int_equal(cprom_gauge_vec_size(b->gauge), 0);
+    /* As many are left in the order as nobody would look for. */
+    assert_in_range(vec->dead, 1, 256);
+    cprom_page_close(page);
+}
+
 static void test_create_only_replaced_parts_of_the_map_are_freed(void **state)
 {
     enum {
@@ -506,6 +539,7 @@ int group_reclaim(void)
         OWN_TEST(test_trim_series_of_several_vectors_each_give_theirs_back),
         OWN_TEST(test_trim_after_clear_memory_comes_back),
         OWN_TEST(test_pages_only_scrapes_reclaim_after_clear),
+        OWN_TEST(test_pages_of_other_vectors_do_what_deletions_could_not),
         OWN_TEST(test_create_only_replaced_parts_of_the_map_are_freed),
         OWN_TEST(test_churn_million_without_scrape_bytes_stay_bounded),
         OWN_TEST(test_churn_beside_living_series_bytes_stay_bounded),
