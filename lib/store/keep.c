@@ -1,13 +1,12 @@
 /* Values as they were before a commit came between two portions of a gather's copying. */
 #include "store/keep.h"
 
-#include <string.h>
-
 #define KEEP_PLACES_MIN 16u
+#define KEEP_MEMORY_MIN 1024u
 
 struct cprom__keep_place {
     const struct cprom_series *series; /* NULL: free */
-    size_t nth;                        /* kept */
+    uint64_t *words;                   /* what the kind's read() gave */
 };
 
 /* A series whose value stands in it has one. */
@@ -16,21 +15,21 @@ static size_t keep_words_each(const struct cprom__keep *keep) { return keep->vec
 void cprom__keep_begin(struct cprom__keep *keep, struct cprom_vec *vec)
 {
     *keep = (struct cprom__keep){.vec = vec};
+    cprom__arena_init(&keep->memory, &vec->registry->allocator, KEEP_MEMORY_MIN);
     vec->keep = keep;
 }
 
-static void keep_release(const struct cprom__keep *keep)
+static void keep_release_places(const struct cprom__keep *keep)
 {
-    struct cprom__allocator *allocator = &keep->vec->registry->allocator;
-    cprom__release(allocator, keep->places, keep->places_room * sizeof *keep->places);
-    cprom__release(allocator, keep->words, keep->room * keep_words_each(keep) * sizeof *keep->words);
+    cprom__release(&keep->vec->registry->allocator, keep->places, keep->places_room * sizeof *keep->places);
 }
 
 void cprom__keep_end(struct cprom__keep *keep)
 {
     if (!keep->vec) return;
     keep->vec->keep = NULL;
-    keep_release(keep);
+    keep_release_places(keep);
+    cprom__arena_free(&keep->memory);
     keep->vec = NULL;
 }
 
@@ -42,41 +41,52 @@ static struct cprom__keep_place *keep_place_of(const struct cprom__keep *keep, c
     return &keep->places[at];
 }
 
-bool cprom__keep_reserve(struct cprom__keep *keep, size_t n)
+static bool keep_reserve_places(struct cprom__keep *keep, size_t n)
 {
-    struct cprom__allocator *allocator = &keep->vec->registry->allocator;
     struct cprom__keep grown = *keep;
-    size_t words_each = keep_words_each(keep);
-    if (keep->n + n <= keep->room) return true;
-    grown.room = keep->n + n;
-    grown.places_room = KEEP_PLACES_MIN;
-    while (grown.places_room <= 2 * grown.room) grown.places_room *= 2;
-    grown.places = cprom__alloc_zeroed(allocator, grown.places_room * sizeof *grown.places);
-    grown.words = cprom__alloc(allocator, grown.room * words_each * sizeof *grown.words);
-    if (!grown.places || !grown.words) {
-        keep_release(&grown);
-        return false;
-    }
-    if (keep->n) memcpy(grown.words, keep->words, keep->n * words_each * sizeof *grown.words);
+    if (2 * n < keep->places_room) return true;
+    if (!grown.places_room) grown.places_room = KEEP_PLACES_MIN;
+    while (grown.places_room <= 2 * n) grown.places_room *= 2;
+    grown.places = cprom__alloc_zeroed(&keep->vec->registry->allocator, grown.places_room * sizeof *grown.places);
+    if (!grown.places) return false;
     for (size_t i = 0; i < keep->places_room; i++) {
         const struct cprom__keep_place *place = &keep->places[i];
         if (place->series) *keep_place_of(&grown, place->series) = *place;
     }
-    keep_release(keep);
+    keep_release_places(keep);
     *keep = grown;
     return true;
+}
+
+/* What is kept stays where it is, so that no commit moves what others have kept. */
+static bool keep_reserve_words(struct cprom__keep *keep, size_t n)
+{
+    if (n <= keep->room) return true;
+    uint64_t *words = cprom__arena_alloc(&keep->memory, n * keep_words_each(keep) * sizeof *words);
+    if (!words) return false;
+    keep->words = words;
+    keep->room = n;
+    return true;
+}
+
+bool cprom__keep_reserve(struct cprom__keep *keep, size_t n)
+{
+    return keep_reserve_places(keep, keep->n + n) && keep_reserve_words(keep, n);
 }
 
 void cprom__keep_value(struct cprom__keep *keep, const struct cprom_series *series)
 {
     struct cprom__keep_place *place = keep_place_of(keep, series);
     if (place->series) return;
-    *place = (struct cprom__keep_place){series, keep->n++};
-    keep->vec->ops->read(series, keep->words + place->nth * keep_words_each(keep));
+    *place = (struct cprom__keep_place){series, keep->words};
+    keep->words += keep_words_each(keep);
+    keep->room--;
+    keep->n++;
+    keep->vec->ops->read(series, place->words);
 }
 
 const uint64_t *cprom__keep_find(const struct cprom__keep *keep, const struct cprom_series *series)
 {
     const struct cprom__keep_place *place = keep->n ? keep_place_of(keep, series) : NULL;
-    return place && place->series ? keep->words + place->nth * keep_words_each(keep) : NULL;
+    return place && place->series ? place->words : NULL;
 }

@@ -13,10 +13,12 @@
  */
 struct cprom__keep {
     struct cprom_vec *vec;
-    size_t n, room;                   /* series */
-    size_t places_room;               /* a power of two, more than twice the room */
+    size_t n;                         /* series */
+    size_t places_room;               /* a power of two, more than twice the series; 0: none yet */
     struct cprom__keep_place *places; /* by the hash of the series */
-    uint64_t *words;                  /* what the kind's read() gives, of each */
+    struct cprom__arena memory;       /* for what the kind's read() gives, of each */
+    uint64_t *words;                  /* room for that of the next, */
+    size_t room;                      /* so many */
 };
 
 /* In the gate: from now on what commits write over in the vector is kept. */

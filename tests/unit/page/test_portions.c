@@ -283,6 +283,85 @@ static void test_page_that_lets_a_commit_in_without_memory_nothing_is_changed(vo
     assert_true(refused >= 2 * 8); /* places and words, of each vector */
 }
 
+/* ---- what commits cost that are let in one after the other ---- */
+
+enum { BOUNDS = 64 };
+
+static struct {
+    _Atomic size_t asked; /* bytes */
+    unsigned commits;
+    cprom_histogram_vec *last; /* on the page: all of it is still to be copied when the last commit is let in */
+} growth;
+
+static void *allocate_counted(void *alloc, size_t size)
+{
+    atomic_fetch_add(&growth.asked, size);
+    return ct_allocate(alloc, size);
+}
+
+/* Each writes to a series that no other has written to. */
+static void commit_to_each(struct world *w)
+{
+    meanwhile.status = CPROM_OK;
+    for (unsigned i = 0; i < growth.commits && !meanwhile.status; i++) {
+        char text[8];
+        snprintf(text, sizeof text, "%u", i);
+        atomic_store(&meanwhile.more, (int)(growth.commits - i - 1));
+        cprom_update *update = NULL;
+        meanwhile.status = cprom_update_new(w->r, &update);
+        if (!meanwhile.status)
+            meanwhile.status = cprom_update_histogram_vec_observe(update, growth.last, CPROM_STRS(text), 1);
+        if (!meanwhile.status) meanwhile.status = cprom_update_commit(update, NULL);
+        cprom_update_free(update);
+    }
+}
+
+/* Bytes that are asked for while a page is opened that lets so many commits in, one for each vector before the last. */
+static size_t asked_around(unsigned commits)
+{
+    struct world w = {.fixture = ct_fixture_new()};
+    cprom_registry_free(w.fixture->registry);
+    w.fixture->registry = NULL;
+    cprom_registry_opts opts = ct_fixture_opts(w.fixture);
+    opts.allocate = allocate_counted;
+    assert_ok(cprom_registry_new(&opts, &w.fixture->registry));
+    w.r = w.fixture->registry;
+    double bounds[BOUNDS];
+    assert_ok(cprom_bounds_linear(1, 1, BOUNDS, bounds));
+    assert_ok(cprom_histogram_vec_new(
+        w.r, FAMILY("z", .labels = {"l"}, .bounds = bounds, .n_bounds = BOUNDS), &growth.last));
+    for (unsigned i = 0; i < commits; i++) {
+        char text[8];
+        cprom_gauge_vec *before;
+        snprintf(text, sizeof text, "g%u", i);
+        assert_ok(cprom_gauge_vec_new(w.r, FAMILY(text, .labels = {"l"}), &before));
+        for (int k = 0; k < 4; k++) assert_ok(cprom_gauge_vec_set(before, CPROM_STRS(names[k]), 0));
+        assert_ok(cprom_histogram_vec_observe(growth.last, CPROM_STRS(text + 1), 1));
+    }
+    char *before = page_of(w.r);
+    growth.commits = commits;
+    atomic_store(&meanwhile.more, (int)commits);
+    pthread_t thread = meanwhile_start(&w, NULL, commit_to_each);
+    atomic_store(&growth.asked, 0);
+    char *around = page_of(w.r);
+    size_t asked = atomic_load(&growth.asked);
+    pthread_join(thread, NULL);
+    cprom__seam_hook = NULL;
+    assert_ok(meanwhile.status);
+    ct_assert_text_equal(around, before);
+    free(around);
+    free(before);
+    ct_fixture_free(w.fixture);
+    return asked;
+}
+
+static void test_page_that_lets_many_commits_in_keeps_each_value_once(void **state)
+{
+    (void)state;
+    size_t few = asked_around(50), many = asked_around(200);
+    assert_true(many <= 6 * few);
+}
+
 int group_portions(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +369,7 @@ int group_portions(void)
         TEST(test_page_that_lets_removals_in_shows_all_as_it_was_before),
         TEST(test_page_that_lets_several_commits_in_shows_all_as_it_was_before_the_first),
         TEST(test_page_that_lets_a_commit_in_without_memory_nothing_is_changed),
+        TEST(test_page_that_lets_many_commits_in_keeps_each_value_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
