@@ -5,10 +5,11 @@
  * lookup_hit(), lookup_presence(), lookup_change()). What single deletions do to a commit is in spoilt.pml.
  *
  * A change removes the one series of a vector, and lets a hidden one of another vector be born. Meanwhile, two
- * observers get the two labels, in either order; somebody updates the first label, by label values or by a handle. So
- * there are two times:
+ * observers get the labels, in any order; somebody updates the first label, by label values or by a handle. The first
+ * change is a removal, which leaves the gate behind its moment: before it is finished, the moment of a commit may come
+ * that lets a series of a third vector be born. So there are three times:
  *
- *   0: OLD, nothing    1: nothing or NEW, BORN
+ *   0: OLD, nothing, nothing    1: nothing or NEW, BORN, nothing    2: nothing or NEW, BORN, LATER
  *
  * Then
  *   - what anybody sees is of a time that has come, and not of one before what was seen by calls that ended earlier
@@ -27,18 +28,28 @@
  * MUTANT 7: a creation reads the epoch before it takes the map's lock
  * MUTANT 8: the walk does not spare what was touched since the moment
  * MUTANT 9: each vector has its own moment
+ * MUTANT 10: a turnover counts in the epoch of its moment only, not in those behind it
+ * MUTANT 11: the commit takes the number of its moment before that of the removal has come
  */
 #define OLD 0
 #define NEW 1
 #define BORN 2
+#define LATER 3
 #define DEAD 16
 #define HIDDEN 32
 #define FLAGS 48
 
-byte epoch = 2, life[3], current, turnover[2]; /* turnover: the epoch of its moment */
+byte epoch = 2, life[4], current, turnover[3]; /* turnover: the epoch of its moment */
 bool half; /* the cursor of the walk in the first vector */
-bool lock[2], kept;
-bool seen; /* of the later time */
+bool lock[3], kept;
+bool beside; /* there is a commit; then there is one observer, whose calls are one after the other */
+byte seen; /* the latest time */
+
+#if MUTANT == 10
+#define HAS_COME(v) (now == turnover[v])
+#else
+#define HAS_COME(v) (now >= turnover[v])
+#endif
 
 #define TAKE(v) atomic { !lock[v] -> lock[v] = true }
 #define GIVE(v) lock[v] = false
@@ -83,6 +94,7 @@ inline portion(v)
         life[BORN] = 3;
         turnover[1] = 0
 #endif
+    :: v == 2 -> life[LATER] = 4; turnover[2] = 0
     fi
 }
 
@@ -92,13 +104,13 @@ inline settle(v, series)
     now = epoch;
 #if MUTANT != 5
     if
-    :: turnover[v] && now >= turnover[v] && (life[series] & HIDDEN) ->
+    :: turnover[v] && HAS_COME(v) && (life[series] & HIDDEN) ->
         do :: turnover[v] -> portion(v) :: else -> break od
     :: else
     fi;
 #endif
 #if MUTANT != 2
-    if :: turnover[v] && now >= turnover[v] -> kill_older(series, turnover[v]) :: else fi
+    if :: turnover[v] && HAS_COME(v) -> kill_older(series, turnover[v]) :: else fi
 #endif
 }
 
@@ -134,8 +146,8 @@ inline look_at_change(v)
 /* A get, by label; an update, by label or by a handle. */
 proctype caller(byte calls)
 {
-    byte word, now, series;
-    bool v, updates, by_label, since, time, alive, turns, stays;
+    byte word, now, series, v, since, time;
+    bool updates, by_label, alive, turns, stays;
 #if MUTANT == 7
     byte stamp;
 #endif
@@ -147,6 +159,7 @@ proctype caller(byte calls)
 #endif
         if
         :: atomic { series = BORN; v = 1; by_label = true }
+        :: atomic { beside -> series = LATER; v = 2; by_label = true }
         :: atomic { series = current; by_label = true }
         :: atomic { series = current; by_label = true; updates = true }
         :: atomic { series = OLD; updates = true }
@@ -194,16 +207,20 @@ proctype caller(byte calls)
         :: else
         fi;
         d_step {
-            /* What was found is of `time`. */
+            /* What was found is of `time` at the earliest, and at the latest of that before the next. */
             if
-            :: v -> time = alive
-            :: else -> time = !(alive && series == OLD)
+            :: v == 2 && alive -> time = 2
+            :: v == 2 && !alive -> assert(since < 2)
+            :: v == 1 && alive -> time = 1
+            :: v == 1 && !alive -> assert(!since)
+            :: v == 0 && alive && series == OLD -> assert(!since)
+            :: else -> time = 1
             fi;
-            assert(time >= since && time <= epoch - 2);
+            assert(time <= epoch - 2);
             assert(alive || !stays || v || !by_label);
-            seen = seen || time;
+            if :: time > seen -> seen = time :: else fi;
             kept = kept || (updates && alive && series == NEW);
-            word = 0; now = 0; series = 0; v = 0; updates = false; by_label = false; since = false; time = false;
+            word = 0; now = 0; series = 0; v = 0; updates = false; by_label = false; since = 0; time = 0;
             alive = false; turns = false; stays = false
         }
     :: else -> break
@@ -212,8 +229,7 @@ proctype caller(byte calls)
 
 proctype changer()
 {
-    byte word;
-    bool v;
+    byte word, v;
 #if MUTANT == 1
     epoch = 3;
 #endif
@@ -234,13 +250,36 @@ proctype changer()
 #endif
         fi
     od;
-    seen = true /* the call has returned */
+    if :: !seen -> seen = 1 :: else fi /* the call has returned */
+}
+
+/* In the gate when the removal has left it. It takes part in no vector of the removal's, and finishes in the gate. */
+proctype committer()
+{
+    byte word, number;
+#if MUTANT == 11
+    number = epoch + 1;
+#endif
+    epoch >= 3;
+#if MUTANT != 11
+    number = epoch + 1;
+#endif
+    turnover[2] = number;
+    epoch = number;
+    TAKE(2);
+    if :: turnover[2] -> portion(2) :: else fi;
+    GIVE(2);
+    seen = 2
 }
 
 init
 {
     atomic {
-        life[OLD] = 1; life[NEW] = DEAD; life[BORN] = HIDDEN;
-        run caller(2); run caller(1); run changer()
+        life[OLD] = 1; life[NEW] = DEAD; life[BORN] = HIDDEN; life[LATER] = HIDDEN;
+        if
+        :: run caller(1)
+        :: beside = true; run committer()
+        fi;
+        run caller(2); run changer()
     }
 }
