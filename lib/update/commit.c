@@ -170,6 +170,7 @@ static cprom_status commit_seal(struct cprom_update *update)
         /* acquire: pairs with the release in commit_spoil(). */
         entry = atomic_exchange_explicit(&update->spoilt, NULL, memory_order_acquire);
         if (!entry) return status;
+        CPROM__SEAM(CPROM__SEAM_COMMIT_MENDS);
         while (entry) {
             struct cprom__entry *next = entry->next_spoilt;
             cprom_status mended = commit_mend(entry);

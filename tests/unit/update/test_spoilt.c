@@ -60,6 +60,67 @@ static void test_spoilt_again_is_mended_again(void **state)
     }
 }
 
+/* ---- how often a commit passes over what was deleted ---- */
+
+enum { ENTRIES = 1000, DELETED = 10 };
+
+static struct {
+    unsigned passes, mended; /* entries, until the commit is sealed */
+    unsigned again;          /* passes amid which one is deleted again */
+    bool amid, sealed;
+} count;
+
+static void delete_some(void)
+{
+    char s[8];
+    for (int i = 0; i < DELETED; i++) {
+        snprintf(s, sizeof s, "%d", i);
+        AMID(delete_of(w.g, s) == CPROM_OK);
+    }
+}
+
+/* What the first of a pass has got is made alive and deleted at once. It is the last of the entries that were deleted. */
+static void count_passes(enum cprom__seam point)
+{
+    if (point == CPROM__SEAM_COMMIT_READY) delete_some();
+    if (point == CPROM__SEAM_COMMIT_MENDS) {
+        count.passes++;
+        count.amid = count.passes <= count.again;
+    }
+    if (point == CPROM__SEAM_CREATE_DONE && count.amid) {
+        count.amid = false;
+        AMID(cprom_gauge_vec_set(w.g, CPROM_STRS("a", "9"), 7) == CPROM_OK);
+        AMID(delete_of(w.g, "9") == CPROM_OK);
+    }
+    /* The series that it had. */
+    count.mended += point == CPROM__SEAM_GIVEN_BACK && !count.sealed;
+    count.sealed |= point == CPROM__SEAM_COMMIT_SEALED;
+}
+
+static void test_spoilt_is_all_that_a_commit_passes_over_again(void **state)
+{
+    for (count.again = 0; count.again < 3; count.again++) {
+        ct_fixture *fixture = ct_fixture_new();
+        w.g = up_gauges(fixture->registry, "g", "p");
+        cprom_update *update = up_new(fixture->registry);
+        for (int i = 0; i < ENTRIES; i++) {
+            char s[8];
+            snprintf(s, sizeof s, "%d", i);
+            assert_ok(cprom_gauge_vec_set(w.g, CPROM_STRS("a", s), 1));
+            assert_ok(SET(w.g, 42, "a", s));
+        }
+        count.passes = count.mended = 0;
+        count.sealed = false;
+        cprom__seam_hook = count_passes;
+        up_commit(update, DELETED, ENTRIES - DELETED, 0, 0);
+        cprom__seam_hook = NULL;
+        assert_int_equal(amid.wrong, 0);
+        assert_int_equal(count.passes, 1 + count.again);
+        assert_int_equal(count.mended, DELETED + count.again);
+        ct_fixture_free(fixture);
+    }
+}
+
 /* ---- what others are folded into ---- */
 
 static void fold_delete_all(void)
@@ -344,6 +405,7 @@ int group_spoilt(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spoilt_again_is_mended_again),
+        cmocka_unit_test(test_spoilt_is_all_that_a_commit_passes_over_again),
         cmocka_unit_test(test_spoilt_other_is_mended),
         cmocka_unit_test(test_spoilt_other_before_the_moment_or_after_it),
         TEST(test_spoilt_series_is_born_with_all_values_by_labels),
