@@ -76,12 +76,15 @@ void metrics_run_end(cprom_update *run, const char *pipeline, unsigned number, e
 
     cprom_result result;
     cprom_status status = cprom_update_commit(run, &result);
-    if (status == CPROM_ESTALE) {
+    if (status == CPROM_ESTALE && result.reason == CPROM_STALE_SCOPE) {
+        say("%s: run %u: a run that began later was first; this one is counted, and its steps are not shown", pipeline,
+            number);
+    } else if (status == CPROM_ESTALE) {
         say("%s: run %u: the pipeline is gone, and so is what the run measured", pipeline, number);
+    } else if (status == CPROM_EPARTIAL) {
+        say("%s: run %u: %zu metrics were refused; is $CI_INFO UTF-8?", pipeline, number, result.refused);
     } else if (status != CPROM_OK) {
         say("%s: run %u: its metrics are lost: %s", pipeline, number, cprom_status_string(status));
-    } else if (result.refused) {
-        say("%s: run %u: %zu metrics were refused; is $CI_INFO UTF-8?", pipeline, number, result.refused);
     }
     cprom_update_free(run);
 }

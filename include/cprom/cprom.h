@@ -87,9 +87,10 @@ typedef enum cprom_status {
     CPROM_ECONFLICT = -7, /* the family's sample names collide with those of another family */
     CPROM_ENOENT = -8,    /* no such family, series or sample, or the registry was freed */
     CPROM_ELIMIT = -9,    /* a limit of the library or of the vector is reached */
-    CPROM_ESTALE = -10,   /* somebody newer was first; nothing changed */
+    CPROM_ESTALE = -10,   /* somebody newer was first: see cprom_update_commit() */
     CPROM_EBUSY = -11,    /* a page inside a callback, or a server that is to stop itself */
-    CPROM_ESYS = -12      /* a system call failed; errno tells */
+    CPROM_ESYS = -12,     /* a system call failed; errno tells */
+    CPROM_EPARTIAL = -13  /* part of what an update staged was refused; the rest took effect */
 } cprom_status;
 
 /* The status as a short text, for log lines. Static; never NULL. MT-safe, lock-free. */
@@ -526,23 +527,38 @@ CPROM_API cprom_status cprom_vec_each(cprom_vec *vec, bool (*each)(void *ctx, co
  * staged is removed at the commit, also if it was created a moment before. Staged series keep their identity: handles
  * live on, counters count on.
  *
- * An update that somebody newer has overtaken is stale, and its commit changes nothing: after it was created, an
- * update created later committed a replace scope on the same vector that overlaps one of its own, or a _delete_matching, _clear or
- * cprom_registry_delete_matching overlapped its scopes or its staged series. (Two matches overlap unless they name one
- * label with different values.) So a run still in flight cannot bring a deleted pipeline back. A single _delete, a
- * _sweep and ttl_seconds make nothing stale; nor does a replace make an update without a scope stale.
+ * An update is created when its run is queued. cprom_update_start() says that the run begins; otherwise, it began when
+ * it was created. An update becomes stale in two ways:
+ *
+ *   - Overtaken: an update that started later committed a replace scope on the same vector that overlaps one of its own.
+ *     A replace makes no update without a scope stale.
+ *   - Deleted: after it was created, a _delete_matching, a _clear or cprom_registry_delete_matching overlapped its
+ *     scopes or its staged series. So a run that waits or is in flight cannot bring a deleted pipeline back. A single
+ *     _delete, a _sweep and ttl_seconds make nothing stale.
+ *
+ * Two matches overlap unless they name one label with different values. A stale commit replaces and sets nothing. But what
+ * adds up still counts, for the run has ended: what was added to counters and gauges and observed, outside what deleted
+ * or overtook it. (An `add` to a gauge inside a scope of its own does not add up: there it is a `set`.)
  *
  * An update belongs to one thread at a time. Updates of different threads may be staged and committed at once.
  *============================================================================*/
 
 typedef struct cprom_update cprom_update;
 
+/* How an update was stale. Of one that was both, DELETE. */
+typedef enum cprom_stale {
+    CPROM_STALE_NOT = 0,
+    CPROM_STALE_SCOPE = 1, /* overtaken */
+    CPROM_STALE_DELETE = 2 /* deleted */
+} cprom_stale;
+
 typedef struct cprom_result {
-    size_t created;  /* series that were not there before, "other" included */
-    size_t updated;  /* series that were, likewise */
-    size_t removed;  /* by replace scopes */
-    size_t refused;  /* what was staged and dropped: wrong input, a limit, a detached handle. What was folded is not
-                      * among it: see updates_folded in cprom_stats */
+    size_t created;    /* series that were not there before, "other" included */
+    size_t updated;    /* series that were, likewise */
+    size_t removed;    /* by replace scopes */
+    size_t refused;    /* what was staged and dropped: wrong input, a limit, a detached handle. What was folded is not
+                        * among it: see updates_folded in cprom_stats */
+    cprom_stale reason; /* why the commit answered ESTALE */
 } cprom_result;
 
 /* Begins an update; free it with cprom_update_free(). ENOMEM; EINVAL; ENOENT: the registry was freed. MT-safe. */
@@ -551,17 +567,25 @@ CPROM_API cprom_status cprom_update_new(cprom_registry *registry, cprom_update *
 CPROM_API void cprom_update_free(cprom_update *update);
 
 /*
+ * Its run begins: from here on, updates that start later overtake it, and those that started earlier do not. EINVAL: NULL,
+ * or started or committed before.
+ */
+CPROM_API cprom_status cprom_update_start(cprom_update *update);
+
+/*
  * What matches and is not staged goes at the commit. An empty match is the whole vector. Const labels are not among the
  * labels. Several scopes, also overlapping ones, may be staged. EINVAL: update or vector NULL, or of another registry;
- * ELABELS as for cprom_vec_delete_matching(); ENOMEM. Refused input is counted in the result and changes nothing else.
- * The commit costs what cprom_vec_delete_matching() costs, and other commits of the registry wait for it.
+ * ELABELS as for cprom_vec_delete_matching(); ENOMEM. The commit will then answer the same and change nothing: without
+ * the scope, what it was to remove would stay for ever. The commit costs what cprom_vec_delete_matching() costs, and
+ * other commits of the registry wait for it.
  */
 CPROM_API cprom_status cprom_update_vec_replace(cprom_update *update, cprom_vec *vec, cprom_labels match);
 
 /*
  * Stages one entry: `set` overwrites, the others add to the value at the commit; entries of one series take effect in
- * the order of staging. EINVAL, ELABELS, EUTF8: this entry is dropped and counted as refused. ENOMEM: the update is
- * incomplete, and its commit will answer ENOMEM.
+ * the order of staging. Inside a replace scope of the update, gauges and statesets start from nothing: there an `add`
+ * is to 0, and states that are not staged are off. EINVAL, ELABELS, EUTF8: this entry is dropped and counted as refused;
+ * the commit will answer EPARTIAL. ENOMEM: the update is incomplete, and its commit will answer ENOMEM.
  */
 CPROM_API cprom_status cprom_update_gauge_vec_set(cprom_update *update, cprom_gauge_vec *vec, cprom_strs values, double value);
 CPROM_API cprom_status cprom_update_gauge_vec_add(cprom_update *update, cprom_gauge_vec *vec, cprom_strs values, double amount);
@@ -591,9 +615,10 @@ CPROM_API cprom_status cprom_update_summary_observe(cprom_update *update, cprom_
 
 /*
  * Makes the change. `*result` (NULL allowed) says what it was; all zeros but `refused` on failure.
- * ENOMEM: nothing changed; if the commit itself ran out of memory, it may be tried again. ESTALE: somebody newer was
- * first; nothing changed. ENOENT: a vector of it was unregistered, or the registry was freed; nothing changed. EINVAL:
- * NULL, or committed before.
+ * EPARTIAL: all but what result->refused counts took effect. ESTALE: only what adds up did, and result->reason says why.
+ * ENOMEM: nothing changed; if the commit itself ran out of memory, it may be tried again. ENOENT: a vector of it was
+ * unregistered, or the registry was freed; nothing changed. EINVAL, ELABELS: a scope was refused; nothing changed.
+ * EINVAL also: NULL, or committed before.
  */
 CPROM_API cprom_status cprom_update_commit(cprom_update *update, cprom_result *result);
 
@@ -607,7 +632,8 @@ typedef struct cprom_gauge_row {
  * The one-call form: these rows are the series that match now, all others of the match go. Borrows the rows; NULL is
  * fine where n_rows is 0. A row outside the match is set like any other, and the next call with that match does not
  * remove it. Of two rows with the same labels the last counts. It counts as an update created at the call, and is never
- * stale. EINVAL; ELABELS: the match; ENOMEM: nothing changed. Bad rows are counted in result->refused. MT-safe.
+ * stale. EINVAL; ELABELS: the match; ENOMEM: nothing changed. EPARTIAL: some rows were refused, as result->refused counts.
+ * MT-safe.
  */
 CPROM_API cprom_status cprom_gauge_vec_replace(cprom_gauge_vec *vec, cprom_labels match, const cprom_gauge_row *rows,
                                                size_t n_rows, cprom_result *result);

@@ -15,6 +15,7 @@ const char *cprom_status_string(cprom_status status)
     case CPROM_ENOENT: return "no such thing";
     case CPROM_ELIMIT: return "limit reached";
     case CPROM_ESTALE: return "stale";
+    case CPROM_EPARTIAL: return "part was refused";
     case CPROM_EBUSY: return "busy";
     case CPROM_ESYS: return "system error";
     }

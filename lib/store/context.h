@@ -33,7 +33,8 @@ enum cprom__drop {
 /* A ring. */
 struct cprom__live_updates {
     struct cprom__live_updates *next, *prev;
-    uint64_t created;
+    uint64_t created; /* orders it against removals */
+    uint64_t started; /* against other updates; not below `created` */
 };
 
 extern const char *const cprom__drop_names[CPROM__DROPS];

@@ -118,8 +118,8 @@ struct cprom_vec {
     uint32_t owner_walk;      /* likewise: the chunk that a walk over an owner's series comes to next; 0: none */
     uint64_t expiry_at;       /* likewise: where the search for expired series goes on */
     _Atomic(struct cprom__event_set *) event_sets; /* grows only, under updates_lock: stale.h */
-    /* Guarded by the gate, for updates created earlier: the newest event of any, and the newest removal. 0: none. */
-    uint64_t newest_event, newest_removal;
+    /* Guarded by the gate: of all its events, for updates started and for updates created earlier. 0: none. */
+    uint64_t newest_scope, newest_removal;
     /* What a change does to it, until it is done: turnover.h. Looked into under the map's lock only. */
     _Atomic(struct cprom__turnover *) turnover;
     /* Of a gather that has yet to copy values, NULL: none. Set in the gate, read by who makes or finishes a change. */

@@ -16,7 +16,7 @@ struct cprom__event_set {
     uint8_t label[CPROM_LABELS_MAX]; /* n of them, in rising order */
     /* guarded by updates_lock */
     struct cprom__index events;
-    uint64_t newest, newest_removal; /* of all that it ever had */
+    uint64_t newest_scope, newest_removal; /* of all that it ever had */
 };
 
 struct cprom__event {
@@ -24,8 +24,8 @@ struct cprom__event {
     struct cprom__index_node node; /* guarded by updates_lock, once it is kept; but for the hash */
     size_t bytes;
     uint64_t at; /* its own number; that of the newest, where they were several */
-    /* Which updates it concerns, those created earlier: their scopes, and their series. 0: none. */
-    uint64_t over_scopes, over_series;
+    /* Which updates it concerns: as a scope those started earlier, as a removal those created earlier. 0: none. */
+    uint64_t over_started, over_created;
     /* guarded by updates_lock, once it is kept */
     struct cprom__event *older, *newer; /* of all of the registry */
     size_t len[];                       /* of each value; followed by the values, escaped */
@@ -155,8 +155,8 @@ void cprom__event_number(struct cprom_registry *registry, struct cprom__event *e
                          const struct cprom__live_updates *by)
 {
     event->at = ++registry->update_count;
-    event->over_scopes = by ? by->created : event->at;
-    event->over_series = by ? 0 : event->at;
+    event->over_started = by ? by->started : 0;
+    event->over_created = by ? 0 : event->at;
 }
 
 /* ---- the events of a set, under updates_lock ---- */
@@ -235,13 +235,13 @@ static void stale_raise(uint64_t *number, uint64_t to)
 static struct cprom__event *stale_put(struct cprom_registry *registry, struct cprom__event *event)
 {
     struct cprom__event *same = stale_find_same(event);
-    stale_raise(&event->set->newest, event->over_scopes);
-    stale_raise(&event->set->newest_removal, event->over_series);
+    stale_raise(&event->set->newest_scope, event->over_started);
+    stale_raise(&event->set->newest_removal, event->over_created);
     if (same) {
         stale_pull(registry, same);
         same->at = event->at;
-        stale_raise(&same->over_scopes, event->over_scopes);
-        stale_raise(&same->over_series, event->over_series);
+        stale_raise(&same->over_started, event->over_started);
+        stale_raise(&same->over_created, event->over_created);
     } else {
         cprom__index_add(&event->set->events, &event->node, event->node.hash);
     }
@@ -252,10 +252,11 @@ static struct cprom__event *stale_put(struct cprom_registry *registry, struct cp
 void cprom__event_keep(struct cprom_vec *vec, struct cprom__event *event)
 {
     struct cprom_registry *registry = vec->registry;
-    stale_raise(&vec->newest_event, event->over_scopes);
-    stale_raise(&vec->newest_removal, event->over_series);
+    stale_raise(&vec->newest_scope, event->over_started);
+    stale_raise(&vec->newest_removal, event->over_created);
     pthread_mutex_lock(&registry->updates_lock);
-    if (stale_oldest_update(registry) < event->over_scopes) event = stale_put(registry, event);
+    uint64_t oldest = stale_oldest_update(registry);
+    if (oldest < event->over_started || oldest < event->over_created) event = stale_put(registry, event);
     pthread_mutex_unlock(&registry->updates_lock);
     cprom__event_free(vec, event);
 }
@@ -294,62 +295,78 @@ static bool stale_overlap(const struct cprom__event *event, const struct cprom__
     return true;
 }
 
-/* Under updates_lock, with a scope that names some of the set's labels. */
-static bool stale_hits_some(const struct cprom_registry *registry, const struct cprom__event_set *set, uint64_t created,
-                            const struct cprom__match *scope)
+/* What it is for the update that these are the newest numbers of events that overlap. */
+static unsigned stale_by(const struct cprom__live_updates *update, uint64_t over_started, uint64_t over_created)
 {
+    return (over_started > update->started ? CPROM__STALE_SCOPE : 0u) |
+           (over_created > update->created ? CPROM__STALE_DELETE : 0u);
+}
+
+/* Under updates_lock, with a scope that names some of the set's labels. */
+static unsigned stale_some(const struct cprom_registry *registry, const struct cprom__event_set *set,
+                           const struct cprom__live_updates *update, const struct cprom__match *scope)
+{
+    unsigned all = stale_by(update, set->newest_scope, set->newest_removal), is = 0;
     const struct cprom__event *event = registry->newest_event;
-    for (; event && event->at > created; event = event->older) {
+    for (; event && event->at > update->created && is != all; event = event->older) {
         CPROM__SEAM(CPROM__SEAM_EVENT_COMPARES);
-        if (event->set == set && event->over_scopes > created && stale_overlap(event, scope)) return true;
+        unsigned by = event->set == set ? stale_by(update, event->over_started, event->over_created) : 0;
+        if ((by & ~is) && stale_overlap(event, scope)) is |= by;
     }
-    return false;
+    return is;
 }
 
 /* Under updates_lock. */
-static bool stale_hits_scope(const struct cprom_vec *vec, const struct cprom__event_set *set, uint64_t created,
-                             const struct cprom__match *scope)
+static unsigned stale_scope(const struct cprom_vec *vec, const struct cprom__event_set *set,
+                            const struct cprom__live_updates *update, const struct cprom__match *scope)
 {
     uint32_t named = stale_named(scope);
-    if (set->newest <= created) return false;
-    if (!(set->named & named)) return true; /* nothing keeps the newest apart from it */
-    if (set->named & ~named) return stale_hits_some(vec->registry, set, created, scope);
+    unsigned newest = stale_by(update, set->newest_scope, set->newest_removal);
+    if (!newest) return 0;
+    if (!(set->named & named)) return newest; /* nothing keeps the newest apart from it */
+    if (set->named & ~named) return stale_some(vec->registry, set, update, scope);
     struct stale_values values;
     stale_of_match(vec, set, scope, &values);
     const struct cprom__event *event = stale_find(set, &values);
-    return event && event->over_scopes > created;
+    return event ? stale_by(update, event->over_started, event->over_created) : 0;
 }
 
 /* Under updates_lock. */
-static bool stale_hits_series(const struct cprom__event_set *set, uint64_t created, const struct cprom_series *series)
+static unsigned stale_series(const struct cprom__event_set *set, const struct cprom__live_updates *update,
+                             const struct cprom__match *scopes, const struct cprom_series *series)
 {
-    if (set->newest_removal <= created) return false;
+    if (!stale_by(update, set->newest_scope, set->newest_removal)) return 0;
     struct stale_values values;
     stale_of_series(set, series, &values);
     const struct cprom__event *event = stale_find(set, &values);
-    return event && event->over_series > created;
+    if (!event) return 0;
+    unsigned is = stale_by(update, event->over_started, event->over_created);
+    while ((is & CPROM__STALE_SCOPE) && scopes && !stale_overlap(event, scopes)) scopes = scopes->next;
+    return scopes ? is : is & CPROM__STALE_DELETE;
 }
 
-bool cprom__event_hits_scope(struct cprom_vec *vec, uint64_t created, const struct cprom__match *scope)
+unsigned cprom__stale_scope(struct cprom_vec *vec, const struct cprom__live_updates *update,
+                            const struct cprom__match *scope)
 {
-    bool hits = false;
-    if (vec->newest_event <= created) return false;
+    unsigned all = stale_by(update, vec->newest_scope, vec->newest_removal), is = 0;
+    if (!all) return 0;
     pthread_mutex_lock(&vec->registry->updates_lock);
-    for (struct cprom__event_set *set = stale_sets(vec); set && !hits; set = set->next)
-        hits = stale_hits_scope(vec, set, created, scope);
+    for (struct cprom__event_set *set = stale_sets(vec); set && is != all; set = set->next)
+        is |= stale_scope(vec, set, update, scope);
     pthread_mutex_unlock(&vec->registry->updates_lock);
-    return hits;
+    return is;
 }
 
-bool cprom__event_hits_series(struct cprom_vec *vec, uint64_t created, const struct cprom_series *series)
+unsigned cprom__stale_series(struct cprom_vec *vec, const struct cprom__live_updates *update,
+                             const struct cprom__match *scopes, const struct cprom_series *series)
 {
-    bool hits = false;
-    if (vec->newest_removal <= created) return false;
+    unsigned all = stale_by(update, scopes ? vec->newest_scope : 0, vec->newest_removal), is = 0;
+    if (!all) return 0;
     pthread_mutex_lock(&vec->registry->updates_lock);
-    for (struct cprom__event_set *set = stale_sets(vec); set && !hits; set = set->next)
-        hits = stale_hits_series(set, created, series);
+    for (struct cprom__event_set *set = stale_sets(vec); set && is != all; set = set->next)
+        is |= stale_series(set, update, scopes, series);
     pthread_mutex_unlock(&vec->registry->updates_lock);
-    return hits;
+    return is;
 }
 
 /* ---- the end ---- */

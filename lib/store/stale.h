@@ -2,8 +2,8 @@
  * Stale updates: what overtook them is remembered as events, for as long as an update lives that is older.
  *
  * An event is a match on one vector: a replace scope that was committed, or a removal that makes updates stale. Updates
- * and events are numbered in one order. An event concerns an update that was created before it; a committed scope only
- * if its own update was created later. Events of one match are remembered as one.
+ * and events are numbered in one order. A removal concerns the updates that were created before it; a committed scope
+ * those that started before its own update did. Events of one match are remembered as one.
  */
 #ifndef CPROM_LIB_STORE_STALE_H
 #define CPROM_LIB_STORE_STALE_H
@@ -24,13 +24,25 @@ void cprom__event_number(struct cprom_registry *registry, struct cprom__event *e
 /* In the gate: remembers a numbered one, if an update lives that it may concern; takes it in any case. */
 void cprom__event_keep(struct cprom_vec *vec, struct cprom__event *event);
 
+/* How a living update is stale; flags. */
+enum {
+    CPROM__STALE_SCOPE = 1, /* a committed scope overlaps */
+    CPROM__STALE_DELETE = 2 /* a removal does */
+};
+
 /*
- * In the gate: whether an event since `created`, of a living update, concerns a scope of it, or (removals only) a series.
- * A series costs a search for each set of labels that events of its vector name; so does a scope that names them all. One
- * that names some of them is compared with each event since `created`.
+ * In the gate: what concerns a scope of this update. Costs a search for each set of labels that events of the vector
+ * name; but a scope that names some labels of a set only is compared with each event since the update was created.
  */
-bool cprom__event_hits_scope(struct cprom_vec *vec, uint64_t created, const struct cprom__match *scope);
-bool cprom__event_hits_series(struct cprom_vec *vec, uint64_t created, const struct cprom_series *series);
+unsigned cprom__stale_scope(struct cprom_vec *vec, const struct cprom__live_updates *update,
+                            const struct cprom__match *scope);
+
+/*
+ * In the gate: what concerns a series that this update stages: a removal that matches it, or a committed scope that
+ * does and overlaps one of the update's own `scopes`. Costs a search for each set of labels, likewise.
+ */
+unsigned cprom__stale_series(struct cprom_vec *vec, const struct cprom__live_updates *update,
+                             const struct cprom__match *scopes, const struct cprom_series *series);
 
 /* An update has left the registry's ring: what concerned no younger one is forgotten. */
 void cprom__events_forget(struct cprom_registry *registry);

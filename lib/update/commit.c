@@ -66,17 +66,67 @@ static cprom_status commit_prepare(struct cprom_update *update)
 
 /* ---- in the gate, before the moment ---- */
 
-static bool commit_is_stale(const struct cprom_update *update)
+/* How it is stale; flags of stale.h. */
+static unsigned commit_staleness(const struct cprom_update *update)
 {
-    uint64_t created = update->live.created;
-    if (!update->lasting) return false;
-    for (const struct cprom__scope *scope = update->scopes; scope; scope = scope->next) {
-        if (cprom__event_hits_scope(scope->vec, created, &scope->match)) return true;
+    unsigned is = 0;
+    if (!update->lasting) return 0;
+    for (const struct cprom__scope *scope = update->scopes; scope; scope = scope->next)
+        is |= cprom__stale_scope(scope->vec, &update->live, &scope->match);
+    for (const struct cprom__entry *entry = update->first; entry && !(is & CPROM__STALE_DELETE); entry = entry->next)
+        is |= cprom__stale_series(entry->vec, &update->live, NULL, entry->series);
+    return is;
+}
+
+/* In a replace scope, what does not count on starts from nothing. */
+static bool commit_starts_anew(const struct cprom__entry *entry, const struct cprom_series *series)
+{
+    return entry->member->scopes && !cprom__kind(entry->vec->ops->type)->accumulates &&
+           cprom__match_any(entry->member->scopes, series);
+}
+
+/* Whether an entry of a stale update takes effect: what adds up, wherever nothing newer was first. */
+static bool commit_still_counts(const struct cprom__entry *entry)
+{
+    const struct cprom_vec *vec = entry->vec;
+    bool adds_up = vec->ops->type == CPROM_GAUGE ? !entry->change.sets && !commit_starts_anew(entry, entry->series)
+                                                 : cprom__kind(vec->ops->type)->accumulates;
+    return adds_up &&
+           !cprom__stale_series(entry->vec, &entry->member->update->live, entry->member->scopes, entry->series);
+}
+
+/* Of a stale update: nothing is replaced, and what does not count any more is left out. */
+static void commit_leave_out(struct cprom_update *update)
+{
+    struct cprom__entry *entry = update->first, *next;
+    struct cprom__entry *counts = NULL, **end = &counts;
+    for (; entry; entry = next) {
+        next = entry->next;
+        if (commit_still_counts(entry)) {
+            *end = entry;
+            end = &entry->next;
+        } else {
+            entry->next = update->left_out;
+            update->left_out = entry;
+        }
     }
-    for (const struct cprom__entry *entry = update->first; entry; entry = entry->next) {
-        if (cprom__event_hits_series(entry->vec, created, entry->series)) return true;
+    *end = NULL;
+    update->first = update->last = NULL;
+    update->n_entries = 0;
+    if (update->n_entry_slots) memset(update->entry_slots, 0, update->n_entry_slots * sizeof *update->entry_slots);
+    for (struct cprom__member *member = update->members; member; member = member->next) {
+        member->first = member->last = member->keeper = NULL;
+        member->scopes = NULL;
     }
-    return false;
+    for (entry = counts; entry; entry = next) {
+        next = entry->next;
+        cprom__update_link(update, entry);
+    }
+    for (struct cprom__member *member = update->members; member; member = member->next) {
+        if (member->keeper) continue;
+        cprom__series_unreserve(member->vec, member->other); /* nothing is left to be folded into it */
+        member->other = NULL;
+    }
 }
 
 static bool commit_is_gone(const struct cprom_update *update)
@@ -222,11 +272,11 @@ static bool commit_note_deleted(struct cprom__turnover *turnover, const struct c
 }
 
 static void commit_change(const struct cprom__turnover *turnover, struct cprom_series *series,
-                          const struct cprom__entry *entry)
+                          const struct cprom__change *change)
 {
     if (CPROM__UNLIKELY(series->vec->keep)) cprom__keep_value(series->vec->keep, series);
     cprom__series_stamp(series, turnover->epoch, turnover->removing.now);
-    series->vec->ops->change(series, &entry->change);
+    series->vec->ops->change(series, change);
 }
 
 /* Remembers where the value went; whether another one of this update went there before. */
@@ -246,7 +296,7 @@ static void commit_bear_into_other(struct cprom__member *member, const struct cp
     struct cprom_series *other = member->other;
     bool hidden = commit_is_hidden(other);
     if (hidden) member->vec->ops->change(other, &entry->change);
-    else commit_change(&member->turnover, other, entry);
+    else commit_change(&member->turnover, other, &entry->change);
     member->created += hidden && !member->other_used;
     member->updated += !hidden && !member->other_used;
     member->folded += entry->series != other;
@@ -298,9 +348,16 @@ static void commit_bear_entry(struct cprom__member *member, struct cprom__entry 
         status = commit_bear_hidden(member, entry);
         if (!status) commit_note_target(entry, series);
         member->created += !status;
+    } else if (commit_note_target(entry, series)) {
+        commit_change(&member->turnover, series, &entry->change);
     } else {
-        member->updated += !commit_note_target(entry, series);
-        commit_change(&member->turnover, series, entry);
+        struct cprom__change change = entry->change;
+        if (commit_starts_anew(entry, series)) {
+            change.sets = true;
+            change.off = UINT64_MAX;
+        }
+        commit_change(&member->turnover, series, &change);
+        member->updated++;
     }
     if (status == CPROM_ELIMIT && member->other && !cprom__series_is_dead(member->other))
         commit_bear_into_other(member, entry);
@@ -395,7 +452,7 @@ static cprom_status commit_happen(struct cprom_update *update, cprom_result *res
     cprom__moment_happens(update->registry, first->epoch);
     CPROM__SEAM(CPROM__SEAM_COMMIT_HALF);
     struct cprom_registry *registry = update->registry;
-    for (struct cprom__scope *scope = update->scopes; scope; scope = scope->next) {
+    for (struct cprom__scope *scope = update->stale ? NULL : update->scopes; scope; scope = scope->next) {
         pthread_mutex_lock(&registry->updates_lock);
         cprom__event_number(registry, scope->event, &update->live);
         pthread_mutex_unlock(&registry->updates_lock);
@@ -452,27 +509,46 @@ static void commit_leave(const struct cprom_update *update, bool removal_gate)
     if (removal_gate) cprom__gate_leave(&update->registry->removal_gate);
 }
 
+/* In the gate. */
+static cprom_status commit_in_gate(struct cprom_update *update, cprom_result *result)
+{
+    if (commit_is_gone(update)) return CPROM_ENOENT;
+    unsigned stale = commit_staleness(update);
+    if (stale) {
+        update->stale = stale & CPROM__STALE_DELETE ? CPROM_STALE_DELETE : CPROM_STALE_SCOPE;
+        commit_leave_out(update);
+    }
+    return stale && !update->first ? CPROM_OK : commit_happen(update, result);
+}
+
+/* What it comes to, where the change was made. */
+static cprom_status commit_outcome(const struct cprom_update *update, cprom_result *result)
+{
+    for (const struct cprom__member *member = update->members; member; member = member->next)
+        commit_tell(member, result);
+    result->reason = update->stale;
+    if (update->stale) {
+        atomic_fetch_add_explicit(&update->registry->dropped[CPROM__DROP_STALE], 1, memory_order_relaxed);
+        return CPROM_ESTALE;
+    }
+    return result->refused ? CPROM_EPARTIAL : CPROM_OK;
+}
+
 static cprom_status commit(struct cprom_update *update, cprom_result *result)
 {
     cprom_status status = commit_prepare(update);
     if (status) return status;
     CPROM__SEAM(CPROM__SEAM_COMMIT_READY);
     bool removal_gate = commit_enter(update);
-    status = commit_is_gone(update) ? CPROM_ENOENT : commit_is_stale(update) ? CPROM_ESTALE : CPROM_OK;
-    if (!status) status = commit_happen(update, result);
+    status = commit_in_gate(update, result);
     commit_leave(update, removal_gate);
     if (status == CPROM_ENOMEM) return status;
-    if (status == CPROM_ESTALE) {
-        atomic_fetch_add_explicit(&update->registry->dropped[CPROM__DROP_STALE], 1, memory_order_relaxed);
-    }
-    update->status = status ? status : CPROM_EINVAL; /* for any further commit */
+    update->committed = true;
     cprom__update_retire(update);
     CPROM__SEAM(CPROM__SEAM_GIVE_BACK);
     cprom__update_give_back(update);
-    for (struct cprom__member *member = update->members; member; member = member->next) {
-        if (!status) commit_tell(member, result);
-        cprom__vec_upkeep(member->vec);
-    }
+    if (!status) status = commit_outcome(update, result);
+    for (struct cprom__member *member = update->members; member; member = member->next) cprom__vec_upkeep(member->vec);
     return status;
 }
 
@@ -481,7 +557,7 @@ cprom_status cprom_update_commit(cprom_update *update, cprom_result *result)
     cprom_result local;
     if (!result) result = &local;
     memset(result, 0, sizeof *result);
-    if (!update) return CPROM_EINVAL;
+    if (!update || update->committed) return CPROM_EINVAL;
     result->refused = update->refused;
     return update->status ? update->status : commit(update, result);
 }

@@ -20,7 +20,7 @@ cprom_status cprom__update_init(struct cprom_update *update, struct cprom_regist
     cprom__arena_init(&update->memory, &registry->allocator, 1024);
     struct cprom__live_updates *ring = &registry->updates;
     pthread_mutex_lock(&registry->updates_lock);
-    update->live.created = ++registry->update_count;
+    update->live.created = update->live.started = ++registry->update_count;
     if (lasting) {
         update->live.next = ring;
         update->live.prev = ring->prev;
@@ -43,13 +43,19 @@ void cprom__update_retire(struct cprom_update *update)
     if (events) cprom__events_forget(update->registry);
 }
 
-void cprom__update_give_back(struct cprom_update *update)
+static void update_give_back_entries(struct cprom__entry *first)
 {
-    for (struct cprom__entry *entry = update->first; entry; entry = entry->next) {
+    for (struct cprom__entry *entry = first; entry; entry = entry->next) {
         if (entry->by_handle) cprom_series_unref(entry->series);
         else cprom__series_unreserve(entry->vec, entry->series);
         entry->series = NULL;
     }
+}
+
+void cprom__update_give_back(struct cprom_update *update)
+{
+    update_give_back_entries(update->first);
+    update_give_back_entries(update->left_out);
     for (struct cprom__member *member = update->members; member; member = member->next) {
         cprom__series_unreserve(member->vec, member->other);
         member->other = NULL;
@@ -93,6 +99,16 @@ void cprom_update_free(cprom_update *update)
     cprom__update_end(update);
     cprom__release(&registry->allocator, update, sizeof *update);
     cprom__registry_unref(registry);
+}
+
+cprom_status cprom_update_start(cprom_update *update)
+{
+    if (!update || update->started || update->committed) return CPROM_EINVAL;
+    update->started = true;
+    pthread_mutex_lock(&update->registry->updates_lock);
+    update->live.started = ++update->registry->update_count;
+    pthread_mutex_unlock(&update->registry->updates_lock);
+    return CPROM_OK;
 }
 
 /* ---- staging ---- */
@@ -147,19 +163,26 @@ static cprom_status update_join(struct cprom_update *update, struct cprom_vec *v
     return CPROM_OK;
 }
 
+/* Without the scope, what it was to remove would stay for ever: so the commit fails. */
+static cprom_status update_refuse_scope(struct cprom_update *update, cprom_status status)
+{
+    if (!update->status) update->status = status;
+    return update_refuse(update, status);
+}
+
 cprom_status cprom_update_vec_replace(cprom_update *update, cprom_vec *vec, cprom_labels match)
 {
-    if (!update || update->status == CPROM_EINVAL) return CPROM_EINVAL; /* committed already */
-    if (!vec || vec->registry != update->registry) return update_refuse(update, CPROM_EINVAL);
+    if (!update || update->committed) return CPROM_EINVAL;
+    if (!vec || vec->registry != update->registry) return update_refuse_scope(update, CPROM_EINVAL);
     struct cprom__scope *scope = cprom__arena_alloc(&update->memory, sizeof *scope);
-    if (!scope) return update_refuse(update, CPROM_ENOMEM);
+    if (!scope) return update_refuse_scope(update, CPROM_ENOMEM);
     cprom_status status = cprom__match_resolve(vec, match, &scope->match);
-    if (status) return update_refuse(update, status);
+    if (status) return update_refuse_scope(update, status);
     struct cprom__member *member;
     status = update_join(update, vec, &member);
     if (status) {
         cprom__match_free(&scope->match);
-        return update_refuse(update, status);
+        return update_refuse_scope(update, status);
     }
     /* The values may be the caller's own memory: keep copies. */
     for (size_t i = 0; i < scope->match.n; i++) {
@@ -167,7 +190,7 @@ cprom_status cprom_update_vec_replace(cprom_update *update, cprom_vec *vec, cpro
         const char *copy = cprom__arena_copy(&update->memory, value->text, value->len);
         if (!copy) {
             cprom__match_free(&scope->match);
-            return update_refuse(update, CPROM_ENOMEM);
+            return update_refuse_scope(update, CPROM_ENOMEM);
         }
         value->text = copy;
     }
@@ -221,6 +244,24 @@ static struct cprom__entry *update_find_entry(const struct cprom_update *update,
     return NULL;
 }
 
+void cprom__update_link(struct cprom_update *update, struct cprom__entry *entry)
+{
+    struct cprom__member *member = entry->member;
+    struct cprom__entry **slot =
+        &update->entry_slots[cprom__update_slot(update, entry->vec, entry->values.hash, update->n_entry_slots)];
+    entry->next = entry->next_of_member = NULL;
+    entry->same_slot = *slot;
+    *slot = entry;
+    if (update->last) update->last->next = entry;
+    else update->first = entry;
+    update->last = entry;
+    if (member->last) member->last->next_of_member = entry;
+    else member->first = entry;
+    member->last = entry;
+    if (!member->keeper && !entry->by_handle) member->keeper = entry;
+    update->n_entries++;
+}
+
 /* The entry of a series, found or made; `series` is NULL for one by values. */
 static cprom_status update_stage(struct cprom_update *update, struct cprom_vec *vec, const struct cprom__values *values,
                                  struct cprom_series *series, struct cprom__entry **out)
@@ -244,18 +285,7 @@ static cprom_status update_stage(struct cprom_update *update, struct cprom_vec *
         if (!entry->values.v[i]) return CPROM_ENOMEM;
     }
     entry->series = cprom_series_ref(series);
-    struct cprom__entry **slot =
-        &update->entry_slots[cprom__update_slot(update, vec, values->hash, update->n_entry_slots)];
-    entry->same_slot = *slot;
-    *slot = entry;
-    if (update->last) update->last->next = entry;
-    else update->first = entry;
-    update->last = entry;
-    if (member->last) member->last->next_of_member = entry;
-    else member->first = entry;
-    member->last = entry;
-    if (!member->keeper && !series) member->keeper = entry;
-    update->n_entries++;
+    cprom__update_link(update, entry);
     *out = entry;
     return CPROM_OK;
 }
@@ -283,7 +313,7 @@ static cprom_status update_by_values(struct cprom_update *update, void *any_vec,
     struct cprom_vec *vec = any_vec;
     struct cprom__values values;
     struct cprom__entry *entry;
-    if (!update || update->status == CPROM_EINVAL) return CPROM_EINVAL; /* committed already */
+    if (!update || update->committed) return CPROM_EINVAL;
     if (!vec || vec->registry != update->registry || !update_is_fine(vec, value))
         return update_refuse(update, CPROM_EINVAL);
     cprom_status status = cprom__values_measure(vec, strs, &values);
@@ -298,7 +328,7 @@ static cprom_status update_by_handle(struct cprom_update *update, void *handle, 
 {
     struct cprom_series *series = handle;
     struct cprom__entry *entry;
-    if (!update || update->status == CPROM_EINVAL) return CPROM_EINVAL; /* committed already */
+    if (!update || update->committed) return CPROM_EINVAL;
     if (!series || series->vec->registry != update->registry || !update_is_fine(series->vec, value)) {
         return update_refuse(update, CPROM_EINVAL);
     }

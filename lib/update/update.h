@@ -56,10 +56,14 @@ struct cprom_update {
     struct cprom__live_updates live; /* guarded by the registry's updates_lock */
     struct cprom_registry *registry;
     struct cprom__arena memory;
-    bool lasting;        /* it can be overtaken; the one-call forms cannot */
-    cprom_status status; /* ENOMEM, ESTALE or ENOENT once that is final; EINVAL once committed */
+    bool lasting; /* it can be overtaken; the one-call forms cannot */
+    bool started, committed;
+    cprom_status
+        status;        /* what the commit will answer, whatever is staged: ENOMEM, ENOENT, or why a scope was refused */
+    cprom_stale stale; /* found by the commit */
     size_t refused;
     struct cprom__entry *first, *last;
+    struct cprom__entry *left_out; /* of a stale one, through next: they have no effect */
     size_t n_entries;
     struct cprom__entry **entry_slots; /* by vector and labels: cprom__update_slot() */
     size_t n_entry_slots;
@@ -83,6 +87,8 @@ static inline size_t cprom__update_slot(const struct cprom_update *update, const
     return (size_t)cprom__hash_end(both, &update->registry->key) & (n_slots - 1);
 }
 
+/* Appends an entry, of labels or a series with this hash, to all lists. There is room in the slots. */
+void cprom__update_link(struct cprom_update *update, struct cprom__entry *entry);
 /* Gives back what was reserved. */
 void cprom__update_give_back(struct cprom_update *update);
 /* No event concerns it any more. */

@@ -7,7 +7,8 @@
  *
  *   - a change (commit, replacement, removal by match, clear, sweep, registry-wide or not) has the gate. All that it
  *     removes and makes is one moment, over all vectors; what it makes has its value from then on. After that it writes
- *     the staged series that were there, each at a moment of its own.
+ *     the staged series that were there, each at a moment of its own. In its scope, what is added to a gauge is set. Of a
+ *     stale commit, some of what adds up may count: as much as it answers.
  *   - an update, by label values or by handle, is one moment of its series. Where a mark or a sweep overlaps it, or any
  *     change where series expire, it finds the series, writes it and touches it again at three moments, in that order.
  *   - an update that is folded finds that there is no room, and then updates the other series.
@@ -66,7 +67,8 @@ enum lives_effect {
     LIVES_NONE,
     LIVES_REMOVES,
     LIVES_SETS,
-    LIVES_ADDS
+    LIVES_ADDS,
+    LIVES_MAY_ADD /* a stale commit */
 };
 
 /* What counts; a number that is no part of the answer is LIVES_UNKNOWN. */

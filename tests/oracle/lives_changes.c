@@ -12,15 +12,18 @@ static void go_on(struct lives_search *search, struct lives_state *state, const 
 
 static bool knows(int told, int is) { return told == LIVES_UNKNOWN || told == is; }
 
-/* The staged series, once what goes is gone: those that are there are written later, others are made now. */
-static void stage(struct lives_search *search, const struct lives_state *from, const struct lives_op *op,
-                  struct lives_answer counts)
+/*
+ * The staged series but those left out, once what goes is gone: those that are there are written later, others are made
+ * now.
+ */
+static void stage_some(struct lives_search *search, const struct lives_state *from, const struct lives_op *op,
+                       struct lives_answer counts, uint8_t left_out)
 {
     struct lives_state state = *from;
     uint8_t written = 0, touched = 0;
     for (unsigned key = 0; key < LIVES_KEYS; key++) {
         const struct lives_vec *vec = op->effects[key] ? lives_vec_of(search->lives, key) : NULL;
-        if (op->effects[key] < LIVES_SETS) continue;
+        if (op->effects[key] < LIVES_SETS || (left_out & lives_bit(key))) continue;
         unsigned target = key;
         if (!lives_alive(&state, key) && lives_is_full(&state, vec)) {
             counts.refused += !vec->folds;
@@ -52,6 +55,19 @@ static void stage(struct lives_search *search, const struct lives_state *from, c
     /* Touched by the clock as it was before the tick. */
     old.fresh = (uint8_t)((old.fresh & ~touched) | (from->fresh & touched));
     go_on(search, &old, op);
+}
+
+static void stage(struct lives_search *search, const struct lives_state *from, const struct lives_op *op,
+                  struct lives_answer counts)
+{
+    uint8_t may = 0;
+    for (unsigned key = 0; key < LIVES_KEYS; key++) {
+        if (op->effects[key] == LIVES_MAY_ADD) may |= lives_bit(key);
+    }
+    for (uint8_t left_out = may;; left_out = (uint8_t)((left_out - 1) & may)) {
+        stage_some(search, from, op, counts, left_out);
+        if (!left_out) return;
+    }
 }
 
 /* The moment, where those of `goes` in `lingering` begin to linger. */
@@ -108,8 +124,10 @@ static void write_one(struct lives_search *search, const struct lives_state *fro
     const struct lives_vec *vec = lives_vec_of(search->lives, key);
     if (lives_is_awaited(from, key)) return; /* its value is kept for the page */
     if (lives_alive(from, key)) {
-        if (op->effects[key] == LIVES_SETS) state.values[key] = op->values[key];
-        if (op->effects[key] == LIVES_ADDS) state.values[key] += op->values[key];
+        bool anew = (op->scope & lives_bit(key)) && !lives_has_parts(vec);
+        if (op->effects[key] == LIVES_SETS || (op->effects[key] == LIVES_ADDS && anew))
+            state.values[key] = op->values[key];
+        else if (op->effects[key] >= LIVES_ADDS) state.values[key] += op->values[key];
         for (unsigned k = vec->first; key == lives_other(vec) && k < key; k++) {
             if (from->folds & lives_bit(k)) state.values[key] += op->values[k];
         }

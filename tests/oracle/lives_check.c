@@ -45,6 +45,7 @@ static uint8_t used_by(const struct lives *lives, const struct lives_op *op)
     uint8_t used = 0;
     if (changes_nothing(op)) return 0xff; /* a commit that was stale */
     for (unsigned key = 0; key < LIVES_KEYS; key++) {
+        if (op->effects[key] == LIVES_MAY_ADD) return 0xff; /* likewise */
         bool uses = is_change(op)
                         ? op->effects[key]
                         : (is_update(op) || op->kind == LIVES_LET_GO || op->kind == LIVES_DELETE) && op->key == key;

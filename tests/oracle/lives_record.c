@@ -38,8 +38,8 @@ void lives_tell(const struct lives_op *op, char *out, size_t room)
                      (unsigned)op->scope, (unsigned)op->lingers);
     for (unsigned k = 0; k < LIVES_KEYS && n > 0 && (size_t)n < room; k++) {
         int len = op->values[k] == LIVES_ABSENT
-                      ? snprintf(out + n, room - (size_t)n, " %c-", "-=:+"[op->effects[k]])
-                      : snprintf(out + n, room - (size_t)n, " %c%d", "-=:+"[op->effects[k]], (int)op -> values[k]);
+                      ? snprintf(out + n, room - (size_t)n, " %c-", "-=:+?"[op->effects[k]])
+                      : snprintf(out + n, room - (size_t)n, " %c%d", "-=:+?"[op->effects[k]], (int)op -> values[k]);
         n = len > 0 ? n + len : len;
     }
 }
@@ -72,7 +72,7 @@ static bool read_kind(const char *name, enum lives_kind *kind)
 
 static bool read_series(char **at, struct lives_op *op, unsigned key)
 {
-    static const char effects[] = "-=:+";
+    static const char effects[] = "-=:+?";
     if (**at != ' ') return false;
     const char *effect = strchr(effects, *++*at);
     if (!effect || !*effect) return false;

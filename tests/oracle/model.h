@@ -42,12 +42,13 @@ struct model_match {
 struct model_event {
     int vec;
     struct model_match match;
-    uint64_t at, created; /* created: of the update whose scope it was; UINT64_MAX: a removal */
+    uint64_t at, started; /* started: of the update whose scope it was; UINT64_MAX: a removal */
 };
 
 struct model_update {
     cprom_update *update;
-    uint64_t created;
+    uint64_t created, started;
+    bool has_started;
     bool incomplete; /* memory was out while staging */
     bool orphaned;   /* a vector of it was unregistered */
     int n_scopes, n_staged;
@@ -267,10 +268,10 @@ static inline void model_op_handle(struct model *m)
     }
 }
 
-static inline void model_event(struct model *m, int v, struct model_match match, uint64_t created)
+static inline void model_event(struct model *m, int v, struct model_match match, uint64_t started)
 {
     m->events = realloc(m->events, (m->n_events + 1) * sizeof *m->events);
-    m->events[m->n_events++] = (struct model_event){v, match, ++m->clock, created};
+    m->events[m->n_events++] = (struct model_event){v, match, ++m->clock, started};
 }
 
 static inline void model_op_delete(struct model *m)
@@ -376,33 +377,69 @@ static inline void model_stage(struct model *m, struct model_update *u)
 
 static inline bool model_apart(int a, int b) { return a >= 0 && b >= 0 && a != b; }
 
-static inline bool model_is_stale(const struct model *m, const struct model_update *u)
+/* Whether the event came first, for this update. */
+static inline bool model_is_newer(const struct model_event *event, const struct model_update *u)
 {
-    for (size_t e = 0; e < m->n_events; e++) {
-        const struct model_event *event = &m->events[e];
-        if (event->at < u->created || event->created < u->created) continue;
-        for (int k = 0; k < u->n_scopes; k++) {
-            if (event->vec == u->scope[k].vec && !model_apart(event->match.p, u->scope[k].match.p) &&
-                !model_apart(event->match.s, u->scope[k].match.s)) {
-                return true;
-            }
-        }
-        for (int k = 0; k < u->n_staged && event->created == UINT64_MAX; k++) {
-            if (event->vec == u->staged[k].vec && model_matches(&event->match, u->staged[k].series)) return true;
-        }
+    return event->started == UINT64_MAX ? event->at > u->created : event->started > u->started;
+}
+
+static inline bool model_overlaps_scope(const struct model_event *event, const struct model_update *u)
+{
+    for (int k = 0; k < u->n_scopes; k++) {
+        if (event->vec == u->scope[k].vec && !model_apart(event->match.p, u->scope[k].match.p) &&
+            !model_apart(event->match.s, u->scope[k].match.s))
+            return true;
     }
     return false;
 }
 
-static inline cprom_result model_apply(struct model *m, struct model_update *u)
+static inline cprom_stale model_staleness(const struct model *m, const struct model_update *u)
 {
-    cprom_result result = {0, 0, 0, 0};
+    cprom_stale is = CPROM_STALE_NOT;
+    for (size_t e = 0; e < m->n_events; e++) {
+        const struct model_event *event = &m->events[e];
+        if (!model_is_newer(event, u)) continue;
+        bool removal = event->started == UINT64_MAX, hits = model_overlaps_scope(event, u);
+        for (int k = 0; k < u->n_staged && removal; k++)
+            hits = hits || (event->vec == u->staged[k].vec && model_matches(&event->match, u->staged[k].series));
+        cprom_stale by = !hits ? CPROM_STALE_NOT : removal ? CPROM_STALE_DELETE : CPROM_STALE_SCOPE;
+        if (by > is) is = by;
+    }
+    return is;
+}
+
+static inline bool model_in_scope(const struct model_update *u, int v, int i)
+{
+    for (int k = 0; k < u->n_scopes; k++) {
+        if (u->scope[k].vec == v && model_matches(&u->scope[k].match, i)) return true;
+    }
+    return false;
+}
+
+/* Whether what a stale update stages of a series still counts: it is added to, and nothing newer was there. */
+static inline bool model_counts(const struct model *m, const struct model_update *u, int v, int i)
+{
+    if (model_in_scope(u, v, i)) return false;
+    for (int k = 0; k < u->n_staged; k++) {
+        if (u->staged[k].vec == v && u->staged[k].series == i && u->staged[k].sets) return false;
+    }
+    for (size_t e = 0; e < m->n_events; e++) {
+        const struct model_event *event = &m->events[e];
+        if (event->vec != v || !model_is_newer(event, u) || !model_matches(&event->match, i)) continue;
+        if (event->started == UINT64_MAX || model_overlaps_scope(event, u)) return false;
+    }
+    return true;
+}
+
+static inline cprom_result model_apply(struct model *m, struct model_update *u, cprom_stale stale)
+{
+    cprom_result result = {0, 0, 0, 0, stale};
     bool staged[VECS][SERIES] = {{false}}, counted[VECS][SERIES] = {{false}}, was[VECS][SERIES];
     for (int k = 0; k < u->n_staged; k++) staged[u->staged[k].vec][u->staged[k].series] = true;
     for (int v = 0; v < VECS; v++) {
         for (int i = 0; i < SERIES; i++) was[v][i] = m->series[v][i].alive;
     }
-    for (int k = 0; k < u->n_scopes; k++) {
+    for (int k = 0; k < u->n_scopes && !stale; k++) {
         int v = u->scope[k].vec;
         for (int i = 0; i < SERIES; i++) {
             if (!model_matches(&u->scope[k].match, i)) continue;
@@ -411,13 +448,14 @@ static inline cprom_result model_apply(struct model *m, struct model_update *u)
             model_die(m, v, i, false);
             result.removed++;
         }
-        model_event(m, v, u->scope[k].match, u->created);
+        model_event(m, v, u->scope[k].match, u->started);
     }
     /* Entries of one series are one, at the place of its first. */
     for (int k = 0; k < u->n_staged; k++) {
         int v = u->staged[k].vec, i = u->staged[k].series;
         if (counted[v][i]) continue;
         counted[v][i] = true;
+        if (stale && !model_counts(m, u, v, i)) continue;
         if (!model_touch(m, v, i)) {
             result.refused++;
             m->limit++;
@@ -425,12 +463,22 @@ static inline cprom_result model_apply(struct model *m, struct model_update *u)
         }
         result.created += !was[v][i];
         result.updated += was[v][i];
+        if (model_in_scope(u, v, i)) m->series[v][i].value = 0;
         for (int j = k; j < u->n_staged; j++) {
             if (u->staged[j].vec != v || u->staged[j].series != i) continue;
             m->series[v][i].value = u->staged[j].sets ? u->staged[j].value : m->series[v][i].value + u->staged[j].value;
         }
     }
     return result;
+}
+
+static inline void model_assert_result(const cprom_result *result, const cprom_result *expected)
+{
+    assert_int_equal(result->created, expected->created);
+    assert_int_equal(result->updated, expected->updated);
+    assert_int_equal(result->removed, expected->removed);
+    assert_int_equal(result->refused, expected->refused);
+    assert_int_equal(result->reason, expected->reason);
 }
 
 /* Opens, stages, commits or abandons one of the open updates. */
@@ -442,7 +490,12 @@ static inline void model_op_update(struct model *m)
         cprom_update *update;
         MODEL_CALL(m, status, cprom_update_new(m->r, &update));
         assert_ok(status);
-        *u = (struct model_update){.update = update, .created = ++m->clock};
+        ++m->clock;
+        *u = (struct model_update){.update = update, .created = m->clock, .started = m->clock};
+    } else if (!u->has_started && model_pick(m, 12) == 0) {
+        assert_ok(cprom_update_start(u->update));
+        u->has_started = true;
+        u->started = ++m->clock;
     } else if (model_pick(m, 8) == 0) {
         cprom_update_free(u->update);
         u->update = NULL;
@@ -453,16 +506,16 @@ static inline void model_op_update(struct model *m)
         cprom_status status;
         if (u->incomplete) status = cprom_update_commit(u->update, &result);
         else MODEL_CALL(m, status, cprom_update_commit(u->update, &result));
-        bool stale = !u->incomplete && model_is_stale(m, u);
-        if (u->orphaned && stale) stale = status == CPROM_ESTALE; /* either is right */
-        assert_status(status, u->incomplete ? CPROM_ENOMEM
-                              : stale       ? CPROM_ESTALE
-                              : u->orphaned ? CPROM_ENOENT
-                                            : CPROM_OK);
-        m->stale += stale;
-        cprom_result expected = {0, 0, 0, 0};
-        if (!status) expected = model_apply(m, u);
-        assert_memory_equal(&result, &expected, sizeof result);
+        cprom_stale stale = u->incomplete || u->orphaned ? CPROM_STALE_NOT : model_staleness(m, u);
+        m->stale += stale != CPROM_STALE_NOT;
+        cprom_result expected = {0, 0, 0, 0, CPROM_STALE_NOT};
+        if (!u->incomplete && !u->orphaned) expected = model_apply(m, u, stale);
+        assert_status(status, u->incomplete      ? CPROM_ENOMEM
+                              : u->orphaned      ? CPROM_ENOENT
+                              : stale            ? CPROM_ESTALE
+                              : expected.refused ? CPROM_EPARTIAL
+                                                 : CPROM_OK);
+        model_assert_result(&result, &expected);
         cprom_update_free(u->update);
         u->update = NULL;
     }
@@ -470,7 +523,8 @@ static inline void model_op_update(struct model *m)
 
 static inline void model_op_replace(struct model *m)
 {
-    struct model_update u = {.created = ++m->clock, .n_scopes = 1};
+    struct model_update u = {.n_scopes = 1};
+    u.created = u.started = ++m->clock;
     u.scope[0].vec = model_pick(m, VECS);
     u.scope[0].match = model_any_match(m, true);
     cprom_gauge_row rows[STAGED];
@@ -493,9 +547,9 @@ static inline void model_op_replace(struct model *m)
     MODEL_CALL(
         m, status,
         cprom_gauge_vec_replace(m->vec[v], model_labels(&u.scope[0].match, labels), rows, (size_t)u.n_staged, &result));
-    assert_ok(status);
-    expected = model_apply(m, &u);
-    assert_memory_equal(&result, &expected, sizeof result);
+    expected = model_apply(m, &u, CPROM_STALE_NOT);
+    assert_status(status, expected.refused ? CPROM_EPARTIAL : CPROM_OK);
+    model_assert_result(&result, &expected);
 }
 
 /* The family goes, with its series and with what updates hold of it, and comes again, empty. */

@@ -232,7 +232,7 @@ static cprom_status stage(struct call *call, cprom_update *change, unsigned key)
     const char *v[2];
     cprom_strs values = values_of(call, key, v);
     const struct lives_vec_of_round *vec = vec_of(call, key);
-    bool adds = vec->counts || (!(call->op.scope & bit(key)) && st_one_in(2));
+    bool adds = vec->counts || st_one_in(2);
     call->op.effects[key] = adds ? LIVES_ADDS : LIVES_SETS;
     call->op.values[key] = some_value();
     if (vec->counts)
@@ -249,11 +249,15 @@ static void answers(struct call *call, const cprom_result *result)
     call->op.answer.refused = (int)result->refused;
 }
 
-/* It has changed nothing; but it has held series for a while. */
-static void forget(struct call *call)
+/* It was stale: what adds up, and is not in its own scopes, may have counted. */
+static void leave_what_may_add(struct call *call)
 {
+    for (unsigned key = 0; key < LIVES_KEYS; key++) {
+        bool adds = call->op.effects[key] == LIVES_ADDS;
+        adds = adds && (vec_of(call, key)->counts || !(call->op.scope & bit(key)));
+        call->op.effects[key] = adds ? LIVES_MAY_ADD : LIVES_NONE;
+    }
     call->op.scope = 0;
-    memset(call->op.effects, 0, sizeof call->op.effects);
 }
 
 static void commit(struct lives_hands *hands)
@@ -284,9 +288,10 @@ static void commit(struct lives_hands *hands)
     cprom_status status = cprom_update_commit(change, &result);
     ends(&call);
     cprom_update_free(change);
-    st_check(!status || status == CPROM_ESTALE, "cprom_update_commit: %s", cprom_status_string(status));
+    st_check(!status || status == CPROM_ESTALE || status == CPROM_EPARTIAL, "cprom_update_commit: %s",
+             cprom_status_string(status));
     answers(&call, &result);
-    if (status) forget(&call);
+    if (status == CPROM_ESTALE) leave_what_may_add(&call);
     keep(&call);
 }
 
@@ -313,7 +318,7 @@ static void replace(struct lives_hands *hands)
     cprom_status status = cprom_gauge_vec_replace((cprom_gauge_vec *)hands->round->vecs[call.of][i].vec,
                                                   labels_of(&match, &label), rows, n, &result);
     ends(&call);
-    st_check(!status, "cprom_gauge_vec_replace: %s", cprom_status_string(status));
+    st_check(!status || status == CPROM_EPARTIAL, "cprom_gauge_vec_replace: %s", cprom_status_string(status));
     answers(&call, &result);
     keep(&call);
 }

@@ -88,10 +88,8 @@ static bool commit(struct world *world, struct history_op *op)
         op->effects[key] = scoped ? HISTORY_REMOVES : HISTORY_NONE;
         if (st_one_in(2)) continue;
         op->values[key] = value();
-        op->effects[key] = st_one_in(2) ? HISTORY_SETS : HISTORY_ADDS;
-        cprom_status status =
-            (op->effects[key] == HISTORY_SETS ? cprom_update_gauge_vec_set : cprom_update_gauge_vec_add)(
-                update, vec_of(world, key), VALUES(key), op->values[key]);
+        op->effects[key] = HISTORY_SETS; /* of which a stale commit does nothing */
+        cprom_status status = cprom_update_gauge_vec_set(update, vec_of(world, key), VALUES(key), op->values[key]);
         st_check(status == CPROM_OK, "a staged update");
     }
     cprom_status status = cprom_update_commit(update, &result);

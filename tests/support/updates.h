@@ -18,7 +18,7 @@ static inline cprom_update *up_new(cprom_registry *registry)
 static inline void up_commit(cprom_update *update, size_t created, size_t updated, size_t removed, size_t refused)
 {
     cprom_result result;
-    assert_ok(cprom_update_commit(update, &result));
+    assert_status(cprom_update_commit(update, &result), refused ? CPROM_EPARTIAL : CPROM_OK);
     assert_int_equal(result.created, created);
     assert_int_equal(result.updated, updated);
     assert_int_equal(result.removed, removed);
@@ -26,10 +26,22 @@ static inline void up_commit(cprom_update *update, size_t created, size_t update
     cprom_update_free(update);
 }
 
+/* Asserts that the commit is stale like this, and what it did all the same; frees the update. */
+static inline void up_commit_stale(cprom_update *update, cprom_stale reason, size_t created, size_t updated)
+{
+    cprom_result result;
+    assert_status(cprom_update_commit(update, &result), CPROM_ESTALE);
+    assert_int_equal(result.reason, reason);
+    assert_int_equal(result.created, created);
+    assert_int_equal(result.updated, updated);
+    assert_int_equal(result.removed, 0);
+    cprom_update_free(update);
+}
+
 /* Asserts that the commit fails like this and says that it did nothing; frees the update. */
 static inline void up_commit_fails(cprom_update *update, cprom_status status)
 {
-    cprom_result result = {9, 9, 9, 9};
+    cprom_result result = {9, 9, 9, 9, CPROM_STALE_DELETE};
     assert_status(cprom_update_commit(update, &result), status);
     assert_int_equal(result.created + result.updated + result.removed, 0);
     cprom_update_free(update);

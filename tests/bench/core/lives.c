@@ -56,7 +56,7 @@ static void owners(size_t n, const char *delete_name, const char *replace_name)
     for (unsigned round = 0; round < 200; round++) {
         char pipeline[16];
         size_t owner = bench_random(&seed) % (n / OWNED), removed = 0;
-        cprom_result result = {0, 0, 0, 0};
+        cprom_result result = {0};
         snprintf(pipeline, sizeof pipeline, "owner%05zu", owner);
         double start = bench_now();
         if (round % 2) cprom_gauge_vec_delete_matching(vec, CPROM_LABELS({"pipeline", pipeline}), &removed);

@@ -223,6 +223,7 @@ static void any_update(model *m)
         if (!is_state) continue;
         created += !m->alive[i];
         updated += m->alive[i] && !staged[i];
+        if (replaces && !staged[i]) m->mask[i] = 0; /* it starts from nothing */
         staged[i] = true; /* one that was just created is no longer to be counted */
         change(m, i, state, on || enters, enters);
     }

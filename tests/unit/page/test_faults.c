@@ -285,6 +285,7 @@ static cprom_status update_staged(world *w)
     cprom_status status = cprom_update_new(w->registry, &u);
     assert_int_equal(u == NULL, status != CPROM_OK);
     if (status) return status;
+    assert_ok(cprom_update_start(u));
     cprom_strs new_one = CPROM_STRS("2", "update");
     char longer[3000]; /* of these, few fit into one block */
     memset(longer, 'l', sizeof longer - 1);

@@ -378,12 +378,6 @@ static void test_update_bad_input_drops_that_entry_only(void **state)
     REFUSED(CPROM_EINVAL, cprom_update_counter_vec_add(update, c, CPROM_STRS("a", "b"), NAN));
     REFUSED(CPROM_EINVAL, cprom_update_counter_vec_add(update, c, CPROM_STRS("a", "b"), INFINITY));
     REFUSED(CPROM_EINVAL, cprom_update_counter_add(update, counter, -1));
-    REFUSED(CPROM_EINVAL, cprom_update_gauge_vec_replace(update, NULL, CPROM_LABELS({"p", "z"})));
-    REFUSED(CPROM_EINVAL, cprom_update_gauge_vec_replace(update, foreign, CPROM_LABELS({"p", "z"})));
-    REFUSED(CPROM_ELABELS, cprom_update_gauge_vec_replace(update, g, CPROM_LABELS({"nope", "z"})));
-    REFUSED(CPROM_ELABELS, cprom_update_gauge_vec_replace(update, g, CPROM_LABELS({"p", "z"}, {"p", "z"})));
-    REFUSED(CPROM_ELABELS, cprom_update_gauge_vec_replace(update, g, CPROM_LABELS({"p", NULL})));
-    REFUSED(CPROM_ELABELS, cprom_update_gauge_vec_replace(update, g, CPROM_LABELS({NULL, "z"})));
     assert_status(cprom_update_gauge_vec_set(NULL, g, CPROM_STRS("a", "b"), 1), CPROM_EINVAL);
     assert_status(cprom_update_gauge_set(NULL, NULL, 1), CPROM_EINVAL);
     assert_status(cprom_update_gauge_vec_replace(NULL, g, CPROM_NO_LABELS), CPROM_EINVAL);
@@ -413,6 +407,37 @@ static void test_update_longest_label_value_is_fine(void **state)
     free(longest);
 }
 
+/* What a scope that is missing should have removed would stay for ever. */
+static void test_update_refused_scope_fails_the_commit_with_its_status(void **state)
+{
+    TESTS_BEGIN;
+    ct_fixture *other = ct_fixture_new();
+    cprom_gauge_vec *g = up_gauges(r, "g", "p"), *foreign = up_gauges(other->registry, "g", "p");
+    const struct {
+        cprom_gauge_vec *vec;
+        cprom_labels match;
+        cprom_status status;
+    } scopes[] = {{NULL, CPROM_LABELS({"p", "z"}), CPROM_EINVAL},
+                  {foreign, CPROM_LABELS({"p", "z"}), CPROM_EINVAL},
+                  {g, CPROM_LABELS({"nope", "z"}), CPROM_ELABELS},
+                  {g, CPROM_LABELS({"p", "z"}, {"p", "z"}), CPROM_ELABELS},
+                  {g, CPROM_LABELS({"p", NULL}), CPROM_ELABELS},
+                  {g, CPROM_LABELS({NULL, "z"}), CPROM_ELABELS}};
+    assert_ok(cprom_gauge_vec_set(g, CPROM_STRS("a", "old"), 1));
+    for (size_t i = 0; i < COUNT(scopes); i++) {
+        cprom_update *update = up_new(r);
+        assert_ok(OWNER(g, "a"));
+        assert_ok(SET(g, 1, "a", "1"));
+        assert_status(cprom_update_gauge_vec_replace(update, scopes[i].vec, scopes[i].match), scopes[i].status);
+        assert_ok(SET(g, 1, "a", "2"));
+        assert_status(cprom_update_gauge_vec_set(update, g, CPROM_STRS("a"), 1), CPROM_ELABELS);
+        assert_ok(OWNER(g, "a"));
+        up_commit_fails(update, scopes[i].status);
+        up_assert_lines(r, "g{p=\"a\",s=\"old\"} 1\n");
+    }
+    ct_fixture_free(other);
+}
+
 static void test_update_null_arguments_are_einval(void **state)
 {
     TESTS_BEGIN;
@@ -420,7 +445,7 @@ static void test_update_null_arguments_are_einval(void **state)
     assert_status(cprom_update_new(NULL, &update), CPROM_EINVAL);
     assert_null(update);
     assert_status(cprom_update_new(r, NULL), CPROM_EINVAL);
-    cprom_result result = {1, 1, 1, 1};
+    cprom_result result = {1, 1, 1, 1, CPROM_STALE_DELETE};
     assert_status(cprom_update_commit(NULL, &result), CPROM_EINVAL);
     assert_true(!result.created && !result.updated && !result.removed && !result.refused);
     cprom_update_free(NULL);
@@ -451,7 +476,7 @@ static void test_vec_replace_rows_are_the_series_now(void **state)
     cprom_result result;
     const cprom_gauge_row rows[] = {{CPROM_STRS("a", "2"), 5}, {CPROM_STRS("a", "3"), 6}, {CPROM_STRS("a"), 7},
                                     {CPROM_STRS("a", "\xff"), 8}, {CPROM_STRS("a", "3"), 9}};
-    assert_ok(cprom_gauge_vec_replace(g, CPROM_LABELS({"p", "a"}), rows, 5, &result));
+    assert_status(cprom_gauge_vec_replace(g, CPROM_LABELS({"p", "a"}), rows, 5, &result), CPROM_EPARTIAL);
     assert_true(result.created == 1 && result.updated == 1 && result.removed == 1 && result.refused == 2);
     up_assert_lines(r, "g{p=\"a\",s=\"2\"} 5\ng{p=\"a\",s=\"3\"} 9\ng{p=\"b\",s=\"2\"} 1\n");
     assert_ok(cprom_gauge_vec_replace(g, CPROM_LABELS({"p", "a"}), NULL, 0, NULL));
@@ -622,6 +647,7 @@ int group_commit(void)
         TEST(test_update_through_detached_handle_is_refused),
         TEST(test_update_bad_input_drops_that_entry_only),
         TEST(test_update_longest_label_value_is_fine),
+        TEST(test_update_refused_scope_fails_the_commit_with_its_status),
         TEST(test_update_null_arguments_are_einval),
         TEST(test_update_commit_twice_is_einval),
         TEST(test_vec_replace_rows_are_the_series_now),

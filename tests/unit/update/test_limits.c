@@ -265,7 +265,7 @@ static void test_update_removes_at_once_and_ends_lingering(void **state)
     assert_ok(ADD(g, 7, "a", "1")); /* lingers: used again, from 0 */
     assert_ok(ADD(g, 7, "a", "3"));
     up_commit(update, 1, 1, 1, 0);
-    up_assert_lines(r, "g{p=\"a\",s=\"1\"} 7\ng{p=\"a\",s=\"3\"} 9\n");
+    up_assert_lines(r, "g{p=\"a\",s=\"1\"} 7\ng{p=\"a\",s=\"3\"} 7\n");
 }
 
 int group_limits(void)

@@ -136,9 +136,13 @@ static void test_update_scenario_page_by_page(void **state)
         "b", "success", "1") STEP STEP_OF("a", "build", "22") STEP_OF("a", "push", "4") STEP_OF("b", "clone", "2")     \
         STEP_OF("b", "test", "7.25")
     ct_assert_page(ci->registry, AFTER_A5);
+    /* Overtaken, but it has ended: it counts. */
     result = run_end(&older, "success", CPROM_ESTALE);
-    assert_true(result.created == 0 && result.updated == 0 && result.removed == 0 && result.refused == 0);
-    ct_assert_page(ci->registry, AFTER_A5);
+    assert_true(result.created == 0 && result.updated == 1 && result.removed == 0 && result.refused == 0);
+    assert_int_equal(result.reason, CPROM_STALE_SCOPE);
+    ct_assert_page(ci->registry, LAST LAST_OF("a", "5") LAST_OF("b", "1") RUNS RUNS_OF("a", "aborted", "1") RUNS_OF(
+                                     "a", "success", "4") RUNS_OF("b", "success", "1") STEP STEP_OF("a", "build", "22")
+                                     STEP_OF("a", "push", "4") STEP_OF("b", "clone", "2") STEP_OF("b", "test", "7.25"));
     assert_int_equal(up_stats(ci->registry).dropped_stale, 1);
 
     run = run_begin(ci, "a", 6);
@@ -146,13 +150,13 @@ static void test_update_scenario_page_by_page(void **state)
     run_step(&run, "push", 4);
     run_end(&run, "success", CPROM_OK);
     ct_assert_page(ci->registry, LAST LAST_OF("a", "6") LAST_OF("b", "1") RUNS RUNS_OF("a", "aborted", "1") RUNS_OF(
-                                     "a", "success", "4") RUNS_OF("b", "success", "1") STEP STEP_OF("a", "compile", "23")
+                                     "a", "success", "5") RUNS_OF("b", "success", "1") STEP STEP_OF("a", "compile", "23")
                                      STEP_OF("a", "push", "4") STEP_OF("b", "clone", "2") STEP_OF("b", "test", "7.25"));
 
     run = run_begin(ci, "a", 7);
     run_step(&run, "compile", 5);
     run_end(&run, "failure", CPROM_OK);
-#define RUNS_OF_A RUNS_OF("a", "aborted", "1") RUNS_OF("a", "failure", "1") RUNS_OF("a", "success", "4")
+#define RUNS_OF_A RUNS_OF("a", "aborted", "1") RUNS_OF("a", "failure", "1") RUNS_OF("a", "success", "5")
     ct_assert_page(ci->registry, LAST LAST_OF("a", "7") LAST_OF("b", "1") RUNS RUNS_OF_A RUNS_OF("b", "success", "1")
                                      STEP STEP_OF("a", "compile", "5") STEP_OF("b", "clone", "2") STEP_OF("b", "test", "7.25"));
 
@@ -161,7 +165,8 @@ static void test_update_scenario_page_by_page(void **state)
     size_t removed;
     assert_ok(cprom_registry_delete_matching(ci->registry, CPROM_LABELS({"pipeline", "b"}), &removed));
     assert_int_equal(removed, 4);
-    run_end(&run, "success", CPROM_ESTALE);
+    result = run_end(&run, "success", CPROM_ESTALE);
+    assert_true(result.updated == 0 && result.reason == CPROM_STALE_DELETE);
     ct_assert_page(ci->registry, LAST LAST_OF("a", "7") RUNS RUNS_OF_A STEP STEP_OF("a", "compile", "5"));
 
     run = run_begin(ci, "b", 1);
@@ -176,7 +181,7 @@ static void test_update_scenario_page_by_page(void **state)
     assert_status(cprom_update_gauge_vec_set(run.update, ci->step, CPROM_STRS("b", "bad \xff"), 1), CPROM_EUTF8);
     run_step(&run, "clone", 4);
     uint64_t invalid = up_stats(ci->registry).dropped_invalid;
-    result = run_end(&run, "success", CPROM_OK);
+    result = run_end(&run, "success", CPROM_EPARTIAL);
     assert_true(result.created == 1 && result.updated == 3 && result.removed == 0 && result.refused == 1);
     assert_int_equal(invalid, 1);
 #define AT_LAST                                                                                                        \
@@ -191,10 +196,67 @@ static void test_update_scenario_page_by_page(void **state)
     cprom_gauge_unref(held);
 }
 
+/* What waits in the queue, overlaps, and is deleted meanwhile. */
+static void test_update_scenario_runs_that_wait_and_overlap(void **state)
+{
+    ct_fixture *fixture = *state;
+    struct ci service, *ci = &service;
+    ci_init(ci, fixture->registry);
+
+    /* The first that waits begins last, and is the newest. */
+    struct run first = run_begin(ci, "a", 1), second = run_begin(ci, "a", 2), third = run_begin(ci, "a", 3);
+    assert_ok(cprom_update_start(second.update));
+    assert_ok(cprom_update_start(third.update));
+    assert_ok(cprom_update_start(first.update));
+    assert_status(cprom_update_start(first.update), CPROM_EINVAL);
+    run_step(&second, "build", 20);
+    run_step(&third, "build", 30);
+    run_step(&first, "build", 10);
+    cprom_result result = run_end(&third, "success", CPROM_OK);
+    assert_int_equal(result.reason, CPROM_STALE_NOT);
+    run_end(&first, "success", CPROM_OK);
+#define AFTER_FIRST(n) LAST LAST_OF("a", "1") RUNS RUNS_OF("a", "success", n) STEP STEP_OF("a", "build", "10")
+    ct_assert_page(ci->registry, AFTER_FIRST("2"));
+
+    /* Overtaken twice: it counts once. */
+    result = run_end(&second, "success", CPROM_ESTALE);
+    assert_int_equal(result.reason, CPROM_STALE_SCOPE);
+    ct_assert_page(ci->registry, AFTER_FIRST("3"));
+
+    /* Deleted while it waits, and while it is in flight: neither comes back. */
+    struct run waits = run_begin(ci, "b", 1), flies = run_begin(ci, "b", 2);
+    assert_ok(cprom_update_start(flies.update));
+    run_step(&flies, "clone", 1);
+    assert_status(cprom_registry_delete_matching(ci->registry, CPROM_LABELS({"pipeline", "b"}), NULL), CPROM_OK);
+    assert_ok(cprom_update_start(waits.update));
+    run_step(&waits, "clone", 2);
+    result = run_end(&waits, "success", CPROM_ESTALE);
+    assert_int_equal(result.reason, CPROM_STALE_DELETE);
+    result = run_end(&flies, "success", CPROM_ESTALE);
+    assert_int_equal(result.reason, CPROM_STALE_DELETE);
+    ct_assert_page(ci->registry, AFTER_FIRST("3"));
+
+    /* A run that was queued behind the deletion is a new pipeline. */
+    struct run again = run_begin(ci, "b", 3);
+    run_step(&again, "clone", 4);
+    run_end(&again, "success", CPROM_OK);
+    ct_assert_page(ci->registry, LAST LAST_OF("a", "1") LAST_OF("b", "3") RUNS RUNS_OF("a", "success", "3") RUNS_OF(
+                                     "b", "success", "1") STEP STEP_OF("a", "build", "10") STEP_OF("b", "clone", "4"));
+
+    /* A scope with a typo: nothing changes, and the commit says why. */
+    struct run typo = run_begin(ci, "a", 4);
+    assert_status(cprom_update_gauge_vec_replace(typo.update, ci->step, CPROM_LABELS({"pipelin", "a"})), CPROM_ELABELS);
+    run_step(&typo, "build", 99);
+    run_end(&typo, "success", CPROM_ELABELS);
+    ct_assert_page(ci->registry, LAST LAST_OF("a", "1") LAST_OF("b", "3") RUNS RUNS_OF("a", "success", "3") RUNS_OF(
+                                     "b", "success", "1") STEP STEP_OF("a", "build", "10") STEP_OF("b", "clone", "4"));
+}
+
 int group_scenario(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_update_scenario_page_by_page),
+        TEST(test_update_scenario_runs_that_wait_and_overlap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

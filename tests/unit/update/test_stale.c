@@ -189,7 +189,7 @@ static void test_update_stale_by_handle_all_matches(void **state)
 
 /* ---- consequences ---- */
 
-static void test_update_stale_changes_nothing_and_is_final(void **state)
+static void test_update_stale_replaces_and_sets_nothing_and_is_final(void **state)
 {
     TESTS_BEGIN;
     cprom_gauge_vec *g = up_gauges(r, "g", "p");
@@ -199,19 +199,119 @@ static void test_update_stale_changes_nothing_and_is_final(void **state)
     assert_ok(OWNER(g, "a"));
     assert_ok(OWNER(g, "b"));
     assert_ok(SET(g, 1, "a", "1"));
-    assert_ok(cprom_update_counter_vec_add(update, c, CPROM_STRS("q", "1"), 1));
+    assert_ok(SET(g, 1, "q", "1"));
+    assert_ok(cprom_update_counter_vec_add(update, c, CPROM_STRS("a", "1"), 1));
     assert_ok(cprom_gauge_vec_delete_matching(g, CPROM_LABELS({"p", "a"}), NULL)); /* nothing was there */
+    assert_ok(cprom_registry_delete_matching(r, CPROM_LABELS({"p", "a"}), NULL));
     char *before = up_text(r);
-    cprom_result result = {7, 7, 7, 7};
+    cprom_result result = {7, 7, 7, 7, CPROM_STALE_DELETE};
     assert_status(cprom_update_commit(update, &result), CPROM_ESTALE);
     assert_true(!result.created && !result.updated && !result.removed && !result.refused);
+    assert_int_equal(result.reason, CPROM_STALE_DELETE);
     assert_int_equal(up_stats(r).dropped_stale, 1);
-    assert_status(cprom_update_commit(update, &result), CPROM_ESTALE);
-    up_commit_fails(update, CPROM_ESTALE);
+    up_commit_fails(update, CPROM_EINVAL);
     up_assert_same(r, before);
     assert_int_equal(cprom_gauge_vec_size(g), 1);
     assert_int_equal(cprom_counter_vec_size(c), 0);
     assert_status(cprom_gauge_vec_delete(g, CPROM_STRS("a", "1")), CPROM_ENOENT);
+}
+
+/* A run has ended, whoever was first: what it added counts, but for what was deleted or overtaken. */
+static void test_update_stale_counts_what_adds_up_elsewhere(void **state)
+{
+    static const struct {
+        bool deletes, overtakes;
+        cprom_stale reason;
+        double a, b, other; /* of the counters, afterwards */
+    } cases[] = {{false, true, CPROM_STALE_SCOPE, 2, 0, 1},
+                 {true, false, CPROM_STALE_DELETE, 0, 1, 1},
+                 {true, true, CPROM_STALE_DELETE, 0, 0, 1}};
+    for (size_t n = 0; n < COUNT(cases); n++) {
+        ct_fixture *fixture = ct_fixture_new();
+        cprom_registry *r = fixture->registry;
+        cprom_gauge_vec *g = up_gauges(r, "g", "p"), *load = up_gauges(r, "load", NULL);
+        cprom_counter_vec *c = up_counters(r, "c_total", "p");
+        cprom_counter *held = cprom_counter_vec_with(c, CPROM_STRS("held", "1"));
+        assert_ok(cprom_counter_vec_inc(c, CPROM_STRS("a", "1")));
+        cprom_update *old = up_new(r);
+        assert_ok(cprom_update_gauge_vec_replace(old, g, CPROM_LABELS({"p", "a"})));
+        assert_ok(cprom_update_counter_vec_replace(old, c, CPROM_LABELS({"s", "2"})));
+        assert_ok(cprom_update_counter_vec_add(old, c, CPROM_STRS("a", "1"), 1));
+        assert_ok(cprom_update_counter_vec_add(old, c, CPROM_STRS("b", "2"), 1));
+        assert_ok(cprom_update_counter_vec_add(old, c, CPROM_STRS("c", "3"), 1));
+        assert_ok(cprom_update_counter_add(old, held, 1));
+        assert_ok(cprom_update_gauge_vec_add(old, load, CPROM_STRS("x", "1"), 1));
+        assert_ok(cprom_update_gauge_vec_add(old, g, CPROM_STRS("a", "1"), 1)); /* in its scope: it is set */
+        assert_ok(cprom_update_gauge_vec_set(old, load, CPROM_STRS("y", "1"), 1));
+        if (cases[n].deletes) assert_ok(cprom_registry_delete_matching(r, CPROM_LABELS({"p", "a"}), NULL));
+        if (cases[n].overtakes) {
+            cprom_update *update = up_new(r);
+            assert_ok(OWNER(g, "a"));
+            assert_ok(cprom_update_counter_vec_replace(update, c, CPROM_LABELS({"s", "2"})));
+            /* It overlaps no scope of the old one: it overtakes nothing. */
+            assert_ok(cprom_update_gauge_vec_replace(update, load, CPROM_LABELS({"p", "x"})));
+            up_commit(update, 0, 0, 0, 0);
+        }
+        up_commit_stale(old, cases[n].reason, 2 + (cases[n].b > 0), 1 + (cases[n].a > 1));
+        double value = 0;
+        assert_status(cprom_counter_vec_get(c, CPROM_STRS("a", "1"), &value), cases[n].a ? CPROM_OK : CPROM_ENOENT);
+        if (cases[n].a) assert_true(value == cases[n].a);
+        assert_status(cprom_counter_vec_get(c, CPROM_STRS("b", "2"), &value), cases[n].b ? CPROM_OK : CPROM_ENOENT);
+        assert_ok(cprom_counter_vec_get(c, CPROM_STRS("c", "3"), &value));
+        assert_true(value == cases[n].other);
+        assert_true(cprom_counter_value(held) == 1);
+        assert_ok(cprom_gauge_vec_get(load, CPROM_STRS("x", "1"), &value));
+        assert_true(value == 1);
+        assert_int_equal(cprom_gauge_vec_size(load), 1);
+        assert_int_equal(cprom_gauge_vec_size(g), 0);
+        cprom_counter_unref(held);
+        ct_fixture_free(fixture);
+    }
+}
+
+/* Where all that would be folded is left out, nothing is made to fold into. */
+static void test_update_stale_leaves_nothing_to_fold(void **state)
+{
+    TESTS_BEGIN;
+    cprom_counter_vec *c;
+    assert_ok(cprom_counter_vec_new(
+        r, FAMILY("c_total", .labels = {"p", "s"}, .max_series = 1, .overflow = CPROM_FOLD), &c));
+    cprom_gauge_vec *g = up_gauges(r, "g", "p");
+    cprom_counter *held = cprom_counter_vec_with(c, CPROM_STRS("held", "1"));
+    cprom_update *old = up_new(r);
+    assert_ok(cprom_update_gauge_vec_replace(old, g, CPROM_NO_LABELS));
+    assert_ok(cprom_update_counter_vec_add(old, c, CPROM_STRS("a", "1"), 1));
+    assert_ok(cprom_update_counter_add(old, held, 1));
+    assert_ok(cprom_counter_vec_delete_matching(c, CPROM_LABELS({"p", "a"}), NULL));
+    up_commit_stale(old, CPROM_STALE_DELETE, 0, 1);
+    assert_true(cprom_counter_value(held) == 1);
+    assert_int_equal(cprom_counter_vec_size(c), 1);
+    cprom_counter_unref(held);
+}
+
+/* What starts later overtakes, whatever was created first. */
+static void test_update_start_orders_updates_and_not_removals(void **state)
+{
+    TESTS_BEGIN;
+    cprom_gauge_vec *g = up_gauges(r, "g", "p");
+    for (int starts = 0; starts < 2; starts++) {
+        cprom_update *first = up_new(r), *update = up_new(r);
+        assert_ok(cprom_update_gauge_vec_replace(first, g, CPROM_NO_LABELS));
+        assert_ok(ALL(g));
+        if (starts) assert_ok(cprom_update_start(first));
+        up_commit(starts ? first : update, 0, 0, 0, 0);
+        up_commit_stale(starts ? update : first, CPROM_STALE_SCOPE, 0, 0);
+    }
+    cprom_update *update = up_new(r);
+    assert_ok(ALL(g));
+    assert_ok(cprom_gauge_vec_clear(g));
+    assert_ok(cprom_update_start(update));
+    up_commit_stale(update, CPROM_STALE_DELETE, 0, 0);
+    assert_status(cprom_update_start(NULL), CPROM_EINVAL);
+    update = up_new(r);
+    assert_ok(cprom_update_commit(update, NULL));
+    assert_status(cprom_update_start(update), CPROM_EINVAL);
+    cprom_update_free(update);
 }
 
 static void test_update_stale_one_scope_of_many_is_enough(void **state)
@@ -414,7 +514,10 @@ int group_stale(void)
         TEST(test_update_stale_by_scope_all_pairs_of_matches_with_one_hash),
         TEST(test_update_stale_by_series_all_matches),
         TEST(test_update_stale_by_handle_all_matches),
-        TEST(test_update_stale_changes_nothing_and_is_final),
+        TEST(test_update_stale_replaces_and_sets_nothing_and_is_final),
+        cmocka_unit_test(test_update_stale_counts_what_adds_up_elsewhere),
+        TEST(test_update_stale_leaves_nothing_to_fold),
+        TEST(test_update_start_orders_updates_and_not_removals),
         TEST(test_update_stale_one_scope_of_many_is_enough),
         TEST(test_update_single_delete_does_not_make_stale),
         TEST(test_update_stage_after_the_removal_is_stale_too),
