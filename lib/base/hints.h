@@ -5,7 +5,16 @@
 #define CPROM_LIB_BASE_HINTS_H
 
 #if defined(__GNUC__)
+/*
+ * Code that is for programs only, which __PIE__ says, and who asks for it, has it simple. The rest may get into a shared
+ * object that is loaded later and goes again: there is no room for it in the threads that exist. The linker turns the
+ * calls that this takes into as little where it makes a program of it.
+ */
+#if defined(CPROM_INITIAL_EXEC) || !defined(__PIC__) || defined(__PIE__)
 #define CPROM__TLS __attribute__((tls_model("initial-exec"), visibility("hidden")))
+#else
+#define CPROM__TLS __attribute__((tls_model("local-dynamic"), visibility("hidden")))
+#endif
 #define CPROM__LIKELY(x) __builtin_expect(!!(x), 1)
 #define CPROM__UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define CPROM__PREFETCH(p) __builtin_prefetch(p)

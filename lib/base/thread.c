@@ -17,6 +17,7 @@ _Atomic uint64_t cprom__read_epoch = 2;
 _Thread_local struct cprom__slot *cprom__thread_slot_known CPROM__TLS;
 _Thread_local bool cprom__thread_does_without CPROM__TLS;
 _Thread_local unsigned cprom__thread_stripe_known CPROM__TLS;
+_Thread_local unsigned cprom__thread_near CPROM__TLS;
 _Thread_local unsigned cprom__thread_callbacks CPROM__TLS;
 
 #define THREAD_STRIPES_MIN 8u
@@ -71,6 +72,7 @@ static void thread_ends(void *arg)
     cprom__thread_does_without = true;
     cprom__thread_slot_known = NULL;
     cprom__thread_stripe_known = CPROM_STRIPES;
+    cprom__thread_near = 0;
     if (slot) pthread_mutex_unlock(&slot->owner);
     if (known && known < CPROM_STRIPES) pthread_mutex_unlock(&thread_stripes[known - 1]);
 }
@@ -125,6 +127,8 @@ CPROM__NOINLINE unsigned cprom__stripe_claim(void)
     if (!may || i == cprom__stripes_owned) return cprom__thread_stripe_known = CPROM_STRIPES;
     /* Before its first cell is written: who sees that, in whatever way, sees this. */
     thread_count_used(&cprom__stripes_used, i + 1);
+    unsigned near = CPROM__NEAR_STRIPES; /* a variable, since compilers warn of comparisons with a constant 0 */
+    if (i < near) cprom__thread_near = (i + 1) * CPROM__STRIDE_CELLS;
     return cprom__thread_stripe_known = i + 1;
 }
 

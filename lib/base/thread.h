@@ -32,6 +32,10 @@
 
 #define CPROM__SLOTS 64u /* of a chunk */
 
+/* How the rows of stripes stand, see cell.h: how far apart, and of how many, owned ones, they are always there. */
+#define CPROM__STRIDE_CELLS 64u
+#define CPROM__NEAR_STRIPES (CPROM_STRIPES <= 8 ? CPROM_STRIPES - 1u : 8u)
+
 struct cprom__slot {
     _Alignas(64) _Atomic uint64_t reading; /* 0, or the epoch in which the read section began; written by the owner */
     pthread_mutex_t owner;                 /* held by the thread whose it is */
@@ -50,6 +54,7 @@ extern _Atomic uint64_t cprom__read_epoch;   /* begins at 2, so that 0 stays fre
 extern _Thread_local struct cprom__slot *cprom__thread_slot_known CPROM__TLS; /* NULL: none yet, or none at all */
 extern _Thread_local bool cprom__thread_does_without CPROM__TLS;              /* it takes no slot and no stripe */
 extern _Thread_local unsigned cprom__thread_stripe_known CPROM__TLS;          /* stripe + 1; 0: not asked for yet */
+extern _Thread_local unsigned cprom__thread_near CPROM__TLS; /* where its row begins, in cells; 0: it may have none */
 extern _Thread_local unsigned cprom__thread_callbacks CPROM__TLS; /* depth of collector callbacks on this thread */
 
 struct cprom__slot *cprom__slot_claim(void);

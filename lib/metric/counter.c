@@ -31,15 +31,14 @@ static CPROM__NOINLINE void counter_step_striped(struct cprom_series *series)
 }
 
 /* The cells of this thread, if the series has any; NULL: elsewhere. */
-static inline cprom__cell *counter_own_cells(const struct cprom_series *series)
+static inline cprom__cell *counter_own_cells(const struct cprom_series *series, unsigned near)
 {
-    unsigned row;
-    return CPROM__LIKELY(series->striped && cprom__row_known(&row)) ? cprom__cell_in(series->cells, row) : NULL;
+    return CPROM__LIKELY(series->striped && near) ? series->cells + near : NULL;
 }
 
 static inline void counter_add_to(struct cprom_series *series, double amount)
 {
-    cprom__cell *own = counter_own_cells(series);
+    cprom__cell *own = counter_own_cells(series, cprom__near_row());
     if (CPROM__LIKELY(own)) cprom__cell_add_owned(own + COUNTER_SUM, amount);
     else if (!series->striped) cprom__cell_add_shared(&series->value, amount);
     else counter_add_striped(series, amount);
@@ -47,7 +46,7 @@ static inline void counter_add_to(struct cprom_series *series, double amount)
 
 static inline void counter_step(struct cprom_series *series)
 {
-    cprom__cell *own = counter_own_cells(series);
+    cprom__cell *own = counter_own_cells(series, cprom__near_row());
     if (CPROM__LIKELY(own)) cprom__cell_count_owned(own + COUNTER_STEPS);
     else if (!series->striped) cprom__cell_add_shared(&series->value, 1);
     else counter_step_striped(series);
@@ -55,6 +54,9 @@ static inline void counter_step(struct cprom_series *series)
 
 /* Neither NaN, infinite nor negative. */
 static bool counter_is_increment(double amount) { return amount >= 0 && amount < INFINITY; }
+
+/* The same, in one comparison of integers: those that are not have larger bits. But not of -0.0, which is one. */
+static inline bool counter_is_usual_increment(double amount) { return cprom__bits(amount) < cprom__bits(INFINITY); }
 
 static double counter_read(const struct cprom_series *series)
 {
@@ -114,9 +116,10 @@ static CPROM__NOINLINE void counter_inc_slowly(struct cprom_series *series)
 void cprom_counter_inc(cprom_counter *counter)
 {
     struct cprom_series *series = counter_series_of(counter);
+    unsigned near = cprom__near_row();
     struct cprom__look look;
     cprom__cell *own;
-    if (CPROM__LIKELY(series && cprom__handle_is_fresh(series, &look) && (own = counter_own_cells(series)))) {
+    if (CPROM__LIKELY(series && cprom__handle_is_fresh(series, &look) && (own = counter_own_cells(series, near)))) {
         cprom__cell_count_owned(own + COUNTER_STEPS);
         cprom__update_ends(series, &look);
     } else {
@@ -144,10 +147,11 @@ static CPROM__NOINLINE void counter_add_slowly(struct cprom_series *series, doub
 void cprom_counter_add(cprom_counter *counter, double amount)
 {
     struct cprom_series *series = counter_series_of(counter);
+    unsigned near = cprom__near_row();
     struct cprom__look look;
     cprom__cell *own;
-    if (CPROM__LIKELY(series && counter_is_increment(amount) && cprom__handle_is_fresh(series, &look) &&
-                      (own = counter_own_cells(series)))) {
+    if (CPROM__LIKELY(series && counter_is_usual_increment(amount) && cprom__handle_is_fresh(series, &look) &&
+                      (own = counter_own_cells(series, near)))) {
         cprom__cell_add_owned(own + COUNTER_SUM, amount);
         cprom__update_ends(series, &look);
     } else {

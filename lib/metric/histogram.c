@@ -32,10 +32,10 @@ static inline size_t histogram_bucket_of(const struct cprom_series *series, doub
     return cprom__bucket(desc->bounds, desc->n_bounds, value);
 }
 
-static inline size_t histogram_observe_owned(struct cprom_series *series, unsigned row, double value)
+static inline size_t histogram_observe_owned(struct cprom_series *series, unsigned near, double value)
 {
     size_t bucket = histogram_bucket_of(series, value);
-    cprom__cell *cells = cprom__cell_in(series->cells, row);
+    cprom__cell *cells = series->cells + near;
     cprom__cell_count_owned(&cells[bucket]);
     cprom__cell_add_owned(&cells[series->vec->desc->n_bounds + 1], value);
     return bucket;
@@ -44,8 +44,8 @@ static inline size_t histogram_observe_owned(struct cprom_series *series, unsign
 /* Returns the bucket that it counts in. */
 static inline size_t histogram_observe(struct cprom_series *series, double value)
 {
-    unsigned row;
-    if (CPROM__LIKELY(series->striped && cprom__row_known(&row))) return histogram_observe_owned(series, row, value);
+    unsigned near = cprom__near_row();
+    if (CPROM__LIKELY(series->striped && near)) return histogram_observe_owned(series, near, value);
     size_t bucket = histogram_bucket_of(series, value);
     histogram_observe_anywhere(series, bucket, series->vec->desc->n_bounds + 1, value);
     return bucket;
@@ -143,10 +143,10 @@ static CPROM__NOINLINE void histogram_observe_slowly(struct cprom_series *series
 void cprom_histogram_observe(cprom_histogram *histogram, double value)
 {
     struct cprom_series *series = histogram_series_of(histogram);
+    unsigned near = cprom__near_row();
     struct cprom__look look;
-    unsigned row;
-    if (CPROM__LIKELY(series && cprom__handle_is_fresh(series, &look) && series->striped && cprom__row_known(&row))) {
-        histogram_observe_owned(series, row, value);
+    if (CPROM__LIKELY(series && near && cprom__handle_is_fresh(series, &look) && series->striped)) {
+        histogram_observe_owned(series, near, value);
         cprom__update_ends(series, &look);
     } else {
         histogram_observe_slowly(series, value);

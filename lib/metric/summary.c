@@ -8,9 +8,9 @@ static struct cprom_series *summary_series_of(const cprom_summary *summary) { re
 
 static void summary_observe(struct cprom_series *series, double value)
 {
-    unsigned row;
-    bool owned = series->striped && cprom__row_known(&row);
-    cprom__cell *cells = owned ? cprom__cell_in(series->cells, row) : cprom__series_cells(series, &owned);
+    unsigned near = cprom__near_row();
+    bool owned = series->striped && near;
+    cprom__cell *cells = owned ? series->cells + near : cprom__series_cells(series, &owned);
     if (CPROM__LIKELY(owned)) {
         cprom__cell_count_owned(&cells[0]);
         cprom__cell_add_owned(&cells[1], value);

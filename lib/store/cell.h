@@ -28,8 +28,6 @@
 #endif
 
 _Static_assert(CPROM_STRIPES >= 1 && CPROM_STRIPES <= 65, "far rows are for the stripes 8 to 63");
-#define CPROM__NEAR_STRIPES (CPROM_STRIPES <= 8 ? CPROM_STRIPES - 1u : 8u) /* owned ones, whose rows are always there */
-#define CPROM__STRIDE_CELLS 64u
 #define CPROM__STRIDE ((size_t)CPROM__STRIDE_CELLS * 8)
 
 typedef _Atomic uint64_t cprom__cell;
@@ -80,16 +78,10 @@ static inline void cprom__cell_count_owned(cprom__cell *cell)
 }
 
 /*
- * Whether the calling thread is known to own a near stripe, and that one's row: a single comparison, since a thread
- * without a stripe has a number beyond all of them, and one that has not asked yet wraps around. Otherwise see
- * cprom__cells_mine().
+ * How far behind the shared row the calling thread's own begins, in cells. 0: it is not known to own a near stripe; see
+ * cprom__cells_mine(). Asked first of all: it may be a call (hints.h), beside which nothing else is to be kept.
  */
-static inline bool cprom__row_known(unsigned *row)
-{
-    unsigned near = CPROM__NEAR_STRIPES; /* a variable, since compilers warn of comparisons with a constant 0 */
-    *row = cprom__thread_stripe_known;
-    return CPROM__LIKELY(*row - 1 < near);
-}
+static inline unsigned cprom__near_row(void) { return cprom__thread_near; }
 
 static inline cprom__cell *cprom__cell_in(cprom__cell *cells, unsigned row)
 {
