@@ -20,6 +20,7 @@
 #define CPROM__PREFETCH(p) __builtin_prefetch(p)
 #define CPROM__NOINLINE __attribute__((noinline))
 #define CPROM__INLINE inline __attribute__((always_inline))
+#define CPROM__AT_UNLOAD __attribute__((destructor(101))) /* behind those of the program or plugin */
 #else
 #define CPROM__TLS
 #define CPROM__LIKELY(x) (x)
@@ -27,6 +28,7 @@
 #define CPROM__PREFETCH(p) ((void)(p))
 #define CPROM__NOINLINE
 #define CPROM__INLINE inline
+#define CPROM__AT_UNLOAD inline /* is not called */
 #endif
 
 #endif

@@ -3,9 +3,9 @@
  *
  * A thread takes a slot when it first enters a read section. Slots stand in chunks; the first chunk is there, and one
  * is added when all slots are taken. A thread takes a stripe, if one is free, when it first needs one: there it may
- * write cells with plain stores (cell.h). Both are given back when the thread ends, and pass on as they are. A thread
- * without a slot, for want of memory, or since its end has come, takes the map's lock to look up; one without a stripe
- * adds atomically. This is the only state of the library that no registry owns.
+ * write cells with plain stores (cell.h). The system takes both back when the thread ends, and they pass on as they are. A
+ * thread without a slot, for want of memory, takes the map's lock to look up; one without a stripe adds atomically. This
+ * is the only state of the library that no registry owns.
  *
  * Read sections are epoch-based reclamation (Fraser, "Practical lock-freedom", 2004): what was unlinked in epoch e
  * may be reused in epoch e + 2, because the epoch advances only when every thread in a read section has seen it.
@@ -43,12 +43,20 @@ struct cprom__slot {
 
 struct cprom__slots {
     struct cprom__slot at[CPROM__SLOTS];
-    _Atomic(struct cprom__slots *) next; /* written once, release; the chunks stay */
+    _Atomic(struct cprom__slots *) next; /* written once, release; the chunks stay until the library is unloaded */
 };
 
-extern struct cprom__slots cprom__slots;     /* the first chunk */
+/* What threads take; made when the first one needs it, and not in the library's own memory: see thread.c. */
+struct cprom__threads {
+    struct cprom__slots slots;              /* the first chunk */
+    unsigned stripes_owned;                 /* by threads, at most */
+    pthread_mutex_t stripes[CPROM_STRIPES]; /* held by their owners; the last one is shared */
+};
+
+/* NULL: there is no memory for it, or the library is unloaded. */
+struct cprom__threads *cprom__threads(void);
+
 extern _Atomic unsigned cprom__slots_used;   /* slots that were ever taken, from the first; grows only */
-extern unsigned cprom__stripes_owned;        /* by threads, at most; set before the first is taken */
 extern _Atomic unsigned cprom__stripes_used; /* of those, that were ever taken, from the first; grows only */
 extern _Atomic uint64_t cprom__read_epoch;   /* begins at 2, so that 0 stays free */
 extern _Thread_local struct cprom__slot *cprom__thread_slot_known CPROM__TLS; /* NULL: none yet, or none at all */
@@ -104,6 +112,10 @@ static inline uint64_t cprom__read_epoch_now(void)
 {
     return atomic_load_explicit(&cprom__read_epoch, memory_order_seq_cst);
 }
+
+/* A registry comes, or goes for good: while there is one, threads may use the above. */
+void cprom__threads_enter(void);
+void cprom__threads_leave(void);
 
 /* Advances the epoch if every read section allows it; returns the current one. */
 uint64_t cprom__read_epoch_advance(void);

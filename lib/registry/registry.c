@@ -116,6 +116,7 @@ static cprom_status registry_make_rules(struct cprom_registry *registry, const c
 
 static void registry_init(struct cprom_registry *registry, const cprom_registry_opts *o)
 {
+    cprom__threads_enter();
     cprom__allocator_init(&registry->allocator, o->allocate, o->release, o->allocator_ctx);
     cprom__arena_init(&registry->memory, &registry->allocator, 256);
     registry->log = o->log;

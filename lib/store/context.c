@@ -47,6 +47,7 @@ static void context_destroy(struct cprom_registry *registry)
                                          .ctx = registry->allocator.ctx};
     cprom__release(&allocator, registry, sizeof *registry);
     if (root) cprom__registry_unref(root);
+    cprom__threads_leave();
 }
 
 void cprom__registry_ref(struct cprom_registry *registry)

@@ -1,10 +1,11 @@
 /*
- * Stripes passed on (lib/base/thread.c: cprom__stripe_claim(), thread_ends(); lib/store/cell.h): the owner of a stripe adds
- * to its cells with a plain load and a plain store; when it ends, the next owner goes on where it was.
+ * Stripes passed on (lib/base/thread.c: cprom__stripe_claim(), thread_give_back(); lib/store/cell.h): the owner of a stripe
+ * adds to its cells with a plain load and a plain store; when it ends, the next owner goes on where it was.
  *
  * Three threads add to one counter twice and end; there is one stripe that is owned. Who finds it taken adds atomically
- * in the shared one. One of them adds once more after it has given its stripe back, as a destructor may. In the end
- * nothing is lost. What the system gives back for a thread that has ended is as in thread_ends(), and comes later.
+ * in the shared one. One of them adds once more after it has given its stripe back, as a destructor of the program may
+ * behind the library's. In the end nothing is lost. What the system gives back for a thread that has ended is the same,
+ * with nothing behind it.
  *
  * Memory order: plain stores arrive at any later time, in any order (PSO); a release waits for those before it.
  *

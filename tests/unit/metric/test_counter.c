@@ -195,7 +195,7 @@ static void test_counter_inc_thread_after_thread_passes_the_stripe_on(void **sta
         if (i == 0) first = v.stripe;
         assert_int_equal(v.stripe, first);
         if (CPROM_STRIPES > 1) {
-            assert_true(v.stripe < cprom__stripes_owned);
+            assert_true(v.stripe < cprom__threads()->stripes_owned);
             assert_int_not_equal(v.stripe, cprom__thread_stripe());
         }
         assert_true(cprom_counter_value(v.counter) == i + 2);
@@ -225,7 +225,7 @@ static void test_counter_stripes_are_as_many_as_processors(void **state)
     cprom_counter_inc(new_counter(fixture));
     if (CPROM_STRIPES == 1) return;
     if (wanted < 8) wanted = 8;
-    assert_int_equal(cprom__stripes_owned, wanted < CPROM_STRIPES ? wanted : CPROM_STRIPES - 1);
+    assert_int_equal(cprom__threads()->stripes_owned, wanted < CPROM_STRIPES ? wanted : CPROM_STRIPES - 1);
 }
 
 /*==============================================================================
