@@ -239,7 +239,8 @@ CPROM_API cprom_status cprom_registry_new(const cprom_registry_opts *opts, cprom
  * any more; handles from _with, open pages and updates stay valid. Memory that they still need goes with the
  * last of them. `registry` may be passed only while such a one, or an HTTP handler or server of it, is alive: what
  * would register, show or change something then answers ENOENT. Never waits. The default registry is not freed: a
- * no-op. Init-only; but pages of its ancestors may be opened meanwhile.
+ * no-op. Init-only; but pages of its ancestors may be opened meanwhile. A plugin that contains the library frees its
+ * registries before it is closed; threads that used it may live on.
  */
 CPROM_API void cprom_registry_free(cprom_registry *registry);
 
