@@ -196,7 +196,7 @@ typedef struct cprom_registry_opts {
     void (*release)(void *ctx, void *ptr, size_t size);
     void *allocator_ctx;
     /* One line without LF for each refusal, each failed collector, and a vector's first dropped update of each
-     * reason. Never called under a lock; may run on several threads at once. It, the allocator and the clocks must
+     * reason. What is not printable, or not UTF-8, is \xNN in it. Never called under a lock; may run on several threads at once. It, the allocator and the clocks must
      * be there as long as the last handle, page or update. Default: none. */
     void (*log)(void *ctx, const char *line);
     void *log_ctx;

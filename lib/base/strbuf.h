@@ -15,10 +15,14 @@ struct cprom__line {
 
 /* Starts a line from the given strings; the last argument is NULL. */
 void cprom__line_join(struct cprom__line *line, ...);
-/* Appends; control characters become '?', so that a line stays one line. */
+/*
+ * Appends. What is not printable becomes \xNN, byte by byte: control characters, what is not UTF-8, and characters that
+ * print nothing or turn around what stands beside them. So whatever text of strangers is in it, a line is one line, and
+ * a terminal that shows it does nothing else.
+ */
 void cprom__line_add(struct cprom__line *line, const char *text);
 void cprom__line_add_bytes(struct cprom__line *line, const char *bytes, size_t len);
-/* Appends about `max` bytes at most, with "..." for the rest: so that what comes behind, the reason, has its place. */
+/* Appends `max` bytes at most, as they are written, with "..." for the rest: so that what comes behind, the reason, has its place. */
 void cprom__line_add_cut(struct cprom__line *line, const char *bytes, size_t len, size_t max);
 
 #endif

@@ -104,6 +104,7 @@ static void test_start_nonsense_is_einval(void **state)
                                             "localhost",
                                             "[]:1",
                                             "127.1:1",
+                                            "\033[2J\n:1",
                                             "unix:/tmp/"
                                             "01234567890123456789012345678901234567890123456789012345678901234567890123"
                                             "456789012345678901234567890123456789"};
@@ -112,6 +113,7 @@ static void test_start_nonsense_is_einval(void **state)
         assert_status(cprom_http_server_start(fixture->registry, &opts, &server), CPROM_EINVAL);
         assert_null(server);
     }
+    assert_int_equal(ct_log_count_with(&fixture->log, "listen at: \\x1b[2J\\x0a:1", NULL), 1);
     cprom_http_server_opts bad[] = {
         {.threads = 65},          {.max_connections = 65537},  {.max_header_bytes = 1048577},
         {.header_seconds = -1},   {.idle_seconds = 0.0 / 0.0}, {.stall_seconds = -1},

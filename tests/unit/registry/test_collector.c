@@ -392,7 +392,7 @@ REFUSED(null_value, CPROM_ELABELS, "\"m\"", "{v, }", "NULL",
         cprom_emit(out, GAUGE("m", "a", "b"), CPROM_STRS("v", NULL), 1))
 REFUSED(null_list_of_values, CPROM_ELABELS, "\"m\"", "{}", "NULL",
         cprom_emit(out, GAUGE("m", "a"), ((cprom_strs){NULL, 1}), 1))
-REFUSED(value_not_utf8, CPROM_EUTF8, "\"m\"", "{v\xc0}", "UTF-8",
+REFUSED(value_not_utf8, CPROM_EUTF8, "\"m\"", "{v\\xc0}", "UTF-8",
         cprom_emit(out, GAUGE("m", "a"), CPROM_STRS("v\xc0"), 1))
 REFUSED(value_too_long, CPROM_EUTF8, "\"m\"", "{vvv", "too long",
         cprom_emit(out, GAUGE("m", "a"), CPROM_STRS(too_long_value()), 1))

@@ -238,13 +238,71 @@ static void test_log_updates_dropped_are_one_line_per_family_and_reason(void **s
     assert_int_equal(stats_of(fixture->registry).dropped_detached, 3);
 }
 
-static void test_log_control_characters_do_not_break_the_line(void **state)
+static void test_log_what_is_not_printable_is_escaped(void **state)
 {
+    static const struct {
+        const char *name, *logged;
+    } cases[] = {
+        {"a\nb\tc\x7f", "\"a\\x0ab\\x09c\\x7f\""},
+        {"\033[2J\r", "\"\\x1b[2J\\x0d\""},                               /* would clear a terminal */
+        {"\xc2\x9b", "\"\\xc2\\x9b\""},                                   /* the same control in one character, C1 */
+        {"\x9b\xff\xe2\x82", "\"\\x9b\\xff\\xe2\\x82\""},                   /* not UTF-8 */
+        {"\xed\xa0\x80\xc0\x8a", "\"\\xed\\xa0\\x80\\xc0\\x8a\""},          /* nor a surrogate, nor an overlong LF */
+        {"x\xe2\x80\xae\xe2\x80\xa8", "\"x\\xe2\\x80\\xae\\xe2\\x80\\xa8\""}, /* from right to left; a line's end */
+        {"\xe2\x81\xa6\xef\xbb\xbf", "\"\\xe2\\x81\\xa6\\xef\\xbb\\xbf\""},  /* an isolate, a mark of byte order */
+        {"\xc2\xa0\xc3\xa9 \xe2\x82\xac\xf0\x9f\x98\x80", "\"\xc2\xa0\xc3\xa9 \xe2\x82\xac\xf0\x9f\x98\x80\""},
+        {"\xef\xbf\xbd-\\x0a\"", "\"\xef\xbf\xbd-\\x0a\"\""},
+    };
     ct_fixture *fixture = *state;
     cprom_gauge *gauge;
-    /* ct_log_line() asserts that there is no LF. */
-    assert_status(cprom_gauge_new(fixture->registry, FAMILY("a\nb\tc\x7f"), &gauge), CPROM_ENAME);
-    assert_int_equal(ct_log_count_with(&fixture->log, "\"a?b?c?\"", NULL), 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_status(cprom_gauge_new(fixture->registry, FAMILY(cases[i].name), &gauge), CPROM_ENAME);
+        assert_int_equal(ct_log_count_with(&fixture->log, cases[i].logged, NULL), 1);
+    }
+}
+
+/* Wherever a string of the program's gets into a line. */
+static cprom_status emit_strange(void *ctx, cprom_scrape *out)
+{
+    (void)ctx;
+    return cprom_emit(out, CPROM_OPTS(cprom_desc, .name = "emitted", .type = CPROM_GAUGE, .labels = {"l"}),
+                      CPROM_STRS("\033[1m\xff"), 1);
+}
+
+static void test_log_text_of_strangers_is_escaped_wherever_it_comes_from(void **state)
+{
+#define STRANGE "\033\n\x9b"
+#define ESCAPED "\\x1b\\x0a\\x9b"
+    ct_fixture *fixture = *state;
+    cprom_registry *registry;
+    cprom_registry_opts opts = CPROM_INIT(cprom_registry_opts);
+    cprom_gauge *gauge;
+    cprom_page *page;
+    opts.log = ct_log_line;
+    opts.log_ctx = &fixture->log;
+    opts.prefix = "p" STRANGE;
+    assert_status(cprom_registry_new(&opts, &registry), CPROM_ENAME);
+    assert_int_equal(ct_log_count_with(&fixture->log, "prefix \"p" ESCAPED "\"", NULL), 1);
+    opts.prefix = NULL;
+    opts.const_labels[0] = (cprom_label){"c" STRANGE, "v"};
+    assert_status(cprom_registry_new(&opts, &registry), CPROM_ELABELS);
+    assert_int_equal(ct_log_count_with(&fixture->log, "\"c" ESCAPED "\"", NULL), 1);
+    assert_status(cprom_gauge_new(fixture->registry,
+                                  CPROM_OPTS(cprom_opts, .name = "named", .help = "h", .labels = {"l" STRANGE}), &gauge),
+                  CPROM_ELABELS);
+    assert_int_equal(ct_log_count_with(&fixture->log, "named", "\"l" ESCAPED "\"", NULL), 1);
+    assert_status(cprom_gauge_new(fixture->registry,
+                                  CPROM_OPTS(cprom_opts, .name = "united", .help = "h", .unit = "u" STRANGE), &gauge),
+                  CPROM_ENAME);
+    assert_int_equal(ct_log_count_with(&fixture->log, "united", "\"u" ESCAPED "\"", NULL), 1);
+    assert_ok(cprom_collector_new(fixture->registry, CPROM_OPTS(cprom_collector_opts, .name = "who\033\n",
+                                                                .collect = emit_strange)));
+    assert_ok(cprom_page_open(fixture->registry, NULL, &page));
+    cprom_page_close(page);
+    assert_int_equal(ct_log_count_with(&fixture->log, "collector \"who\\x1b\\x0a\"", "emitted",
+                                       "{\\x1b[1m\\xff}", NULL), 1);
+#undef STRANGE
+#undef ESCAPED
 }
 
 static void test_log_longest_names_still_make_one_line_with_the_reason(void **state)
@@ -264,6 +322,9 @@ static void test_log_longest_names_still_make_one_line_with_the_reason(void **st
     name[CPROM_VALUE_MAX - 1] = '-';
     assert_status(cprom_gauge_new(fixture->registry, FAMILY(name), &gauge), CPROM_ENAME);
     assert_int_equal(ct_log_count_with(&fixture->log, "metric \"xxxxxxxx", "name", "not a metric name", NULL), 1);
+    memset(name, 1, CPROM_VALUE_MAX);
+    assert_status(cprom_gauge_new(fixture->registry, FAMILY(name), &gauge), CPROM_ENAME);
+    assert_int_equal(ct_log_count_with(&fixture->log, "\"\\x01\\x01", "\\x01...\"", "not a metric name", NULL), 1);
     free(name);
 }
 
@@ -549,7 +610,8 @@ int group_opts(void)
         TEST(test_allocator_one_function_without_the_other_is_einval),
         TEST(test_allocator_bytes_are_what_the_statistics_say),
         TEST(test_log_updates_dropped_are_one_line_per_family_and_reason),
-        TEST(test_log_control_characters_do_not_break_the_line),
+        TEST(test_log_what_is_not_printable_is_escaped),
+        TEST(test_log_text_of_strangers_is_escaped_wherever_it_comes_from),
         TEST(test_log_longest_names_still_make_one_line_with_the_reason),
         TEST(test_log_callback_may_use_the_registry),
         TEST(test_clock_wall_is_the_one_given),
