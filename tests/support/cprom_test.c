@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <locale.h>
+#include <pthread.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -406,4 +407,23 @@ bool ct_on_valgrind(void)
     bool found = strstr(maps, "vgpreload") != NULL;
     free(maps);
     return found;
+}
+
+static void *lock_and_end(void *mutex) { return pthread_mutex_lock(mutex) == 0 ? mutex : NULL; }
+
+bool ct_has_robust_mutexes(void)
+{
+    pthread_mutexattr_t attr;
+    pthread_mutex_t mutex;
+    pthread_t thread;
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+    if (pthread_mutex_init(&mutex, &attr) != 0) return false;
+    assert_int_equal(pthread_create(&thread, NULL, lock_and_end, &mutex), 0);
+    pthread_join(thread, NULL);
+    bool given_back = pthread_mutex_trylock(&mutex) == EOWNERDEAD;
+    /* It must not stay in this thread's list of what it holds. */
+    if (given_back) pthread_mutex_consistent(&mutex);
+    if (given_back) pthread_mutex_unlock(&mutex);
+    return given_back;
 }

@@ -74,6 +74,9 @@ typedef struct ct_log {
 
 void ct_log_init(ct_log *log);
 void ct_log_free(ct_log *log);
+/* Whether the system gives back what a thread held that has ended. By trying: an emulator may promise it. */
+bool ct_has_robust_mutexes(void);
+
 void ct_log_line(void *log, const char *line); /* for .log; asserts one non-empty line without LF */
 void ct_log_clear(ct_log *log);
 size_t ct_log_count(ct_log *log);

@@ -165,30 +165,10 @@ static unsigned owned_stripes_of(const crowd *c)
 /* How often the plain counter was added to by threads that own no stripe. */
 static uint64_t added_shared(const crowd *c) { return cprom__series_row((const struct cprom_series *)c->plain, 0)[1]; }
 
-static void *lock_and_end(void *mutex) { return pthread_mutex_lock(mutex) == 0 ? mutex : NULL; }
-
-/* By trying: an emulator may promise it. */
-static bool has_robust(void)
-{
-    pthread_mutexattr_t attr;
-    pthread_mutex_t mutex;
-    pthread_t thread;
-    pthread_mutexattr_init(&attr);
-    pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
-    if (pthread_mutex_init(&mutex, &attr) != 0) return false;
-    assert_int_equal(pthread_create(&thread, NULL, lock_and_end, &mutex), 0);
-    pthread_join(thread, NULL);
-    bool given_back = pthread_mutex_trylock(&mutex) == EOWNERDEAD;
-    /* It must not stay in this thread's list of what it holds. */
-    if (given_back) pthread_mutex_consistent(&mutex);
-    if (given_back) pthread_mutex_unlock(&mutex);
-    return given_back;
-}
-
 static void test_slot_each_of_200_threads_has_one_and_locks_no_map_to_look_up(void **state)
 {
     crowd c;
-    if (!has_robust()) ct_skip("no robust mutexes here");
+    if (!ct_has_robust_mutexes()) ct_skip("no robust mutexes here");
     make_instruments(*state, &c);
     struct cprom__slot *mine = cprom__thread_slot(); /* the main thread keeps its own */
     unsigned others = cprom__threads()->stripes_owned - (cprom__thread_stripe() < cprom__threads()->stripes_owned);
@@ -311,7 +291,7 @@ static void run_late(void *(*run)(void *), void (*destructor)(void *))
 static void test_thread_end_destructors_update_as_before(void **state)
 {
     crowd c;
-    if (!has_robust()) ct_skip("no robust mutexes here");
+    if (!ct_has_robust_mutexes()) ct_skip("no robust mutexes here");
     make_instruments(*state, &c);
     late = &c;
     run_late(end_late, late_destructor);
@@ -345,7 +325,7 @@ static void test_thread_end_what_is_taken_in_the_last_destructor_comes_back(void
 {
     crowd c;
     if (CT_THREAD_SANITIZED) ct_skip("ThreadSanitizer has left the thread by then");
-    if (!has_robust()) ct_skip("no robust mutexes here");
+    if (!ct_has_robust_mutexes()) ct_skip("no robust mutexes here");
     make_instruments(*state, &c);
     late = &c;
     cprom_counter_vec_inc(c.counters, CPROM_STRS("a"));
