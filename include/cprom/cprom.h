@@ -469,7 +469,10 @@ CPROM_API cprom_series *cprom_vec_with(cprom_vec *vec, cprom_strs values);
 /* The same by label pairs in any order; every label of the vector must be named once. */
 CPROM_API cprom_series *cprom_vec_with_labels(cprom_vec *vec, cprom_labels labels);
 
-/* Another reference to what the caller holds; returns its argument, which may be NULL. MT-safe, lock-free. */
+/*
+ * Another reference to what the caller holds; returns its argument, which may be NULL. From 2^30 of one series at a time it
+ * is kept for good, since nobody can count them any more. MT-safe, lock-free.
+ */
 CPROM_API cprom_series *cprom_series_ref(cprom_series *series);
 /*
  * Gives a reference back. A no-op for NULL and for plain instruments. MT-safe; lock-free, unless it is the last one to a

@@ -127,7 +127,7 @@ static struct cprom_series *lookup_find_settled(struct cprom_vec *vec, const str
 
 static void lookup_ref(struct cprom_series *series)
 {
-    if (series) atomic_fetch_add_explicit(&series->refs, CPROM__REF, memory_order_relaxed);
+    if (series) cprom__series_hold(series, memory_order_relaxed);
 }
 
 /* Under the map's lock. What others are folded into does not count: it is one more. */
@@ -464,6 +464,14 @@ cprom_status cprom__series_reserve(struct cprom_vec *vec, struct cprom__values *
     return *series ? CPROM_OK : lookup_obtain(vec, &wish, series);
 }
 
+/* Under the map's lock, under which references to a hidden series come and go: whether of two at once it is the last. */
+static bool lookup_give_back_hidden(struct cprom_series *series)
+{
+    uint32_t before = atomic_fetch_sub_explicit(&series->refs, CPROM__REF, memory_order_relaxed);
+    if (before & CPROM__REF_MANY) atomic_store_explicit(&series->refs, CPROM__REF_SATURATED, memory_order_relaxed);
+    return before == (CPROM__REF | CPROM__REF_KEPT);
+}
+
 void cprom__series_unreserve(struct cprom_vec *vec, struct cprom_series *series)
 {
     struct cprom__reclaimer *reclaimer = &vec->registry->reclaimer;
@@ -471,8 +479,7 @@ void cprom__series_unreserve(struct cprom_vec *vec, struct cprom_series *series)
     if (!series) return;
     pthread_mutex_lock(&vec->map_lock);
     bool hidden = atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_HIDDEN;
-    /* References to a hidden series come and go under this lock, so that one of two that go at once is the last. */
-    if (hidden && atomic_fetch_sub_explicit(&series->refs, CPROM__REF, memory_order_relaxed) == CPROM__REF) {
+    if (hidden && lookup_give_back_hidden(series)) {
         uint32_t index = cprom__series_index(vec, series), hash = series->hash;
         cprom__series_unlink(vec, series, index, true);
         cprom__map_tidy(&vec->map, reclaimer, hash);
@@ -495,7 +502,7 @@ static CPROM__INLINE struct cprom_series *lookup_hold(struct cprom_vec *vec, cpr
     if (!hit.series) return use.status ? NULL : use.series;
     /* A series that was found in a read section is not destroyed before its end, so that the reference counts. */
     /* seq_cst: pairs with upkeep_is_idle(), which looks at it once the series is marked. */
-    atomic_fetch_add_explicit(&hit.series->refs, CPROM__REF, memory_order_seq_cst);
+    cprom__series_hold(hit.series, memory_order_seq_cst);
     cprom__read_leave();
     return hit.series;
 }

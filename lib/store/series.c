@@ -111,7 +111,7 @@ struct cprom_series *cprom__series_make(struct cprom_vec *vec, const struct cpro
     atomic_init(&series->life, CPROM__LIFE_HIDDEN);
     series->vec = vec;
     series->birth = 0;
-    atomic_init(&series->refs, CPROM__REF);
+    atomic_init(&series->refs, CPROM__REF | CPROM__REF_KEPT);
     series->next = 0;
     series->hash = values->hash;
     series->len = (unsigned)len & 0xffffffu;
@@ -180,13 +180,20 @@ void cprom__series_abandon(struct cprom_series *series, uint32_t index)
 {
     series->next = index;
     /* acq_rel: release for the one that drops the last reference, acquire for what earlier ones did. */
-    uint32_t before = atomic_fetch_or_explicit(&series->refs, CPROM__REF_ORPHAN, memory_order_acq_rel);
+    uint32_t before = atomic_fetch_and_explicit(&series->refs, ~CPROM__REF_KEPT, memory_order_acq_rel);
     if (before < CPROM__REF) cprom__series_destroy(series, index);
+}
+
+/* A reference that was not simply counted down was given back: the last one of an orphan, or one of too many. */
+static CPROM__NOINLINE void series_unref_rare(struct cprom_series *series, uint32_t before)
+{
+    if (before == CPROM__REF) cprom__series_destroy(series, series->next);
+    else atomic_store_explicit(&series->refs, CPROM__REF_SATURATED, memory_order_relaxed);
 }
 
 cprom_series *cprom_series_ref(cprom_series *series)
 {
-    if (series && !series->vec->is_plain) atomic_fetch_add_explicit(&series->refs, CPROM__REF, memory_order_relaxed);
+    if (series && !series->vec->is_plain) cprom__series_hold(series, memory_order_relaxed);
     return series;
 }
 
@@ -195,7 +202,7 @@ void cprom_series_unref(cprom_series *series)
     if (!series || series->vec->is_plain) return;
     /* acq_rel: what this holder did comes before the destruction, by whoever does it. */
     uint32_t before = atomic_fetch_sub_explicit(&series->refs, CPROM__REF, memory_order_acq_rel);
-    if (before == (CPROM__REF | CPROM__REF_ORPHAN)) cprom__series_destroy(series, series->next);
+    if (CPROM__UNLIKELY((int32_t)before <= (int32_t)CPROM__REF)) series_unref_rare(series, before);
 }
 
 /* ---- the vector that it belongs to ---- */

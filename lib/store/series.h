@@ -37,9 +37,15 @@
 #define CPROM__LIFE_TIMED 16u   /* its vector has a ttl: every touch stamps the time */
 #define CPROM__LIFE_DYING 32u   /* being looked at for expiry, under the map's lock */
 
-/* `refs` counts in steps of CPROM__REF; the lowest bit says that the last reference destroys the series. */
+/*
+ * `refs` counts in steps of CPROM__REF; without the lowest bit the last reference destroys the series. Once the highest
+ * bit has been there, nobody can count the references any more: the word stays in the upper half, and the series for ever.
+ * It is put back into the middle of that at each step, so that those of all threads at once do not lead out.
+ */
 #define CPROM__REF 2u
-#define CPROM__REF_ORPHAN 1u
+#define CPROM__REF_KEPT 1u /* by the library: its lists lead to it */
+#define CPROM__REF_MANY 0x80000000u
+#define CPROM__REF_SATURATED 0xc0000000u
 
 struct cprom_series {
     _Atomic uint64_t life;
@@ -166,6 +172,14 @@ static inline bool cprom__series_is_dead(const struct cprom_series *series)
 
 /* A hidden series that nobody else knows yet, with one reference. NULL: out of memory. */
 struct cprom_series *cprom__series_make(struct cprom_vec *vec, const struct cprom__values *values, uint32_t *index);
+
+/* Takes a reference. The order is that of the step. */
+static inline void cprom__series_hold(struct cprom_series *series, memory_order order)
+{
+    if (CPROM__UNLIKELY((atomic_fetch_add_explicit(&series->refs, CPROM__REF, order) + CPROM__REF) & CPROM__REF_MANY)) {
+        atomic_store_explicit(&series->refs, CPROM__REF_SATURATED, memory_order_relaxed);
+    }
+}
 
 /* Of one with cells, those that the calling thread adds to; `*owned`: nobody else does. */
 cprom__cell *cprom__series_cells(struct cprom_series *series, bool *owned);

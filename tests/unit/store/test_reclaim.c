@@ -3,6 +3,7 @@
 
 #include "store/context.h"
 #include "base/thread.h"
+#include "store/lookup.h"
 #include "store/vec.h"
 
 typedef struct bench {
@@ -272,6 +273,90 @@ static void test_handle_held_series_stays(void **state)
     assert_int_equal(after_trim(b), 0);
 }
 
+/* So many references that one more is too many. */
+static void hold_often(cprom_gauge *handle)
+{
+    atomic_store(&((struct cprom_series *)(void *)handle)->refs, CPROM__REF_MANY - CPROM__REF + CPROM__REF_KEPT);
+}
+
+static uint32_t count_of(cprom_gauge *handle) { return atomic_load(&((struct cprom_series *)(void *)handle)->refs); }
+
+/* In each way that a reference is taken: the count goes no further, whatever is taken and given back then. */
+static void test_handles_more_than_can_be_counted_keep_the_series(void **state)
+{
+    bench *b = *state;
+    cprom_update *update;
+    cprom_result result;
+    for (int way = 0; way < 4; way++) {
+        cprom_gauge *handle = cprom_gauge_vec_with(b->gauge, CPROM_STRS(name_of((size_t)way)));
+        hold_often(handle);
+        assert_ok(cprom_update_new(b->registry, &update));
+        if (way == 0) assert_ptr_equal(cprom_gauge_ref(handle), handle);
+        if (way == 1) assert_ptr_equal(cprom_gauge_vec_with(b->gauge, CPROM_STRS("1")), handle);
+        if (way == 2) assert_ok(cprom_update_gauge_set(update, handle, 2));
+        if (way == 3) assert_ok(cprom_update_gauge_vec_set(update, b->gauge, CPROM_STRS("3"), 3));
+        assert_ok(cprom_update_commit(update, &result));
+        assert_int_equal(result.updated, way >= 2);
+        assert_int_equal(count_of(handle), CPROM__REF_SATURATED);
+        for (int i = 0; i < 100; i++) cprom_gauge_ref(handle);
+        assert_int_equal(count_of(handle), CPROM__REF_SATURATED);
+        for (int i = 0; i < 1000; i++) cprom_gauge_unref(handle);
+        assert_int_equal(count_of(handle), CPROM__REF_SATURATED);
+        cprom_update_free(update);
+        drop(b, (size_t)way);
+        assert_int_equal(after_trim(b), 1);
+        /* Another one of these labels is another one. */
+        add(b, (size_t)way);
+        cprom_gauge_set(handle, 666);
+        double value;
+        assert_ok(cprom_gauge_vec_get(b->gauge, CPROM_STRS(name_of((size_t)way)), &value));
+        assert_true(value == way);
+        atomic_store(&((struct cprom_series *)(void *)handle)->refs, CPROM__REF + CPROM__REF_KEPT);
+        cprom_gauge_unref(handle);
+        assert_int_equal(after_trim(b), 0);
+    }
+}
+
+static void test_handles_more_than_can_be_counted_outlive_the_registry(void **state)
+{
+    bench *b = *state;
+    cprom_gauge *handle = cprom_gauge_vec_with(b->gauge, CPROM_STRS("x"));
+    hold_often(handle);
+    cprom_gauge_ref(handle);
+    cprom_registry_free(b->registry);
+    b->fixture->registry = NULL;
+    for (int i = 0; i < 1000; i++) cprom_gauge_unref(handle);
+    assert_int_equal(count_of(handle), CPROM__REF_SATURATED);
+    assert_true(b->fixture->alloc.blocks > 0);
+    /* As the last one of an orphan; the teardown looks that this was all. */
+    atomic_store(&((struct cprom_series *)(void *)handle)->refs, CPROM__REF);
+    cprom_gauge_unref(handle);
+}
+
+/* Of a hidden series only an update that could not be committed has references. */
+static void test_reservations_more_than_can_be_counted_keep_the_series(void **state)
+{
+    bench *b = *state;
+    struct cprom_vec *vec = (struct cprom_vec *)(void *)b->gauge;
+    struct cprom_series *series;
+    struct cprom__values values;
+    assert_ok(cprom__values_measure(vec, CPROM_STRS("x"), &values));
+    assert_ok(cprom__series_reserve(vec, &values, &series));
+    hold_often((cprom_gauge *)(void *)series);
+    struct cprom_series *again;
+    assert_ok(cprom__series_reserve(vec, &values, &again));
+    assert_ptr_equal(again, series);
+    assert_int_equal(atomic_load(&series->refs), CPROM__REF_SATURATED);
+    for (int i = 0; i < 10; i++) cprom__series_unreserve(vec, series);
+    assert_int_equal(atomic_load(&series->refs), CPROM__REF_SATURATED);
+    assert_int_equal(after_trim(b), 0);
+    assert_int_equal(atomic_load(&series->life), CPROM__LIFE_HIDDEN);
+    add(b, 0);
+    atomic_store(&series->refs, CPROM__REF + CPROM__REF_KEPT);
+    cprom__series_unreserve(vec, series);
+    assert_int_equal(after_trim(b), 0);
+}
+
 static void *delete_and_trim(void *arg)
 {
     bench *b = arg;
@@ -534,6 +619,9 @@ int group_reclaim(void)
         OWN_TEST(test_each_does_not_hold_what_lingers),
         OWN_TEST(test_page_does_not_hold_what_came_and_went_while_it_was_taken),
         OWN_TEST(test_handle_held_series_stays),
+        OWN_TEST(test_handles_more_than_can_be_counted_keep_the_series),
+        OWN_TEST(test_handles_more_than_can_be_counted_outlive_the_registry),
+        OWN_TEST(test_reservations_more_than_can_be_counted_keep_the_series),
         OWN_TEST(test_read_section_entered_before_holds),
         OWN_TEST(test_trim_some_are_held_all_others_go),
         OWN_TEST(test_trim_series_of_several_vectors_each_give_theirs_back),
