@@ -656,7 +656,7 @@ CPROM_API cprom_status cprom_info_vec_replace(cprom_info_vec *vec, cprom_labels 
  *============================================================================*/
 
 typedef struct cprom_mark {
-    const cprom_registry *registry;
+    uint64_t registry; /* its number, which no other registry of the process has, also when it has been freed */
     uint64_t epoch;
 } cprom_mark;
 
@@ -669,7 +669,7 @@ CPROM_API cprom_mark cprom_registry_mark(cprom_registry *registry);
 
 /*
  * Removes every series that has all these label values and was not touched since the mark; a scrape sees all of them or
- * none gone. EINVAL: also an empty match, a zero mark or one of another registry; ELABELS, ENOMEM as for
+ * none gone. EINVAL: also an empty match, a zero mark or one of another registry, or of a freed one; ELABELS, ENOMEM as for
  * cprom_vec_delete_matching(). MT-safe.
  */
 CPROM_API cprom_status cprom_vec_sweep(cprom_vec *vec, cprom_labels match, cprom_mark since, size_t *removed);

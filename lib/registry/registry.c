@@ -114,11 +114,15 @@ static cprom_status registry_make_rules(struct cprom_registry *registry, const c
     return status;
 }
 
+/* The number of the newest one. */
+static _Atomic uint64_t registry_newest;
+
 static void registry_init(struct cprom_registry *registry, const cprom_registry_opts *o)
 {
     cprom__threads_enter();
     cprom__allocator_init(&registry->allocator, o->allocate, o->release, o->allocator_ctx);
     cprom__arena_init(&registry->memory, &registry->allocator, 256);
+    registry->number = atomic_fetch_add_explicit(&registry_newest, 1, memory_order_relaxed) + 1;
     registry->log = o->log;
     registry->log_ctx = o->log_ctx;
     registry->monotonic_clock = o->monotonic_clock ? o->monotonic_clock : registry_default_monotonic;

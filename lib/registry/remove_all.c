@@ -9,8 +9,9 @@
 
 cprom_mark cprom_registry_mark(cprom_registry *registry)
 {
-    cprom_mark mark = {registry, 0};
+    cprom_mark mark = {0, 0};
     if (!registry) return mark;
+    mark.registry = registry->number;
     /* In the gate: what a change writes is written before the mark, or after it, whole. */
     cprom__gate_enter(&registry->removal_gate);
     cprom__gate_enter(&registry->gate);
@@ -128,7 +129,7 @@ cprom_status cprom_registry_sweep(cprom_registry *registry, cprom_labels labels,
 {
     size_t n = 0;
     if (removed) *removed = 0;
-    if (!registry || !labels.n || !since.epoch || since.registry != registry) return CPROM_EINVAL;
+    if (!registry || !labels.n || !since.epoch || since.registry != registry->number) return CPROM_EINVAL;
     const struct cprom__removal_of how = {
         .reason = CPROM__REMOVED_SWEEP, .mark = since.epoch << CPROM__LIFE_SHIFT, .linger = true};
     cprom_status status = remove_all_check_labels(labels);

@@ -50,6 +50,7 @@ struct cprom__family_set {
 
 struct cprom_registry {
     /* immutable once made */
+    uint64_t number; /* of all registries of the process, freed ones too: from 1 */
     struct cprom__family_rules rules;
     struct cprom__hash_key key;
     struct cprom__arena memory; /* of the rules */

@@ -168,7 +168,7 @@ cprom_status cprom_vec_sweep(cprom_vec *vec, cprom_labels labels, cprom_mark sin
 {
     size_t n = 0;
     if (removed) *removed = 0;
-    if (!vec || !labels.n || !since.epoch || since.registry != vec->registry) return CPROM_EINVAL;
+    if (!vec || !labels.n || !since.epoch || since.registry != vec->registry->number) return CPROM_EINVAL;
     const struct cprom__removal_of how = {
         .reason = CPROM__REMOVED_SWEEP, .mark = since.epoch << CPROM__LIFE_SHIFT, .linger = true};
     cprom_status status = remove_matching(vec, labels, &how, &n);

@@ -1,6 +1,7 @@
 #include "support/lives_mutants.h"
 
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,9 +119,11 @@ cprom_status __wrap_cprom_gauge_vec_replace(cprom_gauge_vec *vec, cprom_labels m
  * Marks and sweeps
  *----------------------------------------------------------------------------*/
 
+static _Atomic(cprom_registry *) marked; /* the newest mark's: there is one registry at a time */
+
 cprom_status __wrap_cprom_vec_sweep(cprom_vec *vec, cprom_labels match, cprom_mark since, size_t *removed)
 {
-    if (on(CT_LIVES_SWEEP_SINCE_NOW)) since = __real_cprom_registry_mark((cprom_registry *)since.registry);
+    if (on(CT_LIVES_SWEEP_SINCE_NOW)) since = __real_cprom_registry_mark(atomic_load(&marked));
     return __real_cprom_vec_sweep(vec, match, since, removed);
 }
 
@@ -134,9 +137,10 @@ cprom_status __wrap_cprom_registry_sweep(cprom_registry *registry, cprom_labels 
 cprom_mark __wrap_cprom_registry_mark(cprom_registry *registry)
 {
     static _Thread_local cprom_mark before;
+    atomic_store(&marked, registry);
     cprom_mark mark = __real_cprom_registry_mark(registry), old = before;
     before = mark;
-    return on(CT_LIVES_MARK_BEFORE) && old.registry == registry ? old : mark;
+    return on(CT_LIVES_MARK_BEFORE) && old.registry == mark.registry ? old : mark;
 }
 
 /*------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ static void test_remove_all_takes_what_was_registered_meanwhile(void **state)
         ct_fixture *fixture = ct_fixture_new();
         all_make(fixture);
         if (n % 2) all.first = vec_with("first", "p");
-        cprom_mark mark = {NULL, 0};
+        cprom_mark mark = {0, 0};
         size_t removed;
         amid_at(CPROM__SEAM_REMOVAL_LISTED, 1, register_late);
         if (n / 2) {

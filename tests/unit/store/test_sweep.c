@@ -199,17 +199,18 @@ static void test_sweep_older_marks_keep_more(void **state)
     }
 }
 
+#define REFUSED(status, call) (n = 7, assert_status(call, status), assert_int_equal(n, 0))
+
 static void test_sweep_bad_arguments_are_refused(void **state)
 {
     TESTS_BEGIN;
     ct_fixture *other = ct_fixture_new();
     cprom_gauge_vec *g = up_gauges(r, "g", "p");
     assert_ok(cprom_gauge_vec_set(g, CPROM_STRS("a", "1"), 1));
-    cprom_mark zero = cprom_registry_mark(NULL), foreign = cprom_registry_mark(other->registry), none = {r, 0};
-    cprom_mark mark = cprom_registry_mark(r);
-    assert_true(zero.epoch == 0 && zero.registry == NULL);
+    cprom_mark zero = cprom_registry_mark(NULL), foreign = cprom_registry_mark(other->registry);
+    cprom_mark mark = cprom_registry_mark(r), none = {mark.registry, 0};
+    assert_true(zero.epoch == 0 && zero.registry == 0);
     size_t n;
-#define REFUSED(status, call) (n = 7, assert_status(call, status), assert_int_equal(n, 0))
     cprom_labels a = CPROM_LABELS({"p", "a"});
     REFUSED(CPROM_EINVAL, cprom_gauge_vec_sweep(g, CPROM_NO_LABELS, mark, &n));
     REFUSED(CPROM_EINVAL, cprom_gauge_vec_sweep(g, a, zero, &n));
@@ -229,6 +230,58 @@ static void test_sweep_bad_arguments_are_refused(void **state)
     REFUSED(CPROM_ELABELS, cprom_registry_sweep(r, CPROM_LABELS({"p", "a"}, {"p", "b"}), mark, &n));
     up_assert_lines(r, "g{p=\"a\",s=\"1\"} 1\n");
     ct_fixture_free(other);
+}
+
+/* The memory of one registry, so that the next one gets the address of the one before. */
+static struct {
+    _Alignas(max_align_t) char bytes[1 << 20];
+    size_t used, blocks;
+} same;
+
+static void *same_allocate(void *ctx, size_t size)
+{
+    (void)ctx;
+    size = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+    if (size > sizeof same.bytes - same.used) return NULL;
+    void *block = same.bytes + same.used;
+    same.used += size;
+    same.blocks++;
+    return block;
+}
+
+static void same_release(void *ctx, void *block, size_t size)
+{
+    (void)ctx, (void)block, (void)size;
+    if (--same.blocks == 0) same.used = 0;
+}
+
+static void test_sweep_by_the_mark_of_a_registry_that_was_here_before_is_refused(void **state)
+{
+    (void)state;
+    const cprom_registry_opts opts = {.size = sizeof opts, .allocate = same_allocate, .release = same_release};
+    cprom_registry *registry = NULL;
+    cprom_mark marks[3];
+    for (int i = 0; i < 3; i++) {
+        const cprom_registry *before = registry;
+        cprom_registry_free(registry);
+        assert_ok(cprom_registry_new(&opts, &registry));
+        if (before) assert_ptr_equal(registry, before);
+        /* The older, the more often: by its epoch each would do. */
+        for (int k = i; k < 3; k++) marks[i] = cprom_registry_mark(registry);
+    }
+    cprom_gauge_vec *g = up_gauges(registry, "g", "p");
+    assert_ok(cprom_gauge_vec_set(g, CPROM_STRS("a", "1"), 1));
+    cprom_labels a = CPROM_LABELS({"p", "a"});
+    size_t n;
+    for (int i = 0; i < 2; i++) {
+        REFUSED(CPROM_EINVAL, cprom_gauge_vec_sweep(g, a, marks[i], &n));
+        REFUSED(CPROM_EINVAL, cprom_registry_sweep(registry, a, marks[i], &n));
+    }
+    assert_int_equal(cprom_gauge_vec_size(g), 1);
+    assert_ok(cprom_gauge_vec_sweep(g, a, marks[2], &n));
+    assert_int_equal(n, 0);
+    cprom_registry_free(registry);
+    assert_int_equal(same.blocks, 0);
 }
 
 static void test_sweep_everywhere_skips_vectors_without_these_labels(void **state)
@@ -266,6 +319,7 @@ int group_sweep(void)
         TEST(test_sweep_every_update_touches_reading_does_not),
         TEST(test_sweep_older_marks_keep_more),
         TEST(test_sweep_bad_arguments_are_refused),
+        cmocka_unit_test(test_sweep_by_the_mark_of_a_registry_that_was_here_before_is_refused),
         TEST(test_sweep_everywhere_skips_vectors_without_these_labels),
         cmocka_unit_test(test_sweep_random_operations_match_the_model),
     };
