@@ -96,7 +96,10 @@ void cprom__page_rewind(cprom_page *page) { memset(&page->cursor, 0, sizeof page
 
 size_t cprom_page_read(cprom_page *page, char *buf, size_t cap)
 {
-    return page && buf ? page->encode(&page->snapshot, page->created, &page->cursor, buf, cap) : 0;
+    if (!page || !buf) return 0;
+    /* Where somebody says that there is room without end, it is that of the address space. */
+    size_t most = UINTPTR_MAX - (uintptr_t)buf < PTRDIFF_MAX ? (size_t)(UINTPTR_MAX - (uintptr_t)buf) : PTRDIFF_MAX;
+    return page->encode(&page->snapshot, page->created, &page->cursor, buf, cap < most ? cap : most);
 }
 
 cprom_status cprom_page_visit(cprom_page *page, const cprom_visitor *visitor)

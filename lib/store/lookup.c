@@ -140,7 +140,8 @@ static bool lookup_is_full(const struct cprom_vec *vec)
 /* Without the lock: a guess. */
 static bool lookup_seems_full(const struct cprom_vec *vec)
 {
-    return vec->max_series && atomic_load_explicit(&vec->live, memory_order_relaxed) >= vec->max_series + vec->folds;
+    size_t live = atomic_load_explicit(&vec->live, memory_order_relaxed);
+    return vec->max_series && live >= vec->max_series && live - vec->max_series >= vec->folds;
 }
 
 void cprom__series_born(struct cprom_registry *registry)

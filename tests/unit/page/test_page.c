@@ -174,6 +174,21 @@ static void test_page_read_short_and_long_names_in_pieces_of_every_size_gives_eq
     }
 }
 
+static void test_page_read_with_room_without_end_gives_all(void **state)
+{
+    ct_fixture *fixture = *state;
+    static const size_t rooms[] = {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX / 2 + 1, SIZE_MAX / 2};
+    static char buf[65536];
+    fill(fixture->registry);
+    for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) {
+        cprom_page *page = open_page(fixture->registry);
+        assert_int_equal(cprom_page_read(page, buf, rooms[i]), sizeof filled - 1);
+        assert_memory_equal(buf, filled, sizeof filled - 1);
+        assert_int_equal(cprom_page_read(page, buf, rooms[i]), 0);
+        cprom_page_close(page);
+    }
+}
+
 static void test_page_read_without_room_or_page_gives_0_and_moves_nothing(void **state)
 {
     ct_fixture *fixture = *state;
@@ -572,6 +587,7 @@ int group_page(void)
         TEST(test_page_read_in_pieces_of_every_size_gives_equal_bytes),
         TEST(test_page_read_in_pieces_of_changing_size_gives_equal_bytes),
         TEST(test_page_read_short_and_long_names_in_pieces_of_every_size_gives_equal_bytes),
+        TEST(test_page_read_with_room_without_end_gives_all),
         TEST(test_page_read_without_room_or_page_gives_0_and_moves_nothing),
         TEST(test_page_open_with_bad_arguments_is_einval),
         TEST(test_page_close_before_the_end_gives_all_back),

@@ -133,6 +133,37 @@ static void test_vec_fold_other_is_one_more(void **state)
     up_assert_lines(r, "c_total{p=\"a\",s=\"1\"} 1\nc_total{p=\"a\",s=\"2\"} 1\nc_total{p=\"other\",s=\"other\"} 2\n");
 }
 
+static unsigned series_made;
+
+static void count_made(enum cprom__seam point) { series_made += point == CPROM__SEAM_CREATE_READY; }
+
+/* A limit that nobody reaches is none: nothing is folded, and nobody looks twice whether there is room. */
+static void test_vec_limit_without_end_is_none(void **state)
+{
+    TESTS_BEGIN;
+    static const size_t limits[] = {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX / 2 + 1};
+    static const char *const s[] = {"1", "2", "3", "4"};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        cprom_counter_vec *c = folding(r, limits[i]);
+        series_made = 0;
+        cprom__seam_hook = count_made;
+        for (int k = 0; k < 3; k++) assert_ok(cprom_counter_vec_inc(c, CPROM_STRS("a", s[k])));
+        assert_ok(cprom_counter_vec_inc(c, CPROM_STRS("other", "other")));
+        assert_ok(cprom_counter_vec_inc(c, CPROM_STRS("a", s[3])));
+        cprom__seam_hook = NULL;
+        assert_int_equal(series_made, 5);
+        cprom_update *update = up_new(r);
+        add(update, c, "a", "5", 5);
+        up_commit(update, 1, 0, 0, 0);
+        assert_int_equal(cprom_counter_vec_size(c), 6);
+        assert_int_equal(up_stats(r).updates_folded, 0);
+        up_assert_lines(r,
+                        "c_total{p=\"a\",s=\"1\"} 1\nc_total{p=\"a\",s=\"2\"} 1\nc_total{p=\"a\",s=\"3\"} 1\n"
+                        "c_total{p=\"a\",s=\"4\"} 1\nc_total{p=\"a\",s=\"5\"} 5\nc_total{p=\"other\",s=\"other\"} 1\n");
+        assert_ok(cprom_registry_unregister(r, "c_total"));
+    }
+}
+
 static void test_update_replace_removes_other_unless_it_is_used(void **state)
 {
     TESTS_BEGIN;
@@ -276,6 +307,7 @@ int group_limits(void)
         TEST(test_update_reservations_do_not_count_against_the_cap),
         TEST(test_update_beyond_the_cap_is_folded),
         TEST(test_vec_fold_other_is_one_more),
+        TEST(test_vec_limit_without_end_is_none),
         TEST(test_update_replace_removes_other_unless_it_is_used),
         TEST(test_update_fold_random_operations_match_a_model),
         TEST(test_update_touches_and_its_handles_keep),
