@@ -364,6 +364,8 @@ typedef struct cprom_opts {
  * through a handle that was taken just then; one through a handle that was held before does not.
  *
  * linger_seconds: with max_series, at most so many linger; further ones go at once. They do not count as alive.
+ *
+ * Either is in whole nanoseconds, and 1 at least where it is not 0.
  */
 
 /*

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/opts.h"
+#include "base/seconds.h"
 #include "http/loop.h"
 #include "http/sys.h"
 
@@ -17,7 +18,6 @@
 #define SERVER_THREADS_MAX 64u
 #define SERVER_CONNECTIONS_MAX 65536u
 #define SERVER_HEAD_MAX ((size_t)1 << 20)
-#define SERVER_SECONDS_MAX 1e9
 
 static cprom_status server_refuse(struct cprom_registry *registry, cprom_status status, const char *what,
                                   const char *why)
@@ -41,7 +41,7 @@ static bool server_read_size(size_t value, size_t standard, size_t max, size_t *
 static bool server_read_seconds(double value, double standard, int64_t *nanoseconds)
 {
     double seconds = value > 0 ? value : standard;
-    *nanoseconds = (int64_t)((seconds < SERVER_SECONDS_MAX ? seconds : SERVER_SECONDS_MAX) * 1e9);
+    *nanoseconds = cprom__nanoseconds(seconds < CPROM__SECONDS_MAX ? seconds : CPROM__SECONDS_MAX);
     return value >= 0;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/opts.h"
+#include "base/seconds.h"
 #include "page/format.h"
 #include "page/openmetrics.h"
 #include "page/text.h"
@@ -40,8 +41,8 @@ const char *cprom_content_type(cprom_format format)
 
 static int64_t page_deadline_of(struct cprom_registry *registry, double timeout_seconds)
 {
-    if (!(timeout_seconds > 0) || timeout_seconds > 1e9) return INT64_MAX;
-    return cprom__monotonic_now(registry) + (int64_t)(timeout_seconds * 1e9);
+    if (!(timeout_seconds > 0) || timeout_seconds > CPROM__SECONDS_MAX) return INT64_MAX;
+    return cprom__monotonic_now(registry) + cprom__nanoseconds(timeout_seconds);
 }
 
 static cprom_status page_refuse(struct cprom_registry *registry, const char *why)

@@ -5,11 +5,12 @@
 
 #include "base/names.h"
 #include "base/opts.h"
+#include "base/seconds.h"
 #include "registry/families.h"
 #include "store/lookup.h"
 #include "store/turnover.h"
 
-static bool vec_new_is_time(double seconds) { return seconds >= 0 && seconds <= 1e9; }
+static bool vec_new_is_time(double seconds) { return seconds >= 0 && seconds <= CPROM__SECONDS_MAX; }
 
 cprom_status cprom__vec_new_check_plain(const cprom_opts *o, struct cprom__refusal *refusal)
 {
@@ -54,8 +55,8 @@ static void vec_new_take_opts(struct cprom_vec *vec, const cprom_opts *o)
     if (vec->has_owner) vec->owner_label = cprom__desc_label(vec->desc, o->owner);
     vec->max_series = o->max_series;
     vec->folds = o->overflow == CPROM_FOLD;
-    vec->ttl = (int64_t)(o->ttl_seconds * 1e9);
-    vec->linger = (int64_t)(o->linger_seconds * 1e9);
+    vec->ttl = cprom__nanoseconds(o->ttl_seconds);
+    vec->linger = cprom__nanoseconds(o->linger_seconds);
     if (vec->ttl || vec->linger) vec->extra_size = sizeof(struct cprom__extra);
     else if (vec->has_owner) vec->extra_size = offsetof(struct cprom__extra, touched);
 }

@@ -459,6 +459,28 @@ static void test_ttl_and_linger_options_must_be_times(void **state)
     }
 }
 
+static void test_ttl_and_linger_below_a_nanosecond_are_one(void **state)
+{
+    TESTS_BEGIN;
+    static const double times[] = {1e-9, 0.9e-9, 1e-10, 5e-324};
+    for (int i = 0; i < 4; i++) {
+        cprom_gauge_vec *g = gauges(r, (cprom_opts){.ttl_seconds = times[i]});
+        set(g, "a", 1);
+        WAIT(1e-9);
+        assert_shown(r, g, "a", 1);
+        WAIT(1e-9);
+        assert_shown(r, g, "", 0);
+        assert_ok(cprom_registry_unregister(r, "g"));
+        g = gauges(r, (cprom_opts){.linger_seconds = times[i]});
+        set(g, "a", 1);
+        assert_ok(cprom_gauge_vec_delete(g, CPROM_STRS("a")));
+        assert_shown(r, g, "a", 0);
+        WAIT(1e-9);
+        assert_shown(r, g, "", 0);
+        assert_ok(cprom_registry_unregister(r, "g"));
+    }
+}
+
 /* ---- models ---- */
 
 static const struct model_weights everything = {.set = 30,
@@ -508,6 +530,7 @@ int group_expiry(void)
         TEST(test_cap_refuses_beyond),
         TEST(test_cap_folds_all_kinds_but_gauges),
         TEST(test_ttl_and_linger_options_must_be_times),
+        TEST(test_ttl_and_linger_below_a_nanosecond_are_one),
         cmocka_unit_test(test_ttl_random_operations_match_the_model),
         cmocka_unit_test(test_linger_random_operations_match_the_model),
         cmocka_unit_test(test_ttl_linger_and_cap_random_operations_match_the_model),
