@@ -58,10 +58,12 @@ struct gather_taking {
 static void gather_add_exemplars(struct cprom__row *row, uint64_t *words)
 {
     const struct cprom_vec *vec = row->series->vec;
+    uint64_t *exemplars = words + cprom__row_exemplars_at(vec);
     row->words = words;
     for (unsigned i = 0; i < vec->n_exemplars; i++) {
-        struct cprom__exemplar *exemplar = cprom__exemplar_look(&cprom__series_exemplars(row->series)[i]);
-        words[cprom__row_exemplars_at(vec) + i] = (uintptr_t)exemplar;
+        /* What came after the values were read: a bucket that counts nothing has none. */
+        bool early = vec->desc->kind->bucket_exemplars && !words[i];
+        exemplars[i] = early ? 0 : (uintptr_t)cprom__exemplar_look(&cprom__series_exemplars(row->series)[i]);
     }
 }
 

@@ -88,7 +88,9 @@ static struct {
     cprom_update *update;
     void (*change)(struct world *w);
     cprom_status status; /* of what is changed */
+    cprom_status observed;
     size_t fails_at;     /* the allocation behind its way in; 0: none */
+    int vectors_left;    /* until one of `h` is observed with an exemplar, on the gather's thread; 0: none */
     _Atomic int more;    /* changes that are still to come to the gate; the gather waits for each at a vector */
 } meanwhile = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
@@ -134,6 +136,10 @@ static void hook(enum cprom__seam point)
         until_wanted();
     }
     if (point == CPROM__SEAM_GATHER_VECTOR && atomic_load(&meanwhile.more)) until_wanted();
+    if (point == CPROM__SEAM_GATHER_VECTOR && meanwhile.vectors_left && --meanwhile.vectors_left == 0) {
+        meanwhile.observed = cprom_histogram_vec_observe_with_exemplar(meanwhile.w->h, CPROM_STRS(names[2]), 0.001,
+                                                                       CPROM_LABELS({"id", "late"}), 0);
+    }
 }
 
 static void *commit_meanwhile(void *arg)
@@ -200,6 +206,21 @@ static void test_page_that_lets_a_commit_in_shows_all_as_it_was_before(void **st
     pthread_t thread = meanwhile_start(&w, everything(&w), NULL);
     assert_page_around(&w, thread, before, true);
     assert_ok(meanwhile.status);
+    cprom_update_free(meanwhile.update);
+}
+
+/* What the commit writes over was kept; the exemplar is of what came then, and of a bucket that counted nothing. */
+static void test_page_that_lets_a_commit_in_shows_no_exemplar_of_a_bucket_that_counts_nothing(void **state)
+{
+    struct world w;
+    world_init(&w, *state);
+    char *before = page_of(w.r);
+    meanwhile.observed = CPROM_EINVAL;
+    meanwhile.vectors_left = 3; /* c_total, g, h */
+    pthread_t thread = meanwhile_start(&w, everything(&w), NULL);
+    assert_page_around(&w, thread, before, true);
+    assert_ok(meanwhile.status);
+    assert_ok(meanwhile.observed);
     cprom_update_free(meanwhile.update);
 }
 
@@ -366,6 +387,7 @@ int group_portions(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_page_that_lets_a_commit_in_shows_all_as_it_was_before),
+        TEST(test_page_that_lets_a_commit_in_shows_no_exemplar_of_a_bucket_that_counts_nothing),
         TEST(test_page_that_lets_removals_in_shows_all_as_it_was_before),
         TEST(test_page_that_lets_several_commits_in_shows_all_as_it_was_before_the_first),
         TEST(test_page_that_lets_a_commit_in_without_memory_nothing_is_changed),

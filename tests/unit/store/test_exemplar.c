@@ -141,6 +141,40 @@ static void test_exemplar_that_comes_while_a_gather_looks_stays(void **state)
     cprom_page_close(page);
 }
 
+static cprom_histogram *watched;
+
+/* Behind the values, and before the second bucket's exemplar. */
+static void observe_amid(enum cprom__seam point)
+{
+    if (point != CPROM__SEAM_EXEMPLAR_OUT) return;
+    cprom__seam_hook = NULL;
+    cprom_histogram_observe_with_exemplar(watched, 5, CPROM_LABELS({"id", "new"}), 0);
+}
+
+static void test_exemplar_of_a_bucket_that_counts_nothing_yet_is_on_the_next_page(void **state)
+{
+    static const double bounds[] = {1, 10};
+    cprom_registry *r = registry_of(state);
+    assert_ok(cprom_histogram_new(r, CPROM_OPTS(cprom_opts, .name = "h", .help = "H.", .bounds = bounds, .n_bounds = 2,
+                                                .exemplars = true), &watched));
+    cprom_histogram_observe_with_exemplar(watched, 1, CPROM_LABELS({"id", "old"}), 0);
+    cprom_page *page;
+    cprom__seam_hook = observe_amid;
+    assert_ok(cprom_page_open(r, CPROM_OPTS(cprom_page_opts, .format = CPROM_OPENMETRICS_1_0), &page));
+    assert_null(cprom__seam_hook);
+    ct_page read = ct_page_drain(page, 4096);
+    ct_assert_text_equal(read.text, "# HELP h H.\n# TYPE h histogram\n"
+                                    "h_bucket{le=\"1.0\"} 1 # {id=\"old\"} 1.0\n"
+                                    "h_bucket{le=\"10.0\"} 1\nh_bucket{le=\"+Inf\"} 1\n"
+                                    "h_sum 1.0\nh_count 1\n# EOF\n");
+    ct_page_free(&read);
+    cprom_page_close(page);
+    assert_openmetrics(r, false, "# HELP h H.\n# TYPE h histogram\n"
+                                 "h_bucket{le=\"1.0\"} 1 # {id=\"old\"} 1.0\n"
+                                 "h_bucket{le=\"10.0\"} 2 # {id=\"new\"} 5.0\nh_bucket{le=\"+Inf\"} 2\n"
+                                 "h_sum 6.0\nh_count 2\n# EOF\n");
+}
+
 static void test_exemplar_that_is_none_is_dropped_and_the_update_counts(void **state)
 {
     ct_fixture *fixture = *state;
@@ -351,6 +385,7 @@ int group_exemplar(void)
         TEST(test_histogram_observe_with_exemplar_keeps_one_per_bucket),
         TEST(test_exemplar_on_an_open_page_outlives_the_series),
         TEST(test_exemplar_that_comes_while_a_gather_looks_stays),
+        TEST(test_exemplar_of_a_bucket_that_counts_nothing_yet_is_on_the_next_page),
         TEST(test_exemplar_that_is_none_is_dropped_and_the_update_counts),
         TEST(test_update_with_exemplar_that_is_dropped_leaves_no_exemplar),
         cmocka_unit_test(test_exemplar_refused_whose_log_callback_deletes_the_series),
