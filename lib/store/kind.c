@@ -152,3 +152,9 @@ void cprom__change_add(struct cprom__change *change, enum cprom__operation opera
         break;
     }
 }
+
+void cprom__change_anew(struct cprom__change *change, cprom_type type)
+{
+    if (type == CPROM_GAUGE) change->sets = true;
+    else if (type == CPROM_STATESET) change->off = UINT64_MAX;
+}

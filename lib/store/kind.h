@@ -89,17 +89,28 @@ enum cprom__operation {
     CPROM__OP_STATE_OFF
 };
 
-/* What comes of one operation, or of several that an update stages. */
+/* What comes of one operation, or of several that an update stages: as its kind has it. */
 struct cprom__change {
-    bool sets; /* value overwrites; otherwise it is added */
-    double value;
-    uint64_t off, on; /* states: bits that are cleared, and then set */
-    struct cprom__observation *first, *last;
+    union {
+        struct {
+            uint64_t off, on; /* states: bits that are cleared, and then set */
+        };
+        struct {
+            double value;
+            bool sets; /* value overwrites; otherwise it is added */
+        };
+        struct {
+            struct cprom__observation *first, *last;
+        };
+    };
 };
 
 /* Adds an operation; the observation is memory for one, and lives as long as the change. */
 void cprom__change_add(struct cprom__change *change, enum cprom__operation operation, double value,
                        struct cprom__observation *observation);
+
+/* Of a gauge or a stateset: it starts from nothing, whatever the series had. */
+void cprom__change_anew(struct cprom__change *change, cprom_type type);
 
 /* What a kind of instrument does. */
 struct cprom__kind_ops {

@@ -22,6 +22,22 @@ static const struct cprom__entry commit_sealed_mark = {.next = NULL};
 
 /* ---- before the gate ---- */
 
+/* The label values of an entry by labels, as a look-up wants them. */
+static void commit_unpack(const struct cprom__entry *entry, struct cprom__values *values)
+{
+    const char *at = entry->values;
+    values->n = entry->vec->desc->n_labels;
+    for (size_t i = 0; i < values->n; i++) {
+        size_t len = strlen(at);
+        values->v[i] = at;
+        values->len[i] = (uint32_t)len;
+        at += len + 1;
+    }
+    values->bytes = entry->bytes - values->n;
+    values->plain = false; /* which is told when a series is made */
+    values->hash = entry->hash;
+}
+
 /* Reserves a series, unless that was done and it has not died since. */
 static cprom_status commit_reserve(struct cprom_vec *vec, struct cprom__values *values, struct cprom_series **series)
 {
@@ -41,11 +57,12 @@ static cprom_status commit_reserve_entry(struct cprom__entry *entry)
 {
     if (entry->by_handle) return CPROM_OK;
     struct cprom__member *member = entry->member;
-    cprom_status status = commit_reserve(entry->vec, &entry->values, &entry->series);
+    struct cprom__values values;
+    commit_unpack(entry, &values);
+    cprom_status status = commit_reserve(entry->vec, &values, &entry->series);
     if (status || !entry->vec->folds || !(member->other || commit_is_hidden(entry->series))) return status;
-    struct cprom__values other;
-    cprom__values_other(entry->vec, &other);
-    return commit_reserve(entry->vec, &other, &member->other);
+    cprom__values_other(entry->vec, &values);
+    return commit_reserve(entry->vec, &values, &member->other);
 }
 
 static cprom_status commit_prepare(struct cprom_update *update)
@@ -192,9 +209,10 @@ static cprom_status commit_replace_dead(struct cprom_vec *vec, struct cprom__val
 static cprom_status commit_mend(struct cprom__entry *entry)
 {
     struct cprom_vec *vec = entry->vec;
-    cprom_status status = commit_replace_dead(vec, &entry->values, &entry->series);
+    struct cprom__values values;
+    commit_unpack(entry, &values);
+    cprom_status status = commit_replace_dead(vec, &values, &entry->series);
     if (!status && vec->folds) {
-        struct cprom__values values;
         cprom__values_other(vec, &values);
         status = commit_replace_dead(vec, &values, &entry->member->other);
     }
@@ -352,10 +370,7 @@ static void commit_bear_entry(struct cprom__member *member, struct cprom__entry 
         commit_change(&member->turnover, series, &entry->change);
     } else {
         struct cprom__change change = entry->change;
-        if (commit_starts_anew(entry, series)) {
-            change.sets = true;
-            change.off = UINT64_MAX;
-        }
+        if (commit_starts_anew(entry, series)) cprom__change_anew(&change, entry->vec->ops->type);
         commit_change(&member->turnover, series, &change);
         member->updated++;
     }

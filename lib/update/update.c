@@ -211,7 +211,7 @@ static bool update_grow_entries(struct cprom_update *update)
     if (!slots) return false;
     memset(slots, 0, n_slots * sizeof(struct cprom__entry *));
     for (struct cprom__entry *entry = update->first; entry; entry = entry->next) {
-        struct cprom__entry **slot = &slots[cprom__update_slot(update, entry->vec, entry->values.hash, n_slots)];
+        struct cprom__entry **slot = &slots[cprom__update_slot(update, entry->vec, entry->hash, n_slots)];
         entry->same_slot = *slot;
         *slot = entry;
     }
@@ -220,10 +220,23 @@ static bool update_grow_entries(struct cprom_update *update)
     return true;
 }
 
-static bool update_same_values(const struct cprom__values *a, const struct cprom__values *b)
+static uint32_t update_packed(const struct cprom__values *values) { return (uint32_t)(values->bytes + values->n); }
+
+static void update_pack(const struct cprom__values *values, char *to)
 {
-    for (size_t i = 0; i < a->n; i++) {
-        if (a->len[i] != b->len[i] || memcmp(a->v[i], b->v[i], a->len[i]) != 0) return false;
+    for (size_t i = 0; i < values->n; i++) {
+        memcpy(to, values->v[i], values->len[i] + 1);
+        to += values->len[i] + 1;
+    }
+}
+
+static bool update_has_values(const struct cprom__entry *entry, const struct cprom__values *values)
+{
+    const char *at = entry->values;
+    if (entry->bytes != update_packed(values)) return false; /* so that nothing is read behind them */
+    for (size_t i = 0; i < values->n; i++) {
+        if (memcmp(at, values->v[i], values->len[i] + 1) != 0) return false;
+        at += values->len[i] + 1;
     }
     return true;
 }
@@ -236,10 +249,10 @@ static struct cprom__entry *update_find_entry(const struct cprom_update *update,
         update->entry_slots[cprom__update_slot(update, vec, values->hash, update->n_entry_slots)];
     for (; entry; entry = entry->same_slot) {
         CPROM__SEAM(CPROM__SEAM_UPDATE_COMPARES);
-        if (entry->vec != vec || entry->values.hash != values->hash) continue;
+        if (entry->vec != vec || entry->hash != values->hash) continue;
         /* By labels and by handle it may be the same series: what comes after has an entry of its own. */
         if (entry->by_handle != (series != NULL)) return NULL;
-        if (series ? entry->series == series : update_same_values(&entry->values, values)) return entry;
+        if (series ? entry->series == series : update_has_values(entry, values)) return entry;
     }
     return NULL;
 }
@@ -248,7 +261,7 @@ void cprom__update_link(struct cprom_update *update, struct cprom__entry *entry)
 {
     struct cprom__member *member = entry->member;
     struct cprom__entry **slot =
-        &update->entry_slots[cprom__update_slot(update, entry->vec, entry->values.hash, update->n_entry_slots)];
+        &update->entry_slots[cprom__update_slot(update, entry->vec, entry->hash, update->n_entry_slots)];
     entry->next = entry->next_of_member = NULL;
     entry->same_slot = *slot;
     *slot = entry;
@@ -273,17 +286,16 @@ static cprom_status update_stage(struct cprom_update *update, struct cprom_vec *
     cprom_status status = update_join(update, vec, &member);
     if (status) return status;
     if (!update_grow_entries(update)) return CPROM_ENOMEM;
-    entry = cprom__arena_alloc(&update->memory, sizeof *entry);
+    uint32_t bytes = update_packed(values);
+    entry = cprom__arena_alloc(&update->memory, offsetof(struct cprom__entry, values) + bytes);
     if (!entry) return CPROM_ENOMEM;
-    memset(entry, 0, sizeof *entry);
+    memset(entry, 0, offsetof(struct cprom__entry, values));
     entry->member = member;
     entry->vec = vec;
-    entry->values = *values;
+    entry->hash = values->hash;
+    entry->bytes = bytes;
     entry->by_handle = series != NULL;
-    for (size_t i = 0; i < values->n; i++) {
-        entry->values.v[i] = cprom__arena_copy(&update->memory, values->v[i], values->len[i]);
-        if (!entry->values.v[i]) return CPROM_ENOMEM;
-    }
+    update_pack(values, entry->values);
     entry->series = cprom_series_ref(series);
     cprom__update_link(update, entry);
     *out = entry;

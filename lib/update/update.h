@@ -8,21 +8,24 @@
 #include "store/turnover.h"
 #include "store/vec.h"
 
+/* There may be very many of them. */
 struct cprom__entry {
     struct cprom__entry *next;           /* in the order of staging */
     struct cprom__entry *next_of_member; /* likewise */
     struct cprom__entry *same_slot;      /* older ones of the same slot */
     struct cprom_vec *vec;
     struct cprom__member *member; /* of that vector */
-    struct cprom__values values;  /* n is 0 and v NULL for an entry by handle */
-    bool by_handle;
     struct cprom__change change;
     struct cprom_series *series;       /* with a reference, once reserved */
     const struct cprom_series *target; /* that the value went to */
+    struct cprom__entry *next_spoilt;  /* of the list of the spoilt */
+    uint32_t hash;                     /* of the label values */
+    uint32_t bytes;                    /* of them, with the NULs */
+    bool by_handle;
     /* In a commit, guarded by the vector's map lock, as is `series` then: that was deleted singly. */
     bool spoilt;
-    bool borne;                       /* its value went into a birth before its turn */
-    struct cprom__entry *next_spoilt; /* of the list of the spoilt */
+    bool borne;    /* its value went into a birth before its turn */
+    char values[]; /* by labels: one label value after the other, each with its NUL */
 };
 
 struct cprom__scope {

@@ -1,6 +1,6 @@
 /*
- * What staging and committing cost, by counting: entries, vectors and events that are compared. Each of a large change
- * costs what each of a small one does.
+ * What staging and committing cost, by counting: entries, vectors and events that are compared, and bytes. Each of a large
+ * change costs what each of a small one does.
  */
 #include "support/updates.h"
 
@@ -58,6 +58,46 @@ static void test_update_over_many_vectors_is_linear(void **state)
         for (int i = 0; i < VECTORS && !round; i++) held[i] = cprom_gauge_vec_with(vecs[i], CPROM_STRS("a", "1"));
     }
     for (int i = 0; i < VECTORS; i++) cprom_gauge_unref(held[i]);
+}
+
+/* ---- many entries ---- */
+
+enum { STAGED = 100000, STAGED_BYTES_AT_MOST = 160 };
+
+static void test_update_of_many_entries_takes_few_bytes_for_each(void **state)
+{
+    TESTS_BEGIN;
+    char text[16];
+    cprom_gauge_vec *gauges = up_gauges(r, "g", "p");
+    cprom_counter_vec *counters;
+    cprom_histogram_vec *histograms;
+    cprom_summary_vec *summaries;
+    cprom_info_vec *infos;
+    cprom_stateset_vec *states;
+#define NEW(kind, vec, ...)                                                                                            \
+    assert_ok(cprom_##kind##_vec_new(r, CPROM_OPTS(cprom_opts, .help = "h", .labels = {"p", "s"}, __VA_ARGS__), &(vec)))
+    NEW(counter, counters, .name = "c_total");
+    NEW(histogram, histograms, .name = "h");
+    NEW(summary, summaries, .name = "s");
+    NEW(info, infos, .name = "i_info");
+    NEW(stateset, states, .name = "state", .states = {"on", "off"});
+    for (int kind = 0; kind < 6; kind++) {
+        size_t before = atomic_load(&fixture->alloc.bytes);
+        cprom_update *update = up_new(r);
+        for (int i = 0; i < STAGED; i++) {
+            snprintf(text, sizeof text, "%d", i);
+            cprom_strs strs = CPROM_STRS("a", text);
+            if (kind == 0) assert_ok(cprom_update_gauge_vec_set(update, gauges, strs, i));
+            if (kind == 1) assert_ok(cprom_update_counter_vec_add(update, counters, strs, i));
+            if (kind == 2) assert_ok(cprom_update_histogram_vec_observe(update, histograms, strs, i));
+            if (kind == 3) assert_ok(cprom_update_summary_vec_observe(update, summaries, strs, i));
+            if (kind == 4) assert_ok(cprom_update_info_vec_set(update, infos, strs));
+            if (kind == 5) assert_ok(cprom_update_stateset_vec_enter(update, states, strs, 1));
+        }
+        assert_true(atomic_load(&fixture->alloc.bytes) - before <= (size_t)STAGED * STAGED_BYTES_AT_MOST);
+        cprom_update_free(update);
+        assert_int_equal(atomic_load(&fixture->alloc.bytes), before);
+    }
 }
 
 /* ---- many events ---- */
@@ -144,6 +184,7 @@ int group_growth(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_update_over_many_vectors_is_linear),
+        TEST(test_update_of_many_entries_takes_few_bytes_for_each),
         TEST(test_update_among_many_events_is_compared_with_few),
         cmocka_unit_test(test_update_older_than_many_events_is_compared_with_few),
     };
