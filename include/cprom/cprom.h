@@ -50,6 +50,12 @@
  *    since may wait for it. "Init-only": must not run
  *    while another thread uses the same object. No function may be called from a
  *    signal handler.
+ *  - Cancellation is disabled inside every call, and in the functions of the program that
+ *    it runs; behind it, it is as before. What gathers is a cancellation point where it
+ *    begins, and holds nothing then: cprom_page_open() and what is made of it, _text,
+ *    _write_file, _value, _lint, _each, cprom_http_handler_handle(). Nothing else is one.
+ *    All this is for deferred cancellation: in a thread that may be cancelled
+ *    asynchronously (PTHREAD_CANCEL_ASYNCHRONOUS), the library must not be called.
  *  - Units are base units: seconds, bytes. Times on the clock are nanoseconds.
  *============================================================================*/
 

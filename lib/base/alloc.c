@@ -4,31 +4,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *alloc_default_allocate(void *ctx, size_t size)
+#include "base/unwind.h"
+
+static void *alloc_ask(const struct cprom__allocator *allocator, size_t size)
 {
-    (void)ctx;
-    return malloc(size);
+    if (!allocator->allocate) return malloc(size);
+    CPROM__UNCANCELLED;
+    return allocator->allocate(allocator->ctx, size);
 }
 
-static void alloc_default_release(void *ctx, void *ptr, size_t size)
+static void alloc_give_back(const struct cprom__allocator *allocator, void *ptr, size_t size)
 {
-    (void)ctx;
-    (void)size;
-    free(ptr);
+    if (!allocator->release) {
+        free(ptr);
+        return;
+    }
+    CPROM__UNCANCELLED;
+    allocator->release(allocator->ctx, ptr, size);
 }
 
 void cprom__allocator_init(struct cprom__allocator *allocator, void *(*allocate)(void *, size_t),
                            void (*release)(void *, void *, size_t), void *ctx)
 {
-    allocator->allocate = allocate ? allocate : alloc_default_allocate;
-    allocator->release = release ? release : alloc_default_release;
+    allocator->allocate = allocate;
+    allocator->release = release;
     allocator->ctx = ctx;
     atomic_init(&allocator->bytes, 0);
 }
 
 void *cprom__alloc(struct cprom__allocator *allocator, size_t size)
 {
-    void *ptr = allocator->allocate(allocator->ctx, size);
+    void *ptr = alloc_ask(allocator, size);
     if (ptr) atomic_fetch_add_explicit(&allocator->bytes, size, memory_order_relaxed);
     return ptr;
 }
@@ -44,7 +50,7 @@ void cprom__release(struct cprom__allocator *allocator, void *ptr, size_t size)
 {
     if (!ptr) return;
     atomic_fetch_sub_explicit(&allocator->bytes, size, memory_order_relaxed);
-    allocator->release(allocator->ctx, ptr, size);
+    alloc_give_back(allocator, ptr, size);
 }
 
 #define ALLOC_ARENA_ALIGN 16u

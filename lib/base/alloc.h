@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 struct cprom__allocator {
-    void *(*allocate)(void *ctx, size_t size);
+    void *(*allocate)(void *ctx, size_t size); /* NULL: malloc and free */
     void (*release)(void *ctx, void *ptr, size_t size);
     void *ctx;
     _Atomic uint64_t bytes; /* relaxed; a statistic */

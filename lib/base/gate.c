@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "base/unwind.h"
+
 struct cprom__gate_waiter {
     struct cprom__gate_waiter *next;
     pthread_cond_t free_cond; /* it is the first, and the gate is free */
@@ -19,6 +21,7 @@ void cprom__gate_destroy(struct cprom__gate *gate) { pthread_mutex_destroy(&gate
 
 static void gate_wait(struct cprom__gate *gate)
 {
+    CPROM__UNCANCELLED;
     struct cprom__gate_waiter self = {.next = NULL};
     pthread_cond_init(&self.free_cond, NULL);
     if (gate->last) gate->last->next = &self;

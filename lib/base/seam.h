@@ -5,6 +5,8 @@
 #ifndef CPROM_LIB_BASE_SEAM_H
 #define CPROM_LIB_BASE_SEAM_H
 
+#include <stdbool.h>
+
 enum cprom__seam {
     CPROM__SEAM_GATHER_COPIES,  /* in the gate, before values are copied */
     CPROM__SEAM_GATHER_TAKEN,   /* snapshot taken, nothing encoded yet, no lock held */
@@ -42,6 +44,7 @@ enum cprom__seam {
 };
 
 #ifdef CPROM_SEAMS
+extern _Thread_local bool cprom__seam_passes_points; /* to this thread, where calls begin is no cancellation point */
 extern void (*cprom__seam_hook)(enum cprom__seam point);
 #define CPROM__SEAM(point)                                                                                             \
     do {                                                                                                               \

@@ -8,6 +8,7 @@
 
 #include "base/names.h"
 #include "base/opts.h"
+#include "base/unwind.h"
 #include "http/compress.h"
 #include "http/index.h"
 #include "http/negotiate.h"
@@ -390,6 +391,7 @@ cprom_status cprom__http_handle(cprom_http_handler *handler, const cprom_http_re
 cprom_status cprom_http_handler_handle(cprom_http_handler *handler, const cprom_http_request *request,
                                        cprom_http_response **out)
 {
+    cprom__cancel_point();
     return cprom__http_handle(handler, request, NULL, out);
 }
 

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/unwind.h"
 #include "http/sys.h"
 
 #define LOOP_ACCEPTS_MAX 16              /* in one turn, so that the others have theirs */
@@ -212,6 +213,7 @@ static void loop_work(struct cprom_http_server *server, struct cprom__conn *conn
 void *cprom__http_server_run(void *arg)
 {
     struct cprom_http_server *server = arg;
+    CPROM__UNCANCELLED; /* a callback may know which thread it runs on */
     pthread_mutex_lock(&server->lock);
     char *room = server->rooms + server->rules.head_max * server->rooms_taken++;
     while (!atomic_load_explicit(&server->stopping, memory_order_relaxed)) {

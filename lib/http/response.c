@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "base/unwind.h"
 #include "http/compress.h"
 #include "page/page.h"
 
@@ -23,6 +24,7 @@ const char *cprom__http_reason(int status)
 
 static void response_begin_page(struct cprom_http_response *response)
 {
+    CPROM__UNCANCELLED;
     const cprom_http_coding *coding = response->coding;
     response->coder = coding ? coding->begin(coding->ctx) : NULL;
     response->page_over = response->ended = response->failed = false;
@@ -32,6 +34,7 @@ static void response_begin_page(struct cprom_http_response *response)
 
 static void response_end_coding(struct cprom_http_response *response)
 {
+    CPROM__UNCANCELLED;
     if (response->coder) response->coding->end(response->coder);
     response->coder = NULL;
 }
@@ -39,6 +42,7 @@ static void response_end_coding(struct cprom_http_response *response)
 /* One call of the coding; false: it failed. */
 static bool response_feed(struct cprom_http_response *response, char *out, size_t room, size_t *made)
 {
+    CPROM__UNCANCELLED;
     size_t used = 0;
     *made = 0;
     if (response->raw_at == response->raw_n && !response->page_over) {

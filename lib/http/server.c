@@ -11,6 +11,7 @@
 
 #include "base/opts.h"
 #include "base/seconds.h"
+#include "base/unwind.h"
 #include "http/loop.h"
 #include "http/sys.h"
 
@@ -193,6 +194,7 @@ cprom_status cprom_http_server_start(cprom_registry *registry, const cprom_http_
     struct cprom_http_server read;
     if (out) *out = NULL;
     if (!registry || !out) return CPROM_EINVAL;
+    CPROM__UNCANCELLED;
     if (opts && !cprom__opts_read(&o, sizeof o, opts)) {
         return server_refuse(registry, CPROM_EINVAL, "size is not one that this library knows", "");
     }
@@ -230,6 +232,7 @@ const char *cprom_http_server_address(const cprom_http_server *server)
 cprom_status cprom_http_server_stop(cprom_http_server *server)
 {
     if (!server) return CPROM_OK;
+    CPROM__UNCANCELLED;
     if (server->process != getpid()) { /* the child of a fork: there are no threads, and who knows what they held */
         cprom_http_server_after_fork(server);
         return CPROM_OK;
@@ -245,6 +248,7 @@ cprom_status cprom_http_server_stop(cprom_http_server *server)
 void cprom_http_server_after_fork(cprom_http_server *server)
 {
     if (!server || server->process == getpid()) return;
+    CPROM__UNCANCELLED;
     int error = errno;
     for (size_t i = 0; i < CPROM__FD_CONNS + server->conns_max; i++) server_close_fd(&server->fds[i]);
     errno = error;

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/names.h"
+#include "base/unwind.h"
 #include "registry/families.h"
 
 /* ---- label pairs ---- */
@@ -293,6 +294,7 @@ enum collect_run {
 /* Waits until a change in some collector, or the deadline of the registry's clock; false: it is over. */
 static bool collect_wait_until(struct cprom_registry *registry, int64_t deadline)
 {
+    CPROM__UNCANCELLED;
     if (deadline == INT64_MAX) {
         pthread_cond_wait(&registry->collect_cond, &registry->collect_lock);
         return true;
@@ -309,6 +311,13 @@ static bool collect_wait_until(struct cprom_registry *registry, int64_t deadline
     until.tv_sec += (time_t)(left / 1000000000 + ns / 1000000000);
     until.tv_nsec = (long)(ns % 1000000000);
     return pthread_cond_timedwait(&registry->collect_cond, &registry->collect_lock, &until) != ETIMEDOUT || !whole;
+}
+
+static cprom_status collect_call(const struct cprom__collector *collector, struct cprom_scrape *scrape)
+{
+    CPROM__UNCANCELLED;
+    if (!collector->value) return collector->collect(collector->ctx, scrape);
+    return cprom__emit_plain(scrape, collector->families[0].desc, collector->value(collector->ctx));
 }
 
 static enum collect_run collect_run_collector(struct cprom__collector *collector, struct cprom_scrape *scrape,
@@ -330,12 +339,7 @@ static enum collect_run collect_run_collector(struct cprom__collector *collector
 
     int64_t start = cprom__monotonic_now(registry);
     cprom__thread_callbacks++;
-    cprom_status status = CPROM_OK;
-    if (collector->value) {
-        status = cprom__emit_plain(scrape, collector->families[0].desc, collector->value(collector->ctx));
-    } else {
-        status = collector->collect(collector->ctx, scrape);
-    }
+    cprom_status status = collect_call(collector, scrape);
     cprom__thread_callbacks--;
     *duration = cprom__monotonic_now(registry) - start;
     if (status && !scrape->status) {
@@ -348,7 +352,7 @@ static enum collect_run collect_run_collector(struct cprom__collector *collector
     bool gone = collector->gone;
     pthread_cond_broadcast(&registry->collect_cond);
     pthread_mutex_unlock(&registry->collect_lock);
-    if (gone && collector->free) collector->free(collector->ctx);
+    if (gone) cprom__collector_free_context(collector);
     return COLLECT_RUN_DONE;
 }
 
@@ -381,7 +385,7 @@ static int64_t collect_deadline_here(const struct cprom__collection *collection)
     struct cprom_registry *page = collection->snapshot->registry, *here = collection->source->registry;
     int64_t deadline = collection->deadline;
     if (deadline == INT64_MAX) return deadline;
-    if (page->monotonic_clock == here->monotonic_clock && page->clock_ctx == here->clock_ctx) return deadline;
+    if (page->given_monotonic == here->given_monotonic && page->clock_ctx == here->clock_ctx) return deadline;
     return cprom__monotonic_now(here) + (deadline - cprom__monotonic_now(page));
 }
 

@@ -1,6 +1,8 @@
 /* Iterates over the series of one vector. */
 #include "page/gather.h"
 
+#include "base/unwind.h"
+
 /* Unescapes the values of a series into `out`; there is room for as many bytes as the text has, and one more each. */
 static void each_read_values(const struct cprom_vec *vec, const struct cprom_series *series, char *out,
                              const char **values)
@@ -39,6 +41,8 @@ static bool each_show(const struct cprom_vec *vec, const struct cprom__row *row,
 cprom_status cprom_vec_each(cprom_vec *vec, bool (*each)(void *ctx, const cprom_view *view), void *ctx)
 {
     if (!vec || !each) return CPROM_EINVAL;
+    cprom__cancel_point();
+    CPROM__UNCANCELLED;
     struct cprom__snapshot snapshot;
     cprom_status status = cprom__snapshot_take_vec(&snapshot, vec);
     if (status) return status;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/names.h"
+#include "base/unwind.h"
 #include "page/collect.h"
 #include "page/gather.h"
 
@@ -252,6 +253,8 @@ cprom_status cprom_registry_lint(cprom_registry *registry, lint_teller finding, 
 {
     if (n_findings) *n_findings = 0;
     if (!registry) return CPROM_EINVAL;
+    cprom__cancel_point();
+    CPROM__UNCANCELLED;
     struct cprom__snapshot snapshot;
     struct cprom__filter all = {.n = 0};
     struct lint_subjects subjects;

@@ -5,6 +5,7 @@
 
 #include "base/opts.h"
 #include "base/seconds.h"
+#include "base/unwind.h"
 #include "page/format.h"
 #include "page/openmetrics.h"
 #include "page/text.h"
@@ -56,6 +57,7 @@ static cprom_status page_refuse(struct cprom_registry *registry, const char *why
 cprom_status cprom_page_open(cprom_registry *registry, const cprom_page_opts *opts, cprom_page **out)
 {
     static const struct cprom__self nobody = {NULL, NULL};
+    cprom__cancel_point();
     return cprom__page_open(registry, opts, NULL, &nobody, out);
 }
 
@@ -110,6 +112,7 @@ cprom_status cprom_page_visit(cprom_page *page, const cprom_visitor *visitor)
     if (!cprom__opts_read(&v, sizeof v, visitor)) {
         return page_refuse(page->snapshot.registry, "a visitor's size is not one that this library knows");
     }
+    CPROM__UNCANCELLED;
     cprom__visit(&page->snapshot, &page->visit_room, &v);
     return CPROM_OK;
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "base/unwind.h"
 #include "page/gather.h"
 #include "page/text.h"
 
@@ -82,6 +83,7 @@ cprom_status cprom_registry_value(cprom_registry *registry, const char *name, cp
     if (!registry || !name) return CPROM_EINVAL;
     cprom_status status = readback_check_labels(labels, &n_given);
     if (status) return status;
+    cprom__cancel_point();
     struct cprom__snapshot snapshot;
     struct cprom__filter filter = {.names = &name, .n = 1};
     cprom__registry_ref(registry); /* as in cprom_page_open() */

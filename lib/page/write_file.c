@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/unwind.h"
 #include "store/context.h"
 
 #define WRITE_FILE_BUFFER_BYTES 32768u
@@ -128,6 +129,8 @@ cprom_status cprom_registry_write_file(cprom_registry *registry, const char *pat
 {
     size_t len = path ? strlen(path) : 0;
     if (!registry || !len || path[len - 1] == '/') return CPROM_EINVAL;
+    cprom__cancel_point();
+    CPROM__UNCANCELLED;
     cprom_page *page;
     cprom_status status = cprom_page_open(registry, NULL, &page);
     if (status) return status;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/unwind.h"
+
 void cprom__collector_ref(struct cprom__collector *collector)
 {
     atomic_fetch_add_explicit(&collector->refs, 1, memory_order_relaxed);
@@ -38,6 +40,12 @@ const struct cprom__family *cprom__collector_families(const struct cprom__collec
     return collector->families;
 }
 
+void cprom__collector_free_context(struct cprom__collector *collector)
+{
+    CPROM__UNCANCELLED;
+    if (collector->free) collector->free(collector->ctx);
+}
+
 void cprom__collector_detach(struct cprom_registry *registry, struct cprom__collector *collector)
 {
     pthread_mutex_lock(&registry->collect_lock);
@@ -46,7 +54,7 @@ void cprom__collector_detach(struct cprom_registry *registry, struct cprom__coll
     pthread_cond_broadcast(&registry->collect_cond);
     pthread_mutex_unlock(&registry->collect_lock);
     /* Otherwise the caller that runs it now frees the context when it leaves. */
-    if (idle && collector->free) collector->free(collector->ctx);
+    if (idle) cprom__collector_free_context(collector);
 }
 
 uint64_t cprom__collector_hash_asked(const struct cprom_registry *registry, const cprom_desc *asked, bool texts)

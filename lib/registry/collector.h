@@ -41,6 +41,8 @@ void cprom__collector_log(struct cprom_registry *registry, const char *name, con
 const char *cprom__collector_name(const struct cprom__collector *collector);
 /* The families that a checked collector declared; none: it is unchecked. */
 const struct cprom__family *cprom__collector_families(const struct cprom__collector *collector, size_t *n);
+/* Its last caller has left. */
+void cprom__collector_free_context(struct cprom__collector *collector);
 /* After it left the registry: no call begins any more, and the context is freed once the last caller has left. */
 void cprom__collector_detach(struct cprom_registry *registry, struct cprom__collector *collector);
 

@@ -8,6 +8,7 @@
 
 #include "base/names.h"
 #include "base/opts.h"
+#include "base/unwind.h"
 #include "registry/collector.h"
 #include "registry/hold.h"
 #include "registry/process.h"
@@ -27,22 +28,35 @@ static int64_t registry_read_clock(clockid_t id)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static int64_t registry_default_monotonic(void *ctx)
+static int64_t registry_default_monotonic(const struct cprom_registry *registry)
 {
-    (void)ctx;
+    (void)registry;
     return registry_read_clock(CLOCK_MONOTONIC);
 }
 
-static int64_t registry_default_wall(void *ctx)
+static int64_t registry_default_wall(const struct cprom_registry *registry)
 {
-    (void)ctx;
+    (void)registry;
     return registry_read_clock(CLOCK_REALTIME);
+}
+
+static int64_t registry_given_monotonic(const struct cprom_registry *registry)
+{
+    CPROM__UNCANCELLED;
+    return registry->given_monotonic(registry->clock_ctx);
+}
+
+static int64_t registry_given_wall(const struct cprom_registry *registry)
+{
+    CPROM__UNCANCELLED;
+    return registry->given_wall(registry->clock_ctx);
 }
 
 /* Random where the system gives it; otherwise what differs from run to run. */
 static void registry_make_key(struct cprom__hash_key *key)
 {
     ssize_t got = 0;
+    CPROM__UNCANCELLED;
     int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
         got = read(fd, key, sizeof *key);
@@ -125,8 +139,10 @@ static void registry_init(struct cprom_registry *registry, const cprom_registry_
     registry->number = atomic_fetch_add_explicit(&registry_newest, 1, memory_order_relaxed) + 1;
     registry->log = o->log;
     registry->log_ctx = o->log_ctx;
-    registry->monotonic_clock = o->monotonic_clock ? o->monotonic_clock : registry_default_monotonic;
-    registry->wall_clock = o->wall_clock ? o->wall_clock : registry_default_wall;
+    registry->monotonic_clock = o->monotonic_clock ? registry_given_monotonic : registry_default_monotonic;
+    registry->wall_clock = o->wall_clock ? registry_given_wall : registry_default_wall;
+    registry->given_monotonic = o->monotonic_clock;
+    registry->given_wall = o->wall_clock;
     registry->clock_ctx = o->clock_ctx;
     registry->no_membarrier = o->no_membarrier;
     registry_make_key(&registry->key);
@@ -154,6 +170,7 @@ static void registry_init(struct cprom_registry *registry, const cprom_registry_
 /* There is no registry yet, but the options can be read. */
 static cprom_status registry_refuse_opts(const cprom_registry_opts *opts, const char *line)
 {
+    CPROM__UNCANCELLED;
     if (opts->log) opts->log(opts->log_ctx, line);
     return CPROM_EINVAL;
 }

@@ -3,11 +3,15 @@
 
 #include <string.h>
 
+#include "base/unwind.h"
+
 const char *const cprom__drop_names[CPROM__DROPS] = {"nomem", "limit", "invalid", "detached", "stale"};
 
 void cprom__log(struct cprom_registry *registry, const struct cprom__line *line)
 {
-    if (registry->log) registry->log(registry->log_ctx, line->text);
+    if (!registry->log) return;
+    CPROM__UNCANCELLED;
+    registry->log(registry->log_ctx, line->text);
 }
 
 void cprom__log_refusal(struct cprom_registry *registry, const char *metric, const struct cprom__refusal *refusal)

@@ -56,8 +56,9 @@ struct cprom_registry {
     struct cprom__arena memory; /* of the rules */
     void (*log)(void *ctx, const char *line);
     void *log_ctx;
-    int64_t (*monotonic_clock)(void *ctx);
-    int64_t (*wall_clock)(void *ctx);
+    int64_t (*monotonic_clock)(const struct cprom_registry *registry); /* the system's, or asks the program's */
+    int64_t (*wall_clock)(const struct cprom_registry *registry);
+    int64_t (*given_monotonic)(void *ctx), (*given_wall)(void *ctx); /* the program's; NULL: none */
     void *clock_ctx;
     bool no_membarrier;
 
@@ -109,12 +110,9 @@ void cprom__log_refusal(struct cprom_registry *registry, const char *metric, con
 
 static inline int64_t cprom__monotonic_now(struct cprom_registry *registry)
 {
-    return registry->monotonic_clock(registry->clock_ctx);
+    return registry->monotonic_clock(registry);
 }
 
-static inline int64_t cprom__wall_now(struct cprom_registry *registry)
-{
-    return registry->wall_clock(registry->clock_ctx);
-}
+static inline int64_t cprom__wall_now(struct cprom_registry *registry) { return registry->wall_clock(registry); }
 
 #endif

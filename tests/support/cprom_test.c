@@ -195,6 +195,7 @@ void ct_log_free(ct_log *log)
 void ct_log_line(void *ctx, const char *line)
 {
     ct_log *log = ctx;
+    pthread_testcancel();
     assert_non_null(line);
     assert_true(*line && !strchr(line, '\n'));
     pthread_mutex_lock(&log->mutex);
@@ -241,6 +242,7 @@ typedef union ct_header {
 void *ct_allocate(void *ctx, size_t size)
 {
     ct_alloc *alloc = ctx;
+    pthread_testcancel(); /* what a function of the program does may be a cancellation point */
     size_t call = atomic_fetch_add(&alloc->calls, 1) + 1, fail_at = atomic_load(&alloc->fail_at);
     if (fail_at && (call == fail_at || (call > fail_at && atomic_load(&alloc->fail_on)))) {
         atomic_fetch_add(&alloc->failed, 1);
@@ -257,6 +259,7 @@ void *ct_allocate(void *ctx, size_t size)
 void ct_release(void *ctx, void *ptr, size_t size)
 {
     ct_alloc *alloc = ctx;
+    pthread_testcancel();
     if (!ptr) return;
     ct_header *header = (ct_header *)ptr - 1;
     if (header->of.check != (CT_ALIVE ^ header->of.size) || header->of.size != size) {
@@ -278,9 +281,17 @@ void ct_alloc_fail_at(ct_alloc *alloc, size_t nth, bool on)
     atomic_store(&alloc->fail_at, nth);
 }
 
-int64_t ct_clock_monotonic(void *clock) { return atomic_load(&((ct_clock *)clock)->monotonic); }
+int64_t ct_clock_monotonic(void *clock)
+{
+    pthread_testcancel();
+    return atomic_load(&((ct_clock *)clock)->monotonic);
+}
 
-int64_t ct_clock_wall(void *clock) { return atomic_load(&((ct_clock *)clock)->wall); }
+int64_t ct_clock_wall(void *clock)
+{
+    pthread_testcancel();
+    return atomic_load(&((ct_clock *)clock)->wall);
+}
 
 void ct_clock_advance(ct_clock *clock, int64_t nanoseconds)
 {

@@ -465,9 +465,11 @@ struct forked {
 static int in_child(void *ctx)
 {
     struct forked *forked = ctx;
-    int before = hc_count_fds();
+    int before = hc_count_fds(), ignored;
+    pthread_cancel(pthread_self()); /* the calls are no cancellation points */
     if (forked->by_stop) cprom_http_server_stop(forked->server);
     else cprom_http_server_after_fork(forked->server);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &ignored);
     return before - hc_count_fds();
 }
 

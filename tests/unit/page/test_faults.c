@@ -2,7 +2,7 @@
  * Every allocation fails in turn, over a program that touches the whole public API. A failed call says so and changes
  * nothing: not the page, not the statistics but the drop counters; repeated with memory, it succeeds.
  */
-#include "support/cprom_test.h"
+#include "support/cancelled.h"
 
 #include <unistd.h>
 
@@ -45,6 +45,7 @@ static cprom_status collect_checked(void *ctx, cprom_scrape *out)
     histogram.count = 4;
     histogram.sum = 9;
     if (cprom_scrape_deadline(out) <= 0) return CPROM_ESYS;
+    pthread_testcancel();
     for (int i = 0; i < 40; i++) {
         char value[16];
         snprintf(value, sizeof value, "%d\n", i * 7 % 40);
@@ -73,8 +74,16 @@ static cprom_status collect_unchecked(void *ctx, cprom_scrape *out)
     return CPROM_OK;
 }
 
-static void count_free(void *ctx) { ((world *)ctx)->freed++; }
-static double seven(void *ctx) { return 7; }
+static void count_free(void *ctx)
+{
+    pthread_testcancel();
+    ((world *)ctx)->freed++;
+}
+static double seven(void *ctx)
+{
+    pthread_testcancel();
+    return 7;
+}
 
 #define ESCAPED(...) CPROM_OPTS(cprom_opts, .help = "h \\\n", __VA_ARGS__)
 
@@ -254,6 +263,7 @@ static cprom_status text(world *w)
 
 static bool see(void *ctx, const cprom_view *view)
 {
+    pthread_testcancel();
     ((world *)ctx)->views++;
     return true;
 }
@@ -404,7 +414,11 @@ static cprom_status value(world *w)
     assert_true(got == (status ? -1 : 1));
     return status;
 }
-static void find(void *ctx, const char *family, const char *text) { ((world *)ctx)->views++; }
+static void find(void *ctx, const char *family, const char *text)
+{
+    pthread_testcancel();
+    ((world *)ctx)->views++;
+}
 static cprom_status lint(world *w)
 {
     size_t n = 99, before = w->views;
@@ -622,6 +636,23 @@ static void test_every_allocation_fails_in_turn_nothing_changes(void **state)
     assert_true(failures > 500);
 }
 
+/* `ctx` is how many steps are done. */
+static void run_all_steps(void *ctx)
+{
+    size_t *at = ctx;
+    world *w = world_new(0);
+    for (; *at < STEPS; ++*at) assert_ok(steps[*at].run(w));
+    world_free(w);
+}
+
+static void test_every_call_of_a_thread_that_is_cancelled_comes_to_its_end(void **state)
+{
+    size_t at = 0;
+    bool ended = cancelled_run(run_all_steps, &at);
+    if (at < STEPS) fail_msg("cancelled in step %zu, %s", at, steps[at].name);
+    assert_true(ended);
+}
+
 static void test_registry_new_every_allocation_fails_in_turn_nothing_is_left(void **state)
 {
     ct_fixture *fixture = *state;
@@ -709,6 +740,7 @@ int group_faults(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_allocation_fails_in_turn_nothing_changes),
+        cmocka_unit_test(test_every_call_of_a_thread_that_is_cancelled_comes_to_its_end),
         TEST(test_registry_new_every_allocation_fails_in_turn_nothing_is_left),
         TEST(test_create_while_everything_grows_fails_cleanly),
     };

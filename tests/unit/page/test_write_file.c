@@ -39,6 +39,7 @@ static struct {
 
 static bool refused(char event)
 {
+    pthread_testcancel(); /* as libc's own are */
     if (!calls.on) return false;
     if (calls.hard && strchr("dtwsS", event) && calls.turns++ % 2 == 0) {
         errno = EINTR;
