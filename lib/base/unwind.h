@@ -21,10 +21,10 @@
 
 /* From here to the end of the scope the thread is not cancelled; afterwards it is as before. */
 #define CPROM__UNCANCELLED                                                                                             \
-    CPROM__AT_END(cprom__cancel_as_before) const int cprom__cancel_before = cprom__cancel_disable()
+    CPROM__AT_END(cprom__uncancelled_end) const int cprom__uncancelled_before = cprom__uncancelled_begin()
 
 /* A cancellation point, of a public function that has not begun. */
-static inline void cprom__cancel_point(void)
+static inline void cprom__cancellation_point(void)
 {
 #ifdef CPROM_SEAMS
     if (cprom__seam_passes_points) return;
@@ -32,14 +32,14 @@ static inline void cprom__cancel_point(void)
     pthread_testcancel();
 }
 
-static inline int cprom__cancel_disable(void)
+static inline int cprom__uncancelled_begin(void)
 {
     int before = PTHREAD_CANCEL_ENABLE;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
     return before;
 }
 
-static inline void cprom__cancel_as_before(const int *before)
+static inline void cprom__uncancelled_end(const int *before)
 {
     int ignored;
     pthread_setcancelstate(*before, &ignored);

@@ -219,7 +219,8 @@ struct handler_wanted {
     double timeout_seconds;
     const char **names; /* with their texts behind */
     size_t n_names;
-    size_t bytes;                  /* of that memory */
+    size_t bytes; /* of that memory */
+    struct cprom__allocator *allocator;
     const _Atomic bool *cancelled; /* once true, no callback begins any more; NULL: nobody cancels */
 };
 
@@ -247,18 +248,23 @@ static double handler_choose_timeout(const struct cprom_http_handler *handler, c
     return most > 0 && most < seconds ? most : seconds;
 }
 
+static void handler_free_wanted(struct handler_wanted *wanted)
+{
+    cprom__release(wanted->allocator, wanted->names, wanted->bytes);
+}
+
 /* false: out of memory. */
 static bool handler_read_wanted(struct cprom_http_handler *handler, const cprom_http_request *request,
                                 const char *query, struct handler_wanted *wanted)
 {
-    *wanted = (struct handler_wanted){.format = cprom__http_format(request->accept),
-                                      .timeout_seconds = handler_choose_timeout(handler, request->scrape_timeout)};
+    wanted->format = cprom__http_format(request->accept);
+    wanted->timeout_seconds = handler_choose_timeout(handler, request->scrape_timeout);
     handler_choose_coding(handler, request->accept_encoding, wanted);
     if (!*query) return true;
     size_t max = cprom__http_names_max(query), len = strlen(query); /* max <= len + 1 */
     if (len >= SIZE_MAX / (sizeof *wanted->names + 1)) return false;
     wanted->bytes = max * sizeof *wanted->names + len + 1;
-    wanted->names = cprom__alloc(&handler->registry->allocator, wanted->bytes);
+    wanted->names = cprom__alloc(wanted->allocator, wanted->bytes);
     if (!wanted->names) return false;
     wanted->n_names = cprom__http_names(query, wanted->names, (char *)(wanted->names + max));
     return true;
@@ -272,6 +278,11 @@ static void handler_add_page_headers(struct cprom_http_response *response, const
     if (coding) cprom__http_response_add(response, "Content-Encoding", coding);
 }
 
+static void handler_drop_response(struct cprom_http_response **response)
+{
+    if (*response) cprom__http_response_destroy(*response);
+}
+
 /* Opens the page; where that cannot be, a 503 says why. NULL: not even that. */
 static struct cprom_http_response *handler_open_page(struct cprom_http_handler *handler,
                                                      const cprom_http_request *request,
@@ -280,6 +291,7 @@ static struct cprom_http_response *handler_open_page(struct cprom_http_handler *
     struct cprom_http_response *response =
         cprom__http_response_new(handler->registry, request, 200, CPROM__HTTP_BODY_MAX, wanted->coding != NULL);
     if (!response) return handler_line(handler, request, 503, "out of memory", "");
+    CPROM__AT_END(handler_drop_response) struct cprom_http_response *unfinished = response;
     cprom_page_opts opts = CPROM_INIT(cprom_page_opts);
     opts.format = wanted->format;
     opts.names = wanted->names;
@@ -297,12 +309,19 @@ static struct cprom_http_response *handler_open_page(struct cprom_http_handler *
     if (!status) {
         cprom__http_response_page(response, page, wanted->coding, wanted->gzip);
         handler_add_page_headers(response, wanted);
+        unfinished = NULL;
         return response;
     }
+    unfinished = NULL;
     cprom__http_response_destroy(response);
     if (status == CPROM_ENOENT) return handler_gone(handler, request);
     if (status == CPROM_ENOMEM) return handler_line(handler, request, 503, "out of memory", "");
     return handler_line(handler, request, 503, cprom_status_string(status), "");
+}
+
+static void handler_end_flight(_Atomic size_t **in_flight)
+{
+    if (*in_flight) atomic_fetch_sub_explicit(*in_flight, 1, memory_order_relaxed);
 }
 
 static struct cprom_http_response *handler_scrape(struct cprom_http_handler *handler, const cprom_http_request *request,
@@ -310,6 +329,7 @@ static struct cprom_http_response *handler_scrape(struct cprom_http_handler *han
 {
     int64_t began = handler->self_metrics ? cprom__monotonic_now(handler->registry) : 0;
     size_t others = atomic_fetch_add_explicit(&handler->self.in_flight, 1, memory_order_relaxed);
+    CPROM__AT_END(handler_end_flight) _Atomic size_t *in_flight = &handler->self.in_flight;
     struct cprom_http_response *response;
     if (handler->max_scrapes && others >= handler->max_scrapes) {
         response = handler_line(handler, request, 503, "too many scrapes at a time", "");
@@ -319,8 +339,7 @@ static struct cprom_http_response *handler_scrape(struct cprom_http_handler *han
     if (response && response->page) {
         response->is_scrape = true;
         response->began = began;
-    } else {
-        atomic_fetch_sub_explicit(&handler->self.in_flight, 1, memory_order_relaxed);
+        in_flight = NULL; /* until the response is freed */
     }
     return response;
 }
@@ -343,15 +362,12 @@ static struct cprom_http_response *handler_answer_page(struct cprom_http_handler
                                                        const cprom_http_request *request, const char *query,
                                                        const _Atomic bool *cancelled)
 {
-    struct handler_wanted wanted;
+    CPROM__AT_END(handler_free_wanted) struct handler_wanted wanted = {.allocator = &handler->registry->allocator};
     if (!handler_read_wanted(handler, request, query, &wanted))
         return handler_line(handler, request, 503, "out of memory", "");
     wanted.cancelled = cancelled;
     bool is_head = strcmp(request->method, "HEAD") == 0;
-    struct cprom_http_response *response =
-        is_head ? handler_page_head(handler, request, &wanted) : handler_scrape(handler, request, &wanted);
-    cprom__release(&handler->registry->allocator, wanted.names, wanted.bytes);
-    return response;
+    return is_head ? handler_page_head(handler, request, &wanted) : handler_scrape(handler, request, &wanted);
 }
 
 static struct cprom_http_response *handler_answer(struct cprom_http_handler *handler, const cprom_http_request *request,
@@ -391,7 +407,7 @@ cprom_status cprom__http_handle(cprom_http_handler *handler, const cprom_http_re
 cprom_status cprom_http_handler_handle(cprom_http_handler *handler, const cprom_http_request *request,
                                        cprom_http_response **out)
 {
-    cprom__cancel_point();
+    cprom__cancellation_point();
     return cprom__http_handle(handler, request, NULL, out);
 }
 

@@ -313,16 +313,70 @@ static bool collect_wait_until(struct cprom_registry *registry, int64_t deadline
     return pthread_cond_timedwait(&registry->collect_cond, &registry->collect_lock, &until) != ETIMEDOUT || !whole;
 }
 
-static cprom_status collect_call(const struct cprom__collector *collector, struct cprom_scrape *scrape)
+/* One call of a callback, and of whom. */
+struct collect_call {
+    struct cprom__collection *collection;
+    struct cprom__collector *collector;
+    struct cprom_scrape *scrape;
+    bool returned;
+};
+
+/* What it brought goes with the page, whatever becomes of its samples. */
+static void collect_adopt(struct cprom__collection *collection, struct cprom_scrape *scrape)
 {
-    CPROM__UNCANCELLED;
-    if (!collector->value) return collector->collect(collector->ctx, scrape);
-    return cprom__emit_plain(scrape, collector->families[0].desc, collector->value(collector->ctx));
+    struct cprom__snapshot *snapshot = collection->snapshot;
+    if (scrape->longest_escaped > snapshot->longest_escaped) snapshot->longest_escaped = scrape->longest_escaped;
+    while (scrape->brought) {
+        struct cprom__brought *brought = scrape->brought;
+        scrape->brought = brought->next;
+        brought->next = snapshot->brought;
+        snapshot->brought = brought;
+    }
 }
 
-static enum collect_run collect_run_collector(struct cprom__collector *collector, struct cprom_scrape *scrape,
-                                              const _Atomic bool *cancelled, int64_t *duration)
+static void collect_fail(struct cprom_scrape *scrape)
 {
+    struct cprom_registry *registry = scrape->registry;
+    atomic_fetch_add_explicit(&registry->collector_failures, 1, memory_order_relaxed);
+    cprom__collector_log(registry, cprom__collector_name(scrape->collector), ": ", scrape->why.text);
+}
+
+/* Gives the collector back, in whatever way the callback has ended: others wait for it. */
+static void collect_end_call(struct collect_call *call)
+{
+    struct cprom_registry *registry = call->scrape->registry;
+    cprom__thread_callbacks--;
+    pthread_mutex_lock(&registry->collect_lock);
+    call->collector->running = false;
+    bool gone = call->collector->gone;
+    pthread_cond_broadcast(&registry->collect_cond);
+    pthread_mutex_unlock(&registry->collect_lock);
+    if (gone) cprom__collector_free_context(call->collector);
+    if (call->returned) return;
+    collect_adopt(call->collection, call->scrape);
+    cprom__line_join(&call->scrape->why, "the callback did not return", (char *)NULL);
+    collect_fail(call->scrape);
+}
+
+static cprom_status collect_call(struct cprom__collection *collection, struct cprom__collector *collector,
+                                 struct cprom_scrape *scrape, int64_t *duration)
+{
+    CPROM__UNCANCELLED;
+    int64_t start = cprom__monotonic_now(scrape->registry);
+    cprom__thread_callbacks++;
+    CPROM__AT_END(collect_end_call) struct collect_call call = {collection, collector, scrape, false};
+    cprom_status status = collector->value
+                              ? cprom__emit_plain(scrape, collector->families[0].desc, collector->value(collector->ctx))
+                              : collector->collect(collector->ctx, scrape);
+    call.returned = true;
+    *duration = cprom__monotonic_now(scrape->registry) - start;
+    return status;
+}
+
+static enum collect_run collect_run_collector(struct cprom__collection *collection, struct cprom__collector *collector,
+                                              struct cprom_scrape *scrape, int64_t *duration)
+{
+    const _Atomic bool *cancelled = collection->cancelled;
     struct cprom_registry *registry = scrape->registry;
     enum collect_run run = COLLECT_RUN_DONE;
     *duration = 0;
@@ -337,22 +391,11 @@ static enum collect_run collect_run_collector(struct cprom__collector *collector
     pthread_mutex_unlock(&registry->collect_lock);
     if (run != COLLECT_RUN_DONE) return run;
 
-    int64_t start = cprom__monotonic_now(registry);
-    cprom__thread_callbacks++;
-    cprom_status status = collect_call(collector, scrape);
-    cprom__thread_callbacks--;
-    *duration = cprom__monotonic_now(registry) - start;
+    cprom_status status = collect_call(collection, collector, scrape, duration);
     if (status && !scrape->status) {
         scrape->status = status;
         cprom__line_join(&scrape->why, "the callback failed: ", cprom_status_string(status), (char *)NULL);
     }
-
-    pthread_mutex_lock(&registry->collect_lock);
-    collector->running = false;
-    bool gone = collector->gone;
-    pthread_cond_broadcast(&registry->collect_cond);
-    pthread_mutex_unlock(&registry->collect_lock);
-    if (gone) cprom__collector_free_context(collector);
     return COLLECT_RUN_DONE;
 }
 
@@ -364,19 +407,6 @@ static bool collect_wanted(const struct cprom__filter *filter, const struct cpro
         if (cprom__filter_lets(filter, families[i].desc)) return true;
     }
     return n == 0;
-}
-
-/* What it brought goes with the page, whatever becomes of its samples. */
-static void collect_adopt(struct cprom__collection *collection, struct cprom_scrape *scrape)
-{
-    struct cprom__snapshot *snapshot = collection->snapshot;
-    if (scrape->longest_escaped > snapshot->longest_escaped) snapshot->longest_escaped = scrape->longest_escaped;
-    while (scrape->brought) {
-        struct cprom__brought *brought = scrape->brought;
-        scrape->brought = brought->next;
-        brought->next = snapshot->brought;
-        snapshot->brought = brought;
-    }
 }
 
 /* The page's deadline on the clock of the registry whose callbacks run. */
@@ -403,10 +433,9 @@ static struct cprom_scrape collect_begin(const struct cprom__collection *collect
 static cprom_status collect_run(struct cprom__collection *collection, struct cprom__collector *collector,
                                 int64_t deadline)
 {
-    struct cprom_registry *registry = collection->source->registry;
     struct cprom_scrape scrape = collect_begin(collection, collector, deadline);
     int64_t duration;
-    enum collect_run how = collect_run_collector(collector, &scrape, collection->cancelled, &duration);
+    enum collect_run how = collect_run_collector(collection, collector, &scrape, &duration);
     if (how == COLLECT_RUN_GONE) return CPROM_OK;
     cprom_status status = scrape.out_of_memory ? CPROM_ENOMEM : CPROM_OK;
     if (how == COLLECT_RUN_LATE) {
@@ -417,10 +446,7 @@ static cprom_status collect_run(struct cprom__collection *collection, struct cpr
     }
     collect_adopt(collection, &scrape);
     if (status) return status;
-    if (scrape.status) {
-        atomic_fetch_add_explicit(&registry->collector_failures, 1, memory_order_relaxed);
-        cprom__collector_log(registry, cprom__collector_name(collector), ": ", scrape.why.text);
-    }
+    if (scrape.status) collect_fail(&scrape);
     collection->source->results[collection->source->n_results++] =
         (struct cprom__result){cprom__collector_name(collector), scrape.status == CPROM_OK, duration};
     return CPROM_OK;

@@ -41,11 +41,12 @@ static bool each_show(const struct cprom_vec *vec, const struct cprom__row *row,
 cprom_status cprom_vec_each(cprom_vec *vec, bool (*each)(void *ctx, const cprom_view *view), void *ctx)
 {
     if (!vec || !each) return CPROM_EINVAL;
-    cprom__cancel_point();
+    cprom__cancellation_point();
     CPROM__UNCANCELLED;
     struct cprom__snapshot snapshot;
     cprom_status status = cprom__snapshot_take_vec(&snapshot, vec);
     if (status) return status;
+    CPROM__AT_END(cprom__snapshot_drop) struct cprom__snapshot *taken = &snapshot;
     if (snapshot.n_groups) {
         const struct cprom__group *group = &snapshot.groups[0];
         size_t longest = 0;
@@ -59,6 +60,5 @@ cprom_status cprom_vec_each(cprom_vec *vec, bool (*each)(void *ctx, const cprom_
             if (!each_show(vec, &group->rows[i], text, buckets, each, ctx)) break;
         }
     }
-    cprom__snapshot_free(&snapshot);
     return status;
 }

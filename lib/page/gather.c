@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/unwind.h"
+
 #include "page/collect.h"
 #include "page/merge.h"
 #include "page/shown.h"
@@ -611,14 +613,16 @@ cprom_status cprom__snapshot_take(struct cprom__snapshot *snapshot, struct cprom
     if (cprom__thread_callbacks) return CPROM_EBUSY;
     cprom_status status = cprom__snapshot_list(snapshot, registry);
     if (status) return status;
+    CPROM__AT_END(cprom__snapshot_drop) struct cprom__snapshot *unfinished = snapshot;
     struct cprom__collection collection = {
         .snapshot = snapshot, .filter = filter, .deadline = deadline, .cancelled = cancelled};
     status = cprom__collect(&collection);
     if (!status && self) status = cprom__collect_self_metrics(&collection, self);
     if (!status) status = gather_take_all(&collection);
-    if (status) cprom__snapshot_free(snapshot);
-    else atomic_fetch_add_explicit(&registry->gathers, 1, memory_order_relaxed);
-    return status;
+    if (status) return status;
+    unfinished = NULL;
+    atomic_fetch_add_explicit(&registry->gathers, 1, memory_order_relaxed);
+    return CPROM_OK;
 }
 
 cprom_status cprom__snapshot_take_vec(struct cprom__snapshot *snapshot, struct cprom_vec *vec)
@@ -655,4 +659,9 @@ void cprom__snapshot_free(struct cprom__snapshot *snapshot)
     cprom__arena_free(&snapshot->memory);
     gather_unref_lists(&snapshot->own);
     cprom__registry_holder_unref(snapshot->registry);
+}
+
+void cprom__snapshot_drop(struct cprom__snapshot **snapshot)
+{
+    if (*snapshot) cprom__snapshot_free(*snapshot);
 }

@@ -32,5 +32,7 @@ cprom_status cprom__snapshot_take(struct cprom__snapshot *snapshot, struct cprom
 /* The same of one vector only, without callbacks. */
 cprom_status cprom__snapshot_take_vec(struct cprom__snapshot *snapshot, struct cprom_vec *vec);
 void cprom__snapshot_free(struct cprom__snapshot *snapshot);
+/* For CPROM__AT_END: frees what is still there; NULL: nothing. */
+void cprom__snapshot_drop(struct cprom__snapshot **snapshot);
 
 #endif

@@ -253,27 +253,26 @@ cprom_status cprom_registry_lint(cprom_registry *registry, lint_teller finding, 
 {
     if (n_findings) *n_findings = 0;
     if (!registry) return CPROM_EINVAL;
-    cprom__cancel_point();
+    cprom__cancellation_point();
     CPROM__UNCANCELLED;
     struct cprom__snapshot snapshot;
     struct cprom__filter all = {.n = 0};
     struct lint_subjects subjects;
     cprom__registry_ref(registry); /* as in cprom_page_open() */
+    CPROM__AT_END(cprom__registry_drop) struct cprom_registry *held = registry;
     cprom_status status = cprom__snapshot_take(&snapshot, registry, &all, INT64_MAX, NULL, NULL);
-    if (!status) {
-        if (!lint_list(&snapshot, &subjects)) status = CPROM_ENOMEM;
-        size_t n = 0;
-        for (size_t i = 0; !status && i < subjects.n;) {
-            const struct cprom__desc *desc = subjects.v[i];
-            uint32_t found = 0;
-            for (; i < subjects.n && strcmp(subjects.v[i]->name, desc->name) == 0; i++) {
-                found |= lint_family(subjects.v[i]);
-            }
-            n += lint_tell(desc, found, finding, ctx);
+    if (status) return status;
+    CPROM__AT_END(cprom__snapshot_drop) struct cprom__snapshot *taken = &snapshot;
+    if (!lint_list(&snapshot, &subjects)) return CPROM_ENOMEM;
+    size_t n = 0;
+    for (size_t i = 0; i < subjects.n;) {
+        const struct cprom__desc *desc = subjects.v[i];
+        uint32_t found = 0;
+        for (; i < subjects.n && strcmp(subjects.v[i]->name, desc->name) == 0; i++) {
+            found |= lint_family(subjects.v[i]);
         }
-        if (n_findings) *n_findings = n;
-        cprom__snapshot_free(&snapshot);
+        n += lint_tell(desc, found, finding, ctx);
     }
-    cprom__registry_unref(registry);
-    return status;
+    if (n_findings) *n_findings = n;
+    return CPROM_OK;
 }

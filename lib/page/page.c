@@ -54,10 +54,22 @@ static cprom_status page_refuse(struct cprom_registry *registry, const char *why
     return CPROM_EINVAL;
 }
 
+/* What goes where the page does not come about. */
+struct page_unfinished {
+    struct cprom_registry *registry; /* a reference */
+    struct cprom_page *page;
+};
+
+static void page_give_up(struct page_unfinished *unfinished)
+{
+    cprom__release(&unfinished->registry->allocator, unfinished->page, sizeof *unfinished->page);
+    cprom__registry_unref(unfinished->registry);
+}
+
 cprom_status cprom_page_open(cprom_registry *registry, const cprom_page_opts *opts, cprom_page **out)
 {
     static const struct cprom__self nobody = {NULL, NULL};
-    cprom__cancel_point();
+    cprom__cancellation_point();
     return cprom__page_open(registry, opts, NULL, &nobody, out);
 }
 
@@ -75,19 +87,19 @@ cprom_status cprom__page_open(cprom_registry *registry, const cprom_page_opts *o
     if (!(o.timeout_seconds >= 0)) return page_refuse(registry, "timeout_seconds is negative or NaN");
     struct cprom_page *page = cprom__alloc(&registry->allocator, sizeof *page);
     if (!page) return CPROM_ENOMEM;
-    struct cprom__filter filter = {o.names, o.n_names};
-    int64_t deadline = page_deadline_of(registry, o.timeout_seconds);
     /* A callback may outlive cprom_registry_free(): then a snapshot that fails is the last to hold the registry. */
     cprom__registry_ref(registry);
+    CPROM__AT_END(page_give_up) struct page_unfinished unfinished = {registry, page};
+    struct cprom__filter filter = {o.names, o.n_names};
+    int64_t deadline = page_deadline_of(registry, o.timeout_seconds);
     cprom_status status =
         cprom__snapshot_take(&page->snapshot, registry, &filter, deadline, cancelled, o.self_metrics ? self : NULL);
     if (!status && !cprom__visit_reserve(&page->snapshot, &page->visit_room)) {
         cprom__snapshot_free(&page->snapshot);
         status = CPROM_ENOMEM;
     }
-    if (status) cprom__release(&registry->allocator, page, sizeof *page);
-    cprom__registry_unref(registry);
     if (status) return status;
+    unfinished.page = NULL;
     page->encode = page_formats[o.format].encode;
     page->created = o.created;
     memset(&page->cursor, 0, sizeof page->cursor);

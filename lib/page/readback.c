@@ -83,23 +83,22 @@ cprom_status cprom_registry_value(cprom_registry *registry, const char *name, cp
     if (!registry || !name) return CPROM_EINVAL;
     cprom_status status = readback_check_labels(labels, &n_given);
     if (status) return status;
-    cprom__cancel_point();
+    cprom__cancellation_point();
     struct cprom__snapshot snapshot;
     struct cprom__filter filter = {.names = &name, .n = 1};
     cprom__registry_ref(registry); /* as in cprom_page_open() */
+    CPROM__AT_END(cprom__registry_drop) struct cprom_registry *held = registry;
     status = cprom__snapshot_take(&snapshot, registry, &filter, INT64_MAX, NULL, NULL);
-    if (!status) {
-        struct cprom__cursor cursor = {.group = 0};
-        struct cprom__sample_line line;
-        const struct cprom__desc *desc;
-        status = CPROM_ENOENT;
-        while (status && cprom__lines_next(&snapshot, &cprom__text_style, &cursor, &line, &desc)) {
-            if (!readback_same_name(desc, &line, name) || !readback_same_labels(&line, labels, n_given)) continue;
-            if (value) *value = line.is_count ? (double)line.count : line.value;
-            status = CPROM_OK;
-        }
-        cprom__snapshot_free(&snapshot);
+    if (status) return status;
+    struct cprom__cursor cursor = {.group = 0};
+    struct cprom__sample_line line;
+    const struct cprom__desc *desc;
+    status = CPROM_ENOENT;
+    while (status && cprom__lines_next(&snapshot, &cprom__text_style, &cursor, &line, &desc)) {
+        if (!readback_same_name(desc, &line, name) || !readback_same_labels(&line, labels, n_given)) continue;
+        if (value) *value = line.is_count ? (double)line.count : line.value;
+        status = CPROM_OK;
     }
-    cprom__registry_unref(registry);
+    cprom__snapshot_free(&snapshot);
     return status;
 }

@@ -129,7 +129,7 @@ cprom_status cprom_registry_write_file(cprom_registry *registry, const char *pat
 {
     size_t len = path ? strlen(path) : 0;
     if (!registry || !len || path[len - 1] == '/') return CPROM_EINVAL;
-    cprom__cancel_point();
+    cprom__cancellation_point();
     CPROM__UNCANCELLED;
     cprom_page *page;
     cprom_status status = cprom_page_open(registry, NULL, &page);

@@ -64,3 +64,5 @@ void cprom__registry_unref(struct cprom_registry *registry)
     /* acq_rel: the last one sees what all others did before theirs. */
     if (atomic_fetch_sub_explicit(&registry->refs, 1, memory_order_acq_rel) == 1) context_destroy(registry);
 }
+
+void cprom__registry_drop(struct cprom_registry **registry) { cprom__registry_unref(*registry); }

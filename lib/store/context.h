@@ -102,6 +102,8 @@ struct cprom_registry {
 
 void cprom__registry_ref(struct cprom_registry *registry);
 void cprom__registry_unref(struct cprom_registry *registry);
+/* For CPROM__AT_END: a reference that ends with the scope. */
+void cprom__registry_drop(struct cprom_registry **registry);
 
 /* Never under a lock. */
 void cprom__log(struct cprom_registry *registry, const struct cprom__line *line);

@@ -19,7 +19,7 @@ field() {
 }
 field "$runtime" Package "^libcprom$major\$"
 field "$runtime" Version "^$version\$"
-field "$runtime" Depends '^libc6 \(>= [0-9.]+\)$'
+field "$runtime" Depends '^libc6 \(>= [0-9.]+\), libgcc-s1 \(>= [0-9.]+\)$'
 field "$runtime" Section '^libs$'
 field "$development" Package '^libcprom-dev$'
 field "$development" Depends "^libcprom$major \(= $version\), libc6-dev\$"

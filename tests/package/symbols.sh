@@ -1,7 +1,7 @@
 #!/bin/sh
 # symbols.sh map: lib/cprom.map lists what the headers declare with CPROM_API, and nothing else.
 # symbols.sh library: the installed shared library (install.sh) defines just that, too, and what it leaves undefined
-# is defined by libc, libm or libpthread.
+# is defined by libc, libm, libpthread, or by libgcc_s, which unwinds.
 . "$(dirname "$0")/common.sh"
 fresh "symbols_$1"
 declared >"$work/headers" || exit 1
@@ -26,7 +26,7 @@ grep -v -e ' A ' -e '@@CPROM_[0-9]' "$work/versions" && fail 'these symbols have
 # What it may need, and what those define. Weak symbols that the compiler's start files ask for need not be there; the
 # stack protector of some architectures has its canary in the dynamic linker.
 readelf -d "$library" | sed -n 's/.*(NEEDED).*\[\(.*\)\].*/\1/p' >"$work/needed"
-if grep -v -e '^libc\.' -e '^libm\.' -e '^libpthread\.' -e '^ld-linux' "$work/needed"; then
+if grep -v -e '^libc\.' -e '^libm\.' -e '^libpthread\.' -e '^libgcc_s\.' -e '^ld-linux' "$work/needed"; then
     fail 'the library needs what it should not'
 fi
 grep '^lib' "$work/needed" | while read -r needed; do
@@ -43,5 +43,5 @@ nm -D --undefined-only "$library" | awk '
     { print $2 }' | sort >"$work/undefined"
 [ -s "$work/undefined" ] || fail 'nothing is undefined, not even malloc'
 comm -23 "$work/undefined" "$work/provided" >"$work/foreign"
-[ ! -s "$work/foreign" ] || fail "neither in libc nor in libm nor in libpthread: $(tr '\n' ' ' <"$work/foreign")"
+[ ! -s "$work/foreign" ] || fail "neither in libc nor in libm, libpthread, libgcc_s: $(tr '\n' ' ' <"$work/foreign")"
 echo "$(wc -l <"$work/headers") symbols defined, $(wc -l <"$work/undefined") undefined"
