@@ -200,22 +200,75 @@ static void loop_poll_once(struct cprom_http_server *server)
 
 /* ---- a thread ---- */
 
-static void loop_work(struct cprom_http_server *server, struct cprom__conn *conn, char *room)
+/* One run of a connection. */
+struct loop_work {
+    struct cprom_http_server *server;
+    struct cprom__conn *conn;
+    bool returned;
+};
+
+/* Takes the lock, in whatever way the run has ended. */
+static void loop_end_work(struct loop_work *work)
 {
-    pthread_mutex_unlock(&server->lock);
-    cprom__conn_run(&server->rules, conn, room);
+    struct cprom_http_server *server = work->server;
+    struct cprom__conn *conn = work->conn;
     pthread_mutex_lock(&server->lock);
     conn->queued = false;
-    if (conn->wait == CPROM__CONN_OVER) cprom__http_server_drop(server, conn);
+    if (!work->returned || conn->wait == CPROM__CONN_OVER) cprom__http_server_drop(server, conn);
     if (server->polling) cprom__http_server_wake(server); /* it polls without this connection */
 }
 
-void *cprom__http_server_run(void *arg)
+static void loop_work(struct cprom_http_server *server, struct cprom__conn *conn, char *room)
 {
-    struct cprom_http_server *server = arg;
-    CPROM__UNCANCELLED; /* a callback may know which thread it runs on */
-    pthread_mutex_lock(&server->lock);
-    char *room = server->rooms + server->rules.head_max * server->rooms_taken++;
+    pthread_mutex_unlock(&server->lock);
+    CPROM__AT_END(loop_end_work) struct loop_work work = {server, conn, false};
+    cprom__conn_run(&server->rules, conn, room);
+    work.returned = true;
+}
+
+/* Who serves. */
+struct loop_thread {
+    struct cprom_http_server *server;
+    char *room;
+    bool done;      /* the server stops */
+    bool succeeded; /* by another thread */
+};
+
+static void loop_serve(struct cprom_http_server *server, char *room);
+
+/* Another thread goes on with the room of one that a callback has ended. That one waits until this has begun. */
+static void *loop_succeed(void *arg)
+{
+    struct loop_thread *before = arg, thread = *before;
+    CPROM__UNCANCELLED;
+    pthread_mutex_lock(&thread.server->lock);
+    before->succeeded = true;
+    pthread_cond_broadcast(&thread.server->turn);
+    loop_serve(thread.server, thread.room);
+    return NULL;
+}
+
+/* With the lock, which it gives back. Where there is no thread to be had, the server has one less. */
+static void loop_end_thread(struct loop_thread *thread)
+{
+    struct cprom_http_server *server = thread->server;
+    pthread_t next, self = pthread_self();
+    if (!thread->done && !atomic_load_explicit(&server->stopping, memory_order_relaxed) &&
+        CPROM__SYS(pthread_create)(&next, NULL, loop_succeed, thread) == 0) {
+        size_t i = 0;
+        while (!pthread_equal(server->threads[i], self)) i++;
+        server->threads[i] = next;
+        pthread_detach(self);
+        while (!thread->succeeded) pthread_cond_wait(&server->turn, &server->lock);
+    }
+    pthread_cond_broadcast(&server->turn); /* somebody must poll */
+    pthread_mutex_unlock(&server->lock);
+}
+
+/* With the lock, which it gives back. */
+static void loop_serve(struct cprom_http_server *server, char *room)
+{
+    CPROM__AT_END(loop_end_thread) struct loop_thread thread = {.server = server, .room = room};
     while (!atomic_load_explicit(&server->stopping, memory_order_relaxed)) {
         struct cprom__conn *closed = server->closed, *conn = closed ? NULL : loop_dequeue(server);
         if (!closed && !conn && !server->polling) {
@@ -239,6 +292,14 @@ void *cprom__http_server_run(void *arg)
         cprom__http_server_dispose(server, closed);
         pthread_mutex_lock(&server->lock);
     }
-    pthread_mutex_unlock(&server->lock);
+    thread.done = true;
+}
+
+void *cprom__http_server_run(void *arg)
+{
+    struct cprom_http_server *server = arg;
+    CPROM__UNCANCELLED; /* a callback may know which thread it runs on */
+    pthread_mutex_lock(&server->lock);
+    loop_serve(server, server->rooms + server->rules.head_max * server->rooms_taken++);
     return NULL;
 }

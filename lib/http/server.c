@@ -176,10 +176,12 @@ static cprom_status server_start_threads(struct cprom_http_server *server)
     sigfillset(&all);
     int error = pthread_sigmask(SIG_SETMASK, &all, &old); /* the program's signals are for its own threads */
     size_t n = 0;
+    pthread_mutex_lock(&server->lock); /* none begins before all are known */
     while (!error && n < server->n_threads) {
         error = CPROM__SYS(pthread_create)(&server->threads[n], NULL, cprom__http_server_run, server);
         if (!error) n++;
     }
+    pthread_mutex_unlock(&server->lock);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (!error) return CPROM_OK;
     server_join_threads(server, n);
@@ -237,9 +239,11 @@ cprom_status cprom_http_server_stop(cprom_http_server *server)
         cprom_http_server_after_fork(server);
         return CPROM_OK;
     }
-    for (size_t i = 0; i < server->n_threads; i++) {
-        if (pthread_equal(pthread_self(), server->threads[i])) return CPROM_EBUSY;
-    }
+    bool mine = false;
+    pthread_mutex_lock(&server->lock);
+    for (size_t i = 0; i < server->n_threads; i++) mine |= pthread_equal(pthread_self(), server->threads[i]) != 0;
+    pthread_mutex_unlock(&server->lock);
+    if (mine) return CPROM_EBUSY;
     server_join_threads(server, server->n_threads);
     server_free(server);
     return CPROM_OK;

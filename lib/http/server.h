@@ -26,7 +26,7 @@ struct cprom_http_server {
     cprom_http_handler *own_handler; /* NULL: the caller's is used */
     struct cprom__listener listener;
     size_t conns_max;
-    pthread_t *threads;
+    pthread_t *threads; /* guarded by the lock: one that a callback has ended is replaced */
     size_t n_threads;
     pid_t process; /* that has the threads */
     char *rooms;   /* head_max bytes for each thread */

@@ -3,6 +3,7 @@
  * back, and the next request is answered.
  */
 #include "oracle/http_read.h"
+#include "support/http_running.h"
 #include "support/leave.h"
 
 typedef struct world {
@@ -123,11 +124,62 @@ static void test_unwind_out_of_a_response_that_is_taken(void **state)
     }
 }
 
+/*==============================================================================
+ * The server's threads
+ *============================================================================*/
+
+typedef struct exits {
+    _Atomic bool collector, authorizer;
+    _Atomic size_t n;
+} exits;
+
+static cprom_status collect_or_exit(void *ctx, cprom_scrape *out)
+{
+    exits *e = ctx;
+    if (atomic_exchange(&e->collector, false)) {
+        atomic_fetch_add(&e->n, 1);
+        pthread_exit(NULL);
+    }
+    return cprom_emit(out, DESC(.name = "emitted", .type = CPROM_GAUGE), CPROM_NO_STRS, 1);
+}
+
+static bool authorize_or_exit(void *ctx, const cprom_http_request *request)
+{
+    exits *e = ctx;
+    if (atomic_exchange(&e->authorizer, false)) {
+        atomic_fetch_add(&e->n, 1);
+        pthread_exit(NULL);
+    }
+    return true;
+}
+
+/* Its connection is closed, and another thread takes the place of the one that has ended. */
+static void test_unwind_of_the_servers_threads(void **state)
+{
+    TESTS_BEGIN;
+    exits e = {.n = 0};
+    if (!ct_can_leave(CT_BY_EXIT)) ct_skip("pthread_exit() does not unwind");
+    add_collector(r, "exits", collect_or_exit, &e);
+    for (unsigned threads = 1; threads < 4; threads += 2) {
+        cprom_http_server *server = hs_start(
+            fixture, (cprom_http_server_opts){.threads = threads, .authorize = authorize_or_exit, .authorize_ctx = &e});
+        for (size_t i = 0; i < 20; i++) {
+            atomic_store(i % 2 ? &e.collector : &e.authorizer, true);
+            assert_int_not_equal(hc_ask_once(cprom_http_server_address(server), HC_GET, NULL), 200);
+            assert_int_equal(hc_ask_once(cprom_http_server_address(server), HC_GET, NULL), 200);
+        }
+        assert_ok(cprom_http_server_stop(server));
+    }
+    assert_int_equal(e.n, 40);
+    assert_int_equal(stats_of(r).collector_failures, 20);
+}
+
 int group_unwind(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unwind_out_of_a_request),
         cmocka_unit_test(test_unwind_out_of_a_response_that_is_taken),
+        TEST(test_unwind_of_the_servers_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
