@@ -56,6 +56,15 @@
  *    _write_file, _value, _lint, _each, cprom_http_handler_handle(). Nothing else is one.
  *    All this is for deferred cancellation: in a thread that may be cancelled
  *    asynchronously (PTHREAD_CANCEL_ASYNCHRONOUS), the library must not be called.
+ *  - Functions of the program that do not return. Those that collect or tell a value, and
+ *    those that _each, _visit and _lint call, and begin and feed of a coding, may throw (C++)
+ *    or end their thread (pthread_exit). The call ends there, gives back all that it held,
+ *    its locks and memory, and an exception goes on to the caller. A collector has failed
+ *    then, as where it returns a status; there is no page, and the next one runs it again.
+ *    All others must return: allocate, release, clocks, log, the `free` of a context, end of
+ *    a coding. No function may leave its caller by longjmp(): the collector would run for
+ *    ever. Nor, where pthread_exit() does not unwind (musl), by that, or by being cancelled
+ *    after it has enabled that itself; exceptions may pass there, too.
  *  - Units are base units: seconds, bytes. Times on the clock are nanoseconds.
  *============================================================================*/
 
@@ -737,7 +746,8 @@ typedef struct cprom_collector_opts {
  *
  * What one call emits is kept or dropped as a whole: if the callback returns anything but CPROM_OK, if an emission
  * is refused, or if the samples are duplicates or collide with what was registered earlier, the page goes without
- * them, one line in the log names collector, family, labels and reason, and cprom_collector_success says 0.
+ * them, one line in the log names collector, family, labels and reason, and cprom_collector_success says 0. If it does
+ * not return (see above), there is no page at all: the call that opens it ends, too.
  *
  * EINVAL: NULL, sizes, no `collect`, `descs` without their number, a type that callbacks do not emit, and `name`: NULL,
  * empty, not UTF-8 or over CPROM_VALUE_MAX bytes. ENAME, ELABELS, EUTF8, EEXIST, ECONFLICT and EINVAL of the descs as

@@ -180,6 +180,10 @@ CPROM_API cprom_status cprom_http_handler_add_coding(cprom_http_handler *handler
  * callbacks run on its threads. With one thread, a callback that takes long keeps all other connections waiting, and
  * their time limits are looked at only behind it; with more, all but as many slow scrapes as there are threads go on.
  * The callbacks of one collector never run concurrently, whatever the number of threads.
+ *
+ * The threads cannot be cancelled. A callback, or `authorize`, that ends its thread by pthread_exit() closes the
+ * connection, and a new thread takes the old one's place (not with musl: see cprom.h). Nobody catches an exception there:
+ * the program ends, as from any thread's function.
  *============================================================================*/
 
 typedef struct cprom_http_server cprom_http_server;
