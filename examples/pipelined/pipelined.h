@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -30,6 +31,8 @@ struct plan {
 /* NULL: the file is bad, which was reported with its line. */
 struct plan *plan_read(const char *path);
 void plan_free(struct plan *plan);
+/* For reading; NULL: errno. Whoever puts a pipe or a device in the place of a file keeps nobody waiting. */
+FILE *open_regular(const char *path);
 /* Letters, digits and . _ - but no dot first: no trouble as a label value or a file name. */
 bool is_name(const char *text, size_t n);
 

@@ -13,9 +13,10 @@
 #include "pipelined.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TIMEOUT_DEFAULT (600 * SECOND)
 
@@ -80,10 +81,28 @@ static const char *add_line(struct plan *plan, const char *line)
     return *duration ? NULL : "a duration is a whole number above 0 and ms, s, m or h, as in 30s";
 }
 
+FILE *open_regular(const char *path)
+{
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) return NULL;
+    bool good = fstat(fd, &status) == 0;
+    if (good && !S_ISREG(status.st_mode)) {
+        errno = ENODEV;
+        good = false;
+    }
+    FILE *file = good ? fdopen(fd, "r") : NULL;
+    if (file) return file;
+    int wrong = errno;
+    close(fd);
+    errno = wrong;
+    return NULL;
+}
+
 struct plan *plan_read(const char *path)
 {
     struct plan *plan = calloc(1, sizeof *plan);
-    FILE *file = plan ? fopen(path, "re") : NULL;
+    FILE *file = plan ? open_regular(path) : NULL;
     if (!file) {
         say("%s: %s", path, strerror(errno));
         free(plan);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define GRACE (2 * SECOND) /* between SIGTERM and SIGKILL */
+#define INFO_MAX 16384     /* bytes of $CI_INFO that are looked at */
 
 extern char **environ;
 
@@ -126,17 +127,23 @@ bool workers_watch(struct service *service)
     return any;
 }
 
+/* Of the first INFO_MAX bytes: a step may write without end. */
 static void read_info(const struct run *run, char *branch, char *commit, size_t cap)
 {
-    char path[PATH_MAX + 8], line[256];
+    char path[PATH_MAX + 8], text[INFO_MAX + 1];
     snprintf(path, sizeof path, "%s/info", run->dir);
-    FILE *file = fopen(path, "re");
-    while (file && fgets(line, sizeof line, file)) {
-        line[strcspn(line, "\r\n")] = '\0';
+    FILE *file = open_regular(path);
+    if (!file && errno != ENOENT) say("%s: run %u: $CI_INFO: %s", run->name, run->number, strerror(errno));
+    if (!file) return;
+    text[fread(text, 1, INFO_MAX, file)] = '\0';
+    fclose(file);
+    for (char *line = text, *next; *line; line = next) {
+        next = line + strcspn(line, "\n");
+        if (*next) *next++ = '\0';
+        line[strcspn(line, "\r")] = '\0';
         if (strncmp(line, "branch=", 7) == 0) snprintf(branch, cap, "%s", line + 7);
         if (strncmp(line, "commit=", 7) == 0) snprintf(commit, cap, "%s", line + 7);
     }
-    if (file) fclose(file);
 }
 
 static void run_all(struct run *run)

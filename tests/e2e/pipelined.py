@@ -100,6 +100,19 @@ class Pipelined(unittest.TestCase):
             self.assertEqual(page.select("ci_pipeline_info"), [])
             wait_for("a line of it", lambda: "refused" in service.said())
 
+    def test_info_that_is_no_file_or_without_end_keeps_nobody_waiting(self):
+        kinds = {"pipe": 'mkfifo "$CI_INFO"', "device": 'ln -s /dev/zero "$CI_INFO"', "directory": 'mkdir "$CI_INFO"'}
+        with self.service("--workers", "1") as service:
+            for name, command in kinds.items():
+                service.put(name, "step one: %s\n" % command)
+            for name in kinds:
+                page = service.wait_for_run(name)
+                self.assertIn({"pipeline": name, "branch": "", "commit": ""}, page.select("ci_pipeline_info"))
+                self.assertEqual(service.said().count("%s: run 1: $CI_INFO: " % name), 1)
+            service.put("long", 'step one: (echo commit=c; yes | head -c 16384; echo branch=b) >"$CI_INFO"\n')
+            page = service.wait_for_run("long")
+            self.assertIn({"pipeline": "long", "branch": "", "commit": "c"}, page.select("ci_pipeline_info"))
+
     def test_timer_runs_again(self):
         with self.service() as service:
             service.put("a", "every 100ms\nstep one: true\n")
