@@ -957,8 +957,9 @@ CPROM_API void cprom_text_free(char *text);
  * node_exporter's textfile collector reads (there the name must end in .prom). Whoever reads the file meanwhile sees
  * the old one or the new one whole, and so does who comes after a crash: the page goes to a temporary file in the same
  * directory, which must be readable, and takes the name when it is on disk. A program that dies in between leaves the
- * temporary file, whose name is .cprom-*.tmp. The mode is 0644 less the umask, whatever the old file had. A `path` that
- * is a symbolic link is replaced, not followed. Of several writers at once, the last one wins.
+ * temporary file, whose name is .cprom-*.tmp. The permissions are those of the old file, whatever the umask, or 0644 less
+ * the umask where there is none; the file belongs to who writes it. A `path` that is a symbolic link is replaced, not
+ * followed. Of several writers at once, the last one wins.
  *
  * EINVAL: an argument is NULL, or the path is empty or ends in a slash; ESYS: see errno, and the old file is as it was
  * (only if the directory could not be made durable at the very end, the new one is there already); ENOMEM, EBUSY,

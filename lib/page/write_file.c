@@ -22,6 +22,8 @@
 struct write_file_writing {
     int directory;
     const char *name; /* of the file in its directory */
+    mode_t mode;      /* of the old file; that of a new one, less the umask */
+    bool replaces;    /* there is an old one */
     /* Beside the file, and the same for every file, since a name that fits the directory may just fit. The leading dot
      * and the end keep node_exporter, which reads *.prom, away from it. */
     char temporary[sizeof WRITE_FILE_TEMPORARY];
@@ -31,12 +33,20 @@ struct write_file_writing {
 
 /* ---- system calls that may be interrupted ---- */
 
-static int write_file_open_at(int directory, const char *name, int flags)
+static int write_file_open_at(int directory, const char *name, int flags, mode_t mode)
 {
     int fd;
-    do fd = openat(directory, name, flags | O_CLOEXEC, 0644);
+    do fd = openat(directory, name, flags | O_CLOEXEC, mode);
     while (fd < 0 && errno == EINTR);
     return fd;
+}
+
+static bool write_file_set_mode(int fd, mode_t mode)
+{
+    int result;
+    do result = fchmod(fd, mode);
+    while (result != 0 && errno == EINTR);
+    return result == 0;
 }
 
 static bool write_file_sync_to_disk(int fd)
@@ -82,12 +92,22 @@ static void write_file_make_name(struct write_file_writing *writing, unsigned at
     for (unsigned i = 0; i < 16; i++) digits[9 + i] = "0123456789abcdef"[time >> (60 - 4 * i) & 15];
 }
 
+/* Who may read the old file may read the new one, and nobody else. */
+static void write_file_find_mode(struct write_file_writing *writing)
+{
+    struct stat old;
+    writing->replaces =
+        fstatat(writing->directory, writing->name, &old, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(old.st_mode);
+    writing->mode = writing->replaces ? old.st_mode & 0777 : 0644;
+}
+
+/* Never open to more than the file will be: who opens it now reads what comes. */
 static int write_file_open_temporary(struct write_file_writing *writing)
 {
     int fd = -1;
     for (unsigned attempt = 0; attempt < WRITE_FILE_NAME_TRIES && fd < 0; attempt++) {
         write_file_make_name(writing, attempt);
-        fd = write_file_open_at(writing->directory, writing->temporary, O_WRONLY | O_CREAT | O_EXCL);
+        fd = write_file_open_at(writing->directory, writing->temporary, O_WRONLY | O_CREAT | O_EXCL, writing->mode);
         if (fd < 0 && errno != EEXIST) break;
     }
     writing->made = fd >= 0;
@@ -98,7 +118,7 @@ static bool write_file_write_temporary(struct write_file_writing *writing, cprom
 {
     int fd = write_file_open_temporary(writing);
     if (fd < 0) return false;
-    bool done = true;
+    bool done = !writing->replaces || write_file_set_mode(fd, writing->mode); /* what the umask took away, too */
     size_t written = 0;
     for (size_t n; done && (n = cprom_page_read(page, writing->buffer, WRITE_FILE_BUFFER_BYTES)) > 0;) {
         done = write_file_write_all(fd, writing->buffer, n, &written);
@@ -145,7 +165,8 @@ cprom_status cprom_registry_write_file(cprom_registry *registry, const char *pat
         memcpy(directory + directory_len, ".", sizeof ".");
         struct write_file_writing writing = {
             .name = path + directory_len, .temporary = WRITE_FILE_TEMPORARY, .buffer = memory};
-        writing.directory = write_file_open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
+        writing.directory = write_file_open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0);
+        if (writing.directory >= 0) write_file_find_mode(&writing);
         bool done = writing.directory >= 0 && write_file_write_page(&writing, page);
         status = done ? CPROM_OK : CPROM_ESYS;
         int error = errno;

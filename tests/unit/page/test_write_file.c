@@ -21,8 +21,8 @@
 static struct {
     bool on;
     char
-        events[4096]; /* what was tried: d: open the directory, t: open a temporary file, w: write, s: sync, S: sync the
-                        * directory, c: close, r: rename, u: unlink */
+        events[4096]; /* what was tried: d: open the directory, t: open a temporary file, m: its mode, w: write, s: sync,
+                        * S: sync the directory, c: close, r: rename, u: unlink */
     size_t n_events;
     char fail;      /* the event that fails */
     int error;      /* with this errno */
@@ -35,13 +35,14 @@ static struct {
     char temporary[16][300];
     unsigned n_temporary;
     bool without_cloexec, without_excl;
+    mode_t made_with;
 } calls;
 
 static bool refused(char event)
 {
     pthread_testcancel(); /* as libc's own are */
     if (!calls.on) return false;
-    if (calls.hard && strchr("dtwsS", event) && calls.turns++ % 2 == 0) {
+    if (calls.hard && strchr("dtmwsS", event) && calls.turns++ % 2 == 0) {
         errno = EINTR;
         return true;
     }
@@ -67,12 +68,19 @@ int openat(int directory, const char *name, int flags, ...)
     if (calls.on) {
         calls.without_cloexec |= !(flags & O_CLOEXEC);
         calls.without_excl |= temporary && !(flags & O_EXCL);
+        if (temporary) calls.made_with = mode;
         if (temporary) snprintf(calls.temporary[calls.n_temporary++ % 16], sizeof calls.temporary[0], "%s", name);
     }
     if (refused(temporary ? 't' : 'd')) return -1;
     int fd = (int)syscall(SYS_openat, directory, name, flags, mode);
     if (calls.on && !temporary) calls.directory = fd;
     return fd;
+}
+
+int fchmod(int fd, mode_t mode)
+{
+    if (refused('m')) return -1;
+    return (int)syscall(SYS_fchmod, fd, mode);
 }
 
 ssize_t write(int fd, const void *bytes, size_t n)
@@ -307,22 +315,50 @@ static void test_write_file_new_file_and_empty_page(void **state)
     assert_int_equal(count_files(p->dir), 2);
 }
 
-static void test_write_file_mode_is_0644_less_the_umask(void **state)
+/* The mode of the file that is written with this umask; at no time may more read it. */
+static mode_t written_mode(place *p, mode_t mask)
+{
+    struct stat info;
+    mode_t old = umask(mask);
+    calls_begin();
+    cprom_status status = watched_write(p, p->path);
+    umask(old);
+    assert_ok(status);
+    assert_int_equal(stat(p->path, &info), 0);
+    assert_int_equal(calls.made_with & ~mask & ~info.st_mode, 0);
+    return info.st_mode & 07777;
+}
+
+static void test_write_file_mode_of_a_new_file_is_0644_less_the_umask(void **state)
 {
     static const struct {
         mode_t mask, mode;
     } cases[] = {{0, 0644}, {022, 0644}, {027, 0640}, {077, 0600}};
     place *p = *state;
-    assert_int_equal(chmod(p->path, 0777), 0);
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct stat info;
-        mode_t old = umask(cases[i].mask);
-        cprom_status status = cprom_registry_write_file(p->registry, p->path);
-        umask(old);
-        assert_ok(status);
-        assert_int_equal(stat(p->path, &info), 0);
-        assert_int_equal(info.st_mode & 07777, cases[i].mode);
+        assert_int_equal(unlink(p->path), 0);
+        assert_int_equal(written_mode(p, cases[i].mask), cases[i].mode);
     }
+    char link[200];
+    snprintf(link, sizeof link, "%s/link.prom", p->dir);
+    assert_int_equal(chmod(p->path, 0600), 0);
+    assert_int_equal(symlink("job.prom", link), 0);
+    assert_int_equal(rename(link, p->path), 0); /* a link has no mode of its own */
+    assert_int_equal(written_mode(p, 022), 0644);
+}
+
+static void test_write_file_mode_of_the_old_file_is_kept(void **state)
+{
+    static const mode_t modes[] = {0600, 0640, 0644, 0666, 0400, 0755}, masks[] = {0, 022, 077};
+    place *p = *state;
+    for (size_t i = 0; i < COUNT(modes); i++) {
+        for (size_t k = 0; k < COUNT(masks); k++) {
+            assert_int_equal(chmod(p->path, modes[i]), 0);
+            assert_int_equal(written_mode(p, masks[k]), modes[i]);
+        }
+    }
+    assert_int_equal(chmod(p->path, 04755), 0);
+    assert_int_equal(written_mode(p, 0), 0755);
 }
 
 static int write_relative(void *ctx)
@@ -398,7 +434,7 @@ static void test_write_file_syncs_renames_syncs_in_this_order(void **state)
     place *p = *state;
     calls_begin();
     assert_ok(watched_write(p, p->path));
-    assert_string_equal(calls.events, "dtwscrSc");
+    assert_string_equal(calls.events, "dtmwscrSc");
     assert_false(calls.without_cloexec);
     assert_false(calls.without_excl);
 }
@@ -579,9 +615,9 @@ static void test_write_file_any_failing_call_is_esys_and_the_old_file_stays(void
         char event;
         int error;
         unsigned skip;
-    } cases[] = {{'d', EMFILE, 0}, {'t', EROFS, 0},  {'t', EMFILE, 0}, {'w', ENOSPC, 0}, {'w', ENOSPC, 1},
-                 {'w', EIO, 2},    {'w', EDQUOT, 3}, {'s', EIO, 0},    {'s', ENOSPC, 0}, {'s', EINVAL, 0},
-                 {'c', EIO, 0},    {'r', EPERM, 0},  {'r', ENOSPC, 0}};
+    } cases[] = {{'d', EMFILE, 0}, {'t', EROFS, 0},  {'t', EMFILE, 0}, {'m', EPERM, 0},  {'w', ENOSPC, 0},
+                 {'w', ENOSPC, 1}, {'w', EIO, 2},    {'w', EDQUOT, 3}, {'s', EIO, 0},    {'s', ENOSPC, 0},
+                 {'s', EINVAL, 0}, {'c', EIO, 0},    {'r', EPERM, 0},  {'r', ENOSPC, 0}};
     place *p = *state;
     fill(p);
     int before = count_files("/proc/self/fd");
@@ -759,7 +795,8 @@ int group_write_file(void)
     const struct CMUnitTest tests[] = {
         OWN_TEST(test_write_file_has_the_page_and_nothing_is_beside_it),
         OWN_TEST(test_write_file_new_file_and_empty_page),
-        OWN_TEST(test_write_file_mode_is_0644_less_the_umask),
+        OWN_TEST(test_write_file_mode_of_a_new_file_is_0644_less_the_umask),
+        OWN_TEST(test_write_file_mode_of_the_old_file_is_kept),
         OWN_TEST(test_write_file_relative_paths),
         OWN_TEST(test_write_file_in_the_root_directory),
         OWN_TEST(test_write_file_longest_name),
