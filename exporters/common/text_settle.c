@@ -11,27 +11,22 @@ static size_t without(const char *name, const char *suffix)
     return len > n && strcmp(name + len - n, suffix) == 0 ? len - n : 0;
 }
 
-/* The next family whose name is these bytes with the suffix. */
-static struct text_family *next_of(const struct lookup *families, const char *base, size_t len, const char *suffix,
-                                   size_t *place, uint64_t *hash)
-{
-    if (!*hash) *place = (size_t)(*hash = hash_bytes(hash_bytes(0, suffix, strlen(suffix)), base, len));
-    for (struct text_family *family; (family = lookup_next(families, *hash, place));) {
-        if (strncmp(family->name, base, len) == 0 && strcmp(family->name + len, suffix) == 0) return family;
-    }
-    return NULL;
-}
-
+/* The family whose name is these bytes with the suffix. */
 static struct text_family *find(const struct lookup *families, const char *base, size_t len, const char *suffix)
 {
-    size_t place;
-    uint64_t hash = 0;
-    return next_of(families, base, len, suffix, &place, &hash);
+    uint64_t hash = hash_bytes(hash_bytes(0, suffix, strlen(suffix)), base, len);
+    struct text_family *family;
+    for (size_t place = (size_t)hash; (family = lookup_next(families, hash, &place));) {
+        if (strncmp(family->name, base, len) == 0 && strcmp(family->name + len, suffix) == 0) break;
+    }
+    return family;
 }
 
+/* The first of that name stands for all: many files may have it. */
 static bool add(struct lookup *families, struct text_family *family, size_t len)
 {
     const char *suffix = family->name + len;
+    if (find(families, family->name, len, suffix)) return true;
     return lookup_add(families, hash_bytes(hash_bytes(0, suffix, strlen(suffix)), family->name, len), family);
 }
 
@@ -80,12 +75,8 @@ static bool is_crowded(const struct lookup *families, const struct text_family *
     static const char *const suffixes[] = {"", "_total", "_created"};
     size_t total = without(counter->name, "_total"), len = total ? total : strlen(counter->name);
     for (size_t i = 0; i < 3; i++) {
-        size_t place;
-        uint64_t hash = 0;
-        const struct text_family *other;
-        while ((other = next_of(families, counter->name, len, suffixes[i], &place, &hash))) {
-            if (strcmp(other->name, counter->name) != 0) return true;
-        }
+        const struct text_family *other = find(families, counter->name, len, suffixes[i]);
+        if (other && strcmp(other->name, counter->name) != 0) return true;
     }
     return false;
 }

@@ -1,0 +1,28 @@
+# What is parsed, compiled so that its steps are counted (cost.h).
+set(CPROM_COUNTED_FLAGS -fsanitize-coverage=trace-pc -fno-builtin -U_FORTIFY_SOURCE)
+set(CPROM_COUNTED_LINK -Wl,--wrap=__sanitizer_cov_trace_pc)
+foreach(function strlen strcmp strncmp memcmp memchr strcspn memcpy memmove memset calloc realloc)
+    list(APPEND CPROM_COUNTED_LINK -Wl,--wrap=${function})
+endforeach()
+
+include(CheckCCompilerFlag)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY) # nobody defines what it calls
+check_c_compiler_flag(-fsanitize-coverage=trace-pc CPROM_COMPILES_TRACE_PC)
+unset(CMAKE_TRY_COMPILE_TARGET_TYPE)
+if(NOT CPROM_COMPILES_TRACE_PC)
+    list(REMOVE_ITEM sources test_cost.c)
+    return()
+endif()
+get_target_property(common exporters_common SOURCES)
+list(TRANSFORM common PREPEND "${PROJECT_SOURCE_DIR}/exporters/")
+set(counted ${common})
+foreach(source process/config process/rules script/falcon script/output)
+    list(APPEND counted "${PROJECT_SOURCE_DIR}/exporters/${source}.c")
+endforeach()
+add_library(exporters_counted STATIC ${counted} cost.c)
+cprom_configure_exporter(exporters_counted)
+target_include_directories(exporters_counted PUBLIC "${CMAKE_CURRENT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/include"
+    "${PROJECT_SOURCE_DIR}/exporters/common" "${PROJECT_SOURCE_DIR}/exporters/script" "${PROJECT_SOURCE_DIR}/exporters/process")
+set_source_files_properties(${counted} PROPERTIES COMPILE_OPTIONS "${CPROM_COUNTED_FLAGS}")
+target_link_options(exporters_counted INTERFACE ${CPROM_COUNTED_LINK})
+target_link_libraries(exporters_counted PUBLIC Threads::Threads)
