@@ -37,10 +37,15 @@ static char *copy(const char *text, size_t n)
     return to;
 }
 
-/* Appends a string to a list that is as long as it must be: lists are short, and made once. */
+/* Room for one more in a list of `n`, which has room for the next power of two. The list, or NULL: no memory. */
+static void *grow(void *list, size_t n, size_t size)
+{
+    return n & (n - 1) ? list : realloc(list, (n ? 2 * n : 1) * size);
+}
+
 static bool add_string(char ***list, size_t *n, const char *text, size_t len)
 {
-    char **grown = realloc(*list, (*n + 1) * sizeof *grown);
+    char **grown = grow(*list, *n, sizeof *grown);
     if (!grown) return false;
     *list = grown;
     grown[*n] = copy(text, len);
@@ -53,7 +58,7 @@ static bool add_string(char ***list, size_t *n, const char *text, size_t len)
 
 struct rule *rules_add(struct rules *rules)
 {
-    struct rule *grown = realloc(rules->v, (rules->n + 1) * sizeof *grown);
+    struct rule *grown = grow(rules->v, rules->n, sizeof *grown);
     if (!grown) return NULL;
     rules->v = grown;
     grown[rules->n] = (struct rule){0};
@@ -73,9 +78,9 @@ bool rule_add_exe(struct rule *rule, const char *text, size_t n)
 bool rule_add_regex(struct rule *rule, const char *text, size_t n, char error[RULES_ERROR_MAX])
 {
     char why[REGEXP_ERROR_MAX];
-    struct regexp **grown = realloc(rule->regexes, (rule->n_regexes + 1) * sizeof *grown);
+    struct regexp **grown = grow(rule->regexes, rule->n_regexes, sizeof *grown);
     if (grown) rule->regexes = grown;
-    struct regexp_span(*spans)[REGEXP_GROUPS_MAX] = realloc(rule->spans, (rule->n_regexes + 1) * sizeof *spans);
+    struct regexp_span(*spans)[REGEXP_GROUPS_MAX] = grow(rule->spans, rule->n_regexes, sizeof *spans);
     if (spans) rule->spans = spans;
     if (!grown || !spans) {
         snprintf(error, RULES_ERROR_MAX, "out of memory");
@@ -92,7 +97,7 @@ bool rule_add_regex(struct rule *rule, const char *text, size_t n, char error[RU
 
 static struct name_part *add_part(struct rule *rule, int kind)
 {
-    struct name_part *grown = realloc(rule->parts, (rule->n_parts + 1) * sizeof *grown);
+    struct name_part *grown = grow(rule->parts, rule->n_parts, sizeof *grown);
     if (!grown) return NULL;
     rule->parts = grown;
     grown[rule->n_parts] = (struct name_part){.kind = kind};

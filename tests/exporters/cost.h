@@ -17,6 +17,7 @@ uint64_t cost_now(void);
  */
 #define COST_TEXT_BYTE 400u   /* text_parse(), text_settle(), claims_replace() */
 #define COST_JSON_BYTE 100u   /* json_parse(), output_parse() */
+#define COST_CONFIG_BYTE 100u /* rules_parse() without regular expressions */
 #define COST_ANY 20000u
 
 #endif

@@ -7,6 +7,7 @@
 #include "claims.h"
 #include "cost.h"
 #include "json.h"
+#include "rules.h"
 #include "script.h"
 #include "text_parser.h"
 #include "text_settle.h"
@@ -292,12 +293,42 @@ static void test_json_cost_follows_size(void **state)
     assert_linear("members", read_json, members, COST_JSON_BYTE);
 }
 
+/* ---- configuration ---- */
+
+static void names(FILE *out, size_t n)
+{
+    fprintf(out, "process_names:\n  - comm:\n");
+    for (size_t i = 0; i < n; i++) fprintf(out, "      - n%zu\n", i);
+}
+
+static void many_rules(FILE *out, size_t n)
+{
+    fprintf(out, "process_names:\n");
+    for (size_t i = 0; i < n / 2; i++) fprintf(out, "  - exe: [e%zu]\n", i);
+}
+
+static bool read_config(const char *text, size_t n)
+{
+    char error[RULES_ERROR_MAX] = "";
+    struct rules rules = {0};
+    bool good = rules_parse(&rules, "c", text, n, error);
+    rules_free(&rules);
+    return good;
+}
+
+static void test_config_cost_follows_size(void **state)
+{
+    assert_linear("names", read_config, names, COST_CONFIG_BYTE);
+    assert_linear("many_rules", read_config, many_rules, COST_CONFIG_BYTE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_cost_follows_size),
         cmocka_unit_test(test_cost_of_many_files_with_one_family_follows_size),
         cmocka_unit_test(test_json_cost_follows_size),
+        cmocka_unit_test(test_config_cost_follows_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
