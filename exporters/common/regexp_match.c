@@ -125,11 +125,15 @@ static void put(const struct regexp *regex, struct list *l, uint32_t pc, const c
 static bool in_class(const struct regexp *regex, uint32_t index, uint32_t c)
 {
     const struct re_class *class = &regex->classes[index];
-    for (uint32_t i = 0; i < class->n; i++) {
-        const struct re_range *range = &regex->ranges[class->first + i];
-        if (c >= range->low && c <= range->high) return !class->negated;
+    const struct re_range *ranges = regex->ranges + class->first;
+    uint32_t low = 0, high = class->n; /* the first range that ends at c or behind it */
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (ranges[middle].high < c) low = middle + 1;
+        else high = middle;
     }
-    return class->negated;
+    bool in = low < class->n && c >= ranges[low].low;
+    return in != class->negated;
 }
 
 static bool takes(const struct regexp *regex, const struct re_inst *inst, uint32_t c)

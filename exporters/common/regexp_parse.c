@@ -175,11 +175,32 @@ static void add_named(struct parser *p, const char *ranges, bool negated)
     if (negated) add_range(p, next, CODE_POINT_MAX);
 }
 
+static int compare_ranges(const void *a, const void *b)
+{
+    const struct re_range *x = a, *y = b;
+    return (x->low > y->low) - (x->low < y->low);
+}
+
+/* Puts the ranges from `first` on in order, those that meet in one: a character is looked for by halves. */
+static void sort_ranges(struct regexp *regex, size_t first)
+{
+    if (regex->n_ranges == first) return;
+    size_t to = first;
+    qsort(regex->ranges + first, regex->n_ranges - first, sizeof *regex->ranges, compare_ranges);
+    for (size_t i = first + 1; i < regex->n_ranges; i++) {
+        struct re_range *last = &regex->ranges[to], next = regex->ranges[i];
+        if (next.low > last->high) regex->ranges[++to] = next;
+        else if (next.high > last->high) last->high = next.high;
+    }
+    regex->n_ranges = to + 1;
+}
+
 static uint32_t add_class(struct parser *p, size_t first, bool negated)
 {
     struct regexp *regex = p->regex;
     void *classes = regex->classes;
     if (p->failed) return NONE;
+    sort_ranges(regex, first);
     if (!grow(&classes, regex->n_classes, &regex->cap_classes, sizeof *regex->classes)) return fail(p, "out of memory");
     regex->classes = classes;
     regex->classes[regex->n_classes] =

@@ -38,7 +38,7 @@ struct re_range {
 };
 
 struct re_class {
-    uint32_t first, n; /* in ranges */
+    uint32_t first, n; /* in ranges; ascending */
     bool negated;
 };
 

@@ -7,6 +7,7 @@
 #include "claims.h"
 #include "cost.h"
 #include "json.h"
+#include "regexp.h"
 #include "rules.h"
 #include "script.h"
 #include "text_parser.h"
@@ -293,7 +294,7 @@ static void test_json_cost_follows_size(void **state)
     assert_linear("members", read_json, members, COST_JSON_BYTE);
 }
 
-/* ---- configuration ---- */
+/* ---- configuration, regular expressions ---- */
 
 static void names(FILE *out, size_t n)
 {
@@ -322,6 +323,35 @@ static void test_config_cost_follows_size(void **state)
     assert_linear("many_rules", read_config, many_rules, COST_CONFIG_BYTE);
 }
 
+/* [a-a c-c e-e ...], not in order, and of it 100. */
+static void class_of_many(FILE *out, size_t n)
+{
+    fprintf(out, "(?:[");
+    for (size_t i = 0; i < n; i++) fprintf(out, "\\x{%zx}", 0x10000 + 2 * (i * 7 % n));
+    fprintf(out, "]|y){100}");
+}
+
+/* What a match costs beside that of the shortest expression of the same form. */
+static void test_regexp_cost_of_a_large_class_is_that_of_a_small_one(void **state)
+{
+    uint64_t costs[2];
+    for (int i = 0; i < 2; i++) {
+        char error[REGEXP_ERROR_MAX], text[1000];
+        size_t len;
+        char *pattern = write_text(class_of_many, i ? N : 1, &len);
+        struct regexp *regex = regexp_new(pattern, len, error);
+        if (!regex) fail_msg("%s", error);
+        memset(text, 'y', sizeof text);
+        uint64_t before = cost_now();
+        assert_int_equal(regexp_match(regex, text, 99, NULL), 0);
+        costs[i] = cost_now() - before;
+        regexp_free(regex);
+        free(pattern);
+    }
+    printf("%-20s %8.1f steps a byte, then %8.1f\n", "class_of_many", (double)costs[0] / 99, (double)costs[1] / 99);
+    assert_true(costs[1] < 8 * costs[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -329,6 +359,7 @@ int main(void)
         cmocka_unit_test(test_cost_of_many_files_with_one_family_follows_size),
         cmocka_unit_test(test_json_cost_follows_size),
         cmocka_unit_test(test_config_cost_follows_size),
+        cmocka_unit_test(test_regexp_cost_of_a_large_class_is_that_of_a_small_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
