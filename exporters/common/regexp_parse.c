@@ -43,6 +43,7 @@ struct parser {
     struct node *nodes;
     size_t n_nodes, cap_nodes;
     unsigned flags;
+    bool no_names;  /* there is no :] any more, so that it is looked for once */
     unsigned steps; /* of emit_node(): repetitions of nothing make no program, but take time */
     char *error;
     bool failed;
@@ -300,7 +301,7 @@ static uint32_t parse_class(struct parser *p)
         if (*p->at == ']' && !begin) break;
         bool not_in = false;
         const char *ranges;
-        if (p->end - p->at > 2 && p->at[0] == '[' && p->at[1] == ':') {
+        if (!p->no_names && p->end - p->at > 2 && p->at[0] == '[' && p->at[1] == ':') {
             const char *name = p->at + 2, *close = name;
             while (close + 1 < p->end && !(close[0] == ':' && close[1] == ']')) close++;
             if (close + 1 < p->end) {
@@ -313,6 +314,7 @@ static uint32_t parse_class(struct parser *p)
                 p->at = close + 2;
                 continue;
             }
+            p->no_names = true;
         }
         if (*p->at == '\\' && (ranges = perl_class(p->at + 1, p->end, &not_in))) {
             add_named(p, ranges, not_in);

@@ -331,6 +331,26 @@ static void class_of_many(FILE *out, size_t n)
     fprintf(out, "]|y){100}");
 }
 
+static void classes_without_end(FILE *out, size_t n)
+{
+    fprintf(out, "[");
+    for (size_t i = 0; i < n; i++) fprintf(out, "[:a");
+    fprintf(out, "]");
+}
+
+static bool read_expression(const char *text, size_t n)
+{
+    char error[REGEXP_ERROR_MAX];
+    struct regexp *regex = regexp_new(text, n, error);
+    regexp_free(regex);
+    return regex;
+}
+
+static void test_regexp_cost_follows_size(void **state)
+{
+    assert_linear("classes_without_end", read_expression, classes_without_end, COST_CONFIG_BYTE);
+}
+
 /* What a match costs beside that of the shortest expression of the same form. */
 static void test_regexp_cost_of_a_large_class_is_that_of_a_small_one(void **state)
 {
@@ -359,6 +379,7 @@ int main(void)
         cmocka_unit_test(test_cost_of_many_files_with_one_family_follows_size),
         cmocka_unit_test(test_json_cost_follows_size),
         cmocka_unit_test(test_config_cost_follows_size),
+        cmocka_unit_test(test_regexp_cost_follows_size),
         cmocka_unit_test(test_regexp_cost_of_a_large_class_is_that_of_a_small_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
