@@ -163,7 +163,7 @@ int regexp_match(struct regexp *regex, const char *text, size_t n, struct regexp
         size_t length = 0;
         uint32_t behind = at < end ? utf8_decode(at, end, &length) : NO_CHAR;
         if (!matched) {
-            memset(slots, 0, sizeof slots);
+            memset(slots, 0, n_slots * sizeof *slots);
             put(regex, now, 0, slots, at, before, behind);
         }
         size_t next_length = 0;

@@ -1,6 +1,6 @@
 /*
  * libFuzzer: any bytes as JSON, and as the output of a script. JSON that is taken, written again, is taken again and is
- * the same; metrics that are taken can be put on a page.
+ * the same; metrics that are taken can be put on a page. What it costs has a bound.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -76,8 +76,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     struct arena arena = {0};
     char *exact = malloc(n ? n : 1); /* exactly as many bytes as there are */
     if (n) memcpy(exact, bytes, n);
+    uint64_t before = cost_now();
     const struct json *value = json_parse(&arena, exact, n, &error);
+    check_cost("json_parse", before, COST_JSON_BYTE * n);
+    before = cost_now();
     struct text_page *page = output_parse(exact, n, &error);
+    check_cost("output_parse", before, COST_TEXT_BYTE * n);
     free(exact);
     if (value) {
         struct text once = write_again(value, n);

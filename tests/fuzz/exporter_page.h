@@ -2,9 +2,20 @@
 #ifndef TESTS_FUZZ_EXPORTER_PAGE_H
 #define TESTS_FUZZ_EXPORTER_PAGE_H
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "cost.h"
 #include "text_page.h"
+
+/* What was read since may have taken so many steps, whatever the bytes are. */
+static inline void check_cost(const char *what, uint64_t before, uint64_t bound)
+{
+    uint64_t cost = cost_now() - before;
+    if (cost <= bound + COST_ANY) return;
+    fprintf(stderr, "%s: %llu steps, and not %llu\n", what, (unsigned long long)cost, (unsigned long long)bound);
+    abort();
+}
 
 static cprom_status page_collect(void *ctx, cprom_scrape *out)
 {
