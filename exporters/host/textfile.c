@@ -28,9 +28,11 @@ static const cprom_desc error_desc =
 /* Of a file. */
 #define BYTES_MAX (2 << 20)
 #define SHAPES_MAX 2000
+#define SMALLEST 4096 /* bytes of memory that one takes, however small it is */
 /*
  * Of all files that are on the page. The library takes time with the square of the shapes, which are a family with a set
- * of label names; the rest is memory. The smallest files go first, so that a large one takes no other along.
+ * of label names; the rest is memory. Owners of files have turns, so that nobody takes the files of others along, and
+ * the smallest of each go first, so that a large one takes no other along.
  */
 #define ALL_SHAPES_MAX 2000
 #define ALL_SERIES_MAX 50000
@@ -46,7 +48,8 @@ struct part {
 
 struct file {
     char *path;
-    off_t size;
+    uid_t owner;
+    off_t size, turn; /* what the owner's smaller ones take, and it; in this order files are read */
     double mtime;
     struct text_page *page;   /* NULL: not on the page, and why: */
     struct text_error *error; /* NULL: out of memory */
@@ -109,7 +112,7 @@ static void add_file(struct textfiles *all, const char *directory, const char *n
         free(path);
         return;
     }
-    all->files[all->n++] = (struct file){.path = path, .size = status.st_size};
+    all->files[all->n++] = (struct file){.path = path, .owner = status.st_uid, .size = status.st_size};
 }
 
 static int is_prom(const struct dirent *entry)
@@ -229,21 +232,41 @@ static void read_one(struct textfiles *all, struct file *file)
 static int compare_sizes(const void *a, const void *b)
 {
     const struct file *x = *(struct file *const *)a, *y = *(struct file *const *)b;
+    if (x->owner != y->owner) return x->owner < y->owner ? -1 : 1;
     if (x->size != y->size) return x->size < y->size ? -1 : 1;
     return x < y ? -1 : x > y;
 }
 
+static int compare_turns(const void *a, const void *b)
+{
+    const struct file *x = *(struct file *const *)a, *y = *(struct file *const *)b;
+    if (x->turn != y->turn) return x->turn < y->turn ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+/* Who has had least has the next turn. A size may be said to be anything: no more counts than is read. */
+static void sort_files(struct file **files, size_t n)
+{
+    qsort(files, n, sizeof *files, compare_sizes);
+    for (size_t i = 0; i < n; i++) {
+        bool first = !i || files[i - 1]->owner != files[i]->owner;
+        off_t size = files[i]->size < BYTES_MAX ? files[i]->size : BYTES_MAX;
+        files[i]->turn = (first ? 0 : files[i - 1]->turn) + size + SMALLEST;
+    }
+    qsort(files, n, sizeof *files, compare_turns);
+}
+
 static void read_all(struct textfiles *all)
 {
-    struct file **by_size = malloc((all->n + 1) * sizeof *by_size);
-    if (!by_size) {
+    struct file **in_turn = malloc((all->n + 1) * sizeof *in_turn);
+    if (!in_turn) {
         fail_for_memory(all);
         return;
     }
-    for (size_t i = 0; i < all->n; i++) by_size[i] = &all->files[i];
-    qsort(by_size, all->n, sizeof *by_size, compare_sizes);
-    for (size_t i = 0; i < all->n; i++) read_one(all, by_size[i]);
-    free(by_size);
+    for (size_t i = 0; i < all->n; i++) in_turn[i] = &all->files[i];
+    sort_files(in_turn, all->n);
+    for (size_t i = 0; i < all->n; i++) read_one(all, in_turn[i]);
+    free(in_turn);
 }
 
 /* ---- side by side ---- */
