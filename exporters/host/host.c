@@ -150,6 +150,7 @@ static cprom_status run(void *ctx, cprom_scrape *out)
                             .complaints = &running->complaints};
     pthread_mutex_lock(&host->lock);
     int64_t began = now();
+    complaints_begin(&running->complaints, began / 1000000000);
     collector->collect(&scrape);
     if (!samples_emit(&scrape.samples, out)) fail(&scrape, "the library refused a sample");
     running->success = !scrape.failed;
