@@ -138,6 +138,7 @@ static const char *collect_check_registered(const struct cprom__collection *coll
 {
     const struct cprom_registry *here = collection->source->registry;
     for (const struct cprom__source *source = &collection->snapshot->own; source; source = source->next) {
+        if (!source->families->n) continue; /* registries of collectors alone: a page may have hundreds */
         bool same, apart = cprom__registry_apart(source->registry, here);
         cprom_status status = cprom__families_check_same(source->families, asking->desc, apart, &same);
         if (status == CPROM_EEXIST) return "the family belongs to somebody else";
@@ -175,6 +176,7 @@ static const char *collect_check_collisions(const struct cprom__collection *coll
                                             const struct collect_asking *asking)
 {
     for (const struct cprom__source *source = &collection->snapshot->own; source; source = source->next) {
+        if (!source->families->n) continue;
         if (cprom__families_collide(source->families, asking->desc, asking->bases, asking->n_bases)) {
             return "the sample names would collide with a registered family";
         }

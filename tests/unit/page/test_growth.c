@@ -51,6 +51,36 @@ static void checked(size_t n) { show(n, 1, true, false); }
 static void interleaved(size_t n) { show(n, 4, false, false); }
 static void beside_registered(size_t n) { show(n, 1, false, true); }
 
+static cprom_status emit_one(void *ctx, cprom_scrape *out) { return cprom_emit(out, ctx, CPROM_STRS("v"), 1); }
+
+/* Each registry has one collector, which emits a family of its own. */
+static void registries(size_t n)
+{
+    ct_fixture *fixture = ct_fixture_new();
+    char(*names)[32] = calloc(n, sizeof *names);
+    descs = calloc(n, sizeof *descs);
+    cprom_registry **children = calloc(n, sizeof(cprom_registry *));
+    assert_true(descs && names && children);
+    for (size_t i = 0; i < n; i++) {
+        ct_work_name(names[i], i);
+        descs[i] = (cprom_desc){.size = sizeof *descs, .name = names[i], .type = CPROM_GAUGE, .labels = {"l"}};
+        assert_ok(cprom_registry_new(CPROM_OPTS(cprom_registry_opts, .parent = fixture->registry,
+                                                .const_labels = {{"child", names[i]}}),
+                                     &children[i]));
+        assert_ok(cprom_collector_new(
+            children[i], CPROM_OPTS(cprom_collector_opts, .name = "c", .collect = emit_one, .ctx = &descs[i])));
+    }
+    cprom_page *page;
+    assert_ok(cprom_page_open(fixture->registry, NULL, &page));
+    cprom_page_close(page);
+    for (size_t i = 0; i < n; i++) cprom_registry_free(children[i]);
+    ct_fixture_free(fixture);
+    free(children);
+    free(descs);
+    free(names);
+}
+
+static void test_page_of_many_registries_grows_linearly(void **state) { ct_assert_grows_linearly(registries); }
 static void test_page_of_many_unchecked_families_grows_linearly(void **state) { ct_assert_grows_linearly(unchecked); }
 static void test_page_of_many_checked_families_grows_linearly(void **state) { ct_assert_grows_linearly(checked); }
 static void test_page_of_interleaved_families_grows_linearly(void **state) { ct_assert_grows_linearly(interleaved); }
@@ -117,6 +147,7 @@ int group_growth(void)
         cmocka_unit_test(test_page_of_interleaved_families_grows_linearly),
         cmocka_unit_test(test_page_of_families_beside_registered_ones_grows_linearly),
         cmocka_unit_test(test_page_what_comes_late_moves_no_other_rows_in_the_gate),
+        cmocka_unit_test(test_page_of_many_registries_grows_linearly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
