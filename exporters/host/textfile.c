@@ -30,9 +30,9 @@ static const cprom_desc error_desc =
 #define SHAPES_MAX 2000
 #define SMALLEST 4096 /* bytes of memory that one takes, however small it is */
 /*
- * Of all files that are on the page. The library takes time with the square of the shapes, which are a family with a set
- * of label names; the rest is memory. Owners of files have turns, so that nobody takes the files of others along, and
- * the smallest of each go first, so that a large one takes no other along.
+ * Of all files that are on the page. A shape is a family with a set of label names, and costs as much as many series.
+ * Owners of files have turns, so that nobody takes the files of others along, and the smallest of each go first, so that
+ * a large one takes no other along.
  */
 #define ALL_SHAPES_MAX 2000
 #define ALL_SERIES_MAX 50000

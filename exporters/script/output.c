@@ -5,7 +5,7 @@
 #include "text_parser.h"
 #include "text_settle.h"
 
-#define SHAPES_MAX 2000 /* the time that a page takes grows with their square */
+#define SHAPES_MAX 2000 /* each, a family with a set of label names, costs as much as many series */
 
 /* What the text format allows and a script may not have. */
 static bool check(const struct text_page *page, struct text_error *error)
