@@ -7,6 +7,7 @@
 #include <cprom/http.h>
 
 #include "http/parser.h"
+#include "page/stop.h"
 #include "store/context.h"
 
 enum cprom__conn_state {
@@ -30,7 +31,7 @@ struct cprom__conn_rules {
     cprom_http_handler *handler;
     bool (*authorize)(void *ctx, const cprom_http_request *request);
     void *authorize_ctx;
-    const _Atomic bool *stopping; /* once true, no callback begins any more */
+    struct cprom__stop *stopping; /* once asked, responses are not wanted any more */
     size_t head_max;
     int64_t head_ns, idle_ns, stall_ns, response_ns; /* how long each may take; stall: without progress */
 };

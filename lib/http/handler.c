@@ -221,7 +221,7 @@ struct handler_wanted {
     size_t n_names;
     size_t bytes; /* of that memory */
     struct cprom__allocator *allocator;
-    const _Atomic bool *cancelled; /* once true, no callback begins any more; NULL: nobody cancels */
+    struct cprom__stop *stop; /* whether it is still wanted; NULL: it is */
 };
 
 /* Of those that the client likes as much, the first; the library's own is the last, so that the program's gzip wins. */
@@ -300,7 +300,7 @@ static struct cprom_http_response *handler_open_page(struct cprom_http_handler *
     opts.self_metrics = handler->self_metrics;
     struct cprom__self self = {cprom__http_self_emit, &handler->self};
     cprom_page *page;
-    cprom_status status = cprom__page_open(handler->registry, &opts, wanted->cancelled, &self, &page);
+    cprom_status status = cprom__page_open(handler->registry, &opts, wanted->stop, &self, &page);
     if (!status &&
         handler_is_gone(handler)) { /* freed meanwhile: the page may lack what was detached before it was copied */
         cprom_page_close(page);
@@ -360,18 +360,18 @@ static struct cprom_http_response *handler_page_head(struct cprom_http_handler *
 
 static struct cprom_http_response *handler_answer_page(struct cprom_http_handler *handler,
                                                        const cprom_http_request *request, const char *query,
-                                                       const _Atomic bool *cancelled)
+                                                       struct cprom__stop *stop)
 {
     CPROM__AT_END(handler_free_wanted) struct handler_wanted wanted = {.allocator = &handler->registry->allocator};
     if (!handler_read_wanted(handler, request, query, &wanted))
         return handler_line(handler, request, 503, "out of memory", "");
-    wanted.cancelled = cancelled;
+    wanted.stop = stop;
     bool is_head = strcmp(request->method, "HEAD") == 0;
     return is_head ? handler_page_head(handler, request, &wanted) : handler_scrape(handler, request, &wanted);
 }
 
 static struct cprom_http_response *handler_answer(struct cprom_http_handler *handler, const cprom_http_request *request,
-                                                  const _Atomic bool *cancelled)
+                                                  struct cprom__stop *stop)
 {
     struct cprom__http_target target;
     if (!request->method || !request->target || !cprom__http_target_read(request->target, &target)) {
@@ -386,18 +386,18 @@ static struct cprom_http_response *handler_answer(struct cprom_http_handler *han
         if (response) cprom__http_response_add(response, "Allow", "GET, HEAD");
         return response;
     }
-    if (is_page) return handler_answer_page(handler, request, target.query, cancelled);
+    if (is_page) return handler_answer_page(handler, request, target.query, stop);
     if (is_index) return handler_index_page(handler, request);
     return handler_line(handler, request, 200, "", "");
 }
 
 cprom_status cprom__http_handle(cprom_http_handler *handler, const cprom_http_request *request,
-                                const _Atomic bool *cancelled, cprom_http_response **out)
+                                struct cprom__stop *stop, cprom_http_response **out)
 {
     cprom_http_request r;
     if (out) *out = NULL;
     if (!handler || !request || !out || !cprom__opts_read(&r, sizeof r, request)) return CPROM_EINVAL;
-    struct cprom_http_response *response = handler_answer(handler, &r, cancelled);
+    struct cprom_http_response *response = handler_answer(handler, &r, stop);
     if (!response) return CPROM_ENOMEM;
     handler_give(handler, response);
     *out = response;

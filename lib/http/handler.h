@@ -7,13 +7,13 @@
 #include <cprom/http.h>
 
 #include "http/response.h"
+#include "page/stop.h"
 
 /*
- * As cprom_http_handler_handle(). Once `cancelled` is true, the page is not wanted any more, and no callback begins;
- * NULL: nobody cancels.
+ * As cprom_http_handler_handle(). `stop`: whether the response is still wanted; NULL: it is.
  */
 cprom_status cprom__http_handle(cprom_http_handler *handler, const cprom_http_request *request,
-                                const _Atomic bool *cancelled, cprom_http_response **response);
+                                struct cprom__stop *stop, cprom_http_response **response);
 
 /*
  * The answer `status` (400 and above) to a request that never came to cprom_http_handler_handle(), with a line of text.

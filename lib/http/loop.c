@@ -253,7 +253,7 @@ static void loop_end_thread(struct loop_thread *thread)
 {
     struct cprom_http_server *server = thread->server;
     pthread_t next, self = pthread_self();
-    if (!thread->done && !atomic_load_explicit(&server->stopping, memory_order_relaxed) &&
+    if (!thread->done && !cprom__stop_asked(&server->stopping) &&
         CPROM__SYS(pthread_create)(&next, NULL, loop_succeed, thread) == 0) {
         size_t i = 0;
         while (!pthread_equal(server->threads[i], self)) i++;
@@ -269,7 +269,7 @@ static void loop_end_thread(struct loop_thread *thread)
 static void loop_serve(struct cprom_http_server *server, char *room)
 {
     CPROM__AT_END(loop_end_thread) struct loop_thread thread = {.server = server, .room = room};
-    while (!atomic_load_explicit(&server->stopping, memory_order_relaxed)) {
+    while (!cprom__stop_asked(&server->stopping)) {
         struct cprom__conn *closed = server->closed, *conn = closed ? NULL : loop_dequeue(server);
         if (!closed && !conn && !server->polling) {
             loop_poll_once(server);

@@ -113,6 +113,7 @@ static struct cprom_http_server *server_new(struct cprom_registry *registry, con
     server->process = getpid();
     for (size_t i = 0; i < CPROM__FD_CONNS + server->conns_max; i++) atomic_init(&server->fds[i], -1);
     server->listener.fd = -1;
+    cprom__stop_init(&server->stopping);
     pthread_mutex_init(&server->lock, NULL);
     pthread_cond_init(&server->turn, NULL);
     cprom__registry_ref(registry);
@@ -141,6 +142,7 @@ static void server_free(struct cprom_http_server *server)
     cprom_http_handler_free(server->own_handler);
     pthread_cond_destroy(&server->turn);
     pthread_mutex_destroy(&server->lock);
+    cprom__stop_destroy(&server->stopping);
     cprom__release(&registry->allocator, server, server_memory_of(server).all);
     cprom__registry_unref(registry);
     errno = error;
@@ -162,8 +164,8 @@ static cprom_status server_open_fds(struct cprom_http_server *server, const cpro
 
 static void server_join_threads(struct cprom_http_server *server, size_t n)
 {
-    pthread_mutex_lock(&server->lock);
-    atomic_store_explicit(&server->stopping, true, memory_order_relaxed);
+    cprom__stop_ask(&server->stopping);
+    pthread_mutex_lock(&server->lock); /* who waits at `turn` has seen it, or is woken */
     pthread_cond_broadcast(&server->turn);
     pthread_mutex_unlock(&server->lock);
     cprom__http_server_wake(server);

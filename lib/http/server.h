@@ -35,12 +35,13 @@ struct cprom_http_server {
      * closed is taken out before. */
     _Atomic int *fds;
 
-    pthread_mutex_t lock;  /* guards what follows; nothing of the registry is called under it but its
+    struct cprom__stop stopping; /* what its threads have begun is not wanted any more */
+
+    pthread_mutex_t lock; /* guards what follows; nothing of the registry is called under it but its
                                         allocator and clock */
-    pthread_cond_t turn;   /* there is a connection in the queue, nobody polls, or it is over */
-    _Atomic bool stopping; /* written under the lock; callbacks look at it without, relaxed */
-    bool polling;          /* a thread polls, or is about to; `polled` and `slots_polled` are its own */
-    size_t waiting;        /* threads at `turn` */
+    pthread_cond_t turn;  /* there is a connection in the queue, nobody polls, or it is over */
+    bool polling;         /* a thread polls, or is about to; `polled` and `slots_polled` are its own */
+    size_t waiting;       /* threads at `turn` */
     size_t rooms_taken;
     struct cprom__conn **slots; /* the first `n_slots` may be used */
     size_t n_slots, n_conns;

@@ -287,8 +287,9 @@ static cprom_status collect_keep(struct cprom__collection *collection, struct cp
 /* How one run ended. */
 enum collect_run {
     COLLECT_RUN_DONE, /* the callback ran; scrape->status says how it went */
-    COLLECT_RUN_LATE, /* the deadline was over, or the page cancelled, before it could begin */
-    COLLECT_RUN_GONE  /* unregistered meanwhile */
+    COLLECT_RUN_LATE, /* the deadline was over before it could begin */
+    COLLECT_RUN_GONE, /* unregistered meanwhile */
+    COLLECT_RUN_STOPPED
 };
 
 #define COLLECT_WAIT_MAX (INT64_C(86400) * 1000000000)
@@ -375,22 +376,46 @@ static cprom_status collect_call(struct cprom__collection *collection, struct cp
     return status;
 }
 
-static enum collect_run collect_run_collector(struct cprom__collection *collection, struct cprom__collector *collector,
-                                              struct cprom_scrape *scrape, int64_t *duration)
+/* While it runs for another page. Under collect_lock. */
+static enum collect_run collect_wait_for(const struct cprom__collector *collector, const struct cprom_scrape *scrape,
+                                         const struct cprom__stop *stop)
 {
-    const _Atomic bool *cancelled = collection->cancelled;
-    struct cprom_registry *registry = scrape->registry;
-    enum collect_run run = COLLECT_RUN_DONE;
-    *duration = 0;
-    if (scrape->deadline != INT64_MAX && cprom__monotonic_now(registry) >= scrape->deadline) run = COLLECT_RUN_LATE;
-    if (cancelled && atomic_load_explicit(cancelled, memory_order_relaxed)) run = COLLECT_RUN_LATE;
-    pthread_mutex_lock(&registry->collect_lock);
-    while (collector->running && !collector->gone && run == COLLECT_RUN_DONE) {
-        if (!collect_wait_until(registry, scrape->deadline)) run = COLLECT_RUN_LATE;
+    while (collector->running && !collector->gone) {
+        if (cprom__stop_asked(stop)) return COLLECT_RUN_STOPPED;
+        if (!collect_wait_until(scrape->registry, scrape->deadline)) return COLLECT_RUN_LATE;
     }
+    return COLLECT_RUN_DONE;
+}
+
+/* Until the callback may run, which then is this one's to run; otherwise, why not. */
+static enum collect_run collect_begin_run(struct cprom__collector *collector, const struct cprom_scrape *scrape,
+                                          struct cprom__stop *stop)
+{
+    struct cprom_registry *registry = scrape->registry;
+    struct cprom__stop_waiter waiter;
+    enum collect_run run = COLLECT_RUN_DONE;
+    if (cprom__stop_asked(stop)) return COLLECT_RUN_STOPPED;
+    if (scrape->deadline != INT64_MAX && cprom__monotonic_now(registry) >= scrape->deadline) run = COLLECT_RUN_LATE;
+    pthread_mutex_lock(&registry->collect_lock);
+    bool waits = stop && run == COLLECT_RUN_DONE && collector->running && !collector->gone;
+    if (waits) {
+        pthread_mutex_unlock(&registry->collect_lock);
+        cprom__stop_wait_begin(stop, &waiter, registry);
+        pthread_mutex_lock(&registry->collect_lock);
+    }
+    if (run == COLLECT_RUN_DONE) run = collect_wait_for(collector, scrape, stop);
     if (collector->gone) run = COLLECT_RUN_GONE;
     if (run == COLLECT_RUN_DONE) collector->running = true;
     pthread_mutex_unlock(&registry->collect_lock);
+    if (waits) cprom__stop_wait_end(stop, &waiter);
+    return run;
+}
+
+static enum collect_run collect_run_collector(struct cprom__collection *collection, struct cprom__collector *collector,
+                                              struct cprom_scrape *scrape, int64_t *duration)
+{
+    *duration = 0;
+    enum collect_run run = collect_begin_run(collector, scrape, collection->stop);
     if (run != COLLECT_RUN_DONE) return run;
 
     cprom_status status = collect_call(collection, collector, scrape, duration);
@@ -439,6 +464,7 @@ static cprom_status collect_run(struct cprom__collection *collection, struct cpr
     int64_t duration;
     enum collect_run how = collect_run_collector(collection, collector, &scrape, &duration);
     if (how == COLLECT_RUN_GONE) return CPROM_OK;
+    if (how == COLLECT_RUN_STOPPED) return CPROM_EBUSY; /* no failure of the collector */
     cprom_status status = scrape.out_of_memory ? CPROM_ENOMEM : CPROM_OK;
     if (how == COLLECT_RUN_LATE) {
         scrape.status = CPROM_EBUSY;

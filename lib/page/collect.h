@@ -7,13 +7,14 @@
 
 #include "page/self.h"
 #include "page/snapshot.h"
+#include "page/stop.h"
 
 struct cprom__collection {
     struct cprom__snapshot *snapshot;
     struct cprom__source *source; /* whose callbacks run */
     const struct cprom__filter *filter;
     int64_t deadline;
-    const _Atomic bool *cancelled;              /* once true, no callback begins any more; NULL: nobody cancels */
+    struct cprom__stop *stop;                   /* whether the page is still wanted; NULL: it is */
     struct cprom__kept *first_kept, *last_kept; /* families with samples, as they came */
     size_t n_kept;
     struct cprom__index kept;    /* of these, by base */
@@ -30,7 +31,7 @@ struct cprom__kept {
     size_t n;
 };
 
-/* Runs the callbacks of all registries. ENOMEM is the only failure. */
+/* Runs the callbacks of all registries. ENOMEM; EBUSY: the page is not wanted any more. */
 cprom_status cprom__collect(struct cprom__collection *collection);
 /* Adds the library's own families. ENOMEM. */
 cprom_status cprom__collect_self_metrics(struct cprom__collection *collection, const struct cprom__self *self);

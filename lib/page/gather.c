@@ -607,15 +607,14 @@ static cprom_status gather_take_all(struct cprom__collection *collection)
 }
 
 cprom_status cprom__snapshot_take(struct cprom__snapshot *snapshot, struct cprom_registry *registry,
-                                  const struct cprom__filter *filter, int64_t deadline, const _Atomic bool *cancelled,
+                                  const struct cprom__filter *filter, int64_t deadline, struct cprom__stop *stop,
                                   const struct cprom__self *self)
 {
     if (cprom__thread_callbacks) return CPROM_EBUSY;
     cprom_status status = cprom__snapshot_list(snapshot, registry);
     if (status) return status;
     CPROM__AT_END(cprom__snapshot_drop) struct cprom__snapshot *unfinished = snapshot;
-    struct cprom__collection collection = {
-        .snapshot = snapshot, .filter = filter, .deadline = deadline, .cancelled = cancelled};
+    struct cprom__collection collection = {.snapshot = snapshot, .filter = filter, .deadline = deadline, .stop = stop};
     status = cprom__collect(&collection);
     if (!status && self) status = cprom__collect_self_metrics(&collection, self);
     if (!status) status = gather_take_all(&collection);

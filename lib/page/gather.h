@@ -14,6 +14,7 @@
 
 #include "page/self.h"
 #include "page/snapshot.h"
+#include "page/stop.h"
 
 /*
  * Lists the registry and its descendants with the families that they have at one moment: the sources. Nothing runs, and
@@ -23,11 +24,11 @@ cprom_status cprom__snapshot_list(struct cprom__snapshot *snapshot, struct cprom
 
 /*
  * Takes a snapshot of a whole registry with its descendants. Callbacks of all come first; then each registry is copied
- * under locks of its own. Once `cancelled` is true, no callback begins any more; NULL: nobody cancels. `self` NULL:
- * without the library's own families. ENOMEM: nothing is left of it. EBUSY: inside a callback; ENOENT: it was freed.
+ * under locks of its own. `stop`: whether the page is still wanted; NULL: it is. `self` NULL: without the library's own
+ * families. ENOMEM: nothing is left of it. EBUSY: inside a callback, or it is not wanted any more; ENOENT: it was freed.
  */
 cprom_status cprom__snapshot_take(struct cprom__snapshot *snapshot, struct cprom_registry *registry,
-                                  const struct cprom__filter *filter, int64_t deadline, const _Atomic bool *cancelled,
+                                  const struct cprom__filter *filter, int64_t deadline, struct cprom__stop *stop,
                                   const struct cprom__self *self);
 /* The same of one vector only, without callbacks. */
 cprom_status cprom__snapshot_take_vec(struct cprom__snapshot *snapshot, struct cprom_vec *vec);

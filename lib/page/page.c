@@ -73,7 +73,7 @@ cprom_status cprom_page_open(cprom_registry *registry, const cprom_page_opts *op
     return cprom__page_open(registry, opts, NULL, &nobody, out);
 }
 
-cprom_status cprom__page_open(cprom_registry *registry, const cprom_page_opts *opts, const _Atomic bool *cancelled,
+cprom_status cprom__page_open(cprom_registry *registry, const cprom_page_opts *opts, struct cprom__stop *stop,
                               const struct cprom__self *self, cprom_page **out)
 {
     cprom_page_opts o = CPROM_INIT(cprom_page_opts);
@@ -93,7 +93,7 @@ cprom_status cprom__page_open(cprom_registry *registry, const cprom_page_opts *o
     struct cprom__filter filter = {o.names, o.n_names};
     int64_t deadline = page_deadline_of(registry, o.timeout_seconds);
     cprom_status status =
-        cprom__snapshot_take(&page->snapshot, registry, &filter, deadline, cancelled, o.self_metrics ? self : NULL);
+        cprom__snapshot_take(&page->snapshot, registry, &filter, deadline, stop, o.self_metrics ? self : NULL);
     if (!status && !cprom__visit_reserve(&page->snapshot, &page->visit_room)) {
         cprom__snapshot_free(&page->snapshot);
         status = CPROM_ENOMEM;

@@ -8,8 +8,8 @@
 
 #include "page/gather.h"
 
-/* Like cprom_page_open(); where the page has self-metrics, `self` adds its own. `cancelled`: see gather.h. */
-cprom_status cprom__page_open(cprom_registry *registry, const cprom_page_opts *opts, const _Atomic bool *cancelled,
+/* Like cprom_page_open(); where the page has self-metrics, `self` adds its own. `stop`: see gather.h. */
+cprom_status cprom__page_open(cprom_registry *registry, const cprom_page_opts *opts, struct cprom__stop *stop,
                               const struct cprom__self *self, cprom_page **page);
 
 /* The page is read from its first byte again. */

@@ -159,7 +159,7 @@ static void test_stop_lets_no_further_callback_begin(void **state)
         slow_wait(&slow);
         if (stopping) {
             assert_int_equal(pthread_create(&stopper, NULL, stop, server), 0);
-            while (!atomic_load(&server->stopping)) sched_yield();
+            while (!cprom__stop_asked(&server->stopping)) sched_yield();
             slow_end(&slow);
             assert_int_equal(pthread_join(stopper, NULL), 0);
         } else {
@@ -171,6 +171,86 @@ static void test_stop_lets_no_further_callback_begin(void **state)
         }
         close(fd);
         assert_int_equal(atomic_load(&others), 1); /* it ran for the page that was wanted */
+    }
+}
+
+/* ---- stop in a callback ---- */
+
+/* A callback that stops a server as soon as a thread of that waits for this very callback. */
+struct stops_inside {
+    cprom_http_server *server;
+    atomic_int runs;
+    bool waited_for;
+    cprom_status status;
+};
+
+static bool somebody_waits(cprom_http_server *server)
+{
+    pthread_mutex_lock(&server->stopping.lock);
+    bool waits = server->stopping.waiters != NULL;
+    pthread_mutex_unlock(&server->stopping.lock);
+    return waits;
+}
+
+static cprom_status stop_when_waited_for(void *ctx, cprom_scrape *out)
+{
+    struct stops_inside *stops = ctx;
+    if (atomic_fetch_add(&stops->runs, 1)) return CPROM_OK;
+    int fd = hc_connect(cprom_http_server_address(stops->server));
+    bool asked = hc_send_text(fd, HC_GET);
+    for (int64_t start = ct_now(); asked && !stops->waited_for && !ct_over(start, 60); sched_yield()) {
+        stops->waited_for = somebody_waits(stops->server);
+    }
+    stops->status = cprom_http_server_stop(stops->server);
+    close(fd);
+    return CPROM_OK;
+}
+
+struct opens {
+    cprom_registry *registry;
+    cprom_status status;
+    atomic_bool done;
+};
+
+static void *open_page(void *arg)
+{
+    struct opens *opens = arg;
+    cprom_page *page;
+    opens->status = cprom_page_open(opens->registry, NULL, &page);
+    cprom_page_close(page);
+    atomic_store(&opens->done, true);
+    return NULL;
+}
+
+/* The page runs the callback on a thread of the program; the server's thread waits for it, and the callback for that
+ * thread. The collector is the registry's, or a child's. */
+static void test_stop_in_a_callback_that_the_server_waits_for_ends(void **state)
+{
+    ct_fixture *fixture = *state;
+    for (int of_a_child = 0; of_a_child < 2; of_a_child++) {
+        cprom_registry *child = NULL;
+        struct stops_inside stops = {.server = hs_start(fixture, (cprom_http_server_opts){.threads = 1})};
+        struct opens opens = {.registry = fixture->registry};
+        pthread_t opener;
+        if (of_a_child) {
+            assert_ok(cprom_registry_new(CPROM_OPTS(cprom_registry_opts, .parent = fixture->registry), &child));
+        }
+        assert_ok(cprom_collector_new(
+            child ? child : fixture->registry,
+            CPROM_OPTS(cprom_collector_opts, .name = "c", .collect = stop_when_waited_for, .ctx = &stops)));
+        assert_int_equal(pthread_create(&opener, NULL, open_page, &opens), 0);
+        for (int64_t start = ct_now(); !atomic_load(&opens.done); sched_yield()) assert_false(ct_over(start, 120));
+        assert_int_equal(pthread_join(opener, NULL), 0);
+        assert_ok(opens.status);
+        assert_true(stops.waited_for);
+        assert_ok(stops.status);
+        assert_int_equal(atomic_load(&stops.runs), 1);
+        cprom_stats stats = CPROM_INIT(cprom_stats);
+        assert_ok(cprom_registry_stats(child ? child : fixture->registry, &stats));
+        assert_int_equal(stats.collector_failures, 0); /* nobody wanted the page: it is no failure of the collector */
+        assert_int_equal(ct_log_count(&fixture->log), 0);
+        if (child) cprom_registry_free(child);
+        else assert_ok(cprom_registry_unregister(fixture->registry, "c"));
     }
 }
 
@@ -241,6 +321,7 @@ int group_threads(void)
         TEST(test_server_with_one_thread_others_wait_for_a_slow_callback),
         TEST(test_stop_waits_for_the_callback_and_leaves_nothing),
         TEST(test_stop_lets_no_further_callback_begin),
+        TEST(test_stop_in_a_callback_that_the_server_waits_for_ends),
         TEST(test_start_and_stop_many_times_leaves_nothing),
         TEST(test_server_with_threads_serves_many_at_once),
     };
