@@ -103,7 +103,7 @@ typedef enum cprom_status {
     CPROM_ENOENT = -8,    /* no such family, series or sample, or the registry was freed */
     CPROM_ELIMIT = -9,    /* a limit of the library or of the vector is reached */
     CPROM_ESTALE = -10,   /* somebody newer was first: see cprom_update_commit() */
-    CPROM_EBUSY = -11,    /* a page inside a callback, or a server that is to stop itself */
+    CPROM_EBUSY = -11,    /* a page inside a callback, or a server that would have to stop itself */
     CPROM_ESYS = -12,     /* a system call failed; errno tells */
     CPROM_EPARTIAL = -13  /* part of what an update staged was refused; the rest took effect */
 } cprom_status;

@@ -229,8 +229,11 @@ CPROM_API const char *cprom_http_server_address(const cprom_http_server *server)
 
 /*
  * Closes all connections, also in the middle of a response, ends the threads and frees the server. Waits for callbacks
- * that run now; no other begins. EBUSY: called by one of the server's own threads, in a callback; nothing happened. OK
- * for NULL. Init-only.
+ * that its threads run now; no other begins, and none that runs elsewhere is waited for. So it may be called in any
+ * callback on any thread, but in those that hold locks: clocks and allocators. The caller must not hold a lock that the
+ * callbacks take, the log's among them.
+ * EBUSY: the server would wait for itself. This is one of its own threads, in a callback; or a thread of another server
+ * that a thread of this one is stopping. Nothing happened. OK for NULL. Init-only.
  */
 CPROM_API cprom_status cprom_http_server_stop(cprom_http_server *server);
 

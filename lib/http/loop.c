@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/unwind.h"
+#include "http/servers.h"
 #include "http/sys.h"
 
 #define LOOP_ACCEPTS_MAX 16              /* in one turn, so that the others have theirs */
@@ -259,6 +260,7 @@ static void loop_end_thread(struct loop_thread *thread)
         while (!pthread_equal(server->threads[i], self)) i++;
         server->threads[i] = next;
         pthread_detach(self);
+        cprom__servers_mine = NULL;
         while (!thread->succeeded) pthread_cond_wait(&server->turn, &server->lock);
     }
     pthread_cond_broadcast(&server->turn); /* somebody must poll */
@@ -269,6 +271,7 @@ static void loop_end_thread(struct loop_thread *thread)
 static void loop_serve(struct cprom_http_server *server, char *room)
 {
     CPROM__AT_END(loop_end_thread) struct loop_thread thread = {.server = server, .room = room};
+    cprom__servers_mine = server;
     while (!cprom__stop_asked(&server->stopping)) {
         struct cprom__conn *closed = server->closed, *conn = closed ? NULL : loop_dequeue(server);
         if (!closed && !conn && !server->polling) {

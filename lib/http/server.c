@@ -13,6 +13,7 @@
 #include "base/seconds.h"
 #include "base/unwind.h"
 #include "http/loop.h"
+#include "http/servers.h"
 #include "http/sys.h"
 
 #define SERVER_ADDRESS "127.0.0.1:9464" /* by default */
@@ -241,11 +242,7 @@ cprom_status cprom_http_server_stop(cprom_http_server *server)
         cprom_http_server_after_fork(server);
         return CPROM_OK;
     }
-    bool mine = false;
-    pthread_mutex_lock(&server->lock);
-    for (size_t i = 0; i < server->n_threads; i++) mine |= pthread_equal(pthread_self(), server->threads[i]) != 0;
-    pthread_mutex_unlock(&server->lock);
-    if (mine) return CPROM_EBUSY;
+    if (!cprom__servers_may_stop(server)) return CPROM_EBUSY;
     server_join_threads(server, server->n_threads);
     server_free(server);
     return CPROM_OK;

@@ -35,7 +35,8 @@ struct cprom_http_server {
      * closed is taken out before. */
     _Atomic int *fds;
 
-    struct cprom__stop stopping; /* what its threads have begun is not wanted any more */
+    struct cprom_http_server *stopper; /* whose thread stops it; NULL: no server's. Guarded by the lock of servers.c */
+    struct cprom__stop stopping;       /* what its threads have begun is not wanted any more */
 
     pthread_mutex_t lock; /* guards what follows; nothing of the registry is called under it but its
                                         allocator and clock */

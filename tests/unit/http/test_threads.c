@@ -254,6 +254,92 @@ static void test_stop_in_a_callback_that_the_server_waits_for_ends(void **state)
     }
 }
 
+/* Servers in a ring: each one's thread runs a callback that stops the next one. */
+#define RING_MAX 3
+
+struct ring {
+    pthread_barrier_t all_inside;
+    cprom_http_server *servers[RING_MAX];
+    int n;
+    _Atomic int stops[RING_MAX]; /* statuses */
+};
+
+struct ring_place {
+    struct ring *ring;
+    int at;
+    bool together; /* else each when the one before is about to be stopped */
+};
+
+static cprom_status stop_the_next(void *ctx, cprom_scrape *out)
+{
+    const struct ring_place *place = ctx;
+    struct ring *ring = place->ring;
+    cprom_http_server *next = ring->servers[(place->at + 1) % ring->n];
+    pthread_barrier_wait(&ring->all_inside);
+    if (!place->together && place->at) {
+        int64_t start = ct_now();
+        while (!cprom__stop_asked(&ring->servers[place->at]->stopping) && !ct_over(start, 60)) sched_yield();
+    }
+    atomic_store(&ring->stops[place->at], (int)cprom_http_server_stop(next));
+    return CPROM_OK;
+}
+
+/* Each asks for the one callback only. */
+static void ring_run(ct_fixture *fixture, int n, bool together)
+{
+    static const char *const names[RING_MAX] = {"a", "b", "c"};
+    struct ring ring = {.n = n};
+    struct ring_place places[RING_MAX];
+    int fds[RING_MAX], statuses[RING_MAX], busy = 0, last = 0;
+    char request[80];
+    pthread_barrier_init(&ring.all_inside, NULL, (unsigned)n);
+    for (int i = 0; i < n; i++) {
+        places[i] = (struct ring_place){&ring, i, together};
+        const cprom_desc *family = CPROM_OPTS(cprom_desc, .name = names[i], .help = "H.", .type = CPROM_GAUGE);
+        assert_ok(cprom_collector_new(fixture->registry,
+                                      CPROM_OPTS(cprom_collector_opts, .name = names[i], .collect = stop_the_next,
+                                                 .ctx = &places[i], .descs = family, .n_descs = 1)));
+        ring.servers[i] = hs_start(fixture, (cprom_http_server_opts){.threads = 1});
+    }
+    for (int i = 0; i < n; i++) {
+        fds[i] = hs_connect(ring.servers[i]);
+        snprintf(request, sizeof request, "GET /metrics?name[]=%s HTTP/1.1\r\nHost: a\r\n\r\n", names[i]);
+        assert_true(hc_send_text(fds[i], request));
+    }
+    for (int i = 0; i < n; i++) {
+        struct hc_stream stream = {0};
+        statuses[i] = hc_ask(&stream, fds[i], "", NULL);
+        hc_stream_free(&stream);
+        close(fds[i]);
+    }
+    /* One could not be stopped, and answers, once its own callback has stopped the next. */
+    for (int i = 0; i < n; i++) {
+        int status = atomic_load(&ring.stops[i]);
+        if (status == CPROM_OK) continue;
+        assert_status(status, CPROM_EBUSY);
+        last = (i + 1) % n;
+        busy++;
+    }
+    assert_int_equal(busy, 1);
+    assert_int_equal(statuses[last], 200);
+    if (!together) assert_int_equal(last, 0); /* the one that came last */
+    hs_assert_serves(ring.servers[last]);
+    assert_ok(cprom_http_server_stop(ring.servers[last]));
+    for (int i = 0; i < n; i++) assert_ok(cprom_registry_unregister(fixture->registry, names[i]));
+    pthread_barrier_destroy(&ring.all_inside);
+}
+
+static void test_stop_of_servers_that_stop_each_other_one_is_busy(void **state)
+{
+    ct_fixture *fixture = *state;
+    for (int round = 0; round < 30; round++) {
+        for (int n = 1; n <= RING_MAX; n++) {
+            ring_run(fixture, n, true);
+            ring_run(fixture, n, false);
+        }
+    }
+}
+
 static void test_start_and_stop_many_times_leaves_nothing(void **state)
 {
     ct_fixture *fixture = *state;
@@ -322,6 +408,7 @@ int group_threads(void)
         TEST(test_stop_waits_for_the_callback_and_leaves_nothing),
         TEST(test_stop_lets_no_further_callback_begin),
         TEST(test_stop_in_a_callback_that_the_server_waits_for_ends),
+        TEST(test_stop_of_servers_that_stop_each_other_one_is_busy),
         TEST(test_start_and_stop_many_times_leaves_nothing),
         TEST(test_server_with_threads_serves_many_at_once),
     };
