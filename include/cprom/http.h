@@ -184,6 +184,10 @@ CPROM_API cprom_status cprom_http_handler_add_coding(cprom_http_handler *handler
  * The threads cannot be cancelled. A callback, or `authorize`, that ends its thread by pthread_exit() closes the
  * connection, and a new thread takes the old one's place (not with musl: see cprom.h). Nobody catches an exception there:
  * the program ends, as from any thread's function.
+ *
+ * Start it after the last fork of the program, daemon(3) among them: threads do not live on in a child. fork() closes all
+ * that the child has of a server, so that clients are refused, and do not wait for an answer that never comes; the
+ * parent's server goes on. The child may exec or _exit, whatever the server's threads were doing.
  *============================================================================*/
 
 typedef struct cprom_http_server cprom_http_server;
@@ -213,7 +217,7 @@ typedef struct cprom_http_server_opts {
 
 /*
  * Starts a server, which listens when this returns; stop it with cprom_http_server_stop(). `opts` may be NULL for all
- * defaults. The registry may be freed before: from then on pages are 503.
+ * defaults. Call it behind daemon(3), see above. The registry may be freed before: from then on pages are 503.
  * EINVAL: also an address that is none of the above, a listen_fd that does not listen, both of them, or a time that is
  * negative or NaN; ENOMEM; ESYS: it cannot listen there, or there are no threads or descriptors to be had, see errno.
  * Where a unix socket's path is a socket at which nobody listens, it is replaced. MT-safe.
@@ -238,10 +242,10 @@ CPROM_API const char *cprom_http_server_address(const cprom_http_server *server)
 CPROM_API cprom_status cprom_http_server_stop(cprom_http_server *server);
 
 /*
- * For the child of a fork that does not exec: closes the descriptors that it inherited of the server (but that of a
- * connection that came in that very instant). The server's memory stays, the parent's server goes on; nothing else may
- * be called with `server` in the child but _stop, which does the same. In the process that started the server: a no-op.
- * Async-signal-safe.
+ * For a child that was made otherwise than by fork(), and so has no handlers of pthread_atfork(): closes the descriptors
+ * that it inherited of the server (but that of a connection that came in that very instant). In the child of any fork, the
+ * server's memory stays, and nothing else may be called with `server` but _stop, which does the same. In the process that
+ * started the server: a no-op. Async-signal-safe.
  */
 CPROM_API void cprom_http_server_after_fork(cprom_http_server *server);
 

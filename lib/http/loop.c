@@ -51,13 +51,20 @@ static struct cprom__conn *loop_dequeue(struct cprom_http_server *server)
     return conn;
 }
 
+/* A fork must not keep it open in the child. */
+static void loop_close(struct cprom_http_server *server, size_t slot)
+{
+    cprom__servers_lock();
+    close(atomic_exchange_explicit(&server->fds[CPROM__FD_CONNS + slot], -1, memory_order_relaxed));
+    cprom__servers_unlock();
+}
+
 void cprom__http_server_drop(struct cprom_http_server *server, struct cprom__conn *conn)
 {
     server->slots[conn->slot] = NULL;
     server->n_conns--;
     while (server->n_slots && !server->slots[server->n_slots - 1]) server->n_slots--;
-    atomic_store_explicit(&server->fds[CPROM__FD_CONNS + conn->slot], -1, memory_order_relaxed);
-    close(conn->fd);
+    loop_close(server, conn->slot);
     conn->next = server->closed;
     server->closed = conn;
 }
@@ -82,15 +89,30 @@ static struct cprom__conn *loop_victim(struct cprom_http_server *server, int64_t
     return worst;
 }
 
-static void loop_add(struct cprom_http_server *server, int fd)
+/* Accepts into a slot that is free. */
+static int loop_accept(struct cprom_http_server *server, size_t slot)
+{
+    cprom__servers_lock();
+    int listener = atomic_load_explicit(&server->fds[CPROM__FD_LISTENER], memory_order_relaxed);
+    int fd = CPROM__SYS(accept4)(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), error = errno;
+    atomic_store_explicit(&server->fds[CPROM__FD_CONNS + slot], fd, memory_order_relaxed);
+    cprom__servers_unlock();
+    errno = error;
+    return fd;
+}
+
+static size_t loop_free_slot(const struct cprom_http_server *server)
 {
     size_t slot = 0;
     while (server->slots[slot]) slot++;
-    atomic_store_explicit(&server->fds[CPROM__FD_CONNS + slot], fd, memory_order_relaxed);
+    return slot;
+}
+
+static void loop_add(struct cprom_http_server *server, size_t slot, int fd)
+{
     struct cprom__conn *conn = cprom__conn_new(&server->rules, fd);
     if (!conn) {
-        atomic_store_explicit(&server->fds[CPROM__FD_CONNS + slot], -1, memory_order_relaxed);
-        close(fd);
+        loop_close(server, slot);
         return;
     }
     conn->slot = slot;
@@ -102,15 +124,15 @@ static void loop_add(struct cprom_http_server *server, int fd)
 
 static void loop_accept_some(struct cprom_http_server *server, int64_t now)
 {
-    int listener = atomic_load_explicit(&server->fds[CPROM__FD_LISTENER], memory_order_relaxed);
     for (int i = 0; i < LOOP_ACCEPTS_MAX; i++) {
         bool full = server->n_conns >= server->conns_max;
         struct cprom__conn *goes = full ? loop_victim(server, now) : NULL;
         if (full && !goes) return;
-        int fd = CPROM__SYS(accept4)(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        size_t slot = loop_free_slot(server);
+        int fd = loop_accept(server, slot);
         if (fd >= 0) {
             if (goes) cprom__http_server_drop(server, goes);
-            loop_add(server, fd);
+            loop_add(server, slot, fd);
             continue;
         }
         switch (errno) {

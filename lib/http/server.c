@@ -83,10 +83,10 @@ static struct server_memory server_memory_of(const struct cprom_http_server *ser
     size_t conns = server->conns_max;
     struct server_memory m;
     m.fds = server_aligned(sizeof *server);
-    m.threads = m.fds + server_aligned((CPROM__FD_CONNS + conns) * sizeof *server->fds);
+    /* One slot more: a connection is accepted before it is in the place of another. */
+    m.threads = m.fds + server_aligned((CPROM__FD_CONNS + conns + 1) * sizeof *server->fds);
     m.slots = m.threads + server_aligned(server->n_threads * sizeof *server->threads);
-    m.polled =
-        m.slots + server_aligned((conns + 1) * sizeof(struct cprom__conn *)); /* one more: the last is always free */
+    m.polled = m.slots + server_aligned((conns + 1) * sizeof(struct cprom__conn *));
     m.slots_polled = m.polled + server_aligned((conns + 2) * sizeof *server->polled);
     m.rooms = m.slots_polled + server_aligned((conns + 2) * sizeof *server->slots_polled);
     m.all = m.rooms + server->n_threads * server->rules.head_max;
@@ -112,19 +112,13 @@ static struct cprom_http_server *server_new(struct cprom_registry *registry, con
     server->slots_polled = server_at(server, m.slots_polled);
     server->rooms = server_at(server, m.rooms);
     server->process = getpid();
-    for (size_t i = 0; i < CPROM__FD_CONNS + server->conns_max; i++) atomic_init(&server->fds[i], -1);
+    for (size_t i = 0; i < CPROM__FD_CONNS + server->conns_max + 1; i++) atomic_init(&server->fds[i], -1);
     server->listener.fd = -1;
     cprom__stop_init(&server->stopping);
     pthread_mutex_init(&server->lock, NULL);
     pthread_cond_init(&server->turn, NULL);
     cprom__registry_ref(registry);
     return server;
-}
-
-static void server_close_fd(_Atomic int *fd)
-{
-    int old = atomic_exchange_explicit(fd, -1, memory_order_relaxed);
-    if (old >= 0) close(old);
 }
 
 /* No thread of it runs. */
@@ -136,10 +130,12 @@ static void server_free(struct cprom_http_server *server)
         if (i < server->n_slots && server->slots[i]) cprom__http_server_drop(server, server->slots[i]);
     }
     cprom__http_server_dispose(server, server->closed);
-    atomic_store_explicit(&server->fds[CPROM__FD_LISTENER], -1, memory_order_relaxed);
+    cprom__servers_lock();
     cprom__listener_close(&server->listener);
-    server_close_fd(&server->fds[CPROM__FD_WAKE_READ]);
-    server_close_fd(&server->fds[CPROM__FD_WAKE_WRITE]);
+    atomic_store_explicit(&server->fds[CPROM__FD_LISTENER], -1, memory_order_relaxed);
+    cprom__servers_close(server);
+    cprom__servers_unlock();
+    cprom__servers_remove(server);
     cprom_http_handler_free(server->own_handler);
     pthread_cond_destroy(&server->turn);
     pthread_mutex_destroy(&server->lock);
@@ -151,6 +147,7 @@ static void server_free(struct cprom_http_server *server)
 
 /* ---- starting ---- */
 
+/* Under the lock of servers.h. */
 static cprom_status server_open_fds(struct cprom_http_server *server, const cprom_http_server_opts *o)
 {
     int pipes[2];
@@ -160,6 +157,16 @@ static cprom_status server_open_fds(struct cprom_http_server *server, const cpro
     cprom_status status = o->listen_fd ? cprom__listener_adopt(&server->listener, o->listen_fd)
                                        : cprom__listener_open(&server->listener, o->address);
     atomic_store_explicit(&server->fds[CPROM__FD_LISTENER], server->listener.fd, memory_order_relaxed);
+    return status;
+}
+
+static cprom_status server_open(struct cprom_http_server *server, const cprom_http_server_opts *o)
+{
+    cprom_status status = cprom__servers_add(server);
+    if (status) return status;
+    cprom__servers_lock();
+    status = server_open_fds(server, o);
+    cprom__servers_unlock();
     return status;
 }
 
@@ -217,9 +224,9 @@ cprom_status cprom_http_server_start(cprom_registry *registry, const cprom_http_
     }
     if (!status) {
         const char *where = o.listen_fd ? "listen_fd" : o.address;
-        status = server_open_fds(server, &o);
+        status = server_open(server, &o);
         if (status == CPROM_EINVAL) server_refuse(registry, status, "nothing to listen at: ", where);
-        else if (status) server_refuse(registry, status, "cannot listen at ", where);
+        else if (status == CPROM_ESYS) server_refuse(registry, status, "cannot listen at ", where);
     }
     if (!status) status = server_start_threads(server);
     if (status) server_free(server);
@@ -252,7 +259,5 @@ void cprom_http_server_after_fork(cprom_http_server *server)
 {
     if (!server || server->process == getpid()) return;
     CPROM__UNCANCELLED;
-    int error = errno;
-    for (size_t i = 0; i < CPROM__FD_CONNS + server->conns_max; i++) server_close_fd(&server->fds[i]);
-    errno = error;
+    cprom__servers_close(server);
 }

@@ -28,15 +28,18 @@ struct cprom_http_server {
     size_t conns_max;
     pthread_t *threads; /* guarded by the lock: one that a callback has ended is replaced */
     size_t n_threads;
-    pid_t process; /* that has the threads */
+    pid_t process; /* that has the threads; 0: not this one, which was forked since */
     char *rooms;   /* head_max bytes for each thread */
 
-    /* Every descriptor, connections by slot; -1: none. Atomic for the child of a fork, which closes them; what is
-     * closed is taken out before. */
+    /* Every descriptor, connections by slot; -1: none. They come and go under the lock of servers.h. Atomic for the
+     * child of a fork that it has not heard of. */
     _Atomic int *fds;
 
-    struct cprom_http_server *stopper; /* whose thread stops it; NULL: no server's. Guarded by the lock of servers.c */
-    struct cprom__stop stopping;       /* what its threads have begun is not wanted any more */
+    /* guarded by the lock of servers.h */
+    struct cprom_http_server *next;    /* of the process */
+    struct cprom_http_server *stopper; /* whose thread stops it; NULL: no server's */
+
+    struct cprom__stop stopping; /* what its threads have begun is not wanted any more */
 
     pthread_mutex_t lock; /* guards what follows; nothing of the registry is called under it but its
                                         allocator and clock */

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <sys/stat.h>
 
-#include "support/child.h"
 #include "support/http_client.h"
 
 /* A server at some port; `opts` may be NULL. */
@@ -455,43 +454,6 @@ static void test_server_descriptors_are_close_on_exec_and_gone_after_stop(void *
     for (int i = 0; i < 256; i++) assert_int_equal(before[i], fcntl(i, F_GETFD) >= 0);
 }
 
-struct forked {
-    cprom_http_server *server;
-    int client;
-    bool by_stop;
-};
-
-/* In the child: closes the server, and sees what is left of its descriptors. */
-static int in_child(void *ctx)
-{
-    struct forked *forked = ctx;
-    int before = hc_count_fds(), ignored;
-    pthread_cancel(pthread_self()); /* the calls are no cancellation points */
-    if (forked->by_stop) cprom_http_server_stop(forked->server);
-    else cprom_http_server_after_fork(forked->server);
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &ignored);
-    return before - hc_count_fds();
-}
-
-static void test_after_fork_child_closes_and_parent_goes_on(void **state)
-{
-    ct_fixture *fixture = *state;
-    cprom_http_server *server = start_plain(fixture);
-    struct hc_stream stream = {0};
-    int fd = hc_connect(cprom_http_server_address(server));
-    assert_int_equal(hc_ask(&stream, fd, HC_GET, NULL), 200);
-    cprom_http_server_after_fork(server); /* not a child */
-    for (int i = 0; i < 2; i++) {
-        struct forked forked = {.server = server, .by_stop = i};
-        assert_int_equal(child_run(in_child, &forked), 4);
-        assert_int_equal(hc_ask(&stream, fd, HC_GET, NULL), 200);
-    }
-    assert_int_equal(hc_ask_once(cprom_http_server_address(server), HC_GET, NULL), 200);
-    close(fd);
-    hc_stream_free(&stream);
-    assert_ok(cprom_http_server_stop(server));
-}
-
 int group_server(void)
 {
     const struct CMUnitTest tests[] = {
@@ -511,7 +473,6 @@ int group_server(void)
         TEST(test_server_freed_registry_is_503),
         TEST(test_server_threads_block_signals_and_cannot_stop_themselves),
         TEST(test_server_descriptors_are_close_on_exec_and_gone_after_stop),
-        TEST(test_after_fork_child_closes_and_parent_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
