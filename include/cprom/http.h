@@ -213,14 +213,19 @@ typedef struct cprom_http_server_opts {
     double idle_seconds;        /* between two requests; 60 */
     double stall_seconds;       /* a response of which the peer takes nothing; 30 */
     double response_seconds;    /* a response as a whole; 120 */
+    unsigned unix_mode;         /* of a unix socket: who may connect, 0660 for instance; 0: as the umask is */
 } cprom_http_server_opts;
 
 /*
  * Starts a server, which listens when this returns; stop it with cprom_http_server_stop(). `opts` may be NULL for all
  * defaults. Call it behind daemon(3), see above. The registry may be freed before: from then on pages are 503.
- * EINVAL: also an address that is none of the above, a listen_fd that does not listen, both of them, or a time that is
- * negative or NaN; ENOMEM; ESYS: it cannot listen there, or there are no threads or descriptors to be had, see errno.
- * Where a unix socket's path is a socket at which nobody listens, it is replaced. MT-safe.
+ * EINVAL: also an address that is none of the above, a listen_fd that does not listen, both of them, a unix_mode over
+ * 0777 or without a unix socket, or a time that is negative or NaN; ENOMEM; ESYS: it cannot listen there, or there are no threads or descriptors to be had, see errno.
+ *
+ * A unix socket has a lock file beside it, its path with ".lock" behind, which is locked (flock) until the server has
+ * stopped; then both are removed. Of several servers that start at one path, in whatever process, one is there, and ESYS
+ * with EADDRINUSE is for the others. What a program left at the path when it ended is replaced: a socket at which nobody
+ * listens. What others have put there since is left to them. MT-safe.
  */
 CPROM_API cprom_status cprom_http_server_start(cprom_registry *registry, const cprom_http_server_opts *opts,
                                                cprom_http_server **server);

@@ -11,7 +11,6 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -24,7 +23,11 @@ union address {
     struct sockaddr_un un;
 };
 
+#define ADDRESS_UNIX "unix:"
+
 /* ---- the text ---- */
+
+bool cprom__address_is_unix(const char *text) { return strncmp(text, ADDRESS_UNIX, strlen(ADDRESS_UNIX)) == 0; }
 
 static bool address_parse_port(const char *text, in_port_t *port)
 {
@@ -70,7 +73,7 @@ static bool address_parse_host(const char *host, in_port_t port, union address *
 static bool address_parse(const char *text, union address *address, socklen_t *len)
 {
     memset(address, 0, sizeof *address);
-    if (strncmp(text, "unix:", 5) == 0) return address_parse_unix(text + 5, address, len);
+    if (cprom__address_is_unix(text)) return address_parse_unix(text + strlen(ADDRESS_UNIX), address, len);
     char host[CPROM__ADDRESS_MAX];
     in_port_t port;
     const char *colon = strrchr(text, ':');
@@ -119,7 +122,7 @@ static bool address_describe(struct cprom__listener *listener)
         address_add_port(text, address.v6.sin6_port);
         return true;
     case AF_UNIX:
-        address_add(text, "unix:");
+        address_add(text, ADDRESS_UNIX);
         address.un.sun_path[sizeof address.un.sun_path - 1] = '\0';
         address_add(text, address.un.sun_path);
         return true;
@@ -141,33 +144,23 @@ static int address_open_socket(int family)
     return fd;
 }
 
-/* A socket that a program left when it ended: nobody answers there. */
-static bool address_is_stale(const union address *address, socklen_t len)
+static void address_clear(struct cprom__listener *listener)
 {
-    struct stat status;
-    if (lstat(address->un.sun_path, &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
-    int fd = address_open_socket(AF_UNIX);
-    if (fd < 0) return false;
-    bool refused = connect(fd, &address->any, len) != 0 && errno == ECONNREFUSED;
-    close(fd);
-    return refused;
+    memset(listener, 0, sizeof *listener);
+    listener->fd = listener->path.lock = -1;
 }
 
-static bool address_bind_to(int fd, const union address *address, socklen_t len)
+static bool address_bind(struct cprom__listener *listener, const union address *address, socklen_t len, unsigned mode)
 {
-    if (bind(fd, &address->any, len) == 0) return true;
-    if (errno != EADDRINUSE || address->any.sa_family != AF_UNIX) return false;
-    if (address_is_stale(address, len) && unlink(address->un.sun_path) == 0) return bind(fd, &address->any, len) == 0;
-    errno = EADDRINUSE;
-    return false;
+    if (address->any.sa_family != AF_UNIX) return bind(listener->fd, &address->any, len) == 0;
+    return cprom__path_bind(&listener->path, listener->fd, &address->un, mode);
 }
 
-cprom_status cprom__listener_open(struct cprom__listener *listener, const char *text)
+cprom_status cprom__listener_open(struct cprom__listener *listener, const char *text, unsigned mode)
 {
     union address address;
     socklen_t len = 0;
-    memset(listener, 0, sizeof *listener);
-    listener->fd = -1;
+    address_clear(listener);
     if (!address_parse(text, &address, &len)) return CPROM_EINVAL;
     address_add(listener->address, text); /* whose path must go, should what follows fail */
     listener->fd = address_open_socket(address.any.sa_family);
@@ -177,15 +170,7 @@ cprom_status cprom__listener_open(struct cprom__listener *listener, const char *
         listener->fd = address_open_socket(AF_INET);
     }
     if (listener->fd < 0) return CPROM_ESYS;
-    bool bound = address_bind_to(listener->fd, &address, len);
-    if (bound && address.any.sa_family == AF_UNIX) {
-        struct stat status;
-        if (lstat(address.un.sun_path, &status) == 0) {
-            listener->made_path = true;
-            listener->device = status.st_dev;
-            listener->inode = status.st_ino;
-        }
-    }
+    bool bound = address_bind(listener, &address, len, mode);
     if (bound && address_describe(listener) && listen(listener->fd, SOMAXCONN) == 0) return CPROM_OK;
     cprom__listener_close(listener);
     return CPROM_ESYS;
@@ -195,8 +180,7 @@ cprom_status cprom__listener_adopt(struct cprom__listener *listener, int fd)
 {
     int listens = 0, on = 1;
     socklen_t len = sizeof listens;
-    memset(listener, 0, sizeof *listener);
-    listener->fd = -1;
+    address_clear(listener);
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0 || !listens) return CPROM_EINVAL;
     listener->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (listener->fd < 0) return CPROM_ESYS;
@@ -212,15 +196,8 @@ cprom_status cprom__listener_adopt(struct cprom__listener *listener, int fd)
 void cprom__listener_close(struct cprom__listener *listener)
 {
     int error = errno;
-    struct stat status;
-    const char *path = listener->address + 5; /* behind "unix:" */
+    cprom__path_leave(&listener->path, listener->address + strlen(ADDRESS_UNIX));
     if (listener->fd >= 0) close(listener->fd);
     listener->fd = -1;
-    /* Perhaps somebody else has put another one there. */
-    if (listener->made_path && lstat(path, &status) == 0 && status.st_dev == listener->device &&
-        status.st_ino == listener->inode) {
-        unlink(path);
-    }
-    listener->made_path = false;
     errno = error;
 }

@@ -8,23 +8,23 @@
 
 #include <cprom/cprom.h>
 
-#include <sys/types.h>
+#include "http/path.h"
 
 #define CPROM__ADDRESS_MAX 128
 
 struct cprom__listener {
     int fd;
     char address[CPROM__ADDRESS_MAX]; /* as bound */
-    bool made_path;                   /* a unix socket that is ours to remove */
-    dev_t device;                     /* which one it is */
-    ino_t inode;
+    struct cprom__path path;          /* of a unix socket that is ours */
 };
 
-/* EINVAL: not such a text; ESYS: errno tells. Nothing is left then. */
-cprom_status cprom__listener_open(struct cprom__listener *listener, const char *address);
+/* `mode`: of a unix socket; 0: as the umask is. EINVAL: not such a text; ESYS: errno tells. Nothing is left then. */
+cprom_status cprom__listener_open(struct cprom__listener *listener, const char *address, unsigned mode);
+/* Whether it is one of a unix socket. */
+bool cprom__address_is_unix(const char *address);
 /* Uses a duplicate of a descriptor that listens already. EINVAL: it is no socket that listens; ESYS. */
 cprom_status cprom__listener_adopt(struct cprom__listener *listener, int fd);
-/* Closes it, if it is not closed yet, and removes the path of a unix socket. */
+/* Closes it, if it is not closed yet, and removes what is at the path of a unix socket. */
 void cprom__listener_close(struct cprom__listener *listener);
 
 #endif

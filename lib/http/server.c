@@ -66,6 +66,8 @@ static const char *server_read_opts(struct cprom_http_server *server, const cpro
         return "response_seconds is negative or NaN";
     if (o->listen_fd < 0) return "listen_fd is negative";
     if (o->listen_fd && o->address) return "listen_fd and address";
+    if (o->unix_mode > 0777) return "unix_mode is over 0777";
+    if (o->unix_mode && !(o->address && cprom__address_is_unix(o->address))) return "unix_mode without a unix socket";
     return NULL;
 }
 
@@ -113,12 +115,18 @@ static struct cprom_http_server *server_new(struct cprom_registry *registry, con
     server->rooms = server_at(server, m.rooms);
     server->process = getpid();
     for (size_t i = 0; i < CPROM__FD_CONNS + server->conns_max + 1; i++) atomic_init(&server->fds[i], -1);
-    server->listener.fd = -1;
+    server->listener.fd = server->listener.path.lock = -1;
     cprom__stop_init(&server->stopping);
     pthread_mutex_init(&server->lock, NULL);
     pthread_cond_init(&server->turn, NULL);
     cprom__registry_ref(registry);
     return server;
+}
+
+static void server_note_listener(struct cprom_http_server *server)
+{
+    atomic_store_explicit(&server->fds[CPROM__FD_LISTENER], server->listener.fd, memory_order_relaxed);
+    atomic_store_explicit(&server->fds[CPROM__FD_LOCK], server->listener.path.lock, memory_order_relaxed);
 }
 
 /* No thread of it runs. */
@@ -132,7 +140,7 @@ static void server_free(struct cprom_http_server *server)
     cprom__http_server_dispose(server, server->closed);
     cprom__servers_lock();
     cprom__listener_close(&server->listener);
-    atomic_store_explicit(&server->fds[CPROM__FD_LISTENER], -1, memory_order_relaxed);
+    server_note_listener(server);
     cprom__servers_close(server);
     cprom__servers_unlock();
     cprom__servers_remove(server);
@@ -155,8 +163,8 @@ static cprom_status server_open_fds(struct cprom_http_server *server, const cpro
     atomic_store_explicit(&server->fds[CPROM__FD_WAKE_READ], pipes[0], memory_order_relaxed);
     atomic_store_explicit(&server->fds[CPROM__FD_WAKE_WRITE], pipes[1], memory_order_relaxed);
     cprom_status status = o->listen_fd ? cprom__listener_adopt(&server->listener, o->listen_fd)
-                                       : cprom__listener_open(&server->listener, o->address);
-    atomic_store_explicit(&server->fds[CPROM__FD_LISTENER], server->listener.fd, memory_order_relaxed);
+                                       : cprom__listener_open(&server->listener, o->address, o->unix_mode);
+    server_note_listener(server);
     return status;
 }
 

@@ -15,6 +15,7 @@
 
 enum cprom__server_fd {
     CPROM__FD_LISTENER,
+    CPROM__FD_LOCK, /* of a unix socket's path */
     CPROM__FD_WAKE_READ,
     CPROM__FD_WAKE_WRITE,
     CPROM__FD_CONNS

@@ -5,6 +5,8 @@
 #include "support/http_running.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 
 #include "http/sys.h"
 
@@ -23,6 +25,9 @@ enum {
     GETSOCKNAME,
     PIPE,
     FCNTL,
+    OPEN,
+    FLOCK,
+    CHMOD,
     CREATE,
     OPTION,
     ACCEPT,
@@ -65,6 +70,32 @@ WRAP(LISTEN, listen, (int fd, int n), (fd, n))
 WRAP(GETSOCKNAME, getsockname, (int fd, struct sockaddr *address, socklen_t *len), (fd, address, len))
 WRAP(PIPE, pipe2, (int *fds, int flags), (fds, flags))
 WRAP(OPTION, setsockopt, (int fd, int level, int name, const void *value, socklen_t len), (fd, level, name, value, len))
+
+WRAP(CHMOD, fchmodat, (int dir, const char *path, mode_t mode, int flags), (dir, path, mode, flags))
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...)
+{
+    mode_t mode = 0;
+    va_list args;
+    va_start(args, flags);
+    if (flags & O_CREAT) mode = va_arg(args, mode_t);
+    va_end(args);
+    return fails(OPEN) ? -1 : __real_open(path, flags, mode);
+}
+
+static void (*before_flock)(void); /* once */
+
+int __real_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation)
+{
+    void (*before)(void) = before_flock;
+    before_flock = NULL;
+    if (before) before();
+    return fails(FLOCK) ? -1 : __real_flock(fd, operation);
+}
 
 int __real_fcntl(int fd, int command, ...);
 int __wrap_fcntl(int fd, int command, ...);
@@ -162,7 +193,45 @@ static void test_start_at_a_unix_socket_each_failing_call_leaves_no_path(void **
 {
     char address[64];
     snprintf(address, sizeof address, "unix:/tmp/cprom-calls-%d.sock", (int)getpid());
-    assert_start_survives(*state, CPROM_OPTS(cprom_http_server_opts, .address = address), address + 5);
+    for (unsigned mode = 0; mode <= 0610; mode += 0610) {
+        assert_start_survives(*state, CPROM_OPTS(cprom_http_server_opts, .address = address, .unix_mode = mode),
+                              address + 5);
+        strcat(address, ".lock");
+        assert_int_equal(access(address, F_OK), -1);
+        address[strlen(address) - 5] = '\0';
+    }
+}
+
+static char lock_that_goes[80];
+static int locks_gone;
+
+static void remove_lock(void) { locks_gone += unlink(lock_that_goes) == 0; }
+
+static void remove_lock_and_make_another(void)
+{
+    remove_lock();
+    close(open(lock_that_goes, O_CREAT | O_RDWR, 0600));
+}
+
+/* Who had the lock before removes the file between our opening it and our locking it: what is locked then is nowhere. */
+static void test_start_at_a_unix_socket_whose_lock_file_goes_meanwhile_locks_the_new_one(void **state)
+{
+    static void (*const befores[])(void) = {remove_lock, remove_lock_and_make_another};
+    char address[64];
+    snprintf(address, sizeof address, "unix:/tmp/cprom-calls-%d.sock", (int)getpid());
+    snprintf(lock_that_goes, sizeof lock_that_goes, "%s.lock", address + 5);
+    for (int i = 0; i < 2; i++) {
+        locks_gone = 0;
+        before_flock = befores[i];
+        cprom_http_server *server = hs_start(*state, (cprom_http_server_opts){.address = address});
+        assert_int_equal(locks_gone, 1);
+        int lock = open(lock_that_goes, O_RDWR);
+        assert_true(lock >= 0);
+        assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), -1);
+        close(lock);
+        assert_ok(cprom_http_server_stop(server));
+        assert_int_equal(access(lock_that_goes, F_OK), -1);
+    }
 }
 
 static void test_start_at_a_callers_socket_each_failing_call_leaves_nothing(void **state)
@@ -229,6 +298,7 @@ int group_calls(void)
     const struct CMUnitTest tests[] = {
         OWN_TEST(test_start_each_failing_call_leaves_nothing),
         OWN_TEST(test_start_at_a_unix_socket_each_failing_call_leaves_no_path),
+        OWN_TEST(test_start_at_a_unix_socket_whose_lock_file_goes_meanwhile_locks_the_new_one),
         OWN_TEST(test_start_at_a_callers_socket_each_failing_call_leaves_nothing),
         OWN_TEST(test_serving_each_failing_call_costs_one_connection_at_most),
     };

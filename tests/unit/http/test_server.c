@@ -117,7 +117,8 @@ static void test_start_nonsense_is_einval(void **state)
         {.threads = 65},          {.max_connections = 65537},  {.max_header_bytes = 1048577},
         {.header_seconds = -1},   {.idle_seconds = 0.0 / 0.0}, {.stall_seconds = -1},
         {.response_seconds = -1}, {.listen_fd = -1},           {.listen_fd = 3, .address = ":1"},
-        {.listen_fd = 4000}};
+        {.listen_fd = 4000},     {.unix_mode = 0600},         {.unix_mode = 0600, .address = "127.0.0.1:0"},
+        {.unix_mode = 01000, .address = "unix:/tmp/cprom-nowhere.sock"}};
     for (size_t i = 0; i < COUNT(bad); i++) {
         bad[i].size = sizeof *bad;
         size_t lines = ct_log_count(&fixture->log);
