@@ -205,18 +205,20 @@ typedef struct cprom_registry_opts {
     size_t size;
     const char *prefix;                                  /* copied; put before every family name but process_* and cprom_* */
     cprom_label const_labels[CPROM_CONST_LABELS_MAX];    /* copied; on every series; a NULL name ends the list */
-    /* Memory. Both or neither; `size` is what was asked for. Called from any thread, also while the
-     * library holds its own locks: they must not call the library. Default: malloc and free. */
+    /* Memory. Both or neither; `size` is what was asked for. Called from any thread, also while the library holds any
+     * of its locks, those of an HTTP server among them: they must neither call the library nor fork, and must wait for
+     * nobody who does. Default: malloc and free. */
     void *(*allocate)(void *ctx, size_t size);
     void (*release)(void *ctx, void *ptr, size_t size);
     void *allocator_ctx;
     /* One line without LF for each refusal, each failed collector, and a vector's first dropped update of each
-     * reason. What is not printable, or not UTF-8, is \xNN in it. Never called under a lock; may run on several threads at once. It, the allocator and the clocks must
-     * be there as long as the last handle, page or update. Default: none. */
+     * reason. What is not printable, or not UTF-8, is \xNN in it. Never called while the library holds a lock, so that
+     * it may call the library and take locks of the program, but those that a caller of the library holds; may run on
+     * several threads at once. It, the allocator and the clocks must be there as long as the last handle, page or update. Default: none. */
     void (*log)(void *ctx, const char *line);
     void *log_ctx;
-    /* Nanoseconds on a clock that never steps back, and since 1970-01-01 UTC. Called like allocate: they must not
-     * call the library. Defaults: CLOCK_MONOTONIC and CLOCK_REALTIME. */
+    /* Nanoseconds on a clock that never steps back, and since 1970-01-01 UTC. Called like allocate, with the
+     * same rules. Defaults: CLOCK_MONOTONIC and CLOCK_REALTIME. */
     int64_t (*monotonic_clock)(void *ctx);
     int64_t (*wall_clock)(void *ctx);
     void *clock_ctx;

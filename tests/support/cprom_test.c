@@ -1,6 +1,8 @@
 #include "cprom_test.h"
 #include "visit_text.h"
 
+#include "base/thread.h"
+
 #include <errno.h>
 #include <locale.h>
 #include <pthread.h>
@@ -198,6 +200,8 @@ void ct_log_line(void *ctx, const char *line)
     pthread_testcancel();
     assert_non_null(line);
     assert_true(*line && !strchr(line, '\n'));
+    assert_true(!ct_locks_held || ct_locks_held() == 0);
+    assert_true(!cprom__thread_slot_known || atomic_load(&cprom__thread_slot_known->reading) == 0);
     pthread_mutex_lock(&log->mutex);
     log->lines = must(realloc(log->lines, (log->n + 1) * sizeof *log->lines));
     log->lines[log->n++] = must(strdup(line));

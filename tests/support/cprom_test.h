@@ -77,7 +77,10 @@ void ct_log_free(ct_log *log);
 /* Whether the system gives back what a thread held that has ended. By trying: an emulator may promise it. */
 bool ct_has_robust_mutexes(void);
 
-void ct_log_line(void *log, const char *line); /* for .log; asserts one non-empty line without LF */
+/* For .log; asserts one non-empty line without LF, and that this thread is in no read section and holds no lock. */
+void ct_log_line(void *log, const char *line);
+/* How many locks this thread holds; NULL in programs without support/locks.c. */
+unsigned ct_locks_held(void) __attribute__((weak));
 void ct_log_clear(ct_log *log);
 size_t ct_log_count(ct_log *log);
 /* How many lines contain all of these texts; the list ends with NULL. */
