@@ -53,7 +53,7 @@
  *  - Cancellation is disabled inside every call, and in the functions of the program that
  *    it runs; behind it, it is as before. What gathers is a cancellation point where it
  *    begins, and holds nothing then: cprom_page_open() and what is made of it, _text,
- *    _write_file, _value, _lint, _each, cprom_http_handler_handle(). Nothing else is one.
+ *    _write_file, _value, _lint, _each, and answering a request by HTTP. Nothing else is one.
  *    All this is for deferred cancellation: in a thread that may be cancelled
  *    asynchronously (PTHREAD_CANCEL_ASYNCHRONOUS), the library must not be called.
  *  - Functions of the program that do not return. Those that collect or tell a value, and

@@ -245,7 +245,9 @@ static void test_slot_and_stripe_are_taken_by_who_needs_them(void **state)
     assert_int_equal(pthread_create(&thread, NULL, only_add, &c), 0);
     pthread_join(thread, NULL);
     assert_null(c.slots[0]);
-    if (CPROM_STRIPES > 1) assert_in_range(c.stripes[0], 1, cprom__threads()->stripes_owned);
+    /* Without robust mutexes, threads of other tests may still have all stripes. */
+    if (CPROM_STRIPES > 1 && ct_has_robust_mutexes())
+        assert_in_range(c.stripes[0], 1, cprom__threads()->stripes_owned);
 }
 
 /* ---- the end of a thread ---- */
@@ -338,7 +340,9 @@ static void test_thread_end_what_is_taken_in_the_last_destructor_comes_back(void
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, only_add, &c), 0);
     pthread_join(thread, NULL);
-    if (CPROM_STRIPES > 1) assert_in_range(c.stripes[0], 1, cprom__threads()->stripes_owned);
+    /* Without robust mutexes, threads of other tests may still have all stripes. */
+    if (CPROM_STRIPES > 1 && ct_has_robust_mutexes())
+        assert_in_range(c.stripes[0], 1, cprom__threads()->stripes_owned);
 }
 
 /* ---- epochs ---- */
