@@ -211,7 +211,8 @@ typedef struct cprom_registry_opts {
     void *(*allocate)(void *ctx, size_t size);
     void (*release)(void *ctx, void *ptr, size_t size);
     void *allocator_ctx;
-    /* One line without LF for each refusal, each failed collector, and a vector's first dropped update of each
+    /* One line without LF for each refusal (of what one cprom_update refuses while it is staged, the first 8, and how many
+     * more at its commit), each failed collector, and a vector's first dropped update of each
      * reason. What is not printable, or not UTF-8, is \xNN in it. Never called while the library holds a lock, so that
      * it may call the library and take locks of the program, but those that a caller of the library holds; may run on
      * several threads at once. It, the allocator and the clocks must be there as long as the last handle, page or update. Default: none. */
@@ -599,7 +600,8 @@ CPROM_API cprom_status cprom_update_start(cprom_update *update);
  * What matches and is not staged goes at the commit. An empty match is the whole vector. Const labels are not among the
  * labels. Several scopes, also overlapping ones, may be staged. EINVAL: update or vector NULL, or of another registry;
  * ELABELS as for cprom_vec_delete_matching(); ENOMEM. The commit will then answer the same and change nothing: without
- * the scope, what it was to remove would stay for ever. The commit costs what cprom_vec_delete_matching() costs, and
+ * the scope, what it was to remove would stay for ever. What is refused is told to the log callback, with the label that
+ * is wrong. The commit costs what cprom_vec_delete_matching() costs, and
  * other commits of the registry wait for it.
  */
 CPROM_API cprom_status cprom_update_vec_replace(cprom_update *update, cprom_vec *vec, cprom_labels match);
@@ -607,8 +609,8 @@ CPROM_API cprom_status cprom_update_vec_replace(cprom_update *update, cprom_vec 
 /*
  * Stages one entry: `set` overwrites, the others add to the value at the commit; entries of one series take effect in
  * the order of staging. Inside a replace scope of the update, gauges and statesets start from nothing: there an `add`
- * is to 0, and states that are not staged are off. EINVAL, ELABELS, EUTF8: this entry is dropped and counted as refused;
- * the commit will answer EPARTIAL. ENOMEM: the update is incomplete, and its commit will answer ENOMEM.
+ * is to 0, and states that are not staged are off. EINVAL, ELABELS, EUTF8: this entry is dropped and counted as refused,
+ * and the log callback is told the metric, the label, its value and why (see `log`); the commit will answer EPARTIAL. ENOMEM: the update is incomplete, and its commit will answer ENOMEM.
  */
 CPROM_API cprom_status cprom_update_gauge_vec_set(cprom_update *update, cprom_gauge_vec *vec, cprom_strs values, double value);
 CPROM_API cprom_status cprom_update_gauge_vec_add(cprom_update *update, cprom_gauge_vec *vec, cprom_strs values, double amount);

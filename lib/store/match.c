@@ -10,14 +10,15 @@ cprom_status cprom__match_resolve(struct cprom_vec *vec, cprom_labels labels, st
     const struct cprom__desc *desc = vec->desc;
     match->next = NULL;
     match->n = 0;
-    if (labels.n > desc->n_labels) return CPROM_ELABELS;
-    for (size_t i = 0; i < labels.n; i++) {
-        if (!labels.v || !labels.v[i].name || !labels.v[i].value) return CPROM_ELABELS;
-        match->label[i] = cprom__desc_label(desc, labels.v[i].name);
-        if (match->label[i] == desc->n_labels) return CPROM_ELABELS;
-        for (size_t k = 0; k < i; k++) {
-            if (match->label[k] == match->label[i]) return CPROM_ELABELS;
+    for (; match->n < labels.n; match->n++) {
+        const cprom_label *label = labels.v ? &labels.v[match->n] : NULL;
+        if (!label || !label->name || !label->value) return CPROM_ELABELS;
+        size_t index = cprom__desc_label(desc, label->name);
+        if (index == desc->n_labels) return CPROM_ELABELS;
+        for (size_t k = 0; k < match->n; k++) {
+            if (match->label[k] == index) return CPROM_ELABELS;
         }
+        match->label[match->n] = index;
     }
     cprom__arena_init(&match->memory, &vec->registry->allocator, 256);
     for (size_t i = 0; i < labels.n; i++) {
@@ -33,7 +34,6 @@ cprom_status cprom__match_resolve(struct cprom_vec *vec, cprom_labels labels, st
         cprom__escape(copy, value, len);
         match->value[i] = (struct cprom__piece){copy, escaped};
     }
-    match->n = labels.n;
     return CPROM_OK;
 }
 

@@ -15,7 +15,10 @@ struct cprom__match {
     struct cprom__arena memory;
 };
 
-/* ELABELS: a label that the vector does not have, or one twice; ENOMEM. Freed with cprom__match_free() if OK. */
+/*
+ * ELABELS: a label that the vector does not have, or one twice, or NULL in one; match->n is its index. ENOMEM. Freed with
+ * cprom__match_free() if OK.
+ */
 cprom_status cprom__match_resolve(struct cprom_vec *vec, cprom_labels labels, struct cprom__match *match);
 
 void cprom__match_free(struct cprom__match *match);

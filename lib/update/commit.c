@@ -5,6 +5,7 @@
 #include "store/lookup.h"
 #include "store/stale.h"
 #include "store/upkeep.h"
+#include "update/refuse.h"
 #include "update/update.h"
 
 /*
@@ -574,6 +575,7 @@ cprom_status cprom_update_commit(cprom_update *update, cprom_result *result)
     memset(result, 0, sizeof *result);
     if (!update || update->committed) return CPROM_EINVAL;
     result->refused = update->refused;
+    cprom__refuse_rest(update);
     return update->status ? update->status : commit(update, result);
 }
 

@@ -6,6 +6,7 @@
 #include "registry/hold.h"
 #include "store/lookup.h"
 #include "store/stale.h"
+#include "update/refuse.h"
 
 /* ---- beginning and ending ---- */
 
@@ -113,14 +114,10 @@ cprom_status cprom_update_start(cprom_update *update)
 
 /* ---- staging ---- */
 
-static cprom_status update_refuse(struct cprom_update *update, cprom_status status)
+/* The commit will answer that. */
+static cprom_status update_fail(struct cprom_update *update, cprom_status status)
 {
-    if (status == CPROM_ENOMEM || status == CPROM_ENOENT) {
-        if (!update->status) update->status = status;
-    } else {
-        update->refused++;
-        atomic_fetch_add_explicit(&update->registry->dropped[CPROM__DROP_INVALID], 1, memory_order_relaxed);
-    }
+    if (!update->status) update->status = status;
     return status;
 }
 
@@ -163,35 +160,16 @@ static cprom_status update_join(struct cprom_update *update, struct cprom_vec *v
     return CPROM_OK;
 }
 
-/* Without the scope, what it was to remove would stay for ever: so the commit fails. */
-static cprom_status update_refuse_scope(struct cprom_update *update, cprom_status status)
+static cprom_status update_stage_scope(struct cprom_update *update, struct cprom_vec *vec, struct cprom__scope *scope)
 {
-    if (!update->status) update->status = status;
-    return update_refuse(update, status);
-}
-
-cprom_status cprom_update_vec_replace(cprom_update *update, cprom_vec *vec, cprom_labels match)
-{
-    if (!update || update->committed) return CPROM_EINVAL;
-    if (!vec || vec->registry != update->registry) return update_refuse_scope(update, CPROM_EINVAL);
-    struct cprom__scope *scope = cprom__arena_alloc(&update->memory, sizeof *scope);
-    if (!scope) return update_refuse_scope(update, CPROM_ENOMEM);
-    cprom_status status = cprom__match_resolve(vec, match, &scope->match);
-    if (status) return update_refuse_scope(update, status);
     struct cprom__member *member;
-    status = update_join(update, vec, &member);
-    if (status) {
-        cprom__match_free(&scope->match);
-        return update_refuse_scope(update, status);
-    }
+    cprom_status status = update_join(update, vec, &member);
+    if (status) return status;
     /* The values may be the caller's own memory: keep copies. */
     for (size_t i = 0; i < scope->match.n; i++) {
         struct cprom__piece *value = &scope->match.value[i];
         const char *copy = cprom__arena_copy(&update->memory, value->text, value->len);
-        if (!copy) {
-            cprom__match_free(&scope->match);
-            return update_refuse_scope(update, CPROM_ENOMEM);
-        }
+        if (!copy) return CPROM_ENOMEM;
         value->text = copy;
     }
     scope->vec = vec;
@@ -201,6 +179,25 @@ cprom_status cprom_update_vec_replace(cprom_update *update, cprom_vec *vec, cpro
     scope->next = update->scopes;
     update->scopes = scope;
     return CPROM_OK;
+}
+
+cprom_status cprom_update_vec_replace(cprom_update *update, cprom_vec *vec, cprom_labels match)
+{
+    if (!update || update->committed) return CPROM_EINVAL;
+    struct cprom__scope *scope = NULL;
+    cprom_status status = vec && vec->registry == update->registry ? CPROM_OK : CPROM_EINVAL;
+    if (!status && !(scope = cprom__arena_alloc(&update->memory, sizeof *scope))) status = CPROM_ENOMEM;
+    if (!status) status = cprom__match_resolve(vec, match, &scope->match);
+    if (status == CPROM_EINVAL || status == CPROM_ELABELS) {
+        /* Without the scope, what it was to remove would stay for ever: so the commit fails. */
+        update_fail(update, status);
+        return cprom__refuse_scope(update, vec, match, scope ? scope->match.n : 0, status);
+    }
+    if (status) return update_fail(update, status);
+    status = update_stage_scope(update, vec, scope);
+    if (!status) return CPROM_OK;
+    cprom__match_free(&scope->match);
+    return update_fail(update, status);
 }
 
 static bool update_grow_entries(struct cprom_update *update)
@@ -319,6 +316,15 @@ static bool update_is_fine(const struct cprom_vec *vec, double value)
     return !vec->ops->takes || vec->ops->takes(vec, value);
 }
 
+/* `strs` NULL: by a handle. */
+static cprom_status update_answer(struct cprom_update *update, struct cprom_vec *vec, const cprom_strs *strs,
+                                  cprom_status status)
+{
+    if (!status) return CPROM_OK;
+    bool fails = status == CPROM_ENOMEM || status == CPROM_ENOENT;
+    return fails ? update_fail(update, status) : cprom__refuse_entry(update, vec, strs, status);
+}
+
 static cprom_status update_by_values(struct cprom_update *update, void *any_vec, cprom_strs strs,
                                      enum cprom__operation operation, double value)
 {
@@ -326,13 +332,12 @@ static cprom_status update_by_values(struct cprom_update *update, void *any_vec,
     struct cprom__values values;
     struct cprom__entry *entry;
     if (!update || update->committed) return CPROM_EINVAL;
-    if (!vec || vec->registry != update->registry || !update_is_fine(vec, value))
-        return update_refuse(update, CPROM_EINVAL);
-    cprom_status status = cprom__values_measure(vec, strs, &values);
+    bool fine = vec && vec->registry == update->registry && update_is_fine(vec, value);
+    cprom_status status = fine ? cprom__values_measure(vec, strs, &values) : CPROM_EINVAL;
     if (!status) status = cprom__values_check(&values);
     if (!status) status = update_stage(update, vec, &values, NULL, &entry);
     if (!status) status = update_put(update, entry, operation, value);
-    return status ? update_refuse(update, status) : CPROM_OK;
+    return update_answer(update, vec, &strs, status);
 }
 
 static cprom_status update_by_handle(struct cprom_update *update, void *handle, enum cprom__operation operation,
@@ -341,13 +346,12 @@ static cprom_status update_by_handle(struct cprom_update *update, void *handle, 
     struct cprom_series *series = handle;
     struct cprom__entry *entry;
     if (!update || update->committed) return CPROM_EINVAL;
-    if (!series || series->vec->registry != update->registry || !update_is_fine(series->vec, value)) {
-        return update_refuse(update, CPROM_EINVAL);
-    }
-    struct cprom__values values = {.n = 0, .hash = series->hash};
-    cprom_status status = update_stage(update, series->vec, &values, series, &entry);
+    struct cprom_vec *vec = series ? series->vec : NULL;
+    bool fine = vec && vec->registry == update->registry && update_is_fine(vec, value);
+    struct cprom__values values = {.n = 0, .hash = fine ? series->hash : 0};
+    cprom_status status = fine ? update_stage(update, vec, &values, series, &entry) : CPROM_EINVAL;
     if (!status) status = update_put(update, entry, operation, value);
-    return status ? update_refuse(update, status) : CPROM_OK;
+    return update_answer(update, vec, NULL, status);
 }
 
 cprom_status cprom_update_gauge_vec_set(cprom_update *update, cprom_gauge_vec *vec, cprom_strs values, double value)

@@ -64,7 +64,7 @@ struct cprom_update {
     cprom_status
         status;        /* what the commit will answer, whatever is staged: ENOMEM, ENOENT, or why a scope was refused */
     cprom_stale stale; /* found by the commit */
-    size_t refused;
+    size_t refused, told; /* entries and scopes, and how many of them the log was told of: refuse.h */
     struct cprom__entry *first, *last;
     struct cprom__entry *left_out; /* of a stale one, through next: they have no effect */
     size_t n_entries;
