@@ -193,6 +193,19 @@ extern "C" {
 #endif
 
 /*==============================================================================
+ * Text
+ *============================================================================*/
+
+/*
+ * Copies `text` (borrowed) to `buf` as UTF-8: what is not UTF-8 in it becomes U+FFFD, one for each maximal subpart, as
+ * Unicode recommends and browsers do it: bytes that begin a character and do not end it are one, every other byte is one
+ * for itself. Like snprintf: it writes at most `cap` bytes with the NUL, and returns how long all of it would be without;
+ * 0 for NULL. What does not fit is cut off between two characters. `buf` may be NULL where cap is 0, and must not overlap
+ * `text`. At most three times as long as `text`; text that is UTF-8 is copied as it is. MT-safe, lock-free.
+ */
+CPROM_API size_t cprom_utf8_repair(const char *text, char *buf, size_t cap);
+
+/*==============================================================================
  * Registry
  *
  * Registries are independent of each other, unless one is made the parent of another. A registry is reference counted

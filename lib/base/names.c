@@ -22,39 +22,6 @@ bool cprom__is_label_name(const char *name)
     return !*name;
 }
 
-bool cprom__is_utf8(const char *text, size_t len)
-{
-    const unsigned char *p = (const unsigned char *)text, *end = p + len;
-    while (p < end) {
-        if (*p < 0x80) {
-            p++;
-            continue;
-        }
-        /* The second byte's range excludes overlong forms, surrogates and what lies beyond U+10FFFF. */
-        size_t more;
-        unsigned char low = 0x80, high = 0xbf;
-        if (*p >= 0xc2 && *p <= 0xdf) {
-            more = 1;
-        } else if (*p >= 0xe0 && *p <= 0xef) {
-            more = 2;
-            if (*p == 0xe0) low = 0xa0;
-            if (*p == 0xed) high = 0x9f;
-        } else if (*p >= 0xf0 && *p <= 0xf4) {
-            more = 3;
-            if (*p == 0xf0) low = 0x90;
-            if (*p == 0xf4) high = 0x8f;
-        } else {
-            return false;
-        }
-        if ((size_t)(end - p) <= more || p[1] < low || p[1] > high) return false;
-        for (size_t i = 2; i <= more; i++) {
-            if (p[i] < 0x80 || p[i] > 0xbf) return false;
-        }
-        p += more + 1;
-    }
-    return true;
-}
-
 bool cprom__same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
 
 bool cprom__has_prefix(const char *name, const char *prefix) { return strncmp(name, prefix, strlen(prefix)) == 0; }

@@ -1,6 +1,6 @@
 /*
  * What names and texts may be, and how texts are escaped on the page. Sources: the Prometheus exposition format
- * 0.0.4 and data model; RFC 3629 for UTF-8.
+ * 0.0.4 and data model.
  */
 #ifndef CPROM_LIB_BASE_NAMES_H
 #define CPROM_LIB_BASE_NAMES_H
@@ -10,7 +10,6 @@
 
 bool cprom__is_metric_name(const char *name); /* [a-zA-Z_:][a-zA-Z0-9_:]* */
 bool cprom__is_label_name(const char *name);  /* [a-zA-Z_][a-zA-Z0-9_]*, not beginning with __ */
-bool cprom__is_utf8(const char *text, size_t len);
 /* Of ASCII, whatever the locale is. */
 static inline char cprom__lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 /* Whether both are NULL, or the same text. */

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/names.h"
+#include "base/utf8.h"
 
 /* The code points from 2000 on that print nothing, or turn around what stands beside them. */
 static const struct {

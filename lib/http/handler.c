@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/names.h"
 #include "base/opts.h"
 #include "base/unwind.h"
+#include "base/utf8.h"
 #include "http/compress.h"
 #include "http/index.h"
 #include "http/negotiate.h"

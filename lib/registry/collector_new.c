@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "base/names.h"
 #include "base/opts.h"
+#include "base/utf8.h"
 #include "registry/collector.h"
 #include "registry/families.h"
 #include "registry/vec_new.h"

@@ -6,6 +6,7 @@
 
 #include "base/names.h"
 #include "base/opts.h"
+#include "base/utf8.h"
 
 /* Emissions are gathered in the page's memory; whether they are kept is decided when the callback is done. */
 

@@ -9,6 +9,7 @@
 #include "base/names.h"
 #include "base/opts.h"
 #include "base/unwind.h"
+#include "base/utf8.h"
 #include "registry/collector.h"
 #include "registry/hold.h"
 #include "registry/process.h"

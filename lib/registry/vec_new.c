@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "base/names.h"
 #include "base/opts.h"
 #include "base/seconds.h"
+#include "base/utf8.h"
 #include "registry/families.h"
 #include "store/lookup.h"
 #include "store/turnover.h"

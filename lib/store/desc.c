@@ -8,6 +8,7 @@
 #include "base/names.h"
 #include "base/number.h"
 #include "base/thread.h"
+#include "base/utf8.h"
 
 static const double desc_default_bounds[] = {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10};
 

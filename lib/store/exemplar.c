@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/names.h"
+#include "base/utf8.h"
 #include "store/series.h"
 
 unsigned cprom__exemplar_slots(const struct cprom__desc *desc)

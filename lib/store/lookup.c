@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/names.h"
+#include "base/utf8.h"
 #include "store/owner.h"
 #include "store/touch.h"
 #include "store/turnover.h"

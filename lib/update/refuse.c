@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "base/names.h"
 #include "base/number.h"
+#include "base/utf8.h"
 
 #define REFUSE_TOLD_MAX 8u /* of one update: others are only counted */
 #define REFUSE_TEXT_MAX (CPROM__LINE_MAX / 4)

@@ -397,6 +397,7 @@ static cprom_status use_what_is_there(world *w)
     assert_true(cprom_summary_count(w->summary) > 0 && cprom_summary_sum(w->summary) > 0);
     double made[3];
     assert_ok(cprom_bounds_linear(1, 1, 3, made));
+    assert_int_equal(cprom_utf8_repair("a\xff", NULL, 0), 4);
     assert_ok(cprom_bounds_exponential(1, 2, 3, made));
     assert_non_null(cprom_content_type(CPROM_OPENMETRICS_1_0));
     assert_string_equal(cprom_version(), CPROM_VERSION);
