@@ -323,6 +323,10 @@ typedef struct cprom_stats {
                                   * were not given back, or by updates that stage them through one */
     uint64_t pages_open;         /* of this registry and its ancestors, and iterations by _each */
     double oldest_page_seconds;  /* how long the oldest of them has been open; 0: none is, or it is being opened */
+    /* label values that cannot be one: see .bad_utf8 in cprom_opts */
+    uint64_t utf8_repaired;      /* calls, and samples of collectors, whose label values were repaired */
+    uint64_t utf8_merged;        /* of these became one with others: rows and entries of one update, and samples of
+                                  * collectors, of which the later ones were dropped */
 } cprom_stats;
 
 /*
@@ -364,6 +368,13 @@ typedef enum cprom_overflow {
                          * infos and statesets */
 } cprom_overflow;
 
+/* What becomes of label values that are not UTF-8, or over CPROM_VALUE_MAX bytes. */
+typedef enum cprom_bad_utf8 {
+    CPROM_UTF8_REFUSE = 0, /* EUTF8: costs the update, or all that the collector emits */
+    CPROM_UTF8_DROP = 1,   /* costs that update or sample only, and is no failure; it is counted */
+    CPROM_UTF8_REPAIR = 2  /* they become UTF-8 */
+} cprom_bad_utf8;
+
 typedef struct cprom_opts {
     size_t size;
     const char *name;                       /* copied; required; a counter's ends in _total, an info's in _info */
@@ -380,6 +391,7 @@ typedef struct cprom_opts {
     cprom_overflow overflow;                /* what happens beyond */
     double ttl_seconds;                     /* one that is idle for longer, and that nobody holds, goes; 0: never */
     double linger_seconds;                  /* a deleted one is shown for so much longer; 0: not at all */
+    cprom_bad_utf8 bad_utf8;                /* what becomes of label values that cannot be one */
 } cprom_opts;
 
 /*
@@ -397,6 +409,15 @@ typedef struct cprom_opts {
  * linger_seconds: with max_series, at most so many linger; further ones go at once. They do not count as alive.
  *
  * Either is in whole nanoseconds, and 1 at least where it is not 0.
+ *
+ * bad_utf8: for text of users, which the program does not choose. CPROM_UTF8_DROP: an update answers OK, though it is
+ * dropped, and counted as invalid; what a cprom_update stages so is not among result->refused; _with gives NULL.
+ * CPROM_UTF8_REPAIR: as cprom_utf8_repair() does it, cut to CPROM_VALUE_MAX bytes, for every call that takes label values:
+ * updates and _with, _get, _delete, matches and scopes, rows and whatever a cprom_update stages. Those that can be values
+ * are found as fast as ever. Of others, a call makes a copy, on the stack if it is short; without memory for a long one,
+ * it is ENOMEM, also where that is not said. Values that become one by this are one series: updates of all of them reach
+ * it. Where one update stages several of them, cprom_stats counts that in utf8_merged: what is set last stays, and what
+ * is added or observed adds up.
  */
 
 /*
@@ -405,7 +426,8 @@ typedef struct cprom_opts {
  *   EINVAL     NULL or size; help missing; bounds that are not ascending, NaN or -Inf, over CPROM_BOUNDS_MAX, or without
  *              their number; bounds, exemplars, states or a unit on a type that has none; no states, a state that is
  *              empty or stands twice; vector options on a plain instrument; a fold on what does not add up, or without
- *              max_series; a time that is negative, NaN or over 1e9
+ *              max_series; a time that is negative, NaN or over 1e9; a bad_utf8 that
+ *              is none
  *   ENAME      the name is NULL, malformed, begins with cprom_, lacks _total (counter), _info (info) or the unit, is no
  *              label name (stateset), is over CPROM_VALUE_MAX bytes
  *   ELABELS    a label name is malformed, begins with __, stands twice, is a const label of the registry, is over

@@ -201,7 +201,7 @@ cprom_status cprom_counter_vec_add_with_exemplar(cprom_counter_vec *vec, cprom_s
     cprom_status status = counter_check((struct cprom_vec *)vec, amount);
     if (status) return status;
     struct cprom__hit hit = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_ADD, amount, &use);
-    if (!hit.series && use.status) return use.status;
+    if (!hit.series && (use.status || !use.series)) return use.status;
     struct cprom_series *series = hit.series ? hit.series : use.series;
     if (hit.series) counter_add_to(series, amount);
     const char *refusal = cprom__series_keep_exemplar(series, 0, amount, labels, timestamp_ms);

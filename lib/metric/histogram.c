@@ -196,7 +196,7 @@ cprom_status cprom_histogram_vec_observe_with_exemplar(cprom_histogram_vec *vec,
     struct cprom__use use;
     if (!vec) return CPROM_EINVAL;
     struct cprom__hit hit = cprom__series_acquire((struct cprom_vec *)vec, values, CPROM__OP_OBSERVE, value, &use);
-    if (!hit.series && use.status) return use.status;
+    if (!hit.series && (use.status || !use.series)) return use.status;
     struct cprom_series *series = hit.series ? hit.series : use.series;
     size_t bucket = hit.series ? histogram_observe(series, value) : histogram_bucket_of(series, value);
     const char *refusal = cprom__series_keep_exemplar(series, bucket, value, labels, timestamp_ms);

@@ -331,6 +331,8 @@ cprom_status cprom_registry_stats(cprom_registry *registry, cprom_stats *out)
     stats.gathers = atomic_load_explicit(&registry->gathers, memory_order_relaxed);
     stats.collector_failures = atomic_load_explicit(&registry->collector_failures, memory_order_relaxed);
     stats.updates_folded = atomic_load_explicit(&registry->folded, memory_order_relaxed);
+    stats.utf8_repaired = atomic_load_explicit(&registry->utf8_repaired, memory_order_relaxed);
+    stats.utf8_merged = atomic_load_explicit(&registry->utf8_merged, memory_order_relaxed);
     stats.exemplars_dropped = atomic_load_explicit(&registry->exemplars_dropped, memory_order_relaxed);
     uint64_t *const dropped[CPROM__DROPS] = {&stats.dropped_nomem, &stats.dropped_limit, &stats.dropped_invalid,
                                              &stats.dropped_detached, &stats.dropped_stale};

@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "registry/families.h"
 #include "store/lookup.h"
+#include "store/repair.h"
 #include "store/turnover.h"
 
 static bool vec_new_is_time(double seconds) { return seconds >= 0 && seconds <= CPROM__SECONDS_MAX; }
@@ -18,9 +19,9 @@ cprom_status cprom__vec_new_check_plain(const cprom_opts *o, struct cprom__refus
         *refusal = (struct cprom__refusal){"labels", o->labels[0], "need a vector or a collector"};
         return CPROM_ELABELS;
     }
-    if (o->owner || o->max_series || o->overflow || o->ttl_seconds != 0 || o->linger_seconds != 0) {
-        *refusal =
-            (struct cprom__refusal){"owner, max_series, overflow, ttl_seconds or linger_seconds", "", "need a vector"};
+    if (o->owner || o->max_series || o->overflow || o->ttl_seconds != 0 || o->linger_seconds != 0 || o->bad_utf8) {
+        *refusal = (struct cprom__refusal){"owner, max_series, overflow, ttl_seconds, linger_seconds or bad_utf8", "",
+                                           "need a vector"};
         return CPROM_EINVAL;
     }
     return CPROM_OK;
@@ -39,6 +40,8 @@ static cprom_status vec_new_check_opts(const cprom_opts *o, const struct cprom__
         *refusal = (struct cprom__refusal){"ttl_seconds", "", "is not a time"};
     } else if (!vec_new_is_time(o->linger_seconds)) {
         *refusal = (struct cprom__refusal){"linger_seconds", "", "is not a time"};
+    } else if (!cprom__is_bad_utf8(o->bad_utf8)) {
+        *refusal = (struct cprom__refusal){"bad_utf8", "", "is none of the ways"};
     }
     return refusal->field ? CPROM_EINVAL : CPROM_OK;
 }
@@ -55,6 +58,7 @@ static void vec_new_take_opts(struct cprom_vec *vec, const cprom_opts *o)
     if (vec->has_owner) vec->owner_label = cprom__desc_label(vec->desc, o->owner);
     vec->max_series = o->max_series;
     vec->folds = o->overflow == CPROM_FOLD;
+    vec->bad_utf8 = o->bad_utf8;
     vec->ttl = cprom__nanoseconds(o->ttl_seconds);
     vec->linger = cprom__nanoseconds(o->linger_seconds);
     if (vec->ttl || vec->linger) vec->extra_size = sizeof(struct cprom__extra);

@@ -97,7 +97,8 @@ struct cprom_registry {
 
     /* statistics; relaxed, but for `removed`: see cprom_registry_stats() */
     _Atomic uint64_t dropped[CPROM__DROPS];
-    _Atomic uint64_t created, removed, gathers, collector_failures, folded, exemplars_dropped;
+    _Atomic uint64_t created, removed, gathers, collector_failures, folded, exemplars_dropped, utf8_repaired,
+        utf8_merged;
 };
 
 void cprom__registry_ref(struct cprom_registry *registry);

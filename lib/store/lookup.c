@@ -6,6 +6,7 @@
 #include "base/names.h"
 #include "base/utf8.h"
 #include "store/owner.h"
+#include "store/repair.h"
 #include "store/touch.h"
 #include "store/turnover.h"
 #include "store/upkeep.h"
@@ -71,6 +72,11 @@ cprom_status cprom__values_check(struct cprom__values *values)
     }
     values->plain = plain;
     return CPROM_OK;
+}
+
+bool cprom__values_repairable(const struct cprom_vec *vec, struct cprom__values *values)
+{
+    return vec->bad_utf8 == CPROM_UTF8_REPAIR && cprom__values_check(values) == CPROM_EUTF8;
 }
 
 /* ---- finding and creating ---- */
@@ -373,6 +379,28 @@ static CPROM__NOINLINE struct cprom__hit lookup_acquire_other(struct cprom_vec *
     return hit;
 }
 
+/* The vector says what becomes of an update whose values cannot be one. */
+static CPROM__NOINLINE struct cprom__hit
+lookup_acquire_bad_utf8(struct cprom_vec *vec, const struct cprom__values *values, struct cprom__use *use)
+{
+    struct cprom__hit hit = {NULL, 0};
+    struct cprom__repaired repaired;
+    use->series = NULL;
+    if (vec->bad_utf8 == CPROM_UTF8_DROP) {
+        cprom__vec_drop(vec, CPROM__DROP_INVALID);
+        use->status = CPROM_OK;
+        return hit;
+    }
+    use->status = cprom__repair(vec->registry, cprom__values_strs(values), &repaired);
+    if (use->status) {
+        lookup_drop(vec, use->status);
+        return hit;
+    }
+    hit = cprom__series_acquire_for(vec, cprom__repaired_strs(&repaired), use);
+    cprom__repaired_free(&repaired);
+    return hit;
+}
+
 struct cprom__hit cprom__series_acquire_for(struct cprom_vec *vec, cprom_strs strs, struct cprom__use *use)
 {
     struct cprom__values values;
@@ -381,7 +409,10 @@ struct cprom__hit cprom__series_acquire_for(struct cprom_vec *vec, cprom_strs st
     if (CPROM__LIKELY(!use->status)) {
         hit = lookup_hit(vec, &values, use);
         if (CPROM__LIKELY(hit.series)) return hit;
-        if (lookup_update_locked(vec, &values, use) == CPROM_ELIMIT && vec->folds) hit = lookup_acquire_other(vec, use);
+        cprom_status status = lookup_update_locked(vec, &values, use);
+        if (status == CPROM_ELIMIT && vec->folds) hit = lookup_acquire_other(vec, use);
+        else if (CPROM__UNLIKELY(status == CPROM_EUTF8 && vec->bad_utf8))
+            return lookup_acquire_bad_utf8(vec, &values, use);
     }
     if (!hit.series && use->status) lookup_drop(vec, use->status);
     return hit;
@@ -389,7 +420,7 @@ struct cprom__hit cprom__series_acquire_for(struct cprom_vec *vec, cprom_strs st
 
 cprom_status cprom__series_done(const struct cprom__use *use)
 {
-    if (use->status) return use->status;
+    if (use->status || !use->series) return use->status;
     const struct cprom__look look = {use->series->vec->epoch, use->seen};
     cprom__update_ends(use->series, &look);
     cprom_series_unref(use->series);
@@ -424,19 +455,33 @@ static CPROM__NOINLINE cprom_status lookup_look_locked(struct cprom_vec *vec, co
     return there ? CPROM_OK : CPROM_ENOENT;
 }
 
+/* In the read section, if there is one: it was not found, or it takes the lock to tell. */
+static CPROM__NOINLINE cprom_status lookup_look_slowly(struct cprom_vec *vec, struct cprom__values *values,
+                                                       struct cprom__sight *sight, bool settled)
+{
+    struct cprom__repaired repaired;
+    cprom_status status = CPROM_ENOENT;
+    if (settled) cprom__read_leave();
+    else status = lookup_look_locked(vec, values, sight);
+    if (status != CPROM_ENOENT || !cprom__values_repairable(vec, values)) return status;
+    status = cprom__repair(vec->registry, cprom__values_strs(values), &repaired);
+    if (status) return status;
+    status = cprom__series_look(vec, cprom__repaired_strs(&repaired), sight);
+    cprom__repaired_free(&repaired);
+    return status;
+}
+
 cprom_status cprom__series_look(struct cprom_vec *vec, cprom_strs strs, struct cprom__sight *sight)
 {
     struct cprom__values values;
     cprom_status status = lookup_measure(vec, strs, &values);
     if (status) return status;
     sight->reading = cprom__read_enter();
-    if (!sight->reading) return lookup_look_locked(vec, &values, sight);
+    if (CPROM__UNLIKELY(!sight->reading)) return lookup_look_slowly(vec, &values, sight, false);
     sight->series = lookup_find(vec, &values);
     enum cprom__presence presence = sight->series ? lookup_presence(vec, sight->series) : CPROM__ABSENT;
-    if (presence == CPROM__PRESENT) return CPROM_OK;
-    if (presence == CPROM__UNSETTLED) return lookup_look_locked(vec, &values, sight);
-    cprom__read_leave();
-    return CPROM_ENOENT;
+    if (CPROM__LIKELY(presence == CPROM__PRESENT)) return CPROM_OK;
+    return lookup_look_slowly(vec, &values, sight, presence == CPROM__ABSENT);
 }
 
 struct cprom_series *cprom__series_plain(struct cprom_vec *vec, const char *const *v)

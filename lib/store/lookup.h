@@ -13,7 +13,8 @@ struct cprom__use {
     bool perhaps; /* the series may be there, though there was no hit */
     /* and what came of it then. */
     cprom_status status;
-    struct cprom_series *series; /* with a reference, if OK; the update was made, perhaps by a birth */
+    struct cprom_series
+        *series; /* with a reference, if OK; the update was made, perhaps by a birth. NULL: it was dropped */
     uint64_t seen;
 };
 
@@ -58,7 +59,7 @@ struct cprom__sight {
     bool reading; /* in a read section, or by a reference */
 };
 
-/* Finds the series without touching it: ENOENT; nothing is counted. Ends with cprom__series_looked(). */
+/* Finds the series without touching it: ENOENT, ENOMEM; nothing is counted. Ends with cprom__series_looked(). */
 cprom_status cprom__series_look(struct cprom_vec *vec, cprom_strs values, struct cprom__sight *sight);
 
 static inline void cprom__series_looked(const struct cprom__sight *sight)
@@ -101,6 +102,14 @@ void cprom__values_other(struct cprom_vec *vec, struct cprom__values *values);
 
 /* Checks that the values may become a series, and whether they are plain: EUTF8. */
 cprom_status cprom__values_check(struct cprom__values *values);
+
+/* Whether values that were not found would be others if they were repaired. */
+bool cprom__values_repairable(const struct cprom_vec *vec, struct cprom__values *values);
+
+static inline cprom_strs cprom__values_strs(const struct cprom__values *values)
+{
+    return (cprom_strs){values->v, values->n};
+}
 
 /* Checks the number of values, measures and hashes them. ELABELS. */
 cprom_status cprom__values_measure(struct cprom_vec *vec, cprom_strs strs, struct cprom__values *values);

@@ -4,6 +4,30 @@
 #include <string.h>
 
 #include "base/names.h"
+#include "store/repair.h"
+
+/* The value as it stands in texts; copied where that is not the caller's own. false: out of memory. */
+static bool match_escape(struct cprom__match *match, size_t i, const char *value, bool copies)
+{
+    size_t len = strlen(value), escaped = cprom__escaped_len(value, len);
+    match->value[i] = (struct cprom__piece){value, len};
+    if (escaped == len && !copies) return true;
+    char *copy = cprom__arena_alloc(&match->memory, escaped);
+    if (!copy) return false;
+    cprom__escape(copy, value, len);
+    match->value[i] = (struct cprom__piece){copy, escaped};
+    return true;
+}
+
+static bool match_take(struct cprom_vec *vec, struct cprom__match *match, size_t i, const char *value)
+{
+    struct cprom__repaired repaired;
+    if (vec->bad_utf8 != CPROM_UTF8_REPAIR) return match_escape(match, i, value, false);
+    if (cprom__repair(vec->registry, (cprom_strs){&value, 1}, &repaired) != CPROM_OK) return false;
+    bool taken = match_escape(match, i, repaired.v[0], repaired.v[0] != value);
+    cprom__repaired_free(&repaired);
+    return taken;
+}
 
 cprom_status cprom__match_resolve(struct cprom_vec *vec, cprom_labels labels, struct cprom__match *match)
 {
@@ -22,17 +46,9 @@ cprom_status cprom__match_resolve(struct cprom_vec *vec, cprom_labels labels, st
     }
     cprom__arena_init(&match->memory, &vec->registry->allocator, 256);
     for (size_t i = 0; i < labels.n; i++) {
-        const char *value = labels.v[i].value;
-        size_t len = strlen(value), escaped = cprom__escaped_len(value, len);
-        match->value[i] = (struct cprom__piece){value, len};
-        if (escaped == len) continue;
-        char *copy = cprom__arena_alloc(&match->memory, escaped);
-        if (!copy) {
-            cprom__arena_free(&match->memory);
-            return CPROM_ENOMEM;
-        }
-        cprom__escape(copy, value, len);
-        match->value[i] = (struct cprom__piece){copy, escaped};
+        if (match_take(vec, match, i, labels.v[i].value)) continue;
+        cprom__arena_free(&match->memory);
+        return CPROM_ENOMEM;
     }
     return CPROM_OK;
 }

@@ -2,6 +2,7 @@
 #include "store/remove.h"
 
 #include "store/lookup.h"
+#include "store/repair.h"
 #include "store/stale.h"
 #include "store/upkeep.h"
 
@@ -49,6 +50,18 @@ static bool remove_has_its_room(struct cprom_vec *vec, uint64_t epoch)
     return false;
 }
 
+/* There is none of these values: perhaps of what they are repaired to. */
+static CPROM__NOINLINE cprom_status remove_repaired(struct cprom_vec *vec, struct cprom__values *values)
+{
+    struct cprom__repaired repaired;
+    if (!cprom__values_repairable(vec, values)) return CPROM_ENOENT;
+    cprom_status status = cprom__repair(vec->registry, cprom__values_strs(values), &repaired);
+    if (status) return status;
+    status = cprom_vec_delete(vec, cprom__repaired_strs(&repaired));
+    cprom__repaired_free(&repaired);
+    return status;
+}
+
 cprom_status cprom_vec_delete(cprom_vec *vec, cprom_strs strs)
 {
     if (!vec) return CPROM_EINVAL;
@@ -72,8 +85,9 @@ cprom_status cprom_vec_delete(cprom_vec *vec, cprom_strs strs)
         cprom__map_tidy(&vec->map, &vec->registry->reclaimer, values.hash);
     }
     pthread_mutex_unlock(&vec->map_lock);
-    if (removed) cprom__vec_upkeep(vec);
-    return removed ? CPROM_OK : CPROM_ENOENT;
+    if (!removed) return remove_repaired(vec, &values);
+    cprom__vec_upkeep(vec);
+    return CPROM_OK;
 }
 
 /* ---- many ---- */

@@ -116,6 +116,7 @@ struct cprom_vec {
     size_t owner_label;
     size_t max_series; /* 0: no limit */
     bool folds;
+    cprom_bad_utf8 bad_utf8;
     int64_t ttl, linger; /* ns; 0: none */
 
     pthread_mutex_t map_lock; /* guards the map; series die under it */

@@ -5,6 +5,7 @@
 
 #include "registry/hold.h"
 #include "store/lookup.h"
+#include "store/repair.h"
 #include "store/stale.h"
 #include "update/refuse.h"
 
@@ -272,13 +273,17 @@ void cprom__update_link(struct cprom_update *update, struct cprom__entry *entry)
     update->n_entries++;
 }
 
-/* The entry of a series, found or made; `series` is NULL for one by values. */
+/* The entry of a series, found or made; `series` is NULL for one by values. `asked`: the hash of what was given. */
 static cprom_status update_stage(struct cprom_update *update, struct cprom_vec *vec, const struct cprom__values *values,
-                                 struct cprom_series *series, struct cprom__entry **out)
+                                 uint32_t asked, struct cprom_series *series, struct cprom__entry **out)
 {
     struct cprom__entry *entry = update_find_entry(update, vec, values, series);
     *out = entry;
-    if (entry) return CPROM_OK;
+    if (entry) {
+        if (entry->asked != asked) atomic_fetch_add_explicit(&update->registry->utf8_merged, 1, memory_order_relaxed);
+        entry->asked = asked;
+        return CPROM_OK;
+    }
     struct cprom__member *member;
     cprom_status status = update_join(update, vec, &member);
     if (status) return status;
@@ -291,6 +296,7 @@ static cprom_status update_stage(struct cprom_update *update, struct cprom_vec *
     entry->vec = vec;
     entry->hash = values->hash;
     entry->bytes = bytes;
+    entry->asked = asked;
     entry->by_handle = series != NULL;
     update_pack(values, entry->values);
     entry->series = cprom_series_ref(series);
@@ -325,18 +331,46 @@ static cprom_status update_answer(struct cprom_update *update, struct cprom_vec 
     return fails ? update_fail(update, status) : cprom__refuse_entry(update, vec, strs, status);
 }
 
+static cprom_status update_stage_values(struct cprom_update *update, struct cprom_vec *vec,
+                                        const struct cprom__values *values, uint32_t asked,
+                                        enum cprom__operation operation, double value)
+{
+    struct cprom__entry *entry;
+    cprom_status status = update_stage(update, vec, values, asked, NULL, &entry);
+    return status ? status : update_put(update, entry, operation, value);
+}
+
+/* The vector says what becomes of an entry whose values cannot be one. */
+static cprom_status update_stage_bad_utf8(struct cprom_update *update, struct cprom_vec *vec,
+                                          const struct cprom__values *bad, enum cprom__operation operation,
+                                          double value)
+{
+    struct cprom__repaired repaired;
+    struct cprom__values values;
+    if (vec->bad_utf8 == CPROM_UTF8_DROP) {
+        cprom__vec_drop(vec, CPROM__DROP_INVALID);
+        return CPROM_OK;
+    }
+    cprom_status status = cprom__repair(vec->registry, cprom__values_strs(bad), &repaired);
+    if (status) return status;
+    status = cprom__values_measure(vec, cprom__repaired_strs(&repaired), &values);
+    if (!status) status = update_stage_values(update, vec, &values, bad->hash, operation, value);
+    cprom__repaired_free(&repaired);
+    return status;
+}
+
 static cprom_status update_by_values(struct cprom_update *update, void *any_vec, cprom_strs strs,
                                      enum cprom__operation operation, double value)
 {
     struct cprom_vec *vec = any_vec;
     struct cprom__values values;
-    struct cprom__entry *entry;
     if (!update || update->committed) return CPROM_EINVAL;
     bool fine = vec && vec->registry == update->registry && update_is_fine(vec, value);
     cprom_status status = fine ? cprom__values_measure(vec, strs, &values) : CPROM_EINVAL;
     if (!status) status = cprom__values_check(&values);
-    if (!status) status = update_stage(update, vec, &values, NULL, &entry);
-    if (!status) status = update_put(update, entry, operation, value);
+    if (!status) status = update_stage_values(update, vec, &values, values.hash, operation, value);
+    else if (status == CPROM_EUTF8 && vec->bad_utf8)
+        status = update_stage_bad_utf8(update, vec, &values, operation, value);
     return update_answer(update, vec, &strs, status);
 }
 
@@ -349,7 +383,7 @@ static cprom_status update_by_handle(struct cprom_update *update, void *handle, 
     struct cprom_vec *vec = series ? series->vec : NULL;
     bool fine = vec && vec->registry == update->registry && update_is_fine(vec, value);
     struct cprom__values values = {.n = 0, .hash = fine ? series->hash : 0};
-    cprom_status status = fine ? update_stage(update, vec, &values, series, &entry) : CPROM_EINVAL;
+    cprom_status status = fine ? update_stage(update, vec, &values, values.hash, series, &entry) : CPROM_EINVAL;
     if (!status) status = update_put(update, entry, operation, value);
     return update_answer(update, vec, NULL, status);
 }

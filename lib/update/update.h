@@ -21,6 +21,7 @@ struct cprom__entry {
     struct cprom__entry *next_spoilt;  /* of the list of the spoilt */
     uint32_t hash;                     /* of the label values */
     uint32_t bytes;                    /* of them, with the NULs */
+    uint32_t asked;                    /* hash of them as they were given, before they were repaired */
     bool by_handle;
     /* In a commit, guarded by the vector's map lock, as is `series` then: that was deleted singly. */
     bool spoilt;
