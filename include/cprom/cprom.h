@@ -312,7 +312,8 @@ typedef struct cprom_stats {
     uint64_t dropped_nomem;      /* a series could not be created; not for a cprom_update: its commit says it */
     uint64_t dropped_limit;      /* a series would have been over a limit; also what a commit refuses for it */
     uint64_t dropped_invalid;    /* wrong labels, not UTF-8, a negative counter increment; also what a cprom_update
-                                  * refuses as EINVAL, ELABELS or EUTF8, scopes too */
+                                  * refuses as EINVAL, ELABELS or EUTF8, scopes too; also samples of collectors
+                                  * that .bad_utf8 drops */
     uint64_t dropped_detached;   /* through a handle whose series was removed */
     uint64_t dropped_stale;      /* each cprom_update whose commit answered ESTALE, once */
     uint64_t updates_folded;     /* updates and staged entries that went to the series "other" because of a limit */
@@ -772,6 +773,7 @@ typedef struct cprom_collector_opts {
     void (*free)(void *ctx);                                 /* once, when the collector is gone; NULL: none */
     const cprom_desc *descs;                                 /* copied; the families it may emit; none: unchecked */
     size_t n_descs;
+    cprom_bad_utf8 bad_utf8;                                 /* what becomes of label values that cannot be one */
 } cprom_collector_opts;
 
 /*
@@ -788,7 +790,13 @@ typedef struct cprom_collector_opts {
  * them, one line in the log names collector, family, labels and reason, and cprom_collector_success says 0. If it does
  * not return (see above), there is no page at all: the call that opens it ends, too.
  *
- * EINVAL: NULL, sizes, no `collect`, `descs` without their number, a type that callbacks do not emit, and `name`: NULL,
+ * bad_utf8: by default a label value that is not UTF-8, or over CPROM_VALUE_MAX bytes, is a refused emission and costs all of
+ * them. CPROM_UTF8_DROP: that sample is left out, and counted as invalid; CPROM_UTF8_REPAIR: it is repaired as in a vector
+ * (see cprom_opts). Samples that become the same series by this are no duplicates: the later one is dropped, and counted in
+ * utf8_merged. A collector's first sample that is dropped in one of these ways is a line in the log.
+ *
+ * EINVAL: NULL, sizes, no `collect`, `descs` without their number, a type that callbacks do not emit, a bad_utf8 that is
+ * none, and `name`: NULL,
  * empty, not UTF-8 or over CPROM_VALUE_MAX bytes. ENAME, ELABELS, EUTF8, EEXIST, ECONFLICT and EINVAL of the descs as
  * for instruments, but a counter without _total, an info without _info and a missing help are fine. EEXIST also for a
  * collector of the same name, and for a family that is declared twice; ENOENT: the registry was freed; ENOMEM. On failure
@@ -815,7 +823,7 @@ CPROM_API cprom_status cprom_gauge_func_new(cprom_registry *registry, const cpro
  * that the status need not be looked at:
  *
  *   EINVAL   the desc or its type; a negative timestamp; an info's value is not 1; for histograms and summaries see below
- *   ENAME, EUTF8, ELABELS   the desc or the values
+ *   ENAME, EUTF8, ELABELS   the desc or the values (EUTF8 of values: unless .bad_utf8 says otherwise)
  *   ENOENT   a checked collector emits a family that it did not declare (by name, type and label names)
  *   ENOMEM   the page cannot be opened
  */

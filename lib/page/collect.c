@@ -236,6 +236,15 @@ static void collect_log_sample(struct cprom__line *why, const struct cprom__samp
     cprom__line_add(why, reason);
 }
 
+/* A sample that is one with another by repair (.bad_utf8): the later one is dropped. */
+static void collect_merge(struct cprom_scrape *scrape, const struct cprom__sample *sample)
+{
+    struct cprom__line why;
+    atomic_fetch_add_explicit(&scrape->registry->utf8_merged, 1, memory_order_relaxed);
+    collect_log_sample(&why, sample, "by the repair of label values, it is the same as another one");
+    cprom__collector_log_dropped(scrape->registry, scrape->collector, why.text);
+}
+
 /* Keeps what one callback has emitted, or says in scrape->why what is wrong with it. ENOMEM: the page fails. */
 static cprom_status collect_keep(struct cprom__collection *collection, struct cprom_scrape *scrape)
 {
@@ -258,6 +267,11 @@ static cprom_status collect_keep(struct cprom__collection *collection, struct cp
         }
         if (!scrape->collector) { /* of another registry with the same const labels */
             cprom__self_metrics_join(there, sample);
+            *link = sample->next;
+            continue;
+        }
+        if (there->asked != sample->asked) {
+            collect_merge(scrape, sample);
             *link = sample->next;
             continue;
         }

@@ -32,6 +32,12 @@ void cprom__collector_log(struct cprom_registry *registry, const char *name, con
     cprom__log(registry, &line);
 }
 
+void cprom__collector_log_dropped(struct cprom_registry *registry, struct cprom__collector *collector, const char *why)
+{
+    if (atomic_exchange_explicit(&collector->told_dropped, true, memory_order_relaxed)) return;
+    cprom__collector_log(registry, collector->name, ": sample dropped (more of these are only counted): ", why);
+}
+
 const char *cprom__collector_name(const struct cprom__collector *collector) { return collector->name; }
 
 const struct cprom__family *cprom__collector_families(const struct cprom__collector *collector, size_t *n)

@@ -22,7 +22,9 @@ struct cprom__collector {
     double (*value)(void *ctx); /* of a func instrument, instead of collect */
     void *ctx;
     void (*free)(void *ctx);
-    bool running, gone; /* guarded by the registry's collect_lock */
+    cprom_bad_utf8 bad_utf8;
+    _Atomic bool told_dropped; /* the log was told of a sample that was dropped */
+    bool running, gone;        /* guarded by the registry's collect_lock */
     /* in the registry's set; guarded by the tree's lock */
     struct cprom__collector *next, *previous;
     struct cprom__index_node by_name;
@@ -38,6 +40,8 @@ void cprom__collector_ref(struct cprom__collector *collector);
 void cprom__collector_unref(struct cprom__collector *collector);
 /* One line to the log: collector "name", and the two texts. */
 void cprom__collector_log(struct cprom_registry *registry, const char *name, const char *what, const char *why);
+/* Tells of a sample that was dropped, unless it was told of another one before. `why` as in a scrape. */
+void cprom__collector_log_dropped(struct cprom_registry *registry, struct cprom__collector *collector, const char *why);
 const char *cprom__collector_name(const struct cprom__collector *collector);
 /* The families that a checked collector declared; none: it is unchecked. */
 const struct cprom__family *cprom__collector_families(const struct cprom__collector *collector, size_t *n);

@@ -8,6 +8,7 @@
 #include "registry/collector.h"
 #include "registry/families.h"
 #include "registry/vec_new.h"
+#include "store/repair.h"
 
 static struct cprom__collector *collector_new_collector_make(struct cprom_registry *registry, const char *name,
                                                              size_t n_descs)
@@ -101,11 +102,13 @@ cprom_status cprom_collector_new(cprom_registry *registry, const cprom_collector
         return collector_new_refuse(registry, NULL, "name is missing, too long or not UTF-8");
     }
     if (!o.collect) return collector_new_refuse(registry, o.name, "collect is missing");
+    if (!cprom__is_bad_utf8(o.bad_utf8)) return collector_new_refuse(registry, o.name, "bad_utf8 is none of the ways");
     if (!o.descs != !o.n_descs) return collector_new_refuse(registry, o.name, "descs come without their number");
     struct cprom__collector *collector = collector_new_collector_make(registry, o.name, o.n_descs);
     if (!collector) return CPROM_ENOMEM;
     collector->collect = o.collect;
     collector->ctx = o.ctx;
+    collector->bad_utf8 = o.bad_utf8;
     cprom_status status = CPROM_OK;
     struct cprom__index by_base = {NULL};
     const char *at = (const char *)o.descs;

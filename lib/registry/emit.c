@@ -7,8 +7,24 @@
 #include "base/names.h"
 #include "base/opts.h"
 #include "base/utf8.h"
+#include "store/repair.h"
 
 /* Emissions are gathered in the page's memory; whether they are kept is decided when the callback is done. */
+
+/* What something is about: family, labels, reason. */
+static void emit_say(struct cprom__line *why, const char *family, cprom_strs values, const char *reason)
+{
+    cprom__line_join(why, "family \"", (char *)NULL);
+    if (family) cprom__line_add_cut(why, family, strlen(family), CPROM__WHY_FAMILY);
+    cprom__line_add(why, "\", labels {");
+    size_t end = why->len + CPROM__WHY_LABELS;
+    for (size_t i = 0; i < values.n && values.v && why->len < end; i++) {
+        if (i) cprom__line_add(why, ", ");
+        if (values.v[i]) cprom__line_add_cut(why, values.v[i], strlen(values.v[i]), end - why->len);
+    }
+    cprom__line_add(why, "}: ");
+    cprom__line_add(why, reason);
+}
 
 static cprom_status emit_refuse(cprom_scrape *out, cprom_status status, const char *family, cprom_strs values,
                                 const char *reason)
@@ -16,16 +32,7 @@ static cprom_status emit_refuse(cprom_scrape *out, cprom_status status, const ch
     if (out->status) return status;
     out->status = status;
     out->out_of_memory = status == CPROM_ENOMEM;
-    cprom__line_join(&out->why, "family \"", (char *)NULL);
-    if (family) cprom__line_add_cut(&out->why, family, strlen(family), CPROM__WHY_FAMILY);
-    cprom__line_add(&out->why, "\", labels {");
-    size_t end = out->why.len + CPROM__WHY_LABELS;
-    for (size_t i = 0; i < values.n && values.v && out->why.len < end; i++) {
-        if (i) cprom__line_add(&out->why, ", ");
-        if (values.v[i]) cprom__line_add_cut(&out->why, values.v[i], strlen(values.v[i]), end - out->why.len);
-    }
-    cprom__line_add(&out->why, "}: ");
-    cprom__line_add(&out->why, reason);
+    emit_say(&out->why, family, values, reason);
     return status;
 }
 
@@ -136,38 +143,87 @@ static uint64_t emit_identity_of(const struct cprom__desc *desc, const struct cp
     return identity;
 }
 
-/* Checks and renders the labels. */
+/* Renders the labels. `asked`: the identity of those that were given. */
+static cprom_status emit_render(cprom_scrape *out, const struct cprom__values *values, uint64_t asked,
+                                struct cprom__sample **made)
+{
+    const struct cprom__desc *desc = out->current;
+    struct cprom__sample *sample = cprom__arena_alloc(out->memory, sizeof *sample);
+    size_t text_len = cprom__desc_text_len(desc, values);
+    bool escaped = desc->escaped || text_len != desc->pieces_len + values->bytes;
+    if (escaped && text_len > out->longest_escaped) out->longest_escaped = text_len;
+    char *text = sample ? cprom__arena_alloc(out->memory, text_len + 1) : NULL;
+    if (!text) return CPROM_ENOMEM;
+    cprom__desc_text(desc, values, text);
+    *sample = (struct cprom__sample){.desc = desc,
+                                     .text = text,
+                                     .len = text_len,
+                                     .timestamp_ms = -1,
+                                     .identity = emit_identity_of(desc, values, out->key),
+                                     .asked = asked};
+    *made = sample;
+    return CPROM_OK;
+}
+
+/* EUTF8: a value cannot be one; all are measured. */
+static cprom_status emit_measure(cprom_strs strs, struct cprom__values *values)
+{
+    cprom_status status = CPROM_OK;
+    values->n = strs.n;
+    values->bytes = 0;
+    values->plain = false;
+    for (size_t i = 0; i < strs.n; i++) {
+        size_t len = strlen(strs.v[i]);
+        if (len > CPROM_VALUE_MAX || !cprom__is_utf8(strs.v[i], len)) status = CPROM_EUTF8;
+        values->v[i] = strs.v[i];
+        values->len[i] = (uint32_t)len;
+        values->bytes += len;
+    }
+    return status;
+}
+
+/* The collector says what becomes of a sample whose values cannot be one; `*made` NULL: it is dropped. */
+static cprom_status emit_make_bad_utf8(cprom_scrape *out, const struct cprom__values *bad, struct cprom__sample **made)
+{
+    static const char reason[] = "a label value is not UTF-8 or too long";
+    const struct cprom__desc *desc = out->current;
+    cprom_strs strs = {bad->v, bad->n};
+    struct cprom__collector *collector = out->collector;
+    if (!collector || collector->bad_utf8 == CPROM_UTF8_REFUSE)
+        return emit_refuse(out, CPROM_EUTF8, desc->name, strs, reason);
+    if (collector->bad_utf8 == CPROM_UTF8_DROP) {
+        struct cprom__line why;
+        atomic_fetch_add_explicit(&out->registry->dropped[CPROM__DROP_INVALID], 1, memory_order_relaxed);
+        emit_say(&why, desc->name, strs, reason);
+        cprom__collector_log_dropped(out->registry, collector, why.text);
+        return CPROM_OK;
+    }
+    struct cprom__repaired repaired;
+    struct cprom__values values;
+    cprom_status status = cprom__repair(out->registry, strs, &repaired);
+    if (status) return status;
+    status = emit_measure(cprom__repaired_strs(&repaired), &values);
+    if (!status) status = emit_render(out, &values, emit_identity_of(desc, bad, out->key), made);
+    cprom__repaired_free(&repaired);
+    return status;
+}
+
+/* Checks and renders the labels. `*made` NULL, if OK: the sample is dropped. */
 static cprom_status emit_make(cprom_scrape *out, cprom_strs strs, struct cprom__sample **made)
 {
     const struct cprom__desc *desc = out->current;
-    struct cprom__values values = {.n = strs.n};
+    struct cprom__values values;
+    *made = NULL;
     if (strs.n != desc->n_labels) {
         return emit_refuse(out, CPROM_ELABELS, desc->name, strs, "not as many label values as labels");
     }
     for (size_t i = 0; i < strs.n; i++) {
         if (!strs.v || !strs.v[i]) return emit_refuse(out, CPROM_ELABELS, desc->name, strs, "a label value is NULL");
-        size_t len = strlen(strs.v[i]);
-        if (len > CPROM_VALUE_MAX || !cprom__is_utf8(strs.v[i], len)) {
-            return emit_refuse(out, CPROM_EUTF8, desc->name, strs, "a label value is not UTF-8 or too long");
-        }
-        values.v[i] = strs.v[i];
-        values.len[i] = (uint32_t)len;
-        values.bytes += len;
     }
-    struct cprom__sample *sample = cprom__arena_alloc(out->memory, sizeof *sample);
-    size_t text_len = cprom__desc_text_len(desc, &values);
-    bool escaped = desc->escaped || text_len != desc->pieces_len + values.bytes;
-    if (escaped && text_len > out->longest_escaped) out->longest_escaped = text_len;
-    char *text = sample ? cprom__arena_alloc(out->memory, text_len + 1) : NULL;
-    if (!text) return emit_refuse(out, CPROM_ENOMEM, desc->name, strs, "out of memory");
-    cprom__desc_text(desc, &values, text);
-    *sample = (struct cprom__sample){.desc = desc,
-                                     .text = text,
-                                     .len = text_len,
-                                     .timestamp_ms = -1,
-                                     .identity = emit_identity_of(desc, &values, out->key)};
-    *made = sample;
-    return CPROM_OK;
+    cprom_status status = emit_measure(strs, &values);
+    status = status ? emit_make_bad_utf8(out, &values, made)
+                    : emit_render(out, &values, emit_identity_of(desc, &values, out->key), made);
+    return status == CPROM_ENOMEM ? emit_refuse(out, status, desc->name, strs, "out of memory") : status;
 }
 
 static void emit_keep(cprom_scrape *out, struct cprom__sample *sample)
@@ -182,7 +238,7 @@ static cprom_status emit_value(cprom_scrape *out, cprom_strs values, double valu
 {
     struct cprom__sample *sample = NULL;
     cprom_status status = emit_make(out, values, &sample);
-    if (status) return status;
+    if (status || !sample) return status;
     sample->value = value;
     sample->timestamp_ms = timestamp_ms;
     emit_keep(out, sample);
@@ -229,7 +285,7 @@ static cprom_status emit_distribution(cprom_scrape *out, cprom_strs values, cons
 {
     struct cprom__sample *sample = NULL;
     cprom_status status = emit_make(out, values, &sample);
-    if (status) return status;
+    if (status || !sample) return status;
     struct cprom__distribution *copy = cprom__arena_alloc(out->memory, sizeof *copy);
     double *at = cprom__arena_alloc(out->memory, (given->n + 1) * sizeof *at);
     uint64_t *what = cprom__arena_alloc(out->memory, (given->n + 1) * sizeof *what);

@@ -23,6 +23,7 @@ struct cprom__sample {
     const char *text; /* between the braces */
     size_t len;
     uint64_t identity; /* hash of the name and the label pairs that are not empty */
+    uint64_t asked;    /* the same of the values as they were given, before they were repaired */
     double value;
     const struct cprom__distribution *distribution;
     int64_t timestamp_ms; /* negative: none */

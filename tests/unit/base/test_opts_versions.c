@@ -53,7 +53,7 @@ static const cprom_opts plain_stateset_opts = {.name = "x", .help = "H.", .state
 static const cprom_opts plain_info_opts = {.name = "x_info", .help = "H."};
 static const cprom_opts func_counter_opts = {.name = "x_seconds_total", .help = "H.", .unit = "seconds"};
 
-#define VECTOR .owner = "b", .max_series = 2, .ttl_seconds = 100, .linger_seconds = 50
+#define VECTOR .owner = "b", .max_series = 2, .ttl_seconds = 100, .linger_seconds = 50, .bad_utf8 = CPROM_UTF8_REPAIR
 #define LABELS .labels = {"a", "b"}
 static const cprom_opts counter_vec_opts = {
     .name = "x_seconds_total", .help = "H.", .unit = "seconds", LABELS, .exemplars = true, VECTOR, .overflow = CPROM_FOLD};
@@ -93,7 +93,7 @@ static void new_info(cprom_registry *registry, const void *opts, char *told, siz
         cprom_status status = cprom_##kind##_vec_new(registry, opts, &vec);                                            \
         assert_int_equal(vec != NULL, status == CPROM_OK);                                                             \
         cprom_##kind##_unref(cprom_##kind##_vec_with(vec, CPROM_STRS("1", "x")));                                      \
-        cprom_##kind##_unref(cprom_##kind##_vec_with(vec, CPROM_STRS("2", "x")));                                      \
+        cprom_##kind##_unref(cprom_##kind##_vec_with(vec, CPROM_STRS("2", "\xff")));                                      \
         cprom_##kind##_unref(cprom_##kind##_vec_with(vec, CPROM_STRS("3", "y")));                                      \
         (void)cprom_##kind##_vec_delete(vec, CPROM_STRS("1", "x"));                                                    \
         ov_say_page(told, cap, status, registry);                                                                      \
@@ -205,7 +205,7 @@ EMIT(emit_this_summary)
 
 static cprom_status collect_gauge(void *ctx, cprom_scrape *out)
 {
-    return cprom_emit(out, &gauge_desc, CPROM_STRS(ctx ? "context" : "none"), 7);
+    return cprom_emit(out, &gauge_desc, CPROM_STRS(ctx ? "context\xff" : "none"), 7);
 }
 static void free_nothing(void *ctx) {}
 
@@ -220,7 +220,7 @@ static void declare_desc(cprom_registry *registry, const void *opts, char *told,
 }
 
 static const cprom_collector_opts collector_opts = {.name = "c",
-    .collect = collect_gauge, .ctx = &memory_of_none, .free = free_nothing, .descs = &gauge_desc, .n_descs = 1};
+    .collect = collect_gauge, .ctx = &memory_of_none, .free = free_nothing, .descs = &gauge_desc, .n_descs = 1, .bad_utf8 = CPROM_UTF8_REPAIR};
 
 static void new_collector(cprom_registry *registry, const void *opts, char *told, size_t cap)
 {
