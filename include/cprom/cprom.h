@@ -675,6 +675,23 @@ CPROM_API cprom_status cprom_update_histogram_observe(cprom_update *update, cpro
 CPROM_API cprom_status cprom_update_summary_observe(cprom_update *update, cprom_summary *summary, double value);
 
 /*
+ * The same with an exemplar, as in cprom_counter_add_with_exemplar(): the run's number, or its trace, on the bucket of its
+ * duration. The labels are copied now; the exemplar appears with the commit, where the value goes, and nowhere if the value
+ * does not take effect. One that is not kept costs the value nothing, and is counted and logged now.
+ */
+CPROM_API cprom_status cprom_update_counter_vec_add_with_exemplar(cprom_update *update, cprom_counter_vec *vec,
+                                                                  cprom_strs values, double amount, cprom_labels labels,
+                                                                  int64_t timestamp_ms);
+CPROM_API cprom_status cprom_update_histogram_vec_observe_with_exemplar(cprom_update *update, cprom_histogram_vec *vec,
+                                                                        cprom_strs values, double value,
+                                                                        cprom_labels labels, int64_t timestamp_ms);
+CPROM_API cprom_status cprom_update_counter_add_with_exemplar(cprom_update *update, cprom_counter *counter, double amount,
+                                                              cprom_labels labels, int64_t timestamp_ms);
+CPROM_API cprom_status cprom_update_histogram_observe_with_exemplar(cprom_update *update, cprom_histogram *histogram,
+                                                                    double value, cprom_labels labels,
+                                                                    int64_t timestamp_ms);
+
+/*
  * Makes the change. `*result` (NULL allowed) says what it was; all zeros but `refused` on failure.
  * EPARTIAL: all but what result->refused counts took effect. ESTALE: only what adds up did, and result->reason says why.
  * ENOMEM: nothing changed; if the commit itself ran out of memory, it may be tried again. ENOENT: a vector of it was

@@ -88,6 +88,7 @@ static bool counter_takes(const struct cprom_vec *vec, double value)
 static void counter_change(struct cprom_series *series, const struct cprom__change *change)
 {
     counter_add_to(series, change->value);
+    if (change->last_exemplar) cprom__series_share_exemplar(series, 0, change->last_exemplar->exemplar);
 }
 
 static const struct cprom__kind_ops counter_ops = {

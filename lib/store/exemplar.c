@@ -101,7 +101,7 @@ void cprom__exemplar_unref(const struct cprom__exemplar *shared)
 struct cprom__exemplar *cprom__exemplar_look(cprom__exemplar_slot *slot)
 {
     if (!atomic_load_explicit(slot, memory_order_relaxed)) return NULL;
-    /* acquire: pairs with the release in cprom__series_keep_exemplar(). */
+    /* acquire: pairs with the release in series_put_exemplar(). */
     struct cprom__exemplar *exemplar = atomic_exchange_explicit(slot, NULL, memory_order_acquire), *newer = NULL;
     if (!exemplar) return NULL;
     atomic_fetch_add_explicit(&exemplar->refs, 1, memory_order_relaxed);

@@ -153,6 +153,14 @@ void cprom__change_add(struct cprom__change *change, enum cprom__operation opera
     }
 }
 
+void cprom__change_add_exemplar(struct cprom__change *change, struct cprom__staged_exemplar *staged)
+{
+    struct cprom__staged_exemplar *last = change->last_exemplar;
+    staged->next_of_change = last ? last->next_of_change : staged;
+    if (last) last->next_of_change = staged;
+    change->last_exemplar = staged;
+}
+
 void cprom__change_anew(struct cprom__change *change, cprom_type type)
 {
     if (type == CPROM_GAUGE) change->sets = true;

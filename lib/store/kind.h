@@ -12,6 +12,7 @@
 
 struct cprom_series;
 struct cprom_vec;
+struct cprom__exemplar;
 
 /* Where the value of a sample comes from. Buckets, quantiles and states are several samples each. */
 enum cprom__part {
@@ -78,6 +79,13 @@ struct cprom__observation {
     double value;
 };
 
+/* An exemplar that an update stages, with a reference. */
+struct cprom__staged_exemplar {
+    struct cprom__staged_exemplar *next_of_change; /* a ring in the order of staging */
+    struct cprom__staged_exemplar *next;           /* of the update */
+    struct cprom__exemplar *exemplar;
+};
+
 /* What a call does to a series: a value that is set or added, one that is observed, or a state. */
 enum cprom__operation {
     CPROM__OP_TOUCH, /* nothing more */
@@ -103,11 +111,15 @@ struct cprom__change {
             struct cprom__observation *first, *last;
         };
     };
+    struct cprom__staged_exemplar *last_exemplar; /* of counters and histograms; NULL: none */
 };
 
 /* Adds an operation; the observation is memory for one, and lives as long as the change. */
 void cprom__change_add(struct cprom__change *change, enum cprom__operation operation, double value,
                        struct cprom__observation *observation);
+
+/* Adds an exemplar, which lives as long. */
+void cprom__change_add_exemplar(struct cprom__change *change, struct cprom__staged_exemplar *staged);
 
 /* Of a gauge or a stateset: it starts from nothing, whatever the series had. */
 void cprom__change_anew(struct cprom__change *change, cprom_type type);

@@ -357,7 +357,7 @@ static CPROM__INLINE struct cprom__hit lookup_hit(struct cprom_vec *vec, const s
 static CPROM__NOINLINE cprom_status lookup_update_locked(struct cprom_vec *vec, struct cprom__values *values,
                                                          struct cprom__use *use)
 {
-    struct cprom__change change = {.off = 0, .on = 0}; /* all of it, whatever the kind */
+    struct cprom__change change = {.off = 0, .on = 0, .last_exemplar = NULL}; /* all of it, whatever the kind */
     struct cprom__observation observation;
     cprom__change_add(&change, use->operation, use->value, &observation);
     bool changes = use->operation != CPROM__OP_TOUCH;

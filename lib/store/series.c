@@ -71,15 +71,27 @@ struct cprom__extra *cprom__series_extra(const struct cprom_series *series)
                                            series_exemplars_size(series->vec));
 }
 
+/* The reference passes on to the slot. */
+static void series_put_exemplar(struct cprom_series *series, size_t slot, struct cprom__exemplar *exemplar)
+{
+    /* acq_rel: release, pairs with the acquire of who takes it out; acquire, for what is taken out here. */
+    cprom__exemplar_unref(
+        atomic_exchange_explicit(&cprom__series_exemplars(series)[slot], exemplar, memory_order_acq_rel));
+}
+
+void cprom__series_share_exemplar(struct cprom_series *series, size_t slot, struct cprom__exemplar *exemplar)
+{
+    atomic_fetch_add_explicit(&exemplar->refs, 1, memory_order_relaxed);
+    series_put_exemplar(series, slot, exemplar);
+}
+
 const char *cprom__series_keep_exemplar(struct cprom_series *series, size_t slot, double value, cprom_labels labels,
                                         int64_t timestamp_ms)
 {
     const char *refusal;
     struct cprom__exemplar *exemplar = cprom__exemplar_new(series->vec, value, labels, timestamp_ms, &refusal);
     if (!exemplar) return refusal;
-    /* acq_rel: release, pairs with the acquire of who takes it out; acquire, for what is taken out here. */
-    cprom__exemplar_unref(
-        atomic_exchange_explicit(&cprom__series_exemplars(series)[slot], exemplar, memory_order_acq_rel));
+    series_put_exemplar(series, slot, exemplar);
     return NULL;
 }
 

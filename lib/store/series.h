@@ -208,6 +208,9 @@ struct cprom__extra *cprom__series_extra(const struct cprom_series *series);
 const char *cprom__series_keep_exemplar(struct cprom_series *series, size_t slot, double value, cprom_labels labels,
                                         int64_t timestamp_ms);
 
+/* The same with one that is made already, and may be in other slots, too. */
+void cprom__series_share_exemplar(struct cprom_series *series, size_t slot, struct cprom__exemplar *exemplar);
+
 /* Nobody can reach it any more. */
 void cprom__series_destroy(struct cprom_series *series, uint32_t index);
 /* The same for a list through `next`. */

@@ -69,6 +69,8 @@ void cprom__update_end(struct cprom_update *update)
     struct cprom_registry *registry = update->registry;
     cprom__update_retire(update);
     cprom__update_give_back(update);
+    for (struct cprom__staged_exemplar *staged = update->exemplars; staged; staged = staged->next)
+        cprom__exemplar_unref(staged->exemplar);
     for (struct cprom__scope *scope = update->scopes; scope; scope = scope->next) {
         cprom__event_free(scope->vec, scope->event);
         cprom__match_free(&scope->match);
@@ -305,15 +307,38 @@ static cprom_status update_stage(struct cprom_update *update, struct cprom_vec *
     return CPROM_OK;
 }
 
-static cprom_status update_put(struct cprom_update *update, struct cprom__entry *entry, enum cprom__operation operation,
-                               double value)
+/* One operation, as the program asks for it. */
+struct update_wish {
+    enum cprom__operation operation;
+    double value;
+    const cprom_labels *exemplar; /* NULL: none */
+    int64_t timestamp_ms;         /* of the exemplar */
+};
+
+/* Why it cannot be kept; NULL: it is. */
+static const char *update_put_exemplar(struct cprom_update *update, struct cprom__entry *entry,
+                                       const struct update_wish *wish)
+{
+    const char *refusal;
+    struct cprom__staged_exemplar *staged = cprom__arena_alloc(&update->memory, sizeof *staged);
+    if (!staged) return "out of memory";
+    staged->exemplar = cprom__exemplar_new(entry->vec, wish->value, *wish->exemplar, wish->timestamp_ms, &refusal);
+    if (!staged->exemplar) return refusal;
+    staged->next = update->exemplars;
+    update->exemplars = staged;
+    cprom__change_add_exemplar(&entry->change, staged);
+    return NULL;
+}
+
+static cprom_status update_put(struct cprom_update *update, struct cprom__entry *entry, const struct update_wish *wish)
 {
     struct cprom__observation *observation = NULL;
-    if (operation == CPROM__OP_OBSERVE) {
+    if (wish->operation == CPROM__OP_OBSERVE) {
         observation = cprom__arena_alloc(&update->memory, sizeof *observation);
         if (!observation) return CPROM_ENOMEM;
     }
-    cprom__change_add(&entry->change, operation, value, observation);
+    cprom__change_add(&entry->change, wish->operation, wish->value, observation);
+    if (wish->exemplar) cprom__exemplar_drop(entry->vec, update_put_exemplar(update, entry, wish));
     return CPROM_OK;
 }
 
@@ -333,17 +358,16 @@ static cprom_status update_answer(struct cprom_update *update, struct cprom_vec 
 
 static cprom_status update_stage_values(struct cprom_update *update, struct cprom_vec *vec,
                                         const struct cprom__values *values, uint32_t asked,
-                                        enum cprom__operation operation, double value)
+                                        const struct update_wish *wish)
 {
     struct cprom__entry *entry;
     cprom_status status = update_stage(update, vec, values, asked, NULL, &entry);
-    return status ? status : update_put(update, entry, operation, value);
+    return status ? status : update_put(update, entry, wish);
 }
 
 /* The vector says what becomes of an entry whose values cannot be one. */
 static cprom_status update_stage_bad_utf8(struct cprom_update *update, struct cprom_vec *vec,
-                                          const struct cprom__values *bad, enum cprom__operation operation,
-                                          double value)
+                                          const struct cprom__values *bad, const struct update_wish *wish)
 {
     struct cprom__repaired repaired;
     struct cprom__values values;
@@ -354,38 +378,48 @@ static cprom_status update_stage_bad_utf8(struct cprom_update *update, struct cp
     cprom_status status = cprom__repair(vec->registry, cprom__values_strs(bad), &repaired);
     if (status) return status;
     status = cprom__values_measure(vec, cprom__repaired_strs(&repaired), &values);
-    if (!status) status = update_stage_values(update, vec, &values, bad->hash, operation, value);
+    if (!status) status = update_stage_values(update, vec, &values, bad->hash, wish);
     cprom__repaired_free(&repaired);
     return status;
 }
 
-static cprom_status update_by_values(struct cprom_update *update, void *any_vec, cprom_strs strs,
-                                     enum cprom__operation operation, double value)
+static cprom_status update_wish_by_values(struct cprom_update *update, void *any_vec, cprom_strs strs,
+                                          const struct update_wish *wish)
 {
     struct cprom_vec *vec = any_vec;
     struct cprom__values values;
     if (!update || update->committed) return CPROM_EINVAL;
-    bool fine = vec && vec->registry == update->registry && update_is_fine(vec, value);
+    bool fine = vec && vec->registry == update->registry && update_is_fine(vec, wish->value);
     cprom_status status = fine ? cprom__values_measure(vec, strs, &values) : CPROM_EINVAL;
     if (!status) status = cprom__values_check(&values);
-    if (!status) status = update_stage_values(update, vec, &values, values.hash, operation, value);
-    else if (status == CPROM_EUTF8 && vec->bad_utf8)
-        status = update_stage_bad_utf8(update, vec, &values, operation, value);
+    if (!status) status = update_stage_values(update, vec, &values, values.hash, wish);
+    else if (status == CPROM_EUTF8 && vec->bad_utf8) status = update_stage_bad_utf8(update, vec, &values, wish);
     return update_answer(update, vec, &strs, status);
 }
 
-static cprom_status update_by_handle(struct cprom_update *update, void *handle, enum cprom__operation operation,
-                                     double value)
+static cprom_status update_wish_by_handle(struct cprom_update *update, void *handle, const struct update_wish *wish)
 {
     struct cprom_series *series = handle;
     struct cprom__entry *entry;
     if (!update || update->committed) return CPROM_EINVAL;
     struct cprom_vec *vec = series ? series->vec : NULL;
-    bool fine = vec && vec->registry == update->registry && update_is_fine(vec, value);
+    bool fine = vec && vec->registry == update->registry && update_is_fine(vec, wish->value);
     struct cprom__values values = {.n = 0, .hash = fine ? series->hash : 0};
     cprom_status status = fine ? update_stage(update, vec, &values, values.hash, series, &entry) : CPROM_EINVAL;
-    if (!status) status = update_put(update, entry, operation, value);
+    if (!status) status = update_put(update, entry, wish);
     return update_answer(update, vec, NULL, status);
+}
+
+static cprom_status update_by_values(struct cprom_update *update, void *vec, cprom_strs strs,
+                                     enum cprom__operation operation, double value)
+{
+    return update_wish_by_values(update, vec, strs, &(struct update_wish){operation, value, NULL, 0});
+}
+
+static cprom_status update_by_handle(struct cprom_update *update, void *handle, enum cprom__operation operation,
+                                     double value)
+{
+    return update_wish_by_handle(update, handle, &(struct update_wish){operation, value, NULL, 0});
 }
 
 cprom_status cprom_update_gauge_vec_set(cprom_update *update, cprom_gauge_vec *vec, cprom_strs values, double value)
@@ -456,4 +490,34 @@ cprom_status cprom_update_stateset_vec_enter(cprom_update *update, cprom_statese
                                              unsigned state)
 {
     return update_by_values(update, vec, values, CPROM__OP_ENTER, state);
+}
+
+/* ---- with an exemplar ---- */
+
+cprom_status cprom_update_counter_vec_add_with_exemplar(cprom_update *update, cprom_counter_vec *vec, cprom_strs values,
+                                                        double amount, cprom_labels labels, int64_t timestamp_ms)
+{
+    return update_wish_by_values(update, vec, values,
+                                 &(struct update_wish){CPROM__OP_ADD, amount, &labels, timestamp_ms});
+}
+
+cprom_status cprom_update_histogram_vec_observe_with_exemplar(cprom_update *update, cprom_histogram_vec *vec,
+                                                              cprom_strs values, double value, cprom_labels labels,
+                                                              int64_t timestamp_ms)
+{
+    return update_wish_by_values(update, vec, values,
+                                 &(struct update_wish){CPROM__OP_OBSERVE, value, &labels, timestamp_ms});
+}
+
+cprom_status cprom_update_counter_add_with_exemplar(cprom_update *update, cprom_counter *counter, double amount,
+                                                    cprom_labels labels, int64_t timestamp_ms)
+{
+    return update_wish_by_handle(update, counter, &(struct update_wish){CPROM__OP_ADD, amount, &labels, timestamp_ms});
+}
+
+cprom_status cprom_update_histogram_observe_with_exemplar(cprom_update *update, cprom_histogram *histogram,
+                                                          double value, cprom_labels labels, int64_t timestamp_ms)
+{
+    return update_wish_by_handle(update, histogram,
+                                 &(struct update_wish){CPROM__OP_OBSERVE, value, &labels, timestamp_ms});
 }

@@ -71,6 +71,7 @@ struct cprom_update {
     size_t n_entries;
     struct cprom__entry **entry_slots; /* by vector and labels: cprom__update_slot() */
     size_t n_entry_slots;
+    struct cprom__staged_exemplar *exemplars;
     struct cprom__scope *scopes;
     struct cprom__member *members;
     size_t n_members;

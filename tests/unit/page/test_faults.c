@@ -317,6 +317,10 @@ static cprom_status update_staged(world *w)
         cprom_update_counter_add(u, w->counter, 8),
         cprom_update_histogram_observe(u, w->histogram, 1.5),
         cprom_update_summary_observe(u, w->summary, 10),
+        cprom_update_counter_vec_add_with_exemplar(u, w->counters, new_one, 3, CPROM_LABELS({"u", "\n"}), 1),
+        cprom_update_histogram_vec_observe_with_exemplar(u, w->histograms, new_one, 4, CPROM_LABELS({"u", "\n"}), 1),
+        cprom_update_counter_add_with_exemplar(u, w->counter, 8, CPROM_LABELS({"u", "\n"}), 1),
+        cprom_update_histogram_observe_with_exemplar(u, w->histogram, 1.5, CPROM_LABELS({"u", "\n"}), 1),
     };
     bool incomplete = false;
     for (size_t i = 0; i < COUNT(staged); i++) {
