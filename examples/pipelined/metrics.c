@@ -1,9 +1,9 @@
 /*
  * The metrics of pipelined, in both schools.
  *
- * What a run leaves behind is direct instrumentation. A run is one update: it is filled as the steps end, and its commit
- * replaces all that the run before said about this pipeline. A scrape sees one run or the next, whole; a step that is no
- * longer in the pipeline is gone with the first run without it.
+ * What a run leaves behind is direct instrumentation. A run is one update: it is made when the run is queued, filled as its
+ * steps end, and its commit replaces all that the run before said about the steps of this pipeline. A scrape sees one run or
+ * the next, whole; a step that is no longer in the pipeline is gone with the first run without it.
  *
  * What goes on right now is a collector, which reads the service's own state: there is nothing to take back.
  */
@@ -41,12 +41,20 @@ void metrics_pipeline_removed(const char *pipeline)
     cprom_registry_delete_matching(registry, CPROM_LABELS({"pipeline", pipeline}), NULL);
 }
 
-cprom_update *metrics_run_begin(const char *pipeline)
+/* These four are what docs/guide.md shows of a run. */
+
+cprom_update *metrics_run_queued(void)
 {
     cprom_update *run;
-    cprom_status status = cprom_update_new(registry, &run);
-    if (status != CPROM_OK) say("%s: no metrics of this run: %s", pipeline, cprom_status_string(status));
-    return run; /* NULL does no harm below */
+    cprom_update_new(registry, &run); /* NULL if it fails; the calls below then do nothing */
+    return run;
+}
+
+void metrics_run_begins(cprom_update *run, const char *pipeline)
+{
+    cprom_update_start(run);
+    cprom_update_gauge_vec_replace(run, step_duration, CPROM_LABELS({"pipeline", pipeline}));
+    cprom_update_gauge_vec_replace(run, step_success, CPROM_LABELS({"pipeline", pipeline}));
 }
 
 void metrics_run_step(cprom_update *run, const char *pipeline, const char *step, double seconds, bool success)
@@ -55,38 +63,46 @@ void metrics_run_step(cprom_update *run, const char *pipeline, const char *step,
     cprom_update_gauge_vec_set(run, step_success, CPROM_STRS(pipeline, step), success);
 }
 
-void metrics_run_end(cprom_update *run, const char *pipeline, unsigned number, enum outcome outcome, double seconds,
-                     const char *branch, const char *commit)
+static cprom_status commit(cprom_update *run, const char *pipeline, const char *status, double seconds, cprom_result *result)
 {
-    if (!run) return;
-    if (outcome == CANCELED) {
-        cprom_update_free(run); /* it never happened */
-        return;
-    }
-    /* What is not staged of these goes. The counters are of all runs, and only go on. */
-    cprom_update_gauge_vec_replace(run, step_duration, CPROM_LABELS({"pipeline", pipeline}));
-    cprom_update_gauge_vec_replace(run, step_success, CPROM_LABELS({"pipeline", pipeline}));
-    cprom_update_info_vec_replace(run, info, CPROM_LABELS({"pipeline", pipeline}));
-
-    cprom_update_info_vec_set(run, info, CPROM_STRS(pipeline, branch, commit));
-    cprom_update_gauge_vec_set(run, last_number, CPROM_STRS(pipeline), number);
-    cprom_update_gauge_vec_set(run, last_timestamp, CPROM_STRS(pipeline), (double)time(NULL));
-    cprom_update_counter_vec_add(run, runs, CPROM_STRS(pipeline, outcome_names[outcome]), 1);
+    cprom_update_counter_vec_add(run, runs, CPROM_STRS(pipeline, status), 1);
     cprom_update_histogram_vec_observe(run, run_duration, CPROM_STRS(pipeline), seconds);
+    cprom_status committed = cprom_update_commit(run, result); /* all of it shows at once */
+    cprom_update_free(run);
+    return committed;
+}
 
-    cprom_result result;
-    cprom_status status = cprom_update_commit(run, &result);
+/* What only this service tells of its runs. */
+static void stage_report(cprom_update *run, const struct report *report)
+{
+    const char *pipeline = report->pipeline;
+    cprom_update_info_vec_replace(run, info, CPROM_LABELS({"pipeline", pipeline}));
+    cprom_update_info_vec_set(run, info, CPROM_STRS(pipeline, report->branch, report->commit));
+    cprom_update_gauge_vec_set(run, last_number, CPROM_STRS(pipeline), report->number);
+    cprom_update_gauge_vec_set(run, last_timestamp, CPROM_STRS(pipeline), (double)time(NULL));
+}
+
+void metrics_run_ends(cprom_update *run, const struct report *report)
+{
+    const char *pipeline = report->pipeline;
+    cprom_result result = {0};
+    stage_report(run, report);
+    cprom_status status = commit(run, pipeline, outcome_names[report->outcome], report->seconds, &result);
     if (status == CPROM_ESTALE && result.reason == CPROM_STALE_SCOPE) {
         say("%s: run %u: a run that began later was first; this one is counted, and its steps are not shown", pipeline,
-            number);
+            report->number);
     } else if (status == CPROM_ESTALE) {
-        say("%s: run %u: the pipeline is gone, and so is what the run measured", pipeline, number);
+        say("%s: run %u: the pipeline is gone, and so is what the run measured", pipeline, report->number);
     } else if (status == CPROM_EPARTIAL) {
-        say("%s: run %u: %zu metrics were refused; is $CI_INFO UTF-8?", pipeline, number, result.refused);
+        say("%s: run %u: %zu metrics were refused; is $CI_INFO UTF-8?", pipeline, report->number, result.refused);
     } else if (status != CPROM_OK) {
-        say("%s: run %u: its metrics are lost: %s", pipeline, number, cprom_status_string(status));
+        say("%s: run %u: its metrics are lost: %s", pipeline, report->number, cprom_status_string(status));
     }
-    cprom_update_free(run);
+}
+
+void metrics_run_canceled(cprom_update *run)
+{
+    cprom_update_free(run); /* it never happened */
 }
 
 /*-- Now --*/
@@ -99,7 +115,7 @@ static const cprom_desc descs[] = {
     [QUEUED] = GAUGE(.name = "ci_runs_queued", .help = "Pipelines that wait for a worker."),
     [BUSY] = GAUGE(.name = "ci_worker_busy", .help = "Whether the worker has a run.", .labels = {"worker"}),
     [STEP] = GAUGE(.name = "ci_step_running_seconds", .help = "For how long the step that runs now has done so.",
-                   .unit = "seconds", .labels = {"pipeline", "step"}),
+                   .unit = "seconds", .labels = {"pipeline", "step", "worker"}),
 };
 
 static cprom_status collect(void *ctx, cprom_scrape *out)
@@ -116,7 +132,7 @@ static cprom_status collect(void *ctx, cprom_scrape *out)
         if (!worker->pipeline) continue;
         running++;
         if (!worker->step || worker->pipeline->removed) continue;
-        cprom_emit(out, &descs[STEP], CPROM_STRS(worker->pipeline->name, worker->step),
+        cprom_emit(out, &descs[STEP], CPROM_STRS(worker->pipeline->name, worker->step, number),
                    (double)(time - worker->started) / (double)SECOND);
     }
     for (const struct pipeline *pipeline = service->pipelines; pipeline; pipeline = pipeline->next) {

@@ -16,6 +16,8 @@
 
 /*-- plan.c: what a pipeline file says. Does not change once it was read. --*/
 
+#define PARALLEL_MAX 64
+
 struct step {
     char *name;
     char *command;
@@ -24,13 +26,16 @@ struct step {
 struct plan {
     struct step *steps;
     size_t n_steps;
-    int64_t every;   /* nanoseconds between the beginnings of two runs; 0: no timer */
-    int64_t timeout; /* nanoseconds that one step may take */
+    int64_t every;    /* nanoseconds between the beginnings of two runs; 0: no timer */
+    int64_t timeout;  /* nanoseconds that one step may take */
+    int64_t parallel; /* runs that may go on at a time */
+    size_t refs;      /* the pipeline and the runs that go on; under the service's lock */
 };
 
-/* NULL: the file is bad, which was reported with its line. */
+/* The caller's; NULL: the file is bad, which was reported with its line. */
 struct plan *plan_read(const char *path);
-void plan_free(struct plan *plan);
+/* Gives it back; NULL is fine. */
+void plan_unref(struct plan *plan);
 /* For reading; NULL: errno. Whoever puts a pipe or a device in the place of a file keeps nobody waiting. */
 FILE *open_regular(const char *path);
 /* Letters, digits and . _ - but no dot first: no trouble as a label value or a file name. */
@@ -40,15 +45,16 @@ bool is_name(const char *text, size_t n);
 
 struct pipeline {
     struct pipeline *next;
-    char *name;        /* the file's, without .pipeline */
-    struct stat file;  /* as it was when it was read */
-    struct plan *plan; /* the latest good one; stays as it is during a run; NULL: there has been none */
-    int64_t due;       /* when the next run starts */
-    uint64_t ticket;   /* waits for a worker, the lowest first; 0: does not */
-    unsigned number;   /* of the latest run */
-    bool running;      /* a worker has it */
-    bool removed;      /* the file is gone; freed when it does not run any more */
-    bool seen;         /* by the scan that goes on */
+    char *name;           /* the file's, without .pipeline */
+    struct stat file;     /* as it was when it was read */
+    struct plan *plan;    /* the latest good one; NULL: there has been none */
+    int64_t due;          /* when the next run is queued */
+    uint64_t ticket;      /* a run waits for a worker, the lowest ticket first; 0: none does */
+    cprom_update *update; /* what it will leave behind */
+    unsigned number;      /* of the latest run */
+    uint64_t places;      /* bit i: a run goes on in the i-th of its directories */
+    bool removed;         /* the file is gone; freed when no run goes on any more */
+    bool seen;            /* by the scan that goes on */
 };
 
 enum outcome {
@@ -58,6 +64,15 @@ enum outcome {
     CANCELED /* pipelined ends, or the pipeline was removed: the run does not count */
 };
 extern const char *const outcome_names[];
+
+/* What a run was, at its end. */
+struct report {
+    const char *pipeline;
+    unsigned number;
+    enum outcome outcome;
+    double seconds;
+    char branch[256], commit[256]; /* empty: not said */
+};
 
 struct worker {
     pthread_t thread;
@@ -108,10 +123,13 @@ const char *metrics_start(struct service *service, const char *listen);
 void metrics_stop(void);
 void metrics_pipeline_added(const char *pipeline);
 void metrics_pipeline_removed(const char *pipeline);
-/* A run: nothing of it shows before its end. */
-cprom_update *metrics_run_begin(const char *pipeline);
+/* A run. Nothing of it shows before its end; NULL does no harm. */
+cprom_update *metrics_run_queued(void);
+void metrics_run_begins(cprom_update *run, const char *pipeline);
+/* Each step that ended. */
 void metrics_run_step(cprom_update *run, const char *pipeline, const char *step, double seconds, bool success);
-void metrics_run_end(cprom_update *run, const char *pipeline, unsigned number, enum outcome outcome, double seconds,
-                     const char *branch, const char *commit);
+/* One of these two, at last. */
+void metrics_run_ends(cprom_update *run, const struct report *report);
+void metrics_run_canceled(cprom_update *run);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * The directory is read again and again, which needs no more than POSIX and sees whatever happened meanwhile. A new or
- * changed file starts a run, and so does the timer. A pipeline runs once at a time, and its file is not read while it does.
+ * changed file starts a run, and so does the timer. One run of a pipeline waits at a time, and as many go on as its file says.
  *
  * A file that becomes bad is reported, and the last good version goes on. Rename files into place: one that is written in
  * place may be read when the half of it is there, and again when the rest is.
@@ -50,14 +50,29 @@ static void scan_file(struct service *service, const char *file)
     struct pipeline *pipeline = find(service, file, n - end);
     if (!pipeline || pipeline->removed) return; /* removed, but a run of it still ends: the file is a new one, later */
     pipeline->seen = true;
-    if (pipeline->running || same_file(&found, &pipeline->file)) return;
+    if (same_file(&found, &pipeline->file)) return;
     pipeline->file = found;
     struct plan *plan = plan_read(path);
     if (!plan) return;
     if (!pipeline->plan) metrics_pipeline_added(pipeline->name);
-    plan_free(pipeline->plan);
+    plan_unref(pipeline->plan);
     pipeline->plan = plan;
     pipeline->due = now();
+}
+
+/* How many runs of it go on. */
+static int64_t running(const struct pipeline *pipeline)
+{
+    int64_t n = 0;
+    for (uint64_t places = pipeline->places; places; places &= places - 1) n++;
+    return n;
+}
+
+static void leave_queue(struct pipeline *pipeline)
+{
+    metrics_run_canceled(pipeline->update);
+    pipeline->update = NULL;
+    pipeline->ticket = 0;
 }
 
 /* Removes the pipelines whose files are gone. Those that run stay on the list till they are done, but nobody sees them. */
@@ -65,13 +80,13 @@ static void remove_unseen(struct service *service)
 {
     for (struct pipeline **at = &service->pipelines, *pipeline; (pipeline = *at);) {
         if (!pipeline->seen && !pipeline->removed) {
-            /* Out of every family at once. A run that goes on was begun before this: its commit will be stale. */
+            /* Out of every family at once. A run that goes on was queued before this: its commit will be stale. */
             metrics_pipeline_removed(pipeline->name);
             pipeline->removed = true;
-            pipeline->ticket = 0;
+            leave_queue(pipeline);
             say("%s: removed", pipeline->name);
         }
-        if (pipeline->removed && !pipeline->running) {
+        if (pipeline->removed && !pipeline->places) {
             *at = pipeline->next;
             pipeline_free(pipeline);
         } else {
@@ -98,8 +113,10 @@ void pipelines_scan(struct service *service)
 
     int64_t time = now();
     for (struct pipeline *pipeline = service->pipelines; pipeline; pipeline = pipeline->next) {
-        if (!pipeline->plan || pipeline->running || pipeline->removed || pipeline->ticket || time < pipeline->due) continue;
+        if (!pipeline->plan || pipeline->removed || pipeline->ticket || time < pipeline->due) continue;
+        if (running(pipeline) >= pipeline->plan->parallel) continue;
         pipeline->ticket = ++service->tickets;
+        pipeline->update = metrics_run_queued();
         pthread_cond_signal(&service->work);
     }
     pthread_mutex_unlock(&service->lock);
@@ -108,7 +125,8 @@ void pipelines_scan(struct service *service)
 
 void pipeline_free(struct pipeline *pipeline)
 {
-    plan_free(pipeline->plan);
+    leave_queue(pipeline);
+    plan_unref(pipeline->plan);
     free(pipeline->name);
     free(pipeline);
 }

@@ -4,6 +4,7 @@
  *      # a comment
  *      every 30s                   starts a run that often, and not only when the file changes
  *      timeout 60s                 what a step may take; 10m if nothing is said
+ *      parallel 2                  so many runs may go on at a time; 1 if nothing is said
  *      step NAME: shell command    at least one; they run in this order, until one fails
  *
  * Durations are whole numbers of ms, s, m or h.
@@ -44,6 +45,16 @@ static int64_t parse_duration(const char *text)
     return 0;
 }
 
+/* 0: not a number from 1 to `most`. */
+static int64_t parse_number(const char *text, int64_t most)
+{
+    char *end;
+    if (*text < '0' || *text > '9') return 0;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    return errno || *end || number > most ? 0 : number;
+}
+
 /* What is wrong with the step; NULL: nothing. `text` is what follows the word "step". */
 static const char *add_step(struct plan *plan, const char *text)
 {
@@ -61,7 +72,7 @@ static const char *add_step(struct plan *plan, const char *text)
     if (!steps) return "no memory";
     plan->steps = steps;
     struct step step = {.name = strndup(text, n), .command = strdup(command)};
-    steps[plan->n_steps++] = step; /* analyzer: plan_free() frees what it points to */
+    steps[plan->n_steps++] = step; /* analyzer: plan_unref() frees what it points to */
     return step.name && step.command ? NULL : "no memory";
 }
 
@@ -72,13 +83,21 @@ static const char *add_line(struct plan *plan, const char *line)
     size_t n = strcspn(line, " \t");
     const char *rest = line + n + strspn(line + n, " \t");
     if (n == 4 && strncmp(line, "step", n) == 0) return add_step(plan, rest);
-    int64_t *duration = NULL;
-    if (n == 5 && strncmp(line, "every", n) == 0) duration = &plan->every;
-    if (n == 7 && strncmp(line, "timeout", n) == 0) duration = &plan->timeout;
-    if (!duration) return "neither step, every, timeout nor a comment";
-    if (*duration) return "said twice";
-    *duration = parse_duration(rest);
-    return *duration ? NULL : "a duration is a whole number above 0 and ms, s, m or h, as in 30s";
+    const struct {
+        const char *word;
+        int64_t *value, most; /* `most` 0: it is a duration */
+    } known[] = {{"every", &plan->every, 0},
+                 {"timeout", &plan->timeout, 0},
+                 {"parallel", &plan->parallel, PARALLEL_MAX}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strlen(known[i].word) != n || strncmp(line, known[i].word, n) != 0) continue;
+        if (*known[i].value) return "said twice";
+        *known[i].value = known[i].most ? parse_number(rest, known[i].most) : parse_duration(rest);
+        if (*known[i].value) return NULL;
+        return known[i].most ? "a whole number from 1 to 64"
+                             : "a duration is a whole number above 0 and ms, s, m or h, as in 30s";
+    }
+    return "neither step, every, timeout, parallel nor a comment";
 }
 
 FILE *open_regular(const char *path)
@@ -102,6 +121,7 @@ FILE *open_regular(const char *path)
 struct plan *plan_read(const char *path)
 {
     struct plan *plan = calloc(1, sizeof *plan);
+    if (plan) plan->refs = 1;
     FILE *file = plan ? open_regular(path) : NULL;
     if (!file) {
         say("%s: %s", path, strerror(errno));
@@ -124,16 +144,17 @@ struct plan *plan_read(const char *path)
     fclose(file);
     if (wrong) {
         say("%s:%zu: %s", path, number, wrong);
-        plan_free(plan);
+        plan_unref(plan);
         return NULL;
     }
+    if (!plan->parallel) plan->parallel = 1;
     if (!plan->timeout) plan->timeout = TIMEOUT_DEFAULT;
     return plan;
 }
 
-void plan_free(struct plan *plan)
+void plan_unref(struct plan *plan)
 {
-    if (!plan) return;
+    if (!plan || --plan->refs > 0) return;
     for (size_t i = 0; i < plan->n_steps; i++) {
         free(plan->steps[i].name);
         free(plan->steps[i].command);

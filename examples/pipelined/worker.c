@@ -25,15 +25,15 @@ const char *const outcome_names[] = {"success", "failure", "timeout", "canceled"
 
 struct run {
     struct worker *worker;
-    const char *name; /* the pipeline's; it and the plan stay as they are while it runs */
-    const struct plan *plan;
-    unsigned number;
+    const char *name; /* the pipeline's, which stays while it runs */
+    struct plan *plan;
+    unsigned number, place;
     cprom_update *update;
     char dir[PATH_MAX];
 };
 
 /*
- * What is done around a step's command. The pipeline's directory has
+ * What is done around a step's command. The run's directory has (it is the pipeline's; runs beside the first have 2, 3... in it)
  *
  *      work    where the steps of a run work; empty when it begins
  *      log     what they print; log.1 is that of the run before
@@ -148,22 +148,26 @@ static void read_info(const struct run *run, char *branch, char *commit, size_t 
 
 static void run_all(struct run *run)
 {
-    const char *name = run->name;
-    char branch[256] = "", commit[256] = "";
+    const struct plan *plan = run->plan;
+    struct report report = {.pipeline = run->name, .number = run->number};
     int64_t started = now();
-    enum outcome outcome = SUCCESS;
-    snprintf(run->dir, sizeof run->dir, "%s/%s", run->worker->service->scratch, name);
-    for (size_t i = 0; i < run->plan->n_steps && outcome == SUCCESS; i++) {
-        const struct step *step = &run->plan->steps[i];
+    if (run->place == 0) snprintf(run->dir, sizeof run->dir, "%s/%s", run->worker->service->scratch, run->name);
+    else snprintf(run->dir, sizeof run->dir, "%s/%s/%u", run->worker->service->scratch, run->name, run->place + 1);
+    for (size_t i = 0; i < plan->n_steps && report.outcome == SUCCESS; i++) {
+        const struct step *step = &plan->steps[i];
         double seconds;
-        outcome = run_step(run, step, &seconds);
-        metrics_run_step(run->update, name, step->name, seconds, outcome == SUCCESS);
-        if (outcome != SUCCESS) say("%s: run %u: step %s: %s", name, run->number, step->name, outcome_names[outcome]);
+        report.outcome = run_step(run, step, &seconds);
+        metrics_run_step(run->update, run->name, step->name, seconds, report.outcome == SUCCESS);
+        if (report.outcome != SUCCESS) say("%s: run %u: step %s: %s", run->name, run->number, step->name, outcome_names[report.outcome]);
     }
-    double seconds = (double)(now() - started) / (double)SECOND;
-    say("%s: run %u: %s, %.2f s", name, run->number, outcome_names[outcome], seconds);
-    read_info(run, branch, commit, sizeof branch);
-    metrics_run_end(run->update, name, run->number, outcome, seconds, branch, commit);
+    report.seconds = (double)(now() - started) / (double)SECOND;
+    say("%s: run %u: %s, %.2f s", run->name, run->number, outcome_names[report.outcome], report.seconds);
+    read_info(run, report.branch, report.commit, sizeof report.branch);
+    if (report.outcome == CANCELED) {
+        metrics_run_canceled(run->update);
+    } else {
+        metrics_run_ends(run->update, &report);
+    }
 }
 
 /* The pipeline that has waited for longest. Under the lock. */
@@ -187,20 +191,24 @@ void *worker_main(void *ptr)
             pthread_cond_wait(&service->work, &service->lock);
             continue;
         }
-        struct run run = {.worker = worker, .name = pipeline->name, .plan = pipeline->plan, .number = ++pipeline->number};
+        struct run run = {.worker = worker, .name = pipeline->name, .plan = pipeline->plan, .number = ++pipeline->number,
+                          .update = pipeline->update};
+        run.plan->refs++;
+        while (pipeline->places >> run.place & 1) run.place++;
+        pipeline->places |= UINT64_C(1) << run.place;
         pipeline->ticket = 0;
-        pipeline->due = pipeline->plan->every ? now() + pipeline->plan->every : INT64_MAX;
-        pipeline->running = true;
+        pipeline->update = NULL;
+        pipeline->due = run.plan->every ? now() + run.plan->every : INT64_MAX;
         worker->pipeline = pipeline;
-        /* Under the lock: before the pipeline's removal, which makes the update stale, or not at all. */
-        run.update = metrics_run_begin(pipeline->name);
+        metrics_run_begins(run.update, run.name); /* under the lock: runs begin in the order of their numbers */
         pthread_mutex_unlock(&service->lock);
 
         run_all(&run);
 
         pthread_mutex_lock(&service->lock);
         worker->pipeline = NULL;
-        pipeline->running = false;
+        pipeline->places &= ~(UINT64_C(1) << run.place);
+        plan_unref(run.plan);
     }
     worker->done = true;
     pthread_mutex_unlock(&service->lock);

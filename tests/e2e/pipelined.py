@@ -46,6 +46,11 @@ class Pipelined(unittest.TestCase):
         """The process id that a step wrote into this file."""
         return int(wait_for("a step writes " + name, lambda: read(self.file(name)).strip()))
 
+    def open(self, gate):
+        """Who reads from this pipe goes on."""
+        with open(self.file(gate), "w", encoding="utf-8") as pipe:
+            pipe.write("go\n")
+
     def wait_for_end(self, *pids):
         for pid in pids:
             wait_for("process %d ends" % pid, lambda pid=pid: not is_alive(pid))
@@ -121,6 +126,60 @@ class Pipelined(unittest.TestCase):
             page = service.wait_for_run("a", 4)
             self.assertEqual(page.run("b"), 1)
 
+    def test_runs_that_overlap_both_count_and_the_later_one_is_shown(self):
+        with self.service() as service:
+            os.mkfifo(self.file("gate"))
+            service.put("a", 'parallel 2\nstep held: read line <"%s"\nstep old: pwd\n' % self.file("gate"))
+            wait_for("run 1 goes on", lambda: service.page().select("ci_step_running_seconds", step="held"))
+            service.put("a", "parallel 2\nstep new: pwd\n")
+            page = service.wait_for_run("a", 2)
+            self.assertEqual(page.value("ci_runs_running"), 1)
+            self.assertEqual(page.value("ci_pipeline_runs_total", pipeline="a", status="success"), 1)
+            self.open("gate")
+            wait_for("run 1 ends", lambda: service.page().value("ci_runs_running") == 0)
+            page = service.page()
+            self.assertEqual((page.run("a"), page.steps("a")), (2, ["new"]))
+            self.assertEqual(page.value("ci_pipeline_runs_total", pipeline="a", status="success"), 2)
+            self.assertEqual(page.value("ci_pipeline_run_duration_seconds_count", pipeline="a"), 2)
+            self.assertIn("a: run 1: a run that began later was first", service.said())
+            scratch = os.path.join(os.path.realpath(service.scratch), "a")
+            self.assertEqual(read(os.path.join(scratch, "log")), scratch + "/work\n")
+            self.assertEqual(read(os.path.join(scratch, "2", "log")), scratch + "/2/work\n")
+
+    def test_runs_of_one_pipeline_are_no_more_at_a_time_than_its_file_says(self):
+        with self.service("--workers", "4") as service:
+            for i in range(3):
+                os.mkfifo(self.file("gate%d" % i))
+                service.put("a", 'parallel 2\nstep held%d: read line <"%s"\n' % (i, self.file("gate%d" % i)))
+                if i < 2:
+                    wait_for("it goes on", lambda i=i: service.page().select("ci_step_running_seconds", step="held%d" % i))
+            service.put("b", "step one: true\n")
+            service.wait_for_run("b")
+            self.assertEqual(service.page().value("ci_runs_running"), 2)
+            self.open("gate1")
+            wait_for("the third goes on", lambda: service.page().select("ci_step_running_seconds", step="held2"))
+            self.assertEqual(service.page().value("ci_runs_running"), 2)
+            for name in "gate0", "gate2":
+                self.open(name)
+            wait_for("all end", lambda: service.page().value("ci_pipeline_runs_total", pipeline="a", status="success") == 3)
+
+    def test_pipeline_that_is_removed_while_a_run_of_it_waits_does_not_come_back(self):
+        with self.service("--workers", "1") as service:
+            service.put("b", "step one: true\n")
+            service.wait_for_run("b")
+            service.put("b", "parallel 2\nstep slow: sleep 1000\n")
+            wait_for("b goes on", lambda: service.page().value("ci_runs_running") == 1)
+            service.put("b", "parallel 2\nstep two: true\n")
+            wait_for("b waits", lambda: service.page().value("ci_runs_queued") == 1)
+            service.remove("b")
+            wait_for("it is removed", lambda: "b: removed" in service.said())
+            self.assertEqual(service.page().value("ci_runs_queued"), 0)
+            self.assertNotIn('pipeline="b"', service.page().text)
+            service.put("a", "step one: true\n")
+            service.wait_for_run("a")
+            self.assertNotIn('pipeline="b"', service.page().text)
+            self.assertNotIn("b: run 3", service.said())
+
     # What takes too long
 
     def test_step_over_its_time_is_ended_with_all_its_processes(self):
@@ -164,7 +223,7 @@ class Pipelined(unittest.TestCase):
         with self.service("--workers", "1") as service:
             os.mkfifo(self.file("gate"))
             service.put("a", 'step one: true\nstep held: read line <"%s"\n' % self.file("gate"))
-            held = {"pipeline": "a", "step": "held"}
+            held = {"pipeline": "a", "step": "held", "worker": "1"}
             wait_for("the step runs", lambda: held in service.page().select("ci_step_running_seconds"))
             service.put("b", "step one: true\n")
             wait_for("b waits", lambda: service.page().value("ci_runs_queued") == 1)
@@ -173,8 +232,7 @@ class Pipelined(unittest.TestCase):
             self.assertEqual(page.value("ci_runs_running"), 1)
             self.assertEqual(page.value("ci_worker_busy", worker="1"), 1)
             self.assertEqual(page.steps("a"), [])
-            with open(self.file("gate"), "w", encoding="utf-8") as gate:
-                gate.write("go\n")
+            self.open("gate")
             service.wait_for_run("b")
             wait_for("it is idle", lambda: service.page().value("ci_worker_busy", worker="1") == 0)
             page = service.page()
@@ -216,6 +274,7 @@ class Pipelined(unittest.TestCase):
             "unit": ("every 5\nstep a: true\n", 1, "duration"),
             "sign": ("every -5s\nstep a: true\n", 1, "duration"),
             "huge": ("timeout 99999999999999999h\nstep a: true\n", 1, "duration"),
+            "parallel": ("step a: true\nparallel 65\n", 2, "1 to 64"),
             "again": ("timeout 1s\nstep a: true\ntimeout 2s\n", 3, "twice"),
             "zero": ("step a: true\nstep b: tr\0ue\n", 2, "byte 0"),
         }
