@@ -18,18 +18,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define WORKERS_MAX 64
 
 static const struct timespec tick = {.tv_nsec = SECOND / 10};
 
 static const char usage[] =
-    "usage: pipelined [--dir DIR] [--listen ADDRESS] [--workers N] [--scratch DIR]\n"
+    "usage: pipelined [--dir DIR] [--listen ADDRESS] [--workers N] [--scratch DIR] [--journal FILE]\n"
     "\n"
     "  --dir DIR         where the pipelines are, files NAME.pipeline (default: .)\n"
     "  --listen ADDRESS  where the metrics are served (default: 127.0.0.1:9464; port 0: any)\n"
     "  --workers N       runs at a time, 1 to 64 (default: 2)\n"
     "  --scratch DIR     where the runs work; each empties its own directory there (default: scratch)\n"
+    "  --journal FILE    a line is added to it for each run that ends: time, pipeline, number, status, seconds\n"
     "\n"
     "A pipeline file:\n"
     "\n"
@@ -66,7 +68,7 @@ void say(const char *format, ...)
 }
 
 struct options {
-    const char *dir, *listen, *scratch;
+    const char *dir, *listen, *scratch, *journal;
     size_t workers;
 };
 
@@ -76,7 +78,8 @@ static int parse_options(int argc, char **argv, struct options *options)
     static const struct option known[] = {
         {"dir", required_argument, NULL, 'd'},     {"listen", required_argument, NULL, 'l'},
         {"workers", required_argument, NULL, 'w'}, {"scratch", required_argument, NULL, 's'},
-        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
+        {"journal", required_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0}};
     *options = (struct options){.dir = ".", .listen = "127.0.0.1:9464", .scratch = "scratch", .workers = 2};
     char *end = "";
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) >= 0;) {
@@ -84,6 +87,7 @@ static int parse_options(int argc, char **argv, struct options *options)
         case 'd': options->dir = optarg; break;
         case 'l': options->listen = optarg; break;
         case 's': options->scratch = optarg; break;
+        case 'j': options->journal = optarg; break;
         case 'w': options->workers = strtoul(optarg, &end, 10); break;
         case 'h': fputs(usage, stdout); return 0;
         default: return 2;
@@ -137,8 +141,13 @@ int main(int argc, char **argv)
         say("pipelined: %s: %s", options.scratch, strerror(errno));
         return 1;
     }
-    struct service service = {.dir = options.dir, .scratch = scratch, .lock = PTHREAD_MUTEX_INITIALIZER,
-                              .work = PTHREAD_COND_INITIALIZER};
+    int journal = options.journal ? journal_open(options.journal) : -1;
+    if (options.journal && journal < 0) {
+        say("pipelined: %s: %s", options.journal, strerror(errno));
+        return 1;
+    }
+    struct service service = {.dir = options.dir, .scratch = scratch, .journal = journal,
+                              .lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER};
     const char *address = metrics_start(&service, options.listen);
     bool started = address && start_workers(&service, options.workers);
     if (started) {
@@ -160,5 +169,6 @@ int main(int argc, char **argv)
         service.pipelines = next;
     }
     free(service.workers);
+    if (journal >= 0) close(journal);
     return started ? 0 : 1;
 }

@@ -96,7 +96,8 @@ struct service {
     struct worker *workers;
     size_t n_workers;
     bool stopping;
-    int wrong; /* with the directory: what was reported */
+    int wrong;   /* with the directory: what was reported */
+    int journal; /* file descriptor; -1: there is none */
 };
 
 /* Nanoseconds on a clock that never steps back. */
@@ -131,5 +132,11 @@ void metrics_run_step(cprom_update *run, const char *pipeline, const char *step,
 /* One of these two, at last. */
 void metrics_run_ends(cprom_update *run, const struct report *report);
 void metrics_run_canceled(cprom_update *run);
+
+/*-- journal.c: the runs that ended, in a file --*/
+
+/* Below 0: errno. */
+int journal_open(const char *path);
+void journal_write(int journal, const struct report *report);
 
 #endif

@@ -166,6 +166,7 @@ static void run_all(struct run *run)
     if (report.outcome == CANCELED) {
         metrics_run_canceled(run->update);
     } else {
+        journal_write(run->worker->service->journal, &report);
         metrics_run_ends(run->update, &report);
     }
 }

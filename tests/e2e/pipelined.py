@@ -180,6 +180,25 @@ class Pipelined(unittest.TestCase):
             self.assertNotIn('pipeline="b"', service.page().text)
             self.assertNotIn("b: run 3", service.said())
 
+    # The journal
+
+    def test_journal_has_the_runs_that_ended(self):
+        journal = self.file("journal")
+        with self.service("--journal", journal) as service:
+            service.put("a", "step one: true\n")
+            service.wait_for_run("a")
+            service.put("a", "step one: false\n")
+            service.wait_for_run("a", 2)
+            service.put("b", "step slow: sleep 1000\n")
+            wait_for("it goes on", lambda: service.page().value("ci_runs_running") == 1)
+        with self.service("--journal", journal) as service:  # again, with the files as they are
+            service.wait_for_run("a")
+        lines = [line.split() for line in read(journal).splitlines()]
+        self.assertEqual([line[1:4] for line in lines], [["a", "1", "success"], ["a", "2", "failure"], ["a", "1", "failure"]])
+        for line in lines:
+            self.assertGreater(int(line[0]), 1.7e9)
+            self.assertGreaterEqual(float(line[4]), 0)
+
     # What takes too long
 
     def test_step_over_its_time_is_ended_with_all_its_processes(self):
@@ -335,6 +354,9 @@ class Pipelined(unittest.TestCase):
         answer = call("--scratch", "no/such/place")
         self.assertEqual(answer.returncode, 1)
         self.assertIn("no/such/place", answer.stdout)
+        answer = call("--journal", "no/such/place/journal")
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn("no/such/place/journal", answer.stdout)
 
 
 if __name__ == "__main__":
