@@ -17,10 +17,10 @@
 
 static cprom_registry *registry;
 static cprom_http_server *server;
-static cprom_gauge_vec *step_duration, *step_success, *last_number, *last_timestamp;
+static cprom_gauge_vec *step_duration, *step_success, *last_number, *last_timestamp, *last_success;
 static cprom_info_vec *info;
-static cprom_counter_vec *runs;
-static cprom_histogram_vec *run_duration;
+static cprom_counter_vec *runs, *branch_runs, *step_retries, *step_flaky;
+static cprom_histogram_vec *run_duration, *queue_duration;
 
 static void log_line(void *ctx, const char *line)
 {
@@ -72,14 +72,27 @@ static cprom_status commit(cprom_update *run, const char *pipeline, const char *
     return committed;
 }
 
+void metrics_run_tries(cprom_update *run, const char *pipeline, const char *step, unsigned tries, bool success)
+{
+    /* Also adding 0 keeps the counters of the step, where the run replaces those of its pipeline. */
+    cprom_update_counter_vec_add(run, step_retries, CPROM_STRS(pipeline, step), tries > 1 ? tries - 1 : 0);
+    cprom_update_counter_vec_add(run, step_flaky, CPROM_STRS(pipeline, step), tries > 1 && success);
+}
+
 /* What only this service tells of its runs. */
 static void stage_report(cprom_update *run, const struct report *report)
 {
-    const char *pipeline = report->pipeline;
+    const char *pipeline = report->pipeline, *branch = report->branch, *status = outcome_names[report->outcome];
+    double ended = (double)time(NULL);
+    cprom_update_counter_vec_replace(run, step_retries, CPROM_LABELS({"pipeline", pipeline}));
+    cprom_update_counter_vec_replace(run, step_flaky, CPROM_LABELS({"pipeline", pipeline}));
     cprom_update_info_vec_replace(run, info, CPROM_LABELS({"pipeline", pipeline}));
-    cprom_update_info_vec_set(run, info, CPROM_STRS(pipeline, report->branch, report->commit));
+    cprom_update_info_vec_set(run, info, CPROM_STRS(pipeline, branch, report->commit));
     cprom_update_gauge_vec_set(run, last_number, CPROM_STRS(pipeline), report->number);
-    cprom_update_gauge_vec_set(run, last_timestamp, CPROM_STRS(pipeline), (double)time(NULL));
+    cprom_update_gauge_vec_set(run, last_timestamp, CPROM_STRS(pipeline), ended);
+    if (report->outcome == SUCCESS) cprom_update_gauge_vec_set(run, last_success, CPROM_STRS(pipeline), ended);
+    if (*branch) cprom_update_counter_vec_add(run, branch_runs, CPROM_STRS(pipeline, branch, status), 1);
+    cprom_update_histogram_vec_observe(run, queue_duration, CPROM_STRS(pipeline), report->waited);
 }
 
 void metrics_run_ends(cprom_update *run, const struct report *report)
@@ -148,10 +161,14 @@ static cprom_status collect(void *ctx, cprom_scrape *out)
 /* All vectors have an owner: replacing and deleting cost what the pipeline has, however many pipelines there are. */
 #define OPTS(...) CPROM_OPTS(cprom_opts, .owner = "pipeline", __VA_ARGS__)
 
+#define BUCKETS(...)                                                                                                   \
+    .unit = "seconds", .bounds = (const double[]){__VA_ARGS__}, .n_bounds = sizeof(double[]){__VA_ARGS__} / sizeof(double)
+#define BRANCHES_MAX 1000 /* series; whoever pushes chooses the names */
+#define BRANCH_IDLE (14 * 24 * 3600.) /* seconds without a run */
+
 /* What is refused stays NULL, and the log says why. */
 static bool register_all(struct service *service)
 {
-    static const double bounds[] = {.1, .5, 1, 5, 15, 60, 300, 900, 3600};
     cprom_gauge_vec_new(registry, OPTS(.name = "ci_pipeline_step_duration_seconds", .unit = "seconds",
                                        .help = "Wall time of the step in the latest run.", .labels = {"pipeline", "step"}),
                         &step_duration);
@@ -162,17 +179,34 @@ static bool register_all(struct service *service)
                         &last_number);
     cprom_gauge_vec_new(registry, OPTS(.name = "ci_pipeline_last_run_timestamp_seconds", .unit = "seconds",
                                        .help = "When the latest run ended.", .labels = {"pipeline"}), &last_timestamp);
+    cprom_gauge_vec_new(registry, OPTS(.name = "ci_pipeline_last_success_timestamp_seconds", .unit = "seconds",
+                                       .help = "When the latest run that succeeded ended.", .labels = {"pipeline"}),
+                        &last_success);
     cprom_info_vec_new(registry, OPTS(.name = "ci_pipeline_info", .help = "What the latest run was about.",
                                       .labels = {"pipeline", "branch", "commit"}), &info);
     cprom_counter_vec_new(registry, OPTS(.name = "ci_pipeline_runs_total", .help = "Runs that ended.",
                                          .labels = {"pipeline", "status"}), &runs);
-    cprom_histogram_vec_new(registry, OPTS(.name = "ci_pipeline_run_duration_seconds", .unit = "seconds",
-                                           .help = "Wall time of the runs.", .labels = {"pipeline"}, .bounds = bounds,
-                                           .n_bounds = sizeof bounds / sizeof *bounds), &run_duration);
+    cprom_counter_vec_new(registry, OPTS(.name = "ci_pipeline_branch_runs_total", .labels = {"pipeline", "branch", "status"},
+                                         .help = "Runs that ended, by branch, where they said it.",
+                                         .max_series = BRANCHES_MAX, .overflow = CPROM_FOLD, .ttl_seconds = BRANCH_IDLE),
+                          &branch_runs);
+    cprom_counter_vec_new(registry, OPTS(.name = "ci_pipeline_step_retries_total", .labels = {"pipeline", "step"},
+                                         .help = "Tries of the step behind the first of a run."), &step_retries);
+    cprom_counter_vec_new(registry, OPTS(.name = "ci_pipeline_step_flaky_total", .labels = {"pipeline", "step"},
+                                         .help = "Runs in which the step failed, and then succeeded."), &step_flaky);
+    cprom_histogram_vec_new(registry, OPTS(.name = "ci_pipeline_run_duration_seconds", .help = "Wall time of the runs.",
+                                           .labels = {"pipeline"},
+                                           BUCKETS(1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)),
+                            &run_duration);
+    cprom_histogram_vec_new(registry, OPTS(.name = "ci_pipeline_queue_duration_seconds",
+                                           .help = "How long the runs that ended had waited for a worker.",
+                                           .labels = {"pipeline"}, BUCKETS(.1, 1, 5, 15, 60, 300, 900, 1800, 3600)),
+                            &queue_duration);
     const cprom_collector_opts *opts = CPROM_OPTS(cprom_collector_opts, .name = "service", .collect = collect,
                                                   .ctx = service, .descs = descs,
                                                   .n_descs = sizeof descs / sizeof *descs);
-    return step_duration && step_success && last_number && last_timestamp && info && runs && run_duration &&
+    return step_duration && step_success && last_number && last_timestamp && last_success && info && runs && branch_runs &&
+           step_retries && step_flaky && run_duration && queue_duration &&
            cprom_collector_new(registry, opts) == CPROM_OK && cprom_process_collector_new(registry) == CPROM_OK;
 }
 

@@ -29,6 +29,7 @@ struct plan {
     int64_t every;    /* nanoseconds between the beginnings of two runs; 0: no timer */
     int64_t timeout;  /* nanoseconds that one step may take */
     int64_t parallel; /* runs that may go on at a time */
+    int64_t retry;    /* so often a step that fails is tried again */
     size_t refs;      /* the pipeline and the runs that go on; under the service's lock */
 };
 
@@ -50,6 +51,7 @@ struct pipeline {
     struct plan *plan;    /* the latest good one; NULL: there has been none */
     int64_t due;          /* when the next run is queued */
     uint64_t ticket;      /* a run waits for a worker, the lowest ticket first; 0: none does */
+    int64_t queued;       /* since when it waits */
     cprom_update *update; /* what it will leave behind */
     unsigned number;      /* of the latest run */
     uint64_t places;      /* bit i: a run goes on in the i-th of its directories */
@@ -70,7 +72,7 @@ struct report {
     const char *pipeline;
     unsigned number;
     enum outcome outcome;
-    double seconds;
+    double waited, seconds;        /* in the queue; then */
     char branch[256], commit[256]; /* empty: not said */
 };
 
@@ -129,6 +131,8 @@ cprom_update *metrics_run_queued(void);
 void metrics_run_begins(cprom_update *run, const char *pipeline);
 /* Each step that ended. */
 void metrics_run_step(cprom_update *run, const char *pipeline, const char *step, double seconds, bool success);
+/* Each step of the plan; 0 tries: the run ended before it. */
+void metrics_run_tries(cprom_update *run, const char *pipeline, const char *step, unsigned tries, bool success);
 /* One of these two, at last. */
 void metrics_run_ends(cprom_update *run, const struct report *report);
 void metrics_run_canceled(cprom_update *run);

@@ -116,6 +116,7 @@ void pipelines_scan(struct service *service)
         if (!pipeline->plan || pipeline->removed || pipeline->ticket || time < pipeline->due) continue;
         if (running(pipeline) >= pipeline->plan->parallel) continue;
         pipeline->ticket = ++service->tickets;
+        pipeline->queued = time;
         pipeline->update = metrics_run_queued();
         pthread_cond_signal(&service->work);
     }

@@ -5,6 +5,7 @@
  *      every 30s                   starts a run that often, and not only when the file changes
  *      timeout 60s                 what a step may take; 10m if nothing is said
  *      parallel 2                  so many runs may go on at a time; 1 if nothing is said
+ *      retry 1                     so often a step that fails is tried again; 0 if nothing is said
  *      step NAME: shell command    at least one; they run in this order, until one fails
  *
  * Durations are whole numbers of ms, s, m or h.
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #define TIMEOUT_DEFAULT (600 * SECOND)
+#define RETRY_MAX 10
 
 bool is_name(const char *text, size_t n)
 {
@@ -88,16 +90,17 @@ static const char *add_line(struct plan *plan, const char *line)
         int64_t *value, most; /* `most` 0: it is a duration */
     } known[] = {{"every", &plan->every, 0},
                  {"timeout", &plan->timeout, 0},
-                 {"parallel", &plan->parallel, PARALLEL_MAX}};
+                 {"parallel", &plan->parallel, PARALLEL_MAX},
+                 {"retry", &plan->retry, RETRY_MAX}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strlen(known[i].word) != n || strncmp(line, known[i].word, n) != 0) continue;
         if (*known[i].value) return "said twice";
         *known[i].value = known[i].most ? parse_number(rest, known[i].most) : parse_duration(rest);
         if (*known[i].value) return NULL;
-        return known[i].most ? "a whole number from 1 to 64"
+        return known[i].most ? "a whole number above 0, 64 or less for parallel, 10 or less for retry"
                              : "a duration is a whole number above 0 and ms, s, m or h, as in 30s";
     }
-    return "neither step, every, timeout, parallel nor a comment";
+    return "neither step, every, timeout, parallel, retry nor a comment";
 }
 
 FILE *open_regular(const char *path)

@@ -28,6 +28,7 @@ struct run {
     const char *name; /* the pipeline's, which stays while it runs */
     struct plan *plan;
     unsigned number, place;
+    int64_t waited; /* nanoseconds in the queue */
     cprom_update *update;
     char dir[PATH_MAX];
 };
@@ -39,21 +40,22 @@ struct run {
  *      log     what they print; log.1 is that of the run before
  *      info    $CI_INFO
  *
- * The words are $0: that directory, $1 to $3, $4: the command, $5: "first" for the first step of a run.
+ * The words are $0: that directory, $1 to $3, $4: the command, $5: "first" for the first try of a run's first step, $6.
  */
 static char around[] = "mkdir -p \"$0\" && cd \"$0\" || exit\n"
                        "[ \"$5\" != first ] || ! [ -e log ] || mv -f log log.1 || exit\n"
                        "exec </dev/null >>log 2>&1\n"
                        "[ \"$5\" != first ] || { rm -rf work info && mkdir work; } || exit\n"
-                       "export CI_PIPELINE=\"$1\" CI_RUN=\"$2\" CI_STEP=\"$3\" CI_INFO=\"$0/info\"\n"
+                       "export CI_PIPELINE=\"$1\" CI_RUN=\"$2\" CI_STEP=\"$3\" CI_TRY=\"$6\" CI_INFO=\"$0/info\"\n"
                        "cd work && exec /bin/sh -c \"$4\"\n";
 
 /* 0, or what went wrong. */
-static int spawn(struct run *run, const struct step *step, pid_t *pid)
+static int spawn(struct run *run, const struct step *step, unsigned try, pid_t *pid)
 {
-    char number[16], *name = (char *)run->name, *first = step == run->plan->steps ? "first" : "";
+    char number[16], tried[16], *name = (char *)run->name, *first = step == run->plan->steps && try == 1 ? "first" : "";
     snprintf(number, sizeof number, "%u", run->number);
-    char *argv[] = {"sh", "-c", around, run->dir, name, number, step->name, step->command, first, NULL};
+    snprintf(tried, sizeof tried, "%u", try);
+    char *argv[] = {"sh", "-c", around, run->dir, name, number, step->name, step->command, first, tried, NULL};
     sigset_t none, ordinary;
     sigemptyset(&none);
     sigemptyset(&ordinary);
@@ -73,14 +75,14 @@ static int spawn(struct run *run, const struct step *step, pid_t *pid)
 /* Under the lock. */
 static bool is_canceled(const struct worker *worker) { return worker->service->stopping || worker->pipeline->removed; }
 
-static enum outcome run_step(struct run *run, const struct step *step, double *seconds)
+/* Tries the step once; adds to `seconds`. */
+static enum outcome try_step(struct run *run, const struct step *step, unsigned try, double *seconds)
 {
     struct worker *worker = run->worker;
     pthread_mutex_t *lock = &worker->service->lock;
     int64_t started = now();
     pid_t pid;
-    *seconds = 0;
-    int wrong = spawn(run, step, &pid);
+    int wrong = spawn(run, step, try, &pid);
     if (wrong) {
         say("%s: step %s: %s", run->name, step->name, strerror(wrong));
         return FAILURE;
@@ -95,7 +97,7 @@ static enum outcome run_step(struct run *run, const struct step *step, double *s
 
     siginfo_t ended;
     while (waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT) != 0 && errno == EINTR) continue;
-    *seconds = (double)(now() - started) / (double)SECOND;
+    *seconds += (double)(now() - started) / (double)SECOND;
     int status = -1;
     pthread_mutex_lock(lock);
     kill(-pid, SIGKILL); /* what the step left behind */
@@ -146,20 +148,30 @@ static void read_info(const struct run *run, char *branch, char *commit, size_t 
     }
 }
 
+/* Tries it as often as the plan says, and tells what came of it. */
+static enum outcome run_step(struct run *run, const struct step *step)
+{
+    enum outcome outcome;
+    unsigned tries = 0;
+    double seconds = 0;
+    do outcome = try_step(run, step, ++tries, &seconds);
+    while (outcome == FAILURE && tries <= run->plan->retry);
+    metrics_run_step(run->update, run->name, step->name, seconds, outcome == SUCCESS);
+    metrics_run_tries(run->update, run->name, step->name, tries, outcome == SUCCESS);
+    if (outcome != SUCCESS) say("%s: run %u: step %s: %s", run->name, run->number, step->name, outcome_names[outcome]);
+    return outcome;
+}
+
 static void run_all(struct run *run)
 {
     const struct plan *plan = run->plan;
-    struct report report = {.pipeline = run->name, .number = run->number};
+    struct report report = {.pipeline = run->name, .number = run->number, .waited = (double)run->waited / (double)SECOND};
     int64_t started = now();
     if (run->place == 0) snprintf(run->dir, sizeof run->dir, "%s/%s", run->worker->service->scratch, run->name);
     else snprintf(run->dir, sizeof run->dir, "%s/%s/%u", run->worker->service->scratch, run->name, run->place + 1);
-    for (size_t i = 0; i < plan->n_steps && report.outcome == SUCCESS; i++) {
-        const struct step *step = &plan->steps[i];
-        double seconds;
-        report.outcome = run_step(run, step, &seconds);
-        metrics_run_step(run->update, run->name, step->name, seconds, report.outcome == SUCCESS);
-        if (report.outcome != SUCCESS) say("%s: run %u: step %s: %s", run->name, run->number, step->name, outcome_names[report.outcome]);
-    }
+    size_t i = 0;
+    while (i < plan->n_steps && report.outcome == SUCCESS) report.outcome = run_step(run, &plan->steps[i++]);
+    for (; i < plan->n_steps; i++) metrics_run_tries(run->update, run->name, plan->steps[i].name, 0, false);
     report.seconds = (double)(now() - started) / (double)SECOND;
     say("%s: run %u: %s, %.2f s", run->name, run->number, outcome_names[report.outcome], report.seconds);
     read_info(run, report.branch, report.commit, sizeof report.branch);
@@ -192,14 +204,15 @@ void *worker_main(void *ptr)
             pthread_cond_wait(&service->work, &service->lock);
             continue;
         }
+        int64_t time = now();
         struct run run = {.worker = worker, .name = pipeline->name, .plan = pipeline->plan, .number = ++pipeline->number,
-                          .update = pipeline->update};
+                          .waited = time - pipeline->queued, .update = pipeline->update};
         run.plan->refs++;
         while (pipeline->places >> run.place & 1) run.place++;
         pipeline->places |= UINT64_C(1) << run.place;
         pipeline->ticket = 0;
         pipeline->update = NULL;
-        pipeline->due = run.plan->every ? now() + run.plan->every : INT64_MAX;
+        pipeline->due = run.plan->every ? time + run.plan->every : INT64_MAX;
         worker->pipeline = pipeline;
         metrics_run_begins(run.update, run.name); /* under the lock: runs begin in the order of their numbers */
         pthread_mutex_unlock(&service->lock);

@@ -180,6 +180,41 @@ class Pipelined(unittest.TestCase):
             self.assertNotIn('pipeline="b"', service.page().text)
             self.assertNotIn("b: run 3", service.said())
 
+    # Tries
+
+    def test_step_that_fails_is_tried_again_and_its_tries_are_counted(self):
+        def counted(page, step):
+            return tuple(page.value("ci_pipeline_step_%s_total" % what, pipeline="a", step=step) for what in ("retries", "flaky"))
+
+        with self.service() as service:
+            service.put("a", 'retry 2\nstep good: echo $CI_TRY\nstep flaky: echo $CI_TRY; [ $CI_TRY = 2 ]\nstep late: true\n')
+            page = service.wait_for_run("a")
+            self.assertEqual([counted(page, step) for step in ("good", "flaky", "late")], [(0, 0), (1, 1), (0, 0)])
+            self.assertEqual(page.value("ci_pipeline_runs_total", pipeline="a", status="success"), 1)
+            self.assertEqual(read(os.path.join(service.scratch, "a", "log")), "1\n1\n2\n")
+            success = page.value("ci_pipeline_last_success_timestamp_seconds", pipeline="a")
+            self.assertEqual(success, page.value("ci_pipeline_last_run_timestamp_seconds", pipeline="a"))
+            # A run that ends before a step leaves the step's counters, and a step that goes takes its own along.
+            service.put("a", "retry 2\nstep flaky: false\nstep late: true\n")
+            page = service.wait_for_run("a", 2)
+            self.assertEqual([counted(page, step) for step in ("good", "flaky", "late")], [(None, None), (3, 1), (0, 0)])
+            self.assertEqual(page.steps("a"), ["flaky"])
+            self.assertEqual(page.value("ci_pipeline_runs_total", pipeline="a", status="failure"), 1)
+            self.assertEqual(page.value("ci_pipeline_last_success_timestamp_seconds", pipeline="a"), success)
+
+    def test_runs_count_by_branch_where_they_say_it(self):
+        name = "ci_pipeline_branch_runs_total"
+        with self.service() as service:
+            service.put("a", 'step one: echo branch=main >"$CI_INFO"\n')
+            service.wait_for_run("a")
+            service.put("a", 'step one: echo branch=fix >"$CI_INFO"; false\n')
+            service.wait_for_run("a", 2)
+            service.put("a", "step one: true\n")
+            page = service.wait_for_run("a", 3)
+            self.assertEqual(len(page.select(name)), 2)
+            self.assertEqual(page.value(name, pipeline="a", branch="main", status="success"), 1)
+            self.assertEqual(page.value(name, pipeline="a", branch="fix", status="failure"), 1)
+
     # The journal
 
     def test_journal_has_the_runs_that_ended(self):
@@ -252,7 +287,9 @@ class Pipelined(unittest.TestCase):
             self.assertEqual(page.value("ci_worker_busy", worker="1"), 1)
             self.assertEqual(page.steps("a"), [])
             self.open("gate")
-            service.wait_for_run("b")
+            page = service.wait_for_run("b")
+            self.assertEqual(page.value("ci_pipeline_queue_duration_seconds_count", pipeline="b"), 1)
+            self.assertGreater(page.value("ci_pipeline_queue_duration_seconds_sum", pipeline="b"), 0)
             wait_for("it is idle", lambda: service.page().value("ci_worker_busy", worker="1") == 0)
             page = service.page()
             self.assertEqual(page.select("ci_step_running_seconds"), [])
@@ -293,7 +330,8 @@ class Pipelined(unittest.TestCase):
             "unit": ("every 5\nstep a: true\n", 1, "duration"),
             "sign": ("every -5s\nstep a: true\n", 1, "duration"),
             "huge": ("timeout 99999999999999999h\nstep a: true\n", 1, "duration"),
-            "parallel": ("step a: true\nparallel 65\n", 2, "1 to 64"),
+            "parallel": ("step a: true\nparallel 65\n", 2, "64 or less"),
+            "retry": ("retry 0\nstep a: true\n", 1, "above 0"),
             "again": ("timeout 1s\nstep a: true\ntimeout 2s\n", 3, "twice"),
             "zero": ("step a: true\nstep b: tr\0ue\n", 2, "byte 0"),
         }
