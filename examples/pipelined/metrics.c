@@ -16,6 +16,7 @@
 #include <time.h>
 
 static cprom_registry *registry;
+static cprom_http_handler *handler;
 static cprom_http_server *server;
 static cprom_gauge_vec *step_duration, *step_success, *last_number, *last_timestamp, *last_success;
 static cprom_info_vec *info;
@@ -218,7 +219,11 @@ const char *metrics_start(struct service *service, const char *listen)
         return NULL;
     }
     cprom_status status =
-        cprom_http_server_start(registry, CPROM_OPTS(cprom_http_server_opts, .address = listen), &server);
+        cprom_http_handler_new(registry, CPROM_OPTS(cprom_http_handler_opts, .self_metrics = true), &handler);
+    if (status == CPROM_OK) {
+        status = cprom_http_server_start(
+            registry, CPROM_OPTS(cprom_http_server_opts, .address = listen, .handler = handler), &server);
+    }
     if (status == CPROM_OK) return cprom_http_server_address(server);
     say("pipelined: cannot listen on %s: %s", listen, status == CPROM_ESYS ? strerror(errno) : cprom_status_string(status));
     return NULL;
@@ -227,5 +232,6 @@ const char *metrics_start(struct service *service, const char *listen)
 void metrics_stop(void)
 {
     if (server) cprom_http_server_stop(server);
+    if (handler) cprom_http_handler_free(handler);
     cprom_registry_free(registry);
 }

@@ -1,4 +1,4 @@
-"""The dashboard and the rules of examples/dashboard, before promtool and Prometheus, with a pipelined that has something
+"""The dashboards and the rules of examples/dashboard, before promtool and Prometheus, with a pipelined that has something
 to show.
 
 dashboard.py PIPELINED DIRECTORY
@@ -32,26 +32,29 @@ def path(name):
     return os.path.join(FILES, name)
 
 
-def dashboard():
-    with open(path("pipelined.json"), encoding="utf-8") as file:
-        return json.load(file)
+def dashboards():
+    """That of pipelined, and that of any program with cprom."""
+    for name in "pipelined.json", "cprom.json":
+        with open(path(name), encoding="utf-8") as file:
+            yield json.load(file)
 
 
 def expressions():
     """[(title of the panel, expression), ...]"""
-    return [(panel["title"], target["expr"]) for panel in dashboard()["panels"] for target in panel["targets"]]
+    return [(panel["title"], target["expr"]) for board in dashboards() for panel in board["panels"] for target in panel["targets"]]
 
 
 def filled_in(expression, pipeline=".*"):
     """As Grafana does."""
-    for variable, value in ("$__rate_interval", "1m"), ("$pipeline", pipeline):
+    for variable, value in ("$__rate_interval", "1m"), ("$pipeline", pipeline), ("$job", ".*"), ("$instance", "127.*"):
         expression = expression.replace(variable, value)
     assert "$" not in expression, expression
     return expression
 
 
 def metrics(text):
-    return set(re.findall(r"\bci_\w+", re.sub(r'"[^"]*"', "", text)))
+    """Those of the page, and not what the rules record."""
+    return set(re.findall(r"\b(?:ci|cprom|process)_\w+", re.sub(r'"[^"]*"|\w+:\w+:\w+', "", text)))
 
 
 class Files(unittest.TestCase):
@@ -72,7 +75,10 @@ class Files(unittest.TestCase):
         self.assertEqual(len(alerts), len(set(alerts)))
 
     def test_panels_are_sound(self):
-        board = dashboard()
+        for board in dashboards():
+            self.look_at(board)
+
+    def look_at(self, board):
         taken = set()
         self.assertEqual(len({panel["id"] for panel in board["panels"]}), len(board["panels"]))
         self.assertEqual(len({panel["title"] for panel in board["panels"]}), len(board["panels"]))
@@ -90,12 +96,13 @@ class Files(unittest.TestCase):
                     self.assertEqual(what["datasource"], {"type": "prometheus", "uid": "${datasource}"})
 
     def test_variables_are_declared(self):
-        board = dashboard()
-        variables = {variable["name"]: variable for variable in board["templating"]["list"]}
-        self.assertEqual(variables["datasource"]["type"], "datasource")
-        self.assertEqual(variables["datasource"]["query"], "prometheus")
-        used = set(re.findall(r"\$\{?([a-z]\w*)", json.dumps(board)))
-        self.assertEqual(used, set(variables))
+        for board in dashboards():
+            variables = {variable["name"]: variable for variable in board["templating"]["list"]}
+            self.assertEqual(variables["datasource"]["type"], "datasource")
+            self.assertEqual(variables["datasource"]["query"], "prometheus")
+            used = set(re.findall(r"\$\{?([a-z]\w*)", json.dumps(board)))
+            self.assertEqual(used, set(variables))
+        self.assertEqual(len({board["uid"] for board in dashboards()}), 2)
 
 
 class Live(unittest.TestCase):
@@ -128,8 +135,8 @@ class Live(unittest.TestCase):
         wait_for("a step runs", lambda: self.service.page().select("ci_step_running_seconds"))
         there = {name for name, _ in self.service.page().samples}
         with open(path("rules.yml"), encoding="utf-8") as file:
-            texts = [("rules", re.sub(r"\w+:ci_\w+:\w+", "", re.sub("#.*", "", file.read())))]
-        texts += expressions() + [(v["name"], v.get("definition", "")) for v in dashboard()["templating"]["list"]]
+            texts = [("rules", re.sub("#.*", "", file.read()))]
+        texts += expressions() + [(v["name"], v.get("definition", "")) for b in dashboards() for v in b["templating"]["list"]]
         for where, text in texts:
             with self.subTest(where):
                 self.assertLessEqual(metrics(text), there)
