@@ -13,6 +13,10 @@ case :$PATH: in
     *) PATH=$PATH:$build/tools ;;
 esac
 export PATH
+if [ -x "$build/tools/newer/prometheus" ]; then
+    CPROM_OTHER_PROMETHEUS=$build/tools/newer/prometheus
+    export CPROM_OTHER_PROMETHEUS
+fi
 
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
@@ -98,6 +102,30 @@ need_server() {
         "$server_program" --version >/dev/null 2>&1 || return 1
         break
     done
+}
+
+# need_newer_prometheus: that of Debian's next release, unpacked as build/tools/newer/prometheus, where the machine has Debian's
+# own sources. It comes with lists of its own, so that nothing changes in the machine's.
+need_newer_prometheus() {
+    newer_work=$build/newer newer_keys=/usr/share/keyrings/debian-archive-keyring.gpg
+    [ -n "${CPROM_OTHER_PROMETHEUS-}" ] && return
+    newer_mirror=$(sed -n 's,^URIs: *\([^ ]*/debian/*\)$,\1,p' /etc/apt/sources.list.d/*.sources 2>/dev/null | head -n 1)
+    [ -n "$newer_mirror" ] && [ -e "$newer_keys" ] && have dpkg-deb || return 1
+    rm -rf "$newer_work" && mkdir -p "$newer_work/lists/partial" "$newer_work/cache/archives/partial" "$build/tools/newer"
+    echo "deb [signed-by=$newer_keys] $newer_mirror testing main" >"$newer_work/sources.list"
+    : >"$newer_work/status"
+    newer_get() {
+        apt-get -q -o "Dir::Etc::sourcelist=$newer_work/sources.list" -o Dir::Etc::sourceparts=- \
+            -o "Dir::State::lists=$newer_work/lists" -o "Dir::State::status=$newer_work/status" \
+            -o "Dir::Cache=$newer_work/cache" "$@" >>"$apt_log" 2>&1 </dev/null
+    }
+    echo 'apt-get download prometheus, of the next release'
+    newer_get update
+    (cd "$newer_work" && newer_get download prometheus && dpkg-deb -x prometheus_*.deb tree &&
+        tree/usr/bin/prometheus --version && mv tree/usr/bin/prometheus "$build/tools/newer/prometheus") >>"$apt_log" 2>&1 || return 1
+    rm -rf "$newer_work"
+    CPROM_OTHER_PROMETHEUS=$build/tools/newer/prometheus
+    export CPROM_OTHER_PROMETHEUS
 }
 
 # compiles COMPILER LANGUAGE [FLAG...] <source: makes $scratch/probe
