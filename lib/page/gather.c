@@ -97,11 +97,21 @@ static void gather_release_part(struct gather_part *part)
     part->group.n_rows = part->n_tail = 0;
 }
 
+/* As commits that were let in have found the series, or as it is. `*over`: its time is, so that it may go. */
+static bool gather_shows(const struct gather_part *part, const struct cprom_series *series,
+                         const struct cprom__view_of *view, bool *over)
+{
+    const struct cprom__keep_place *kept = cprom__keep_find(&part->keep, series);
+    if (!kept) return cprom__series_shown(series, view, over);
+    *over = false;
+    return kept->words != NULL;
+}
+
 /* Out of line, so that series that are alive and vectors without time do not pay for it. What is over is put aside. */
 static CPROM__NOINLINE bool gather_decides(struct gather_part *part, const struct cprom_series *series,
                                            const struct cprom__view_of *view)
 {
-    bool over, shown = cprom__series_shown(series, view, &over);
+    bool over, shown = gather_shows(part, series, view, &over);
     if (over) part->over[part->n_over++] = series;
     return shown;
 }
@@ -113,7 +123,7 @@ static CPROM__NOINLINE void gather_let_others_in(struct gather_taking *taking)
     taking->portion = GATHER_PORTION;
     if (!cprom__gate_is_wanted(gate)) return;
     for (size_t i = taking->copied; i < taking->n && !taking->interrupted; i++)
-        cprom__keep_begin(&taking->parts[i].keep, taking->parts[i].vec);
+        cprom__keep_begin(&taking->parts[i].keep, taking->parts[i].vec, &taking->view);
     taking->interrupted = true;
     CPROM__SEAM(CPROM__SEAM_GATHER_PORTION);
     cprom__gate_leave(gate);
@@ -141,14 +151,14 @@ static inline uint32_t gather_portion(struct gather_taking *taking, uint32_t n, 
 static CPROM__NOINLINE bool gather_copy_kept(const struct gather_part *part, struct cprom__row *row,
                                              const struct cprom_series *series)
 {
-    const uint64_t *words = cprom__keep_find(&part->keep, series);
-    if (!words) return false;
+    const struct cprom__keep_place *kept = cprom__keep_find(&part->keep, series);
+    if (!kept) return false;
     row->series = series;
     if (cprom__row_words_of(part->vec)) {
-        memcpy(part->words, words, part->vec->n_cells * sizeof *words);
+        memcpy(part->words, kept->words, part->vec->n_cells * sizeof *kept->words);
         gather_add_exemplars(row, part->words);
     } else {
-        row->bits = *words;
+        row->bits = *kept->words;
     }
     return true;
 }
@@ -232,7 +242,7 @@ static bool gather_copy_tail(struct gather_taking *taking, struct gather_part *p
         index = series->next;
         gather_portion(taking, 1, cells);
         /* What was born since the page has its number is not on it. If it is over, the next gather sees to it. */
-        if (series->birth >= taking->view.snapshot || !cprom__series_shown(series, &taking->view, &over)) continue;
+        if (series->birth >= taking->view.snapshot || !gather_shows(part, series, &taking->view, &over)) continue;
         struct cprom__row *row = &part->tail_rows[part->n_tail++];
         if (!taking->interrupted || !gather_copy_kept(part, row, series)) gather_copy_row(row, series, part->words);
         part->words += words_each;

@@ -62,7 +62,7 @@ static void vec_new_take_opts(struct cprom_vec *vec, const cprom_opts *o)
     vec->ttl = cprom__nanoseconds(o->ttl_seconds);
     vec->linger = cprom__nanoseconds(o->linger_seconds);
     if (vec->ttl || vec->linger) vec->extra_size = sizeof(struct cprom__extra);
-    else if (vec->has_owner) vec->extra_size = offsetof(struct cprom__extra, touched);
+    else if (vec->has_owner) vec->extra_size = offsetof(struct cprom__extra, reserved);
 }
 
 /* `plain`: the label values of a plain one; NULL: a vector. */

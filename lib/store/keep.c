@@ -1,20 +1,15 @@
-/* Values as they were before a commit came between two portions of a gather's copying. */
+/* Values, and what was shown, as they were before a commit came between two portions of a gather's copying. */
 #include "store/keep.h"
 
 #define KEEP_PLACES_MIN 16u
 #define KEEP_MEMORY_MIN 1024u
 
-struct cprom__keep_place {
-    const struct cprom_series *series; /* NULL: free */
-    uint64_t *words;                   /* what the kind's read() gave */
-};
-
 /* A series whose value stands in it has one. */
 static size_t keep_words_each(const struct cprom__keep *keep) { return keep->vec->n_cells ? keep->vec->n_cells : 1; }
 
-void cprom__keep_begin(struct cprom__keep *keep, struct cprom_vec *vec)
+void cprom__keep_begin(struct cprom__keep *keep, struct cprom_vec *vec, const struct cprom__view_of *view)
 {
-    *keep = (struct cprom__keep){.vec = vec};
+    *keep = (struct cprom__keep){.vec = vec, .view = view};
     cprom__arena_init(&keep->memory, &vec->registry->allocator, KEEP_MEMORY_MIN);
     vec->keep = keep;
 }
@@ -77,16 +72,19 @@ bool cprom__keep_reserve(struct cprom__keep *keep, size_t n)
 void cprom__keep_value(struct cprom__keep *keep, const struct cprom_series *series)
 {
     struct cprom__keep_place *place = keep_place_of(keep, series);
+    bool over;
     if (place->series) return;
-    *place = (struct cprom__keep_place){series, keep->words};
+    *place = (struct cprom__keep_place){series, NULL};
+    keep->n++;
+    if (!cprom__series_shown_locked(series, keep->view, &over)) return;
+    place->words = keep->words;
     keep->words += keep_words_each(keep);
     keep->room--;
-    keep->n++;
     keep->vec->ops->read(series, place->words);
 }
 
-const uint64_t *cprom__keep_find(const struct cprom__keep *keep, const struct cprom_series *series)
+const struct cprom__keep_place *cprom__keep_find(const struct cprom__keep *keep, const struct cprom_series *series)
 {
     const struct cprom__keep_place *place = keep->n ? keep_place_of(keep, series) : NULL;
-    return place && place->series ? place->words : NULL;
+    return place && place->series ? place : NULL;
 }

@@ -137,6 +137,15 @@ static void lookup_ref(struct cprom_series *series)
     if (series) cprom__series_hold(series, memory_order_relaxed);
 }
 
+/*
+ * Under the map's lock, in the same hold as the reference: pages tell reservations from handles. Out of line, as is the
+ * giving back, so that who creates a series does not pay for it.
+ */
+static CPROM__NOINLINE void lookup_count_reservation(const struct cprom_series *series, bool comes)
+{
+    if (series->vec->ttl) cprom__series_extra(series)->reserved += comes ? 1u : UINT32_MAX;
+}
+
 /* Under the map's lock. What others are folded into does not count: it is one more. */
 static bool lookup_is_full(const struct cprom_vec *vec)
 {
@@ -262,6 +271,36 @@ static cprom_status lookup_find_or_room(struct cprom_vec *vec, const struct look
     }
 }
 
+/* Under the map's lock, under which references to a hidden series come and go: whether of two at once it is the last. */
+static bool lookup_give_back_hidden(struct cprom_series *series)
+{
+    uint32_t before = atomic_fetch_sub_explicit(&series->refs, CPROM__REF, memory_order_relaxed);
+    if (before & CPROM__REF_MANY) atomic_store_explicit(&series->refs, CPROM__REF_SATURATED, memory_order_relaxed);
+    return before == (CPROM__REF | CPROM__REF_KEPT);
+}
+
+/* Gives back the reference to a series that may be hidden; `reserved`: it is a reservation. */
+static CPROM__NOINLINE void lookup_give_back(struct cprom_vec *vec, struct cprom_series *series, bool reserved)
+{
+    struct cprom__reclaimer *reclaimer = &vec->registry->reclaimer;
+    struct cprom__chain chain = {0, 0, 0};
+    if (!series) return;
+    pthread_mutex_lock(&vec->map_lock);
+    if (reserved) lookup_count_reservation(series, false);
+    if (!(atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_HIDDEN)) {
+        cprom_series_unref(series);
+    } else if (lookup_give_back_hidden(series)) {
+        uint32_t index = cprom__series_index(vec, series), hash = series->hash;
+        cprom__series_unlink(vec, series, index, true);
+        cprom__map_tidy(&vec->map, reclaimer, hash);
+        atomic_fetch_sub_explicit(&vec->dead, 1, memory_order_relaxed); /* it was never in the order */
+        cprom__chain_add(reclaimer, &chain, index, 0);
+    }
+    pthread_mutex_unlock(&vec->map_lock);
+    CPROM__SEAM(CPROM__SEAM_GIVEN_BACK);
+    cprom__retire_chain(reclaimer, &chain);
+}
+
 /*
  * Finds the series under the lock, or makes it; with a reference. All that costs time (checking, rendering, allocating)
  * is done without the lock.
@@ -296,10 +335,11 @@ static cprom_status lookup_try(struct cprom_vec *vec, struct lookup_wish *wish, 
         else status = CPROM_ENOMEM;
     }
     if (!status && wish->alive) status = lookup_change(vec, there, linked ? made_index : 0, epoch, wish);
+    else if (!status) lookup_count_reservation(there, true);
     pthread_mutex_unlock(&vec->map_lock);
     CPROM__SEAM(CPROM__SEAM_CREATE_DONE);
     if (made && !linked) cprom__series_destroy(made, made_index);
-    if (status) cprom__series_unreserve(vec, there);
+    if (CPROM__UNLIKELY(status)) lookup_give_back(vec, there, false);
     if (!status) *series = there;
     cprom__vec_upkeep(vec);
     return status;
@@ -506,37 +546,15 @@ cprom_status cprom__series_reserve(struct cprom_vec *vec, struct cprom__values *
     pthread_mutex_lock(&vec->map_lock);
     *series = lookup_find(vec, values);
     lookup_ref(*series);
+    if (*series) lookup_count_reservation(*series, true);
     pthread_mutex_unlock(&vec->map_lock);
     struct lookup_wish wish = {.values = values};
     return *series ? CPROM_OK : lookup_obtain(vec, &wish, series);
 }
 
-/* Under the map's lock, under which references to a hidden series come and go: whether of two at once it is the last. */
-static bool lookup_give_back_hidden(struct cprom_series *series)
-{
-    uint32_t before = atomic_fetch_sub_explicit(&series->refs, CPROM__REF, memory_order_relaxed);
-    if (before & CPROM__REF_MANY) atomic_store_explicit(&series->refs, CPROM__REF_SATURATED, memory_order_relaxed);
-    return before == (CPROM__REF | CPROM__REF_KEPT);
-}
-
 void cprom__series_unreserve(struct cprom_vec *vec, struct cprom_series *series)
 {
-    struct cprom__reclaimer *reclaimer = &vec->registry->reclaimer;
-    struct cprom__chain chain = {0, 0, 0};
-    if (!series) return;
-    pthread_mutex_lock(&vec->map_lock);
-    bool hidden = atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_HIDDEN;
-    if (hidden && lookup_give_back_hidden(series)) {
-        uint32_t index = cprom__series_index(vec, series), hash = series->hash;
-        cprom__series_unlink(vec, series, index, true);
-        cprom__map_tidy(&vec->map, reclaimer, hash);
-        atomic_fetch_sub_explicit(&vec->dead, 1, memory_order_relaxed); /* it was never in the order */
-        cprom__chain_add(reclaimer, &chain, index, 0);
-    }
-    pthread_mutex_unlock(&vec->map_lock);
-    CPROM__SEAM(CPROM__SEAM_GIVEN_BACK);
-    cprom__retire_chain(reclaimer, &chain);
-    if (!hidden) cprom_series_unref(series);
+    lookup_give_back(vec, series, true);
 }
 
 /* ---- the public face ---- */

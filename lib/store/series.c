@@ -144,6 +144,7 @@ struct cprom_series *cprom__series_make(struct cprom_vec *vec, const struct cpro
     for (unsigned i = 0; i < vec->n_exemplars; i++) atomic_init(&cprom__series_exemplars(series)[i], NULL);
     if (vec->ttl || vec->linger) {
         struct cprom__extra *extra = cprom__series_extra(series);
+        extra->reserved = 0;
         atomic_init(&extra->touched, 0);
         atomic_init(&extra->until, 0);
         atomic_init(&extra->lingers, 0);

@@ -74,6 +74,7 @@ _Static_assert(offsetof(struct cprom_series, value) % 8 == 0, "an atomic across 
 struct cprom__extra {
     uint32_t chunk, place; /* in the owner's list; guarded by the map's lock */
     /* With a ttl or a linger time only: */
+    uint32_t reserved;       /* of the references, with a ttl: updates' reservations; guarded by the map's lock */
     _Atomic int64_t touched; /* monotonic ns */
     _Atomic int64_t until;   /* monotonic ns: when the lingering ends */
     /*

@@ -15,11 +15,31 @@
 #define UPKEEP_DEAD_MIN 256u    /* dead series that a vector's order may hold before anybody looks for them */
 #define UPKEEP_SEGMENTS 2u      /* of the map that cprom__vec_expire_some() looks at */
 
-static bool upkeep_is_idle(const struct cprom_series *series, int64_t now)
+/* Whether it was touched too long ago; a handle may keep it all the same. */
+static bool upkeep_is_late(const struct cprom_series *series, int64_t now)
 {
-    /* seq_cst, both: see touch_stamp_time(). */
+    /* seq_cst, as for the references: see touch_stamp_time(). */
     int64_t touched = atomic_load_explicit(&cprom__series_extra(series)->touched, memory_order_seq_cst);
-    return now - touched > series->vec->ttl && atomic_load_explicit(&series->refs, memory_order_seq_cst) < CPROM__REF;
+    return now - touched > series->vec->ttl;
+}
+
+static bool upkeep_is_referenced(const struct cprom_series *series)
+{
+    return atomic_load_explicit(&series->refs, memory_order_seq_cst) >= CPROM__REF;
+}
+
+/*
+ * Whether somebody has a handle. A commit reserves one series after the other: if that kept them, a page would show some
+ * of its series, and others that were idle alike not. The two numbers agree under the map's lock only.
+ */
+static bool upkeep_is_held(const struct cprom_series *series, bool locked)
+{
+    if (!upkeep_is_referenced(series)) return false;
+    if (!locked) pthread_mutex_lock(&series->vec->map_lock);
+    uint32_t refs = atomic_load_explicit(&series->refs, memory_order_seq_cst);
+    bool held = (refs & CPROM__REF_MANY) || refs / CPROM__REF > cprom__series_extra(series)->reserved;
+    if (!locked) pthread_mutex_unlock(&series->vec->map_lock);
+    return held;
 }
 
 /* The newest snapshot when its lingering ended; 0: it did not linger, or does. */
@@ -37,7 +57,8 @@ bool cprom__series_past(const struct cprom_series *series, uint64_t snapshot)
            upkeep_lingered(series, life) < snapshot;
 }
 
-bool cprom__series_shown(const struct cprom_series *series, const struct cprom__view_of *view, bool *over)
+static bool upkeep_is_shown(const struct cprom_series *series, const struct cprom__view_of *view, bool locked,
+                            bool *over)
 {
     /* acquire: pairs with the release in cprom__vec_kill(); until comes before the flag. */
     uint64_t life = atomic_load_explicit(&series->life, memory_order_acquire);
@@ -45,9 +66,10 @@ bool cprom__series_shown(const struct cprom_series *series, const struct cprom__
     if (life & CPROM__LIFE_HIDDEN) return false;
     bool dead = life & CPROM__LIFE_DEAD;
     if (!dead || life >> CPROM__LIFE_SHIFT >= view->snapshot) {
-        bool idle = (life & CPROM__LIFE_TIMED) && upkeep_is_idle(series, view->now);
-        *over = idle && !dead;
-        return !idle;
+        bool late = (life & CPROM__LIFE_TIMED) && upkeep_is_late(series, view->now);
+        bool shown = !late || upkeep_is_held(series, locked);
+        *over = !shown && !dead;
+        return shown;
     }
     bool lingers = life & CPROM__LIFE_LINGER;
     if (!lingers && upkeep_lingered(series, life) < view->snapshot) return false;
@@ -56,12 +78,22 @@ bool cprom__series_shown(const struct cprom_series *series, const struct cprom__
     return in_time && !view->living;
 }
 
+bool cprom__series_shown(const struct cprom_series *series, const struct cprom__view_of *view, bool *over)
+{
+    return upkeep_is_shown(series, view, false, over);
+}
+
+bool cprom__series_shown_locked(const struct cprom_series *series, const struct cprom__view_of *view, bool *over)
+{
+    return upkeep_is_shown(series, view, true, over);
+}
+
 /* Under the map's lock. */
 static void upkeep_expire(struct cprom_vec *vec, struct cprom_series *series, uint32_t index, int64_t now)
 {
     const struct cprom__view_of view = {.snapshot = UINT64_MAX, .now = now};
     bool over;
-    if (cprom__series_shown(series, &view, &over) || !over) return;
+    if (cprom__series_shown_locked(series, &view, &over) || !over) return;
     if (cprom__series_is_dead(series)) {
         cprom__series_end_linger(vec, series, index, true, cprom__snapshot_now(&vec->registry->reclaimer));
         return;
@@ -70,7 +102,8 @@ static void upkeep_expire(struct cprom_vec *vec, struct cprom_series *series, ui
     atomic_fetch_or_explicit(&series->life, CPROM__LIFE_DYING, memory_order_seq_cst);
     CPROM__SEAM(CPROM__SEAM_EXPIRE_DYING);
     const struct cprom__removing removing = {.reason = CPROM__REMOVED_TTL, .touched_since = CPROM__TOUCHED_NEVER};
-    if (upkeep_is_idle(series, now) && cprom__killed_counts(cprom__vec_kill(vec, series, index, &removing, true))) {
+    bool idle = upkeep_is_late(series, now) && !upkeep_is_referenced(series);
+    if (idle && cprom__killed_counts(cprom__vec_kill(vec, series, index, &removing, true))) {
         /* Unlinked: from now on it may be reclaimed at any time. */
         cprom__vec_count(vec, CPROM__REMOVED_TTL, 1, 0);
         return;

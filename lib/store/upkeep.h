@@ -27,6 +27,8 @@ struct cprom__view_of {
 
 /* Whether a page shows the series; `*over`: its time is, so that it may go. */
 bool cprom__series_shown(const struct cprom_series *series, const struct cprom__view_of *view, bool *over);
+/* The same for who has the map's lock, which the other may take. */
+bool cprom__series_shown_locked(const struct cprom_series *series, const struct cprom__view_of *view, bool *over);
 
 /* Whether it shows none of the pages from this snapshot's number on, and has left the map. */
 bool cprom__series_past(const struct cprom_series *series, uint64_t snapshot);

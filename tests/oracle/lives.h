@@ -16,7 +16,8 @@
  *     are read one after the other. So it is on a page from its moment on. Those that fold are counters.
  *   - a page, or an iteration, has the gate at one moment, which decides about all that dies; then it looks at each series
  *     once. Changes may come in between; it looks at a series before they write to it, and shows none that they make.
- *     One that is born meanwhile by a single update may be on it. All times on it are judged by one reading of the clock,
+ *     One that is born meanwhile by a single update may be on it. What a change stages it does not hold, and that it is
+ *     touched by one that comes in between does not count. All times on it are judged by one reading of the clock,
  *     which comes after that moment.
  *   - a handle taken, a get, a deletion, a mark is one moment. Where idle series expire, a handle may be taken at two: it
  *     finds or makes the series, and touches it again, or makes it anew if it was removed before the call returned.

@@ -33,6 +33,8 @@ static void stage_some(struct lives_search *search, const struct lives_state *fr
         }
         touched |= lives_bit(target);
         if (lives_alive(from, target)) {
+            /* The page shows it, and not for being touched by this change. */
+            if (lives_is_awaited(&state, target) && lives_is_hidden(search, &state, target)) return;
             counts.updated += !(written & lives_bit(target));
             written |= lives_bit(target);
             lives_touch(&state, target);

@@ -71,7 +71,8 @@ static void overlap(const struct lives *lives, struct lives_op *op, const struct
             (removes && vec->lingers))
             op->steps = 1;
     }
-    if (is_page(op) && by->kind != LIVES_DELETE) op->referenced |= used;
+    /* What a change reserves, it does not hold. */
+    if (is_page(op) && by->kind != LIVES_DELETE && !is_change(by)) op->referenced |= used;
     for (unsigned key = 0; op->kind == LIVES_SIZE && key < LIVES_KEYS; key++) {
         /* Any call may be removing what is idle. */
         bool perhaps = (used & lives_bit(key)) || lives_vec_of(lives, key)->expires;

@@ -47,6 +47,13 @@ static void cut(struct lives_search *search, const struct lives_state *from, con
     lives_reach(search, &state);
 }
 
+bool lives_is_hidden(const struct lives_search *search, const struct lives_state *state, unsigned key)
+{
+    uint8_t fresh = state->fresh | state->due | search->pending[state->page]->referenced;
+    if (!lives_alive(state, key)) return true;
+    return lives_vec_of(search->lives, key)->expires && !(fresh & lives_bit(key)) && !lives_is_held(state, key);
+}
+
 void lives_look(const struct lives_search *search, struct lives_state *state)
 {
     int self = state->page;
@@ -57,10 +64,7 @@ void lives_look(const struct lives_search *search, struct lives_state *state)
         if (!(state->unseen & lives_bit(key))) continue;
         bool part = parts && op->values[key] > 0 && state->values[key] > op->values[key];
         if (!part && state->values[key] != op->values[key]) continue;
-        uint8_t fresh = state->fresh | state->due | op->referenced;
-        bool timed = lives_vec_of(search->lives, key)->expires;
-        bool there = lives_alive(state, key) && (!timed || (fresh & lives_bit(key)) || lives_is_held(state, key));
-        if (there) state->unseen &= (uint8_t)~lives_bit(key);
+        if (!lives_is_hidden(search, state, key)) state->unseen &= (uint8_t)~lives_bit(key);
     }
     if (state->unseen) return;
     state->due = 0;

@@ -95,7 +95,9 @@ void lives_reach(struct lives_search *search, const struct lives_state *state);
 void lives_step(struct lives_search *search, const struct lives_state *state, const struct lives_op *op);
 void lives_step_change(struct lives_search *search, const struct lives_state *state, const struct lives_op *op);
 void lives_step_page(struct lives_search *search, const struct lives_state *state, const struct lives_op *op);
-/* The page that is being made looks at what is as it shows it. */
+/* Whether the page that is being made would not show it, as it is now. */
+bool lives_is_hidden(const struct lives_search *search, const struct lives_state *state, unsigned key);
+/* It looks at what is as it shows it. */
 void lives_look(const struct lives_search *search, struct lives_state *state);
 /* What may happen by itself: an idle series goes. */
 void lives_step_time(struct lives_search *search, const struct lives_state *state);

@@ -353,6 +353,19 @@ static void test_lives_a_page_has_one_reading_of_the_clock(void **state)
         if (shown == 0 || shown == 3) right();
         else wrong();
     }
+    /* One that is idle is not there for a commit that comes meanwhile; it is if somebody may hold it. */
+    for (unsigned shown = 0; shown < 4; shown++) {
+        for (unsigned held = 0; held < 2; held++) {
+            BEGIN(.expires = true);
+            COMMIT(1, 2, 0, 1 | 8, 5, 2, 0);
+            TICK(3, 4, 0);
+            if (held) HOLD(5, 6, 2, 3, 0);
+            COMMIT(8, 9, 0, 1 | 8, 6, 0, 2);
+            PAGE(7, 10, 1, shown & 1 ? 5 : A, A, A, shown & 2 ? 5 : A, A, A);
+            if (shown == (held ? 2 : 0)) right();
+            else wrong();
+        }
+    }
     /* It comes after the moment: what is deleted between them is there, and what is idle by then is not; not otherwise. */
     for (unsigned shown = 0; shown < 4; shown++) {
         for (unsigned deleted_first = 0; deleted_first < 2; deleted_first++) {

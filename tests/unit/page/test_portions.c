@@ -383,6 +383,108 @@ static void test_page_that_lets_many_commits_in_keeps_each_value_once(void **sta
     assert_true(many <= 6 * few);
 }
 
+/* ---- a commit to series that are idle when the page gets its number ---- */
+
+enum { TIMED = 4, TAIL = 3 };
+
+static struct {
+    ct_fixture *fixture;
+    cprom_gauge_vec *a, *b;
+    cprom_update *update;
+    pthread_t thread;
+    bool before_the_number; /* the commit has reserved its series by then */
+    int vectors;            /* that the gather has come to */
+} idle;
+
+static void *commit_to_idle(void *arg)
+{
+    return cprom_update_commit(idle.update, NULL) ? arg : NULL;
+}
+
+static bool idle_commit_waits(void)
+{
+    bool begun = pthread_create(&idle.thread, NULL, commit_to_idle, &idle) == 0;
+    while (begun && !cprom__gate_is_wanted(&idle.fixture->registry->gate)) sched_yield();
+    return begun;
+}
+
+/* What is made behind the sort is copied as it comes; then all is idle. */
+static void hook_idle(enum cprom__seam point)
+{
+    static const char *const late[TAIL] = {"late0", "late1", "late2"};
+    bool ok = true;
+    if (point == CPROM__SEAM_GATHER_READY) {
+        for (int i = 0; i < TAIL; i++) ok &= !cprom_gauge_vec_set(idle.b, CPROM_STRS(late[i]), 1);
+        ct_clock_advance(&idle.fixture->clock, INT64_C(11000000000));
+    }
+    if (point == CPROM__SEAM_GATHER_COPIES && idle.before_the_number) ok = idle_commit_waits();
+    if (point == CPROM__SEAM_GATHER_VECTOR && ++idle.vectors == 2 && !idle.before_the_number) ok = idle_commit_waits();
+    if (!ok) abort();
+}
+
+static void assert_idle_page(const char *expected)
+{
+    char *page = page_of(idle.fixture->registry);
+    ct_assert_text_equal(page, expected);
+    free(page);
+}
+
+#define HEAD(name) "# HELP " name " h\n# TYPE " name " gauge\n"
+
+/* Of what the commit touches, the page shows what somebody holds, as it was before; the commit's reservations hold nothing. */
+static void idle_series_of_a_commit(ct_fixture *fixture, bool before_the_number)
+{
+    cprom_registry *r = fixture->registry;
+    idle.fixture = fixture;
+    idle.before_the_number = before_the_number;
+    idle.vectors = 0;
+    assert_ok(cprom_gauge_vec_new(
+        r, CPROM_OPTS(cprom_opts, .name = "a", .help = "h", .labels = {"l"}, .ttl_seconds = 10), &idle.a));
+    assert_ok(cprom_gauge_vec_new(
+        r, CPROM_OPTS(cprom_opts, .name = "b", .help = "h", .labels = {"l"}, .ttl_seconds = 10), &idle.b));
+    cprom_update *update = idle.update = up_new(r);
+    cprom_gauge *held = cprom_gauge_vec_with(idle.b, CPROM_STRS("held"));
+    assert_ok(cprom_gauge_vec_set(idle.b, CPROM_STRS("held"), 1));
+    for (int i = 0; i < TIMED; i++) {
+        assert_ok(cprom_gauge_vec_set(idle.a, CPROM_STRS(names[i]), 1));
+        assert_ok(cprom_gauge_vec_set(idle.b, CPROM_STRS(names[i]), 1));
+        assert_ok(ADD(idle.a, 1, names[i]));
+        assert_ok(ADD(idle.b, 1, names[i]));
+    }
+    assert_ok(ADD(idle.b, 1, "held"));
+    assert_ok(ADD(idle.b, 1, "late0"));
+    assert_ok(ADD(idle.b, 1, "late1"));
+    assert_ok(ADD(idle.b, 1, "late2"));
+    assert_ok(ADD(idle.b, 2, "new"));
+    cprom__seam_hook = hook_idle;
+    assert_idle_page(HEAD("b") "b{l=\"held\"} 1.0\n# EOF\n");
+    void *failed;
+    pthread_join(idle.thread, &failed);
+    cprom__seam_hook = NULL;
+    assert_null(failed);
+    cprom_update_free(update);
+    /* What was idle and reserved was not removed: it is counted on. */
+    assert_idle_page(HEAD("a") "a{l=\"00\"} 2.0\na{l=\"01\"} 2.0\na{l=\"02\"} 2.0\na{l=\"03\"} 2.0\n" HEAD(
+        "b") "b{l=\"00\"} 2.0\nb{l=\"01\"} 2.0\nb{l=\"02\"} 2.0\nb{l=\"03\"} 2.0\nb{l=\"held\"} 2.0\n"
+             "b{l=\"late0\"} 2.0\nb{l=\"late1\"} 2.0\nb{l=\"late2\"} 2.0\nb{l=\"new\"} 2.0\n# EOF\n");
+    /* What was reserved is given back: handles hold their series as before. */
+    cprom_gauge *new = cprom_gauge_vec_with(idle.b, CPROM_STRS("new"));
+    ct_clock_advance(&fixture->clock, INT64_C(11000000000));
+    assert_idle_page(HEAD("b") "b{l=\"held\"} 2.0\nb{l=\"new\"} 2.0\n# EOF\n");
+    cprom_gauge_unref(held);
+    cprom_gauge_unref(new);
+}
+
+static void test_page_that_lets_a_commit_in_shows_none_of_its_series_that_were_idle(void **state)
+{
+    idle_series_of_a_commit(*state, true);
+}
+
+static void test_page_shows_none_of_the_idle_series_that_a_commit_reserves_meanwhile(void **state)
+{
+    idle_series_of_a_commit(*state, false);
+}
+
 int group_portions(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,6 +494,8 @@ int group_portions(void)
         TEST(test_page_that_lets_several_commits_in_shows_all_as_it_was_before_the_first),
         TEST(test_page_that_lets_a_commit_in_without_memory_nothing_is_changed),
         TEST(test_page_that_lets_many_commits_in_keeps_each_value_once),
+        TEST(test_page_that_lets_a_commit_in_shows_none_of_its_series_that_were_idle),
+        TEST(test_page_shows_none_of_the_idle_series_that_a_commit_reserves_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
