@@ -38,7 +38,7 @@ enum cprom__seam {
     CPROM__SEAM_GATHER_VECTOR,  /* in the gate, a vector is about to be copied */
     CPROM__SEAM_GATHER_PORTION, /* in the gate, which is about to be let go between two portions of the copying */
     /* For tests that count, under any locks: */
-    CPROM__SEAM_COMMIT_MENDS,    /* a commit passes over what of it was deleted since its last pass */
+    CPROM__SEAM_COMMIT_MENDS,    /* a commit reserves another series for one that was deleted; no lock but the gate */
     CPROM__SEAM_UPDATE_COMPARES, /* a staged entry, or a vector that takes part, is compared with what is looked for */
     CPROM__SEAM_EVENT_COMPARES   /* likewise an event that makes updates stale */
 };

@@ -336,11 +336,11 @@ static cprom_status lookup_try(struct cprom_vec *vec, struct lookup_wish *wish, 
     }
     if (!status && wish->alive) status = lookup_change(vec, there, linked ? made_index : 0, epoch, wish);
     else if (!status) lookup_count_reservation(there, true);
+    if (!status) *series = there;
     pthread_mutex_unlock(&vec->map_lock);
     CPROM__SEAM(CPROM__SEAM_CREATE_DONE);
     if (made && !linked) cprom__series_destroy(made, made_index);
     if (CPROM__UNLIKELY(status)) lookup_give_back(vec, there, false);
-    if (!status) *series = there;
     cprom__vec_upkeep(vec);
     return status;
 }
@@ -555,6 +555,37 @@ cprom_status cprom__series_reserve(struct cprom_vec *vec, struct cprom__values *
 void cprom__series_unreserve(struct cprom_vec *vec, struct cprom_series *series)
 {
     lookup_give_back(vec, series, true);
+}
+
+void cprom__instead_make(struct cprom_vec *vec, struct cprom__values *values, struct cprom__instead *instead)
+{
+    cprom__values_check(values); /* for what it tells of them: they are those of a series */
+    instead->series = cprom__series_make(vec, values, &instead->index);
+    instead->asked = true;
+    CPROM__SEAM(CPROM__SEAM_CREATE_READY);
+}
+
+bool cprom__instead_link(struct cprom_vec *vec, struct cprom__instead *instead)
+{
+    if (!instead->series || !lookup_link_made(vec, instead->series, instead->index)) return false;
+    lookup_count_reservation(instead->series, true);
+    instead->linked = true;
+    return true;
+}
+
+void cprom__instead_take(const struct cprom__instead *instead, struct cprom_series **reserved)
+{
+    lookup_ref(instead->series);
+    lookup_count_reservation(instead->series, true);
+    lookup_count_reservation(*reserved, false);
+    cprom_series_unref(*reserved);
+    *reserved = instead->series;
+}
+
+void cprom__instead_end(struct cprom_vec *vec, const struct cprom__instead *instead)
+{
+    if (instead->linked) cprom__series_unreserve(vec, instead->series);
+    else if (instead->series) cprom__series_destroy(instead->series, instead->index);
 }
 
 /* ---- the public face ---- */

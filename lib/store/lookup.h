@@ -75,9 +75,26 @@ struct cprom_series *cprom__series_plain(struct cprom_vec *vec, const char *cons
 void cprom__series_born(struct cprom_registry *registry);
 
 /*
- * Reserves a series for an update: finds it, or makes one that is hidden. With a reference. ENOMEM.
+ * Reserves a series for an update: finds it, or makes one that is hidden. With a reference. `*series` is set under the map's
+ * lock. ENOMEM: NULL.
  */
 cprom_status cprom__series_reserve(struct cprom_vec *vec, struct cprom__values *values, struct cprom_series **series);
+
+/* A series that is made in the place of one that is staged in a commit and about to be deleted. */
+struct cprom__instead {
+    struct cprom_series *series; /* NULL: none; out of memory, if one was asked for */
+    uint32_t index;
+    bool asked, linked;
+};
+
+/* Makes it. Under no lock. */
+void cprom__instead_make(struct cprom_vec *vec, struct cprom__values *values, struct cprom__instead *instead);
+/* Under the map's lock: it enters the map, hidden and reserved. false: out of memory, also when it was made. */
+bool cprom__instead_link(struct cprom_vec *vec, struct cprom__instead *instead);
+/* Under the map's lock, of a series that is alive: its reservation becomes one of the other. */
+void cprom__instead_take(const struct cprom__instead *instead, struct cprom_series **reserved);
+/* Under no lock: gives it back, if there is one. */
+void cprom__instead_end(struct cprom_vec *vec, const struct cprom__instead *instead);
 
 /* How a hidden series is born. */
 struct cprom__birth {

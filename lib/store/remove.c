@@ -21,20 +21,35 @@ static struct cprom_series *remove_find(struct cprom_vec *vec, const struct cpro
     return NULL;
 }
 
+/* Before the moment of a turnover: whether the series may be deleted; false as below. */
+static CPROM__NOINLINE bool remove_is_before(struct cprom__turnover *turnover, struct cprom_series *series,
+                                             struct cprom__values *values, struct cprom__instead *instead)
+{
+    struct cprom_vec *vec = turnover->vec;
+    switch (turnover->staging->note_deleted(turnover, series, instead)) {
+    case CPROM__NOTED: return true;
+    case CPROM__NOTED_DUE: cprom__moment_happens(vec->registry, turnover->epoch); break;
+    case CPROM__NOTED_WANTS:
+        pthread_mutex_unlock(&vec->map_lock);
+        cprom__instead_make(vec, values, instead);
+        pthread_mutex_lock(&vec->map_lock);
+    }
+    return false;
+}
+
 /*
  * Whether the vector's turnover lets the series be deleted now, after all changes up to this epoch. false: something has
  * changed, and the lock perhaps been given back in between.
  */
-static bool remove_is_free(struct cprom_vec *vec, struct cprom_series *series, uint32_t index, uint64_t epoch)
+static bool remove_is_free(struct cprom_vec *vec, struct cprom_series *series, uint32_t index, uint64_t epoch,
+                           struct cprom__values *values, struct cprom__instead *instead)
 {
     /* acquire: pairs with the release in cprom__turnover_publish(). */
     struct cprom__turnover *turnover = atomic_load_explicit(&vec->turnover, memory_order_acquire);
     if (!turnover) return true;
     bool hidden = atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_HIDDEN;
     if (epoch < turnover->epoch) { /* its moment is still to come: this deletion is before it */
-        if (hidden || !turnover->staging || turnover->staging->note_deleted(turnover, series)) return true;
-        cprom__moment_happens(vec->registry, turnover->epoch);
-        return false;
+        return hidden || !turnover->staging || remove_is_before(turnover, series, values, instead);
     }
     /* What is staged is there first, and then deleted. */
     if (!turnover->staging) return hidden || cprom__turnover_settle(vec, series, index, epoch) == CPROM__VERDICT_STAYS;
@@ -70,14 +85,15 @@ cprom_status cprom_vec_delete(cprom_vec *vec, cprom_strs strs)
     if (status) return status;
     struct cprom__removing removing = {
         .reason = CPROM__REMOVED_DELETE, .touched_since = CPROM__TOUCHED_NEVER, .linger = true};
+    struct cprom__instead instead = {.series = NULL};
     struct cprom_series *series;
     uint32_t index;
     pthread_mutex_lock(&vec->map_lock);
     do {
         removing.epoch = cprom__epoch_now(vec);
         series = remove_find(vec, &values, &index);
-    } while (series &&
-             !(remove_is_free(vec, series, index, removing.epoch) && remove_has_its_room(vec, removing.epoch)));
+    } while (series && !(remove_is_free(vec, series, index, removing.epoch, &values, &instead) &&
+                         remove_has_its_room(vec, removing.epoch)));
     if (vec->linger) removing.now = cprom__monotonic_now(vec->registry);
     bool removed = series && cprom__killed_counts(cprom__vec_kill(vec, series, index, &removing, true));
     if (removed) {
@@ -85,6 +101,7 @@ cprom_status cprom_vec_delete(cprom_vec *vec, cprom_strs strs)
         cprom__map_tidy(&vec->map, &vec->registry->reclaimer, values.hash);
     }
     pthread_mutex_unlock(&vec->map_lock);
+    if (CPROM__UNLIKELY(instead.asked)) cprom__instead_end(vec, &instead);
     if (!removed) return remove_repaired(vec, &values);
     cprom__vec_upkeep(vec);
     return CPROM_OK;

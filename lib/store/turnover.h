@@ -26,11 +26,21 @@ enum cprom__verdict {
     CPROM__VERDICT_OPEN /* it is known when the turnover is finished */
 };
 
+/* What becomes of a single deletion that meets a commit before its moment. */
+enum cprom__noted {
+    CPROM__NOTED,       /* it goes on: the series is not staged, or another is in its place, or the commit will fail */
+    CPROM__NOTED_WANTS, /* another series is to be made first */
+    CPROM__NOTED_DUE    /* the moment is due, and the deletion comes after it */
+};
+
+struct cprom__instead; /* lookup.h */
+
 /* What a commit adds to a removal. All of it is called under the map's lock. */
 struct cprom__staging {
     enum cprom__verdict (*judge)(const struct cprom__turnover *turnover, const struct cprom_series *series);
-    /* Before the moment: this series is about to be deleted singly. false: it is staged, and the moment is due. */
-    bool (*note_deleted)(struct cprom__turnover *turnover, const struct cprom_series *series);
+    /* Before the moment: this series is about to be deleted singly. */
+    enum cprom__noted (*note_deleted)(struct cprom__turnover *turnover, const struct cprom_series *series,
+                                      struct cprom__instead *instead);
     /* Some births and values; false: those were the last. */
     bool (*bear)(struct cprom__turnover *turnover);
 };

@@ -10,16 +10,19 @@
 
 /*
  * Before the gate comes everything that takes time: each entry's series is looked up, or made and reserved in the map,
- * hidden; memory for events is taken. In the gate it is found out whether the update is stale, and whether series were
- * deleted singly since: those get others. Then comes the moment (turnover.h), and nothing can fail any more: what is not
- * staged goes, hidden series are born, values are written.
+ * hidden; memory for events is taken. In the gate it is found out whether the update is stale, and, once the turnovers are
+ * published, whether series were deleted singly before: those get others. Who deletes one from then on sees to another
+ * himself. So each entry is mended once at the most. Then comes the moment (turnover.h), and nothing can fail any more: what
+ * is not staged goes, hidden series are born, values are written.
  */
 
 #define COMMIT_PORTION 256u /* entries under one hold of the map's lock */
 
-/* In the place of the list of the spoilt: the moment is due. Only its address counts. */
-static const struct cprom__entry commit_sealed_mark = {.next = NULL};
-#define COMMIT_SEALED ((struct cprom__entry *)(uintptr_t)&commit_sealed_mark)
+enum commit_seal {
+    COMMIT_OPEN,  /* who deletes what is staged comes before the moment */
+    COMMIT_LOST,  /* likewise; there was no memory for another series, and the moment will not come */
+    COMMIT_SEALED /* the moment is due */
+};
 
 /* ---- before the gate ---- */
 
@@ -61,7 +64,8 @@ static cprom_status commit_reserve_entry(struct cprom__entry *entry)
     struct cprom__values values;
     commit_unpack(entry, &values);
     cprom_status status = commit_reserve(entry->vec, &values, &entry->series);
-    if (status || !entry->vec->folds || !(member->other || commit_is_hidden(entry->series))) return status;
+    /* Also where all series are there: one that is deleted meanwhile is born anew, and may find no room. */
+    if (status || !entry->vec->folds) return status;
     cprom__values_other(entry->vec, &values);
     return commit_reserve(entry->vec, &values, &member->other);
 }
@@ -133,7 +137,8 @@ static void commit_leave_out(struct cprom_update *update)
     update->n_entries = 0;
     if (update->n_entry_slots) memset(update->entry_slots, 0, update->n_entry_slots * sizeof *update->entry_slots);
     for (struct cprom__member *member = update->members; member; member = member->next) {
-        member->first = member->last = member->keeper = NULL;
+        member->first = member->last = NULL;
+        member->by_labels = false;
         member->scopes = NULL;
     }
     for (entry = counts; entry; entry = next) {
@@ -141,7 +146,7 @@ static void commit_leave_out(struct cprom_update *update)
         cprom__update_link(update, entry);
     }
     for (struct cprom__member *member = update->members; member; member = member->next) {
-        if (member->keeper) continue;
+        if (member->by_labels) continue;
         cprom__series_unreserve(member->vec, member->other); /* nothing is left to be folded into it */
         member->other = NULL;
     }
@@ -156,97 +161,62 @@ static bool commit_is_gone(const struct cprom_update *update)
     return false;
 }
 
-/* Under the map's lock: its series was deleted, or is about to be. false: the moment is due. */
-static bool commit_spoil(struct cprom__entry *entry)
+/* Under the map's lock. What a handle stages is not made again. */
+static bool commit_is_spoilt(const struct cprom__entry *entry)
 {
-    struct cprom_update *update = entry->member->update;
-    if (entry->spoilt) return true;
-    /* acquire: of the seal; who lets the moment happen then passes on that all turnovers are published. */
-    struct cprom__entry *first = atomic_load_explicit(&update->spoilt, memory_order_acquire);
-    do {
-        if (first == COMMIT_SEALED) return false;
-        entry->next_spoilt = first;
-        /* release: pairs with the acquire in commit_seal(). */
-    } while (!atomic_compare_exchange_weak_explicit(&update->spoilt, &first, entry, memory_order_release,
-                                                    memory_order_acquire));
-    entry->spoilt = true;
-    return true;
+    return !entry->by_handle && cprom__series_is_dead(entry->series);
 }
 
-static void commit_spoil_alone(struct cprom__entry *entry)
+/* Another series in the place of one that is dead. */
+static cprom_status commit_mend(struct cprom_vec *vec, struct cprom__values *values, struct cprom_series **series)
 {
-    pthread_mutex_lock(&entry->vec->map_lock);
-    commit_spoil(entry);
-    pthread_mutex_unlock(&entry->vec->map_lock);
-}
-
-/* From now on each deletion of what is staged is seen by commit_note_deleted(); those that came before are found here. */
-static void commit_find_spoilt(struct cprom_update *update)
-{
-    for (struct cprom__entry *entry = update->first; entry; entry = entry->next) {
-        if (!entry->by_handle && cprom__series_is_dead(entry->series)) commit_spoil_alone(entry);
-    }
-    for (struct cprom__member *member = update->members; member; member = member->next) {
-        if (member->other && cprom__series_is_dead(member->other)) commit_spoil_alone(member->keeper);
-    }
-}
-
-/* Another series in the place of one that is dead, or of none. */
-static cprom_status commit_replace_dead(struct cprom_vec *vec, struct cprom__values *values,
-                                        struct cprom_series **series)
-{
-    struct cprom_series *dead = *series, *again = NULL;
-    if (dead && !cprom__series_is_dead(dead)) return CPROM_OK;
-    cprom_status status = cprom__series_reserve(vec, values, &again);
-    if (status) return status;
-    pthread_mutex_lock(&vec->map_lock);
-    *series = again;
-    pthread_mutex_unlock(&vec->map_lock);
+    struct cprom_series *dead = *series; /* since it is, nobody else changes this */
+    CPROM__SEAM(CPROM__SEAM_COMMIT_MENDS);
+    cprom_status status = cprom__series_reserve(vec, values, series);
     cprom__series_unreserve(vec, dead);
-    return CPROM_OK;
-}
-
-/* An entry of the list: it is spoilt until it has got a series that is not dead, under one hold of the lock. */
-static cprom_status commit_mend(struct cprom__entry *entry)
-{
-    struct cprom_vec *vec = entry->vec;
-    struct cprom__values values;
-    commit_unpack(entry, &values);
-    cprom_status status = commit_replace_dead(vec, &values, &entry->series);
-    if (!status && vec->folds) {
-        cprom__values_other(vec, &values);
-        status = commit_replace_dead(vec, &values, &entry->member->other);
-    }
-    const struct cprom_series *other = entry->member->other;
-    pthread_mutex_lock(&vec->map_lock);
-    entry->spoilt = false;
-    if (!status && (cprom__series_is_dead(entry->series) || (other && cprom__series_is_dead(other))))
-        commit_spoil(entry);
-    pthread_mutex_unlock(&vec->map_lock);
     return status;
 }
 
-/* Seals the update, once nothing is spoilt. ENOMEM: it is not sealed. */
+static cprom_status commit_mend_member(struct cprom__member *member)
+{
+    struct cprom_vec *vec = member->vec;
+    struct cprom__values values;
+    cprom_status status = CPROM_OK;
+    for (struct cprom__entry *entry = member->first; entry && !status;) {
+        bool spoilt = false;
+        pthread_mutex_lock(&vec->map_lock);
+        for (unsigned n = 0; entry && n < COMMIT_PORTION && !(spoilt = commit_is_spoilt(entry)); n++)
+            entry = entry->next_of_member;
+        pthread_mutex_unlock(&vec->map_lock);
+        if (!spoilt) continue;
+        commit_unpack(entry, &values);
+        status = commit_mend(vec, &values, &entry->series);
+        entry = entry->next_of_member;
+    }
+    if (!vec->folds || status) return status;
+    pthread_mutex_lock(&vec->map_lock);
+    bool spoilt = member->other && cprom__series_is_dead(member->other);
+    pthread_mutex_unlock(&vec->map_lock);
+    if (!spoilt) return CPROM_OK;
+    cprom__values_other(vec, &values);
+    return commit_mend(vec, &values, &member->other);
+}
+
+/*
+ * Mends what died before the turnovers were published, and seals the update. ENOMEM: it is not sealed. Model:
+ * tests/models/spoilt.pml.
+ */
 static cprom_status commit_seal(struct cprom_update *update)
 {
+    unsigned seal = COMMIT_OPEN;
     cprom_status status = CPROM_OK;
-    for (;;) {
-        struct cprom__entry *entry = NULL;
-        /* release: pairs with the acquire in commit_spoil(). */
-        if (!status && atomic_compare_exchange_strong_explicit(&update->spoilt, &entry, COMMIT_SEALED,
-                                                               memory_order_release, memory_order_relaxed))
-            return CPROM_OK;
-        /* acquire: pairs with the release in commit_spoil(). */
-        entry = atomic_exchange_explicit(&update->spoilt, NULL, memory_order_acquire);
-        if (!entry) return status;
-        CPROM__SEAM(CPROM__SEAM_COMMIT_MENDS);
-        while (entry) {
-            struct cprom__entry *next = entry->next_spoilt;
-            cprom_status mended = commit_mend(entry);
-            if (!status) status = mended;
-            entry = next;
-        }
-    }
+    for (struct cprom__member *member = update->members; member && !status; member = member->next)
+        status = commit_mend_member(member);
+    /* release: pairs with the acquires in commit_note_deleted(). */
+    if (!status && !atomic_compare_exchange_strong_explicit(&update->seal, &seal, COMMIT_SEALED, memory_order_release,
+                                                            memory_order_relaxed))
+        status = CPROM_ENOMEM;
+    return status;
 }
 
 /* ---- the turnover of one vector, under the map's lock: turnover.h ---- */
@@ -281,13 +251,45 @@ static enum cprom__verdict commit_judge(const struct cprom__turnover *turnover, 
     return commit_entry_of(member, series, NULL) ? CPROM__VERDICT_STAYS : CPROM__VERDICT_GOES;
 }
 
-static bool commit_note_deleted(struct cprom__turnover *turnover, const struct cprom_series *series)
+/* All that stage the series by labels get the other one. */
+static void commit_put_instead(struct cprom__member *member, const struct cprom_series *series,
+                               const struct cprom__instead *instead)
 {
-    const struct cprom__member *member = commit_member_of(turnover);
     for (struct cprom__entry *entry = NULL; (entry = commit_entry_of(member, series, entry)) != NULL;) {
-        if (!entry->by_handle && !commit_spoil(entry)) return false;
+        if (!entry->by_handle) cprom__instead_take(instead, &entry->series);
     }
-    return series != member->other || commit_spoil(member->keeper);
+    if (series == member->other) cprom__instead_take(instead, &member->other);
+}
+
+static bool commit_is_to_last(const struct cprom__member *member, const struct cprom_series *series)
+{
+    const struct cprom__entry *entry = NULL;
+    while ((entry = commit_entry_of(member, series, entry)) != NULL && entry->by_handle) {
+    }
+    return entry || series == member->other;
+}
+
+static enum cprom__noted commit_note_deleted(struct cprom__turnover *turnover, const struct cprom_series *series,
+                                             struct cprom__instead *instead)
+{
+    struct cprom__member *member = commit_member_of(turnover);
+    if (!commit_is_to_last(member, series)) return CPROM__NOTED;
+    /* acquire: of the seal; who lets the moment happen then passes on that all turnovers are published. */
+    unsigned seal = atomic_load_explicit(&member->update->seal, memory_order_acquire);
+    if (seal == COMMIT_SEALED) return CPROM__NOTED_DUE;
+    if (!instead->asked) return CPROM__NOTED_WANTS;
+    /*
+     * If the seal comes now, this is before the moment all the same: whoever has seen that asks under this lock what has
+     * become of the series.
+     */
+    if (cprom__instead_link(turnover->vec, instead)) {
+        commit_put_instead(member, series, instead);
+        return CPROM__NOTED;
+    }
+    while (seal == COMMIT_OPEN && !atomic_compare_exchange_weak_explicit(&member->update->seal, &seal, COMMIT_LOST,
+                                                                         memory_order_acquire, memory_order_acquire)) {
+    }
+    return seal == COMMIT_SEALED ? CPROM__NOTED_DUE : CPROM__NOTED;
 }
 
 static void commit_change(const struct cprom__turnover *turnover, struct cprom_series *series,
@@ -340,17 +342,17 @@ static cprom_status commit_reveal(struct cprom__member *member, struct cprom_ser
 static cprom_status commit_bear_hidden(struct cprom__member *member, struct cprom__entry *first)
 {
     struct cprom_series *series = first->series;
-    /* Those of one slot hang together newest first; nothing is spoilt any more, so that the link is free. */
+    /* Those of one slot hang together newest first. */
     struct cprom__entry *entry = NULL, *oldest = NULL;
     while ((entry = commit_entry_of(member, series, entry)) != NULL) {
         if (entry->by_handle) continue;
-        entry->next_spoilt = oldest;
+        entry->next_of_birth = oldest;
         oldest = entry;
     }
-    if (oldest == first && !first->next_spoilt) return commit_reveal(member, series, false, &first->change);
+    if (oldest == first && !first->next_of_birth) return commit_reveal(member, series, false, &first->change);
     cprom_status status = cprom__series_may_be_born(member->vec, false);
     if (status) return status;
-    for (entry = oldest; entry; entry = entry->next_spoilt) {
+    for (entry = oldest; entry; entry = entry->next_of_birth) {
         member->vec->ops->change(series, &entry->change);
         entry->borne = true;
     }
@@ -455,13 +457,11 @@ static cprom_status commit_happen(struct cprom_update *update, cprom_result *res
     if (status) return status;
     struct cprom__turnover *first = commit_turnovers(update);
     if (!first) return CPROM_OK;
+    atomic_store_explicit(&update->seal, COMMIT_OPEN, memory_order_relaxed);
     cprom__turnover_publish(first);
-    commit_find_spoilt(update);
     status = commit_seal(update);
     if (status) {
         cprom__turnover_withdraw(first);
-        struct cprom__entry *entry = atomic_exchange_explicit(&update->spoilt, NULL, memory_order_acquire);
-        for (; entry; entry = entry->next_spoilt) entry->spoilt = false; /* nobody spoils any more */
         return status;
     }
     CPROM__SEAM(CPROM__SEAM_COMMIT_SEALED);

@@ -271,7 +271,7 @@ void cprom__update_link(struct cprom_update *update, struct cprom__entry *entry)
     if (member->last) member->last->next_of_member = entry;
     else member->first = entry;
     member->last = entry;
-    if (!member->keeper && !entry->by_handle) member->keeper = entry;
+    member->by_labels |= !entry->by_handle;
     update->n_entries++;
 }
 

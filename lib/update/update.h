@@ -16,15 +16,13 @@ struct cprom__entry {
     struct cprom_vec *vec;
     struct cprom__member *member; /* of that vector */
     struct cprom__change change;
-    struct cprom_series *series;       /* with a reference, once reserved */
-    const struct cprom_series *target; /* that the value went to */
-    struct cprom__entry *next_spoilt;  /* of the list of the spoilt */
-    uint32_t hash;                     /* of the label values */
-    uint32_t bytes;                    /* of them, with the NULs */
-    uint32_t asked;                    /* hash of them as they were given, before they were repaired */
+    struct cprom_series *series; /* with a reference, once reserved; in a commit, guarded by the vector's map lock */
+    const struct cprom_series *target;  /* that the value went to */
+    struct cprom__entry *next_of_birth; /* of the entries that one series is born with */
+    uint32_t hash;                      /* of the label values */
+    uint32_t bytes;                     /* of them, with the NULs */
+    uint32_t asked;                     /* hash of them as they were given, before they were repaired */
     bool by_handle;
-    /* In a commit, guarded by the vector's map lock, as is `series` then: that was deleted singly. */
-    bool spoilt;
     bool borne;    /* its value went into a birth before its turn */
     char values[]; /* by labels: one label value after the other, each with its NUL */
 };
@@ -43,9 +41,9 @@ struct cprom__member {
     struct cprom_vec *vec;
     struct cprom_update *update;
     struct cprom__entry *first, *last; /* through next_of_member */
-    struct cprom__entry *keeper;       /* the first by labels, which sees to `other`; NULL: none */
+    bool by_labels;                    /* some of them are: they may have to be folded */
     const struct cprom__match *scopes;
-    struct cprom_series *other; /* with a reference, where entries may have to be folded */
+    struct cprom_series *other; /* with a reference, where entries may have to be folded; guarded as theirs */
 
     /* in a commit; guarded by the map's lock once the turnover is published */
     struct cprom__turnover turnover;
@@ -77,8 +75,7 @@ struct cprom_update {
     size_t n_members;
     struct cprom__member **member_slots; /* by vector, likewise with a hash of 0 */
     size_t n_member_slots;
-    /* In a commit: entries whose series were deleted since; COMMIT_SEALED of commit.c once the moment is due. */
-    _Atomic(struct cprom__entry *) spoilt;
+    _Atomic unsigned seal; /* in a commit: enum commit_seal of commit.c */
 };
 
 /*

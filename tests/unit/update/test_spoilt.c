@@ -1,6 +1,7 @@
 /*
- * A commit whose series are deleted singly after it has reserved them: it takes others, in the gate, until nothing is
- * spoilt; or it runs out of memory there, and nothing has happened.
+ * A commit whose series are deleted singly after it has reserved them: it takes others, in the gate, for those that died
+ * before it was published, and who deletes one later makes another. Or somebody runs out of memory there, and nothing has
+ * happened.
  */
 #include "support/amid.h"
 #include "support/updates.h"
@@ -9,7 +10,8 @@ static struct {
     cprom_gauge_vec *g, *h;
     cprom_counter_vec *c;
     ct_alloc *alloc;
-    double seen; /* in the series, when it was born */
+    double seen;        /* in the series, when it was born */
+    void (*then)(void); /* while the first series is mended */
 } w;
 
 static cprom_status delete_of(cprom_gauge_vec *vec, const char *s)
@@ -17,18 +19,17 @@ static cprom_status delete_of(cprom_gauge_vec *vec, const char *s)
     return cprom_gauge_vec_delete(vec, CPROM_STRS("a", s));
 }
 
-/* ---- spoilt again while it is being mended ---- */
+/* ---- deleted again behind its mending ---- */
+
+static int rounds;
 
 static void again(void)
 {
-    AMID(cprom_gauge_vec_set(w.g, CPROM_STRS("a", "1"), 7) == CPROM_OK);
-    AMID(delete_of(w.g, "1") == CPROM_OK);
-}
-
-static void twice_again(void)
-{
-    again();
-    amid_at(CPROM__SEAM_CREATE_DONE, 1, again);
+    for (int i = 0; i < rounds; i++) {
+        AMID(cprom_gauge_vec_set(w.g, CPROM_STRS("a", "1"), 7) == CPROM_OK);
+        AMID(delete_of(w.g, "1") == CPROM_OK);
+        AMID(delete_of(w.g, "1") == CPROM_ENOENT);
+    }
 }
 
 static void delete_and_again(void)
@@ -37,22 +38,16 @@ static void delete_and_again(void)
     amid_at(CPROM__SEAM_CREATE_DONE, 1, again);
 }
 
-static void delete_and_twice_again(void)
+static void test_spoilt_again_is_made_by_who_deletes_it(void **state)
 {
-    AMID(delete_of(w.g, "1") == CPROM_OK);
-    amid_at(CPROM__SEAM_CREATE_DONE, 1, twice_again);
-}
-
-static void test_spoilt_again_is_mended_again(void **state)
-{
-    static void (*const spoil[])(void) = {delete_and_again, delete_and_twice_again};
-    for (size_t n = 0; n < COUNT(spoil); n++) {
+    (void)state;
+    for (rounds = 1; rounds < 4; rounds++) {
         ct_fixture *fixture = ct_fixture_new();
         w.g = up_gauges(fixture->registry, "g", "p");
         assert_ok(cprom_gauge_vec_set(w.g, CPROM_STRS("a", "1"), 1));
         cprom_update *update = up_new(fixture->registry);
         assert_ok(SET(w.g, 42, "a", "1"));
-        amid_at(CPROM__SEAM_COMMIT_READY, 1, spoil[n]);
+        amid_at(CPROM__SEAM_COMMIT_READY, 1, delete_and_again);
         up_commit(update, 1, 0, 0, 0);
         amid_done();
         up_assert_lines(fixture->registry, "g{p=\"a\",s=\"1\"} 42\n");
@@ -60,65 +55,65 @@ static void test_spoilt_again_is_mended_again(void **state)
     }
 }
 
-/* ---- how often a commit passes over what was deleted ---- */
+/* ---- how often a commit mends what was deleted ---- */
 
-enum { ENTRIES = 1000, DELETED = 10 };
+enum { ENTRIES = 1000, DELETED = 10, WHILE_MENDING = 30 };
 
-static struct {
-    unsigned passes, mended; /* entries, until the commit is sealed */
-    unsigned again;          /* passes amid which one is deleted again */
-    bool amid, sealed;
-} count;
+static unsigned mends;
 
-static void delete_some(void)
+static void delete_up_to(int n, bool set_first)
 {
     char s[8];
-    for (int i = 0; i < DELETED; i++) {
+    for (int i = 0; i < n; i++) {
         snprintf(s, sizeof s, "%d", i);
+        if (set_first) AMID(cprom_gauge_vec_set(w.g, CPROM_STRS("a", s), 7) == CPROM_OK);
         AMID(delete_of(w.g, s) == CPROM_OK);
     }
 }
 
-/* What the first of a pass has got is made alive and deleted at once. It is the last of the entries that were deleted. */
-static void count_passes(enum cprom__seam point)
+/* All that is mended and yet to be mended, and more, is made alive and deleted again each time. */
+static void delete_while_it_mends(enum cprom__seam point)
 {
-    if (point == CPROM__SEAM_COMMIT_READY) delete_some();
-    if (point == CPROM__SEAM_COMMIT_MENDS) {
-        count.passes++;
-        count.amid = count.passes <= count.again;
-    }
-    if (point == CPROM__SEAM_CREATE_DONE && count.amid) {
-        count.amid = false;
-        AMID(cprom_gauge_vec_set(w.g, CPROM_STRS("a", "9"), 7) == CPROM_OK);
-        AMID(delete_of(w.g, "9") == CPROM_OK);
-    }
-    /* The series that it had. */
-    count.mended += point == CPROM__SEAM_GIVEN_BACK && !count.sealed;
-    count.sealed |= point == CPROM__SEAM_COMMIT_SEALED;
+    if (point == CPROM__SEAM_COMMIT_READY) delete_up_to(DELETED, false);
+    if (point != CPROM__SEAM_COMMIT_MENDS) return;
+    mends++;
+    delete_up_to(WHILE_MENDING, true);
 }
 
-static void test_spoilt_is_all_that_a_commit_passes_over_again(void **state)
+static void test_spoilt_is_mended_once_whatever_is_deleted_again(void **state)
 {
-    for (count.again = 0; count.again < 3; count.again++) {
-        ct_fixture *fixture = ct_fixture_new();
-        w.g = up_gauges(fixture->registry, "g", "p");
-        cprom_update *update = up_new(fixture->registry);
-        for (int i = 0; i < ENTRIES; i++) {
-            char s[8];
-            snprintf(s, sizeof s, "%d", i);
-            assert_ok(cprom_gauge_vec_set(w.g, CPROM_STRS("a", s), 1));
-            assert_ok(SET(w.g, 42, "a", s));
-        }
-        count.passes = count.mended = 0;
-        count.sealed = false;
-        cprom__seam_hook = count_passes;
-        up_commit(update, DELETED, ENTRIES - DELETED, 0, 0);
-        cprom__seam_hook = NULL;
-        assert_int_equal(amid.wrong, 0);
-        assert_int_equal(count.passes, 1 + count.again);
-        assert_int_equal(count.mended, DELETED + count.again);
-        ct_fixture_free(fixture);
+    TESTS_BEGIN;
+    assert_ok(
+        cprom_gauge_vec_new(r, FAMILY("g", .labels = {"p", "s"}, .owner = "p", .ttl_seconds = 10), &w.g));
+    cprom_update *update = up_new(r);
+    for (int i = 0; i < ENTRIES; i++) {
+        char s[8];
+        snprintf(s, sizeof s, "%d", i);
+        assert_ok(cprom_gauge_vec_set(w.g, CPROM_STRS("a", s), 1));
+        assert_ok(SET(w.g, 42, "a", s));
     }
+    mends = 0;
+    cprom__seam_hook = delete_while_it_mends;
+    up_commit(update, WHILE_MENDING, ENTRIES - WHILE_MENDING, 0, 0);
+    cprom__seam_hook = NULL;
+    assert_int_equal(amid.wrong, 0);
+    assert_int_equal(mends, DELETED);
+    for (int i = 0; i < ENTRIES; i++) {
+        char s[8];
+        double value;
+        snprintf(s, sizeof s, "%d", i);
+        assert_ok(cprom_gauge_vec_get(w.g, CPROM_STRS("a", s), &value));
+        assert_true(value == 42);
+    }
+    assert_int_equal(cprom_gauge_vec_size(w.g), ENTRIES);
+    /* All reservations are given back: handles hold, and nobody else. */
+    cprom_gauge *deleted = cprom_gauge_vec_with(w.g, CPROM_STRS("a", "0"));
+    cprom_gauge *other = cprom_gauge_vec_with(w.g, CPROM_STRS("a", "999"));
+    ct_clock_advance(&fixture->clock, INT64_C(11000000000));
+    up_assert_lines(r, "g{p=\"a\",s=\"0\"} 42\ng{p=\"a\",s=\"999\"} 42\n");
+    cprom_gauge_unref(deleted);
+    cprom_gauge_unref(other);
+    up_assert_lines(r, "");
 }
 
 /* ---- what others are folded into ---- */
@@ -284,6 +279,35 @@ static void test_spoilt_series_of_several_entries_may_find_no_room(void **state)
     }
 }
 
+static void delete_gauge_and_then(void)
+{
+    AMID(delete_of(w.g, "1") == CPROM_OK);
+    amid_at(CPROM__SEAM_COMMIT_MENDS, 1, w.then);
+}
+
+/* Of what was deleted before the commit had published it, and of what was deleted behind that. */
+static void test_spoilt_series_that_was_there_may_be_folded_after_all(void **state)
+{
+    for (int later = 0; later < 2; later++) {
+        ct_fixture *fixture = ct_fixture_new();
+        cprom_registry *r = fixture->registry;
+        w.g = up_gauges(r, "g", "p");
+        assert_ok(cprom_gauge_vec_set(w.g, CPROM_STRS("a", "1"), 1));
+        assert_ok(cprom_counter_vec_new(
+            r, FAMILY("c_total", .labels = {"p", "s"}, .max_series = 1, .overflow = CPROM_FOLD), &w.c));
+        assert_ok(cprom_counter_vec_inc(w.c, CPROM_STRS("a", "1")));
+        cprom_update *update = up_new(r);
+        assert_ok(cprom_update_counter_vec_add(update, w.c, CPROM_STRS("a", "1"), 10));
+        assert_ok(SET(w.g, 5, "a", "1"));
+        w.then = delete_and_take_the_room;
+        amid_at(CPROM__SEAM_COMMIT_READY, 1, later ? delete_gauge_and_then : delete_and_take_the_room);
+        up_commit(update, 1 + (size_t)later, 1 - (size_t)later, 0, 0);
+        amid_done();
+        up_assert_lines(r, "c_total{p=\"a\",s=\"2\"} 1\nc_total{p=\"other\",s=\"other\"} 10\ng{p=\"a\",s=\"1\"} 5\n");
+        ct_fixture_free(fixture);
+    }
+}
+
 static void delete_first(void) { AMID(delete_of(w.g, "1") == CPROM_OK); }
 
 static void delete_second_amid(void) { AMID(delete_of(w.g, "2") == CPROM_OK); }
@@ -294,24 +318,54 @@ static void delete_first_then_second(void)
     amid_at(CPROM__SEAM_CREATE_DONE, 1, delete_second_amid);
 }
 
-/* All entries of a series are spoilt by its deletion, not the first one only. */
+/* All entries of a series get the other one, not the first one only; when a commit has looked at them, or before. */
 static void test_spoilt_series_of_several_entries_is_mended_for_all(void **state)
+{
+    (void)state;
+    for (int looked_at = 0; looked_at < 2; looked_at++) {
+        ct_fixture *fixture = ct_fixture_new();
+        cprom_registry *r = fixture->registry;
+        w.g = up_gauges(r, "g", "p");
+        assert_ok(cprom_gauge_vec_set(w.g, CPROM_STRS("a", "1"), 1));
+        assert_ok(cprom_gauge_vec_set(w.g, CPROM_STRS("a", "2"), 1));
+        cprom_gauge *held = cprom_gauge_vec_with(w.g, CPROM_STRS("a", "2"));
+        cprom_update *update = up_new(r);
+        if (!looked_at) assert_ok(SET(w.g, 5, "a", "1"));
+        assert_ok(ADD(w.g, 10, "a", "2"));
+        assert_ok(cprom_update_gauge_add(update, held, 100));
+        assert_ok(ADD(w.g, 1000, "a", "2"));
+        if (looked_at) assert_ok(SET(w.g, 5, "a", "1"));
+        amid_at(CPROM__SEAM_COMMIT_READY, 1, delete_first_then_second);
+        up_commit(update, 2, 0, 0, 1);
+        amid_done();
+        up_assert_lines(r, "g{p=\"a\",s=\"1\"} 5\ng{p=\"a\",s=\"2\"} 1010\n");
+        cprom_gauge_unref(held);
+        ct_fixture_free(fixture);
+    }
+}
+
+static void delete_second_twice(void)
+{
+    amid_at(CPROM__SEAM_CREATE_READY, 1, delete_second_amid);
+    AMID(delete_of(w.g, "2") == CPROM_ENOENT);
+}
+
+/* Two delete it at once, and each makes another: the second comes too late. */
+static void test_spoilt_by_two_at_once_is_made_once(void **state)
 {
     TESTS_BEGIN;
     w.g = up_gauges(r, "g", "p");
     assert_ok(cprom_gauge_vec_set(w.g, CPROM_STRS("a", "1"), 1));
     assert_ok(cprom_gauge_vec_set(w.g, CPROM_STRS("a", "2"), 1));
-    cprom_gauge *held = cprom_gauge_vec_with(w.g, CPROM_STRS("a", "2"));
     cprom_update *update = up_new(r);
     assert_ok(SET(w.g, 5, "a", "1"));
-    assert_ok(ADD(w.g, 10, "a", "2"));
-    assert_ok(cprom_update_gauge_add(update, held, 100));
-    assert_ok(ADD(w.g, 1000, "a", "2"));
-    amid_at(CPROM__SEAM_COMMIT_READY, 1, delete_first_then_second);
-    up_commit(update, 2, 0, 0, 1);
+    assert_ok(ADD(w.g, 6, "a", "2"));
+    w.then = delete_second_twice;
+    amid_at(CPROM__SEAM_COMMIT_READY, 1, delete_gauge_and_then);
+    up_commit(update, 2, 0, 0, 0);
     amid_done();
-    up_assert_lines(r, "g{p=\"a\",s=\"1\"} 5\ng{p=\"a\",s=\"2\"} 1010\n");
-    cprom_gauge_unref(held);
+    up_assert_lines(r, "g{p=\"a\",s=\"1\"} 5\ng{p=\"a\",s=\"2\"} 6\n");
+    assert_int_equal(up_stats(r).series_removed, 2);
 }
 
 /* ---- no memory in the gate ---- */
@@ -401,17 +455,70 @@ static void test_spoilt_without_memory_nothing_has_happened_and_it_may_be_commit
     }
 }
 
+static size_t fails_at;
+
+static void delete_long_without_memory(void)
+{
+    ct_alloc_fail_at(w.alloc, fails_at, true);
+    AMID(delete_of(w.g, long_s) == CPROM_OK);
+    ct_alloc_fail_at(w.alloc, 0, false);
+}
+
+/* Who deletes has no memory for another series: the deletion is done, and the commit is what fails. */
+static void test_spoilt_by_who_has_no_memory_for_another_series(void **state)
+{
+    bool failed = true, once = false;
+    (void)state;
+    memset(long_s, 'x', sizeof long_s - 1);
+    for (fails_at = 1; failed; fails_at++) {
+        ct_fixture *fixture = ct_fixture_new();
+        cprom_registry *r = fixture->registry;
+        w.alloc = &fixture->alloc;
+        w.g = up_gauges(r, "g", "p");
+        assert_ok(cprom_gauge_vec_set(w.g, CPROM_STRS("a", long_s), 1));
+        assert_ok(cprom_gauge_vec_set(w.g, CPROM_STRS("a", "1"), 1));
+        cprom_update *update = up_new(r);
+        assert_ok(SET(w.g, 5, "a", long_s));
+        assert_ok(SET(w.g, 6, "a", "1"));
+        w.then = delete_long_without_memory;
+        amid_at(CPROM__SEAM_COMMIT_READY, 1, delete_gauge_and_then);
+        cprom_result result;
+        cprom_status status = cprom_update_commit(update, &result);
+        amid_done();
+        failed = status != CPROM_OK;
+        once |= failed;
+        if (failed) {
+            assert_status(status, CPROM_ENOMEM);
+            assert_int_equal(result.created + result.updated + result.removed + result.refused, 0);
+            assert_int_equal(cprom_gauge_vec_size(w.g), 0);
+            up_commit(update, 2, 0, 0, 0);
+        } else {
+            cprom_update_free(update);
+        }
+        double value;
+        assert_ok(cprom_gauge_vec_get(w.g, CPROM_STRS("a", long_s), &value));
+        assert_true(value == 5);
+        assert_ok(cprom_gauge_vec_get(w.g, CPROM_STRS("a", "1"), &value));
+        assert_true(value == 6);
+        ct_fixture_free(fixture);
+    }
+    assert_true(once);
+}
+
 int group_spoilt(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_spoilt_again_is_mended_again),
-        cmocka_unit_test(test_spoilt_is_all_that_a_commit_passes_over_again),
+        cmocka_unit_test(test_spoilt_again_is_made_by_who_deletes_it),
+        TEST(test_spoilt_is_mended_once_whatever_is_deleted_again),
         cmocka_unit_test(test_spoilt_other_is_mended),
         cmocka_unit_test(test_spoilt_other_before_the_moment_or_after_it),
         TEST(test_spoilt_series_is_born_with_all_values_by_labels),
         cmocka_unit_test(test_spoilt_series_of_several_entries_may_find_no_room),
-        TEST(test_spoilt_series_of_several_entries_is_mended_for_all),
+        cmocka_unit_test(test_spoilt_series_that_was_there_may_be_folded_after_all),
+        cmocka_unit_test(test_spoilt_series_of_several_entries_is_mended_for_all),
+        TEST(test_spoilt_by_two_at_once_is_made_once),
         cmocka_unit_test(test_spoilt_without_memory_nothing_has_happened_and_it_may_be_committed_again),
+        cmocka_unit_test(test_spoilt_by_who_has_no_memory_for_another_series),
     };
     return cmocka_run_group_tests_name("spoilt", tests, NULL, NULL);
 }
