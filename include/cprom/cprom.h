@@ -677,7 +677,8 @@ CPROM_API cprom_status cprom_update_summary_observe(cprom_update *update, cprom_
 /*
  * The same with an exemplar, as in cprom_counter_add_with_exemplar(): the run's number, or its trace, on the bucket of its
  * duration. The labels are copied now; the exemplar appears with the commit, where the value goes, and nowhere if the value
- * does not take effect. One that is not kept costs the value nothing, and is counted and logged now.
+ * does not take effect. A page that is being opened meanwhile may show it beside the value from before. One that is not kept
+ * costs the value nothing, and is counted and logged now.
  */
 CPROM_API cprom_status cprom_update_counter_vec_add_with_exemplar(cprom_update *update, cprom_counter_vec *vec,
                                                                   cprom_strs values, double amount, cprom_labels labels,
