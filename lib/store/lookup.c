@@ -207,8 +207,8 @@ cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *se
     return CPROM_OK;
 }
 
-/* Puts a made one into the map; under the lock. false: out of memory. */
-static bool lookup_link_made(struct cprom_vec *vec, struct cprom_series *made, uint32_t index)
+/* Puts a made one into the map; under the lock. false: out of memory. Inlined, for those that create series. */
+static CPROM__INLINE bool lookup_link_made(struct cprom_vec *vec, struct cprom_series *made, uint32_t index)
 {
     if (!cprom__map_reserve(&vec->map, &vec->registry->reclaimer, made->hash)) return false;
     if (vec->has_owner) {
