@@ -365,8 +365,8 @@ typedef struct cprom_stateset_vec cprom_stateset_vec;
 
 typedef enum cprom_overflow {
     CPROM_REFUSE = 0, /* a new series is refused: ELIMIT */
-    CPROM_FOLD = 1    /* its updates go to one more series, whose label values are all "other"; not for gauges,
-                         * infos and statesets */
+    CPROM_FOLD = 1    /* its updates go to one more series, whose label values are all "other", but for that of the
+                         * owner where it is the owner that has too many; not for gauges, infos and statesets */
 } cprom_overflow;
 
 /* What becomes of label values that are not UTF-8, or over CPROM_VALUE_MAX bytes. */
@@ -393,6 +393,7 @@ typedef struct cprom_opts {
     double ttl_seconds;                     /* one that is idle for longer, and that nobody holds, goes; 0: never */
     double linger_seconds;                  /* a deleted one is shown for so much longer; 0: not at all */
     cprom_bad_utf8 bad_utf8;                /* what becomes of label values that cannot be one */
+    size_t max_series_per_owner;            /* with an owner: at most so many of each are alive; 0: no limit */
 } cprom_opts;
 
 /*
@@ -401,13 +402,19 @@ typedef struct cprom_opts {
  * answers OK; _get and _delete of the label values that it named are ENOENT. _with gives a handle to `other` then, for
  * good, also when there is room later. A series that the program itself names so is that one.
  *
+ * max_series_per_owner: so that one owner with names without end does not take the places of the others. What is new
+ * beyond is refused with ELIMIT, or with CPROM_FOLD goes to the series of that owner whose other label values are all
+ * "other": one more for each owner, which a match by owner finds. Within max_series, if that is given too, these count
+ * like any others: for which there is no place, that goes to the one whose label values are all "other".
+ *
  * ttl_seconds: what is idle and held by nobody is on no page, and _each does not show it. It is removed by the next page,
  * by _each, by cprom_registry_trim(), or by creations, deletions and commits that come later. Until then it is there:
  * _get, _size and _delete find it, and an update makes it go on. Holding is not touching: given back after the time, it goes at
  * once. While somebody looks whether it is idle, an update of it by label values waits for a lock, and so may one
  * through a handle that was taken just then; one through a handle that was held before does not.
  *
- * linger_seconds: with max_series, at most so many linger; further ones go at once. They do not count as alive.
+ * linger_seconds: with max_series, at most so many linger; further ones go at once. They do not count as alive, neither
+ * of the vector nor of an owner.
  *
  * Either is in whole nanoseconds, and 1 at least where it is not 0.
  *
@@ -427,8 +434,8 @@ typedef struct cprom_opts {
  *   EINVAL     NULL or size; help missing; bounds that are not ascending, NaN or -Inf, over CPROM_BOUNDS_MAX, or without
  *              their number; bounds, exemplars, states or a unit on a type that has none; no states, a state that is
  *              empty or stands twice; vector options on a plain instrument; a fold on what does not add up, or without
- *              max_series; a time that is negative, NaN or over 1e9; a bad_utf8 that
- *              is none
+ *              max_series and max_series_per_owner; the latter without an owner; a time that is negative, NaN or over 1e9;
+ *              a bad_utf8 that is none
  *   ENAME      the name is NULL, malformed, begins with cprom_, lacks _total (counter), _info (info) or the unit, is no
  *              label name (stateset), is over CPROM_VALUE_MAX bytes
  *   ELABELS    a label name is malformed, begins with __, stands twice, is a const label of the registry, is over

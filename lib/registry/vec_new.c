@@ -19,9 +19,11 @@ cprom_status cprom__vec_new_check_plain(const cprom_opts *o, struct cprom__refus
         *refusal = (struct cprom__refusal){"labels", o->labels[0], "need a vector or a collector"};
         return CPROM_ELABELS;
     }
-    if (o->owner || o->max_series || o->overflow || o->ttl_seconds != 0 || o->linger_seconds != 0 || o->bad_utf8) {
-        *refusal = (struct cprom__refusal){"owner, max_series, overflow, ttl_seconds, linger_seconds or bad_utf8", "",
-                                           "need a vector"};
+    if (o->owner || o->max_series || o->overflow || o->ttl_seconds != 0 || o->linger_seconds != 0 || o->bad_utf8 ||
+        o->max_series_per_owner) {
+        *refusal = (struct cprom__refusal){
+            "owner, max_series, overflow, ttl_seconds, linger_seconds, max_series_per_owner or bad_utf8", "",
+            "need a vector"};
         return CPROM_EINVAL;
     }
     return CPROM_OK;
@@ -32,8 +34,12 @@ static cprom_status vec_new_check_opts(const cprom_opts *o, const struct cprom__
                                        struct cprom__refusal *refusal)
 {
     *refusal = (struct cprom__refusal){NULL, "", NULL};
-    if (o->overflow != CPROM_REFUSE && (o->overflow != CPROM_FOLD || !kind->folds || !o->max_series)) {
-        *refusal = (struct cprom__refusal){"overflow", "", "folds only what adds up, and only with max_series"};
+    bool bounded = o->max_series || o->max_series_per_owner;
+    if (o->overflow != CPROM_REFUSE && (o->overflow != CPROM_FOLD || !kind->folds || !bounded)) {
+        *refusal = (struct cprom__refusal){"overflow", "",
+                                           "folds only what adds up, and only with max_series or max_series_per_owner"};
+    } else if (o->max_series_per_owner && !o->owner) {
+        *refusal = (struct cprom__refusal){"max_series_per_owner", "", "needs an owner"};
     } else if (o->exemplars && !kind->exemplars && !kind->bucket_exemplars) {
         *refusal = (struct cprom__refusal){"exemplars", "", "are for counters and histograms"};
     } else if (!vec_new_is_time(o->ttl_seconds)) {
@@ -57,6 +63,7 @@ static void vec_new_take_opts(struct cprom_vec *vec, const cprom_opts *o)
     vec->has_owner = o->owner != NULL;
     if (vec->has_owner) vec->owner_label = cprom__desc_label(vec->desc, o->owner);
     vec->max_series = o->max_series;
+    vec->max_per_owner = o->max_series_per_owner;
     vec->folds = o->overflow == CPROM_FOLD;
     vec->bad_utf8 = o->bad_utf8;
     vec->ttl = cprom__nanoseconds(o->ttl_seconds);

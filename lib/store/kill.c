@@ -80,6 +80,7 @@ enum cprom__killed cprom__vec_kill(struct cprom_vec *vec, struct cprom_series *s
     if (atomic_load_explicit(&vec->other, memory_order_relaxed) == series) {
         atomic_store_explicit(&vec->other, NULL, memory_order_relaxed);
     }
+    if (vec->max_per_owner) cprom__owner_died(vec, series);
     CPROM__SEAM(CPROM__SEAM_KILL_MARKED);
     if (linger) {
         atomic_fetch_add_explicit(&vec->lingering, 1, memory_order_relaxed);

@@ -46,19 +46,25 @@ cprom_status cprom__values_measure(struct cprom_vec *vec, cprom_strs strs, struc
     return lookup_measure(vec, strs, values);
 }
 
-void cprom__values_other(struct cprom_vec *vec, struct cprom__values *values)
+void cprom__values_fold(struct cprom_vec *vec, struct cprom__values *values, unsigned exempt)
 {
     const char *other[CPROM_LABELS_MAX];
-    for (size_t i = 0; i < vec->desc->n_labels; i++) other[i] = "other";
+    for (size_t i = 0; i < vec->desc->n_labels; i++) {
+        bool owner = !(exempt & CPROM__EXEMPT_OF_VEC) && i == vec->owner_label;
+        other[i] = owner ? values->v[i] : "other";
+    }
     lookup_measure(vec, (cprom_strs){other, vec->desc->n_labels}, values);
 }
 
-static bool lookup_is_other(const struct cprom__values *values)
+unsigned cprom__values_exempt(const struct cprom_vec *vec, const struct cprom__values *values)
 {
+    unsigned exempt = CPROM__EXEMPT_OF_OWNER | CPROM__EXEMPT_OF_VEC;
     for (size_t i = 0; i < values->n; i++) {
-        if (strcmp(values->v[i], "other") != 0) return false;
+        if (strcmp(values->v[i], "other") == 0) continue;
+        if (!vec->max_per_owner || i != vec->owner_label) return 0;
+        exempt = CPROM__EXEMPT_OF_OWNER;
     }
-    return true;
+    return exempt;
 }
 
 cprom_status cprom__values_check(struct cprom__values *values)
@@ -146,18 +152,30 @@ static CPROM__NOINLINE void lookup_count_reservation(const struct cprom_series *
     if (series->vec->ttl) cprom__series_extra(series)->reserved += comes ? 1u : UINT32_MAX;
 }
 
-/* Under the map's lock. What others are folded into does not count: it is one more. */
-static bool lookup_is_full(const struct cprom_vec *vec)
+/* Which bounds it meets. */
+static bool lookup_is_bounded(const struct cprom_vec *vec, unsigned exempt)
 {
-    bool folded = atomic_load_explicit(&vec->other, memory_order_relaxed);
-    return vec->max_series && cprom__turnover_live(vec) - folded >= vec->max_series;
+    return vec->max_series && !(exempt & CPROM__EXEMPT_OF_VEC);
 }
 
-/* Without the lock: a guess. */
-static bool lookup_seems_full(const struct cprom_vec *vec)
+static bool lookup_is_bounded_by_owner(const struct cprom_vec *vec, unsigned exempt)
+{
+    return vec->max_per_owner && !(exempt & CPROM__EXEMPT_OF_OWNER);
+}
+
+/* Under the map's lock. What others are folded into does not count: it is one more. */
+static bool lookup_is_full(const struct cprom_vec *vec, unsigned exempt)
+{
+    bool folded = atomic_load_explicit(&vec->other, memory_order_relaxed);
+    return lookup_is_bounded(vec, exempt) && cprom__turnover_live(vec) - folded >= vec->max_series;
+}
+
+/* Without the lock: a guess. Of owners nothing is known without it. */
+static bool lookup_seems_full(const struct cprom_vec *vec, unsigned exempt)
 {
     size_t live = atomic_load_explicit(&vec->live, memory_order_relaxed);
-    return vec->max_series && live >= vec->max_series && live - vec->max_series >= vec->folds;
+    if (lookup_is_bounded_by_owner(vec, exempt)) return true;
+    return lookup_is_bounded(vec, exempt) && live >= vec->max_series && live - vec->max_series >= vec->folds;
 }
 
 void cprom__series_born(struct cprom_registry *registry)
@@ -176,9 +194,11 @@ static void lookup_come_alive(struct cprom_vec *vec, struct cprom_series *series
     atomic_store_explicit(&series->life, epoch, memory_order_release);
 }
 
-cprom_status cprom__series_may_be_born(const struct cprom_vec *vec, bool exempt)
+static CPROM__INLINE cprom_status lookup_may_be_born(struct cprom_vec *vec, const struct cprom_series *series,
+                                                     unsigned exempt)
 {
-    if (!exempt && lookup_is_full(vec)) return CPROM_ELIMIT;
+    if (lookup_is_full(vec, exempt)) return CPROM_ELIMIT;
+    if (lookup_is_bounded_by_owner(vec, exempt) && cprom__owner_is_full(vec, series)) return CPROM_ELIMIT;
     /*
      * Under this lock: the walk that kills all series of a vector that is gone comes after this, or the flag was set.
      * acquire: pairs with the release in cprom__vec_detach().
@@ -186,9 +206,14 @@ cprom_status cprom__series_may_be_born(const struct cprom_vec *vec, bool exempt)
     return atomic_load_explicit(&vec->gone, memory_order_acquire) ? CPROM_ENOENT : CPROM_OK;
 }
 
+cprom_status cprom__series_may_be_born(struct cprom_vec *vec, const struct cprom_series *series, unsigned exempt)
+{
+    return lookup_may_be_born(vec, series, exempt);
+}
+
 cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *series, const struct cprom__birth *birth)
 {
-    cprom_status status = cprom__series_may_be_born(vec, birth->exempt);
+    cprom_status status = lookup_may_be_born(vec, series, birth->exempt);
     if (status) return status;
     /* A value first: nobody sees the series with one that nobody set. */
     if (birth->change) vec->ops->change(series, birth->change);
@@ -203,7 +228,8 @@ cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *se
     CPROM__SEAM(CPROM__SEAM_CREATE_INSERTS);
     lookup_come_alive(vec, series, birth->epoch, birth->now);
     CPROM__SEAM(CPROM__SEAM_CREATE_ALIVE);
-    if (birth->exempt) atomic_store_explicit(&vec->other, series, memory_order_relaxed);
+    if (birth->exempt & CPROM__EXEMPT_OF_VEC) atomic_store_explicit(&vec->other, series, memory_order_relaxed);
+    if (vec->max_per_owner) cprom__owner_born(vec, series, birth->exempt);
     return CPROM_OK;
 }
 
@@ -226,9 +252,10 @@ struct lookup_wish {
     const struct cprom__change *change; /* what is done to it, if it is to be alive */
     bool perhaps;                       /* it is there, so that none is made before it is looked for */
     /* set on the way */
-    int64_t now;    /* of a timed one */
-    bool exempt;    /* it is what others are folded into */
-    uint64_t epoch; /* in which it was touched */
+    int64_t now;        /* of a timed one */
+    unsigned exempt;    /* if it is what others are folded into */
+    bool owner_is_full; /* that is why there is no room */
+    uint64_t epoch;     /* in which it was touched */
 };
 
 /* Under the lock, after its vector's turnover: the series is born with the change, or changed. */
@@ -238,6 +265,8 @@ static cprom_status lookup_change(struct cprom_vec *vec, struct cprom_series *se
     if (atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_HIDDEN) {
         struct cprom__birth birth = {wish->exempt, index, epoch, wish->now, wish->change};
         cprom_status status = cprom__series_reveal(vec, series, &birth);
+        if (status == CPROM_ELIMIT && lookup_is_bounded_by_owner(vec, wish->exempt))
+            wish->owner_is_full = cprom__owner_is_full(vec, series);
         if (status) return status;
         cprom__series_born(vec->registry);
         cprom__count_locked(&vec->live, 1);
@@ -259,16 +288,19 @@ static cprom_status lookup_change(struct cprom_vec *vec, struct cprom_series *se
 }
 
 /* Under the lock, which may be given back and taken in between: finds the series, or whether there is room for it. */
-static cprom_status lookup_find_or_room(struct cprom_vec *vec, const struct lookup_wish *wish,
-                                        struct cprom_series **series, uint64_t *epoch)
+static cprom_status lookup_find_or_room(struct cprom_vec *vec, struct lookup_wish *wish, struct cprom_series **series,
+                                        uint64_t *epoch)
 {
+    bool by_owner = lookup_is_bounded_by_owner(vec, wish->exempt);
     for (;;) {
         *series = lookup_find_settled(vec, wish->values, epoch);
-        if (*series || !wish->alive || wish->exempt || !vec->max_series) return CPROM_OK;
+        if (*series || !wish->alive || !(by_owner || lookup_is_bounded(vec, wish->exempt))) return CPROM_OK;
+        if (!cprom__turnover_at(vec, *epoch)) break;
         /* The room that a change makes is its own first. */
-        if (!cprom__turnover_at(vec, *epoch)) return lookup_is_full(vec) ? CPROM_ELIMIT : CPROM_OK;
         cprom__turnover_help(vec);
     }
+    wish->owner_is_full = by_owner && cprom__owner_is_full_of(vec, wish->values);
+    return wish->owner_is_full || lookup_is_full(vec, wish->exempt) ? CPROM_ELIMIT : CPROM_OK;
 }
 
 /* Under the map's lock, under which references to a hidden series come and go: whether of two at once it is the last. */
@@ -313,8 +345,8 @@ static cprom_status lookup_try(struct cprom_vec *vec, struct lookup_wish *wish, 
     bool linked = false;
     cprom_status status = cprom__values_check(wish->values);
     if (status) return status;
-    wish->exempt = vec->folds && lookup_is_other(wish->values);
-    bool makes = !wish->perhaps && !(wish->alive && !wish->exempt && lookup_seems_full(vec));
+    wish->exempt = vec->folds ? cprom__values_exempt(vec, wish->values) : 0;
+    bool makes = !wish->perhaps && !(wish->alive && lookup_seems_full(vec, wish->exempt));
     for (;; makes = true) {
         if (makes) made = cprom__series_make(vec, wish->values, &made_index);
         CPROM__SEAM(CPROM__SEAM_CREATE_READY);
@@ -350,7 +382,8 @@ static cprom_status lookup_obtain(struct cprom_vec *vec, struct lookup_wish *wis
     cprom_status status = lookup_try(vec, wish, series);
     if (CPROM__LIKELY(status != CPROM_ELIMIT) || !vec->ttl) return status;
     /* Perhaps it is full of what is over: that makes room. */
-    cprom__vec_make_room(vec);
+    if (wish->owner_is_full) cprom__vec_make_room_of(vec, wish->values);
+    else cprom__vec_make_room(vec);
     return lookup_try(vec, wish, series);
 }
 
@@ -408,14 +441,18 @@ static CPROM__NOINLINE cprom_status lookup_update_locked(struct cprom_vec *vec, 
     return use->status;
 }
 
-/* The second try, for what others are folded into. */
-static CPROM__NOINLINE struct cprom__hit lookup_acquire_other(struct cprom_vec *vec, struct cprom__use *use)
+/* The next tries, for what these are folded into. */
+static CPROM__NOINLINE struct cprom__hit lookup_acquire_other(struct cprom_vec *vec, struct cprom__values *values,
+                                                              struct cprom__use *use)
 {
-    struct cprom__values values;
-    cprom__values_other(vec, &values);
-    struct cprom__hit hit = lookup_hit(vec, &values, use);
-    if (!hit.series) lookup_update_locked(vec, &values, use);
-    if (hit.series || !use->status) atomic_fetch_add_explicit(&vec->registry->folded, 1, memory_order_relaxed);
+    struct cprom__hit hit = {NULL, 0};
+    for (unsigned to = 0; use->status == CPROM_ELIMIT && (to = cprom__fold_next(vec, to)) != 0;) {
+        cprom__values_fold(vec, values, to);
+        hit = lookup_hit(vec, values, use);
+        if (hit.series) use->status = CPROM_OK;
+        else lookup_update_locked(vec, values, use);
+    }
+    if (!use->status) atomic_fetch_add_explicit(&vec->registry->folded, 1, memory_order_relaxed);
     return hit;
 }
 
@@ -450,7 +487,7 @@ struct cprom__hit cprom__series_acquire_for(struct cprom_vec *vec, cprom_strs st
         hit = lookup_hit(vec, &values, use);
         if (CPROM__LIKELY(hit.series)) return hit;
         cprom_status status = lookup_update_locked(vec, &values, use);
-        if (status == CPROM_ELIMIT && vec->folds) hit = lookup_acquire_other(vec, use);
+        if (status == CPROM_ELIMIT && vec->folds) hit = lookup_acquire_other(vec, &values, use);
         else if (CPROM__UNLIKELY(status == CPROM_EUTF8 && vec->bad_utf8))
             return lookup_acquire_bad_utf8(vec, &values, use);
     }

@@ -95,27 +95,43 @@ bool cprom__instead_link(struct cprom_vec *vec, struct cprom__instead *instead);
 void cprom__instead_take(const struct cprom__instead *instead, struct cprom_series **reserved);
 /* Under no lock: gives it back, if there is one. */
 void cprom__instead_end(struct cprom_vec *vec, const struct cprom__instead *instead);
+/*
+ * What others are folded into is one more, and exempt from the bound that they meet: from that of its owner, if all its
+ * label values are "other" but for the owner's; if all of them are, from that of the vector, too. Flags.
+ */
+#define CPROM__EXEMPT_OF_OWNER 1u
+#define CPROM__EXEMPT_OF_VEC 2u
+
+/* Of a series of these label values in a vector that folds; 0: others are not folded into it. */
+unsigned cprom__values_exempt(const struct cprom_vec *vec, const struct cprom__values *values);
+
+/* What is tried next, in a vector that folds, where there is no room for what has this exemption; 0: no more. */
+static inline unsigned cprom__fold_next(const struct cprom_vec *vec, unsigned exempt)
+{
+    if (!exempt && vec->max_per_owner) return CPROM__EXEMPT_OF_OWNER;
+    return vec->max_series && !(exempt & CPROM__EXEMPT_OF_VEC) ? CPROM__EXEMPT_OF_OWNER | CPROM__EXEMPT_OF_VEC : 0;
+}
+
+/* Turns label values into those of what they are folded into. */
+void cprom__values_fold(struct cprom_vec *vec, struct cprom__values *values, unsigned exempt);
 
 /* How a hidden series is born. */
 struct cprom__birth {
-    bool exempt;    /* from the limit: what others are folded into */
+    unsigned exempt;
     uint32_t index; /* of the series in the slab; 0: not known */
     uint64_t epoch;
     int64_t now;                        /* of a timed one */
     const struct cprom__change *change; /* NULL: it is written already, or has its kind's initial value */
 };
 
-/* Under the map's lock. ELIMIT: the vector is full, and it not exempt. ENOENT: the vector is unregistered. */
-cprom_status cprom__series_may_be_born(const struct cprom_vec *vec, bool exempt);
+/* Under the map's lock. ELIMIT: vector or owner is full, and it not exempt. ENOENT: the vector is unregistered. */
+cprom_status cprom__series_may_be_born(struct cprom_vec *vec, const struct cprom_series *series, unsigned exempt);
 
 /* Under the map's lock: lets a hidden one be born; the caller counts it. ELIMIT, ENOENT: it stays hidden. */
 cprom_status cprom__series_reveal(struct cprom_vec *vec, struct cprom_series *series, const struct cprom__birth *birth);
 
 /* Gives the reference back; a series that nobody revealed goes with the last. */
 void cprom__series_unreserve(struct cprom_vec *vec, struct cprom_series *series);
-
-/* Fills in label values that are all "other". */
-void cprom__values_other(struct cprom_vec *vec, struct cprom__values *values);
 
 /* Checks that the values may become a series, and whether they are plain: EUTF8. */
 cprom_status cprom__values_check(struct cprom__values *values);

@@ -115,7 +115,7 @@ struct cprom_vec {
     bool has_owner;
     size_t extra_size; /* of a series; 0: it has no cprom__extra */
     size_t owner_label;
-    size_t max_series; /* 0: no limit */
+    size_t max_series, max_per_owner; /* 0: no limit */
     bool folds;
     cprom_bad_utf8 bad_utf8;
     int64_t ttl, linger; /* ns; 0: none */

@@ -2,6 +2,7 @@
 #include "store/upkeep.h"
 
 #include "store/kill.h"
+#include "store/owner.h"
 #include "store/reclaim.h"
 #include "store/turnover.h"
 
@@ -14,6 +15,7 @@
 #define UPKEEP_EXPIRE_EVERY 64u /* calls of cprom__vec_upkeep() for one that looks for expired series */
 #define UPKEEP_DEAD_MIN 256u    /* dead series that a vector's order may hold before anybody looks for them */
 #define UPKEEP_SEGMENTS 2u      /* of the map that cprom__vec_expire_some() looks at */
+#define UPKEEP_OF_OWNER 1024u   /* series of an owner that are looked at under one hold of the lock */
 
 /* Whether it was touched too long ago; a handle may keep it all the same. */
 static bool upkeep_is_late(const struct cprom_series *series, int64_t now)
@@ -166,9 +168,39 @@ static bool upkeep_expire_some(struct cprom_vec *vec, bool for_room)
     return more;
 }
 
+/* Under the map's lock. From the last: into the place of one that goes comes one that was looked at. */
+static void upkeep_expire_chunk(struct cprom_vec *vec, const struct cprom__owner_chunk *chunk, int64_t now)
+{
+    for (uint32_t i = chunk->n; i-- > 0;) {
+        uint32_t index = chunk->indexes[i];
+        struct cprom_series *series = cprom__slab_at(&vec->registry->slab, index);
+        uint32_t hash = series->hash;
+        upkeep_expire(vec, series, index, now);
+        cprom__map_tidy(&vec->map, &vec->registry->reclaimer, hash);
+    }
+}
+
 bool cprom__vec_expire_some(struct cprom_vec *vec) { return upkeep_expire_some(vec, false); }
 
 void cprom__vec_make_room(struct cprom_vec *vec) { upkeep_expire_some(vec, true); }
+
+void cprom__vec_make_room_of(struct cprom_vec *vec, const struct cprom__values *values)
+{
+    size_t looked = 0;
+    int64_t now = cprom__monotonic_now(vec->registry);
+    pthread_mutex_lock(&vec->map_lock);
+    while (cprom__turnover_at(vec, cprom__epoch_now(vec))) cprom__turnover_help(vec);
+    uint32_t next = cprom__owner_chunks_of(vec, values);
+    while (next && looked < UPKEEP_OF_OWNER) {
+        const struct cprom__owner_chunk *chunk = cprom__slab_at(&vec->registry->slab, next);
+        next = chunk->next;
+        looked += chunk->n;
+        upkeep_expire_chunk(vec, chunk, now);
+    }
+    pthread_mutex_unlock(&vec->map_lock);
+    /* What it has had for longest is at the end, which the search through the map comes to. */
+    if (next) cprom__vec_make_room(vec);
+}
 
 /* ---- the rest of the upkeep ---- */
 

@@ -45,4 +45,7 @@ bool cprom__vec_expire_some(struct cprom_vec *vec);
 /* The same for who needs room now: a change that is unfinished is finished first, not left alone. */
 void cprom__vec_make_room(struct cprom_vec *vec);
 
+/* The same among the series of the owner of these label values. */
+void cprom__vec_make_room_of(struct cprom_vec *vec, const struct cprom__values *values);
+
 #endif

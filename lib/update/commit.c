@@ -57,26 +57,57 @@ static bool commit_is_hidden(const struct cprom_series *series)
     return atomic_load_explicit(&series->life, memory_order_relaxed) & CPROM__LIFE_HIDDEN;
 }
 
+/* Whatever the entry may be folded into, now or when it has to get another series, has its keeper. `values`: its own. */
+static cprom_status commit_link_keepers(struct cprom__entry *entry, struct cprom__values *values)
+{
+    for (unsigned to = 0; (to = cprom__fold_next(entry->vec, to)) != 0; entry = entry->fold) {
+        if (entry->exempt & CPROM__EXEMPT_OF_VEC) break; /* it is the last: that of an owner who is called so */
+        if (entry->fold) continue;
+        cprom__values_fold(entry->vec, values, to);
+        entry->fold = cprom__update_keeper(entry->member, values);
+        if (!entry->fold) return CPROM_ENOMEM;
+    }
+    return CPROM_OK;
+}
+
 static cprom_status commit_reserve_entry(struct cprom__entry *entry)
 {
-    if (entry->by_handle) return CPROM_OK;
-    struct cprom__member *member = entry->member;
+    if (entry->by_handle || entry->exempt) return CPROM_OK;
     struct cprom__values values;
     commit_unpack(entry, &values);
     cprom_status status = commit_reserve(entry->vec, &values, &entry->series);
-    /* Also where all series are there: one that is deleted meanwhile is born anew, and may find no room. */
     if (status || !entry->vec->folds) return status;
-    cprom__values_other(entry->vec, &values);
-    return commit_reserve(entry->vec, &values, &member->other);
+    /* Also where all series are there: one that is deleted meanwhile is born anew, and may find no room. */
+    status = commit_link_keepers(entry, &values);
+    for (struct cprom__entry *keeper = entry->fold; keeper && !status; keeper = keeper->fold) {
+        commit_unpack(keeper, &values);
+        status = commit_reserve(keeper->vec, &values, &keeper->series);
+    }
+    return status;
+}
+
+/* What is over makes room, as for single updates. */
+static void commit_make_room(const struct cprom__member *member)
+{
+    struct cprom_vec *vec = member->vec;
+    if (!vec->ttl) return;
+    if (vec->max_series) cprom__vec_make_room(vec);
+    if (!vec->max_per_owner) return;
+    const char *before = NULL; /* most often what an owner has is staged together */
+    for (const struct cprom__entry *entry = member->first; entry; entry = entry->next_of_member) {
+        struct cprom__values values;
+        if (entry->by_handle) continue;
+        commit_unpack(entry, &values);
+        const char *owner = values.v[vec->owner_label];
+        if (!before || strcmp(before, owner) != 0) cprom__vec_make_room_of(vec, &values);
+        before = owner;
+    }
 }
 
 static cprom_status commit_prepare(struct cprom_update *update)
 {
     cprom_status status = CPROM_OK;
-    for (struct cprom__member *member = update->members; member; member = member->next) {
-        /* What is over makes room, as for single updates. */
-        if (member->vec->ttl && member->vec->max_series) cprom__vec_make_room(member->vec);
-    }
+    for (struct cprom__member *member = update->members; member; member = member->next) commit_make_room(member);
     for (struct cprom__entry *entry = update->first; entry && !status; entry = entry->next)
         status = commit_reserve_entry(entry);
     for (struct cprom__scope *scope = update->scopes; scope && !status; scope = scope->next) {
@@ -95,8 +126,9 @@ static unsigned commit_staleness(const struct cprom_update *update)
     if (!update->lasting) return 0;
     for (const struct cprom__scope *scope = update->scopes; scope; scope = scope->next)
         is |= cprom__stale_scope(scope->vec, &update->live, &scope->match);
-    for (const struct cprom__entry *entry = update->first; entry && !(is & CPROM__STALE_DELETE); entry = entry->next)
-        is |= cprom__stale_series(entry->vec, &update->live, NULL, entry->series);
+    for (const struct cprom__entry *entry = update->first; entry && !(is & CPROM__STALE_DELETE); entry = entry->next) {
+        if (!entry->exempt) is |= cprom__stale_series(entry->vec, &update->live, NULL, entry->series);
+    }
     return is;
 }
 
@@ -117,14 +149,17 @@ static bool commit_still_counts(const struct cprom__entry *entry)
            !cprom__stale_series(entry->vec, &entry->member->update->live, entry->member->scopes, entry->series);
 }
 
-/* Of a stale update: nothing is replaced, and what does not count any more is left out. */
-static void commit_leave_out(struct cprom_update *update)
+/* Of a stale update: nothing is replaced, and what does not count any more is left out. Whether anything counts. */
+static bool commit_leave_out(struct cprom_update *update)
 {
     struct cprom__entry *entry = update->first, *next;
     struct cprom__entry *counts = NULL, **end = &counts;
+    bool any = false;
     for (; entry; entry = next) {
         next = entry->next;
-        if (commit_still_counts(entry)) {
+        bool still = !entry->exempt && commit_still_counts(entry);
+        any = any || still;
+        if (still || entry->exempt) {
             *end = entry;
             end = &entry->next;
         } else {
@@ -137,19 +172,14 @@ static void commit_leave_out(struct cprom_update *update)
     update->n_entries = 0;
     if (update->n_entry_slots) memset(update->entry_slots, 0, update->n_entry_slots * sizeof *update->entry_slots);
     for (struct cprom__member *member = update->members; member; member = member->next) {
-        member->first = member->last = NULL;
-        member->by_labels = false;
+        member->first = member->last = member->keepers = NULL;
         member->scopes = NULL;
     }
     for (entry = counts; entry; entry = next) {
         next = entry->next;
         cprom__update_link(update, entry);
     }
-    for (struct cprom__member *member = update->members; member; member = member->next) {
-        if (member->by_labels) continue;
-        cprom__series_unreserve(member->vec, member->other); /* nothing is left to be folded into it */
-        member->other = NULL;
-    }
+    return any;
 }
 
 static bool commit_is_gone(const struct cprom_update *update)
@@ -177,12 +207,12 @@ static cprom_status commit_mend(struct cprom_vec *vec, struct cprom__values *val
     return status;
 }
 
-static cprom_status commit_mend_member(struct cprom__member *member)
+/* Those of a list. */
+static cprom_status commit_mend_list(struct cprom_vec *vec, struct cprom__entry *entry)
 {
-    struct cprom_vec *vec = member->vec;
     struct cprom__values values;
     cprom_status status = CPROM_OK;
-    for (struct cprom__entry *entry = member->first; entry && !status;) {
+    while (entry && !status) {
         bool spoilt = false;
         pthread_mutex_lock(&vec->map_lock);
         for (unsigned n = 0; entry && n < COMMIT_PORTION && !(spoilt = commit_is_spoilt(entry)); n++)
@@ -193,13 +223,13 @@ static cprom_status commit_mend_member(struct cprom__member *member)
         status = commit_mend(vec, &values, &entry->series);
         entry = entry->next_of_member;
     }
-    if (!vec->folds || status) return status;
-    pthread_mutex_lock(&vec->map_lock);
-    bool spoilt = member->other && cprom__series_is_dead(member->other);
-    pthread_mutex_unlock(&vec->map_lock);
-    if (!spoilt) return CPROM_OK;
-    cprom__values_other(vec, &values);
-    return commit_mend(vec, &values, &member->other);
+    return status;
+}
+
+static cprom_status commit_mend_member(struct cprom__member *member)
+{
+    cprom_status status = commit_mend_list(member->vec, member->first);
+    return status ? status : commit_mend_list(member->vec, member->keepers);
 }
 
 /*
@@ -247,8 +277,12 @@ static enum cprom__verdict commit_judge(const struct cprom__turnover *turnover, 
 {
     const struct cprom__member *member = commit_member_of(turnover);
     if (cprom__series_is_dead(series)) return CPROM__VERDICT_GOES; /* it lingers */
-    if (series == member->other) return CPROM__VERDICT_OPEN;
-    return commit_entry_of(member, series, NULL) ? CPROM__VERDICT_STAYS : CPROM__VERDICT_GOES;
+    enum cprom__verdict verdict = CPROM__VERDICT_GOES;
+    for (const struct cprom__entry *entry = NULL; (entry = commit_entry_of(member, series, entry)) != NULL;) {
+        if (!entry->exempt) return CPROM__VERDICT_STAYS;
+        verdict = CPROM__VERDICT_OPEN; /* if something is folded into it, it stays */
+    }
+    return verdict;
 }
 
 /* All that stage the series by labels get the other one. */
@@ -258,7 +292,6 @@ static void commit_put_instead(struct cprom__member *member, const struct cprom_
     for (struct cprom__entry *entry = NULL; (entry = commit_entry_of(member, series, entry)) != NULL;) {
         if (!entry->by_handle) cprom__instead_take(instead, &entry->series);
     }
-    if (series == member->other) cprom__instead_take(instead, &member->other);
 }
 
 static bool commit_is_to_last(const struct cprom__member *member, const struct cprom_series *series)
@@ -266,7 +299,7 @@ static bool commit_is_to_last(const struct cprom__member *member, const struct c
     const struct cprom__entry *entry = NULL;
     while ((entry = commit_entry_of(member, series, entry)) != NULL && entry->by_handle) {
     }
-    return entry || series == member->other;
+    return entry != NULL;
 }
 
 static enum cprom__noted commit_note_deleted(struct cprom__turnover *turnover, const struct cprom_series *series,
@@ -311,21 +344,62 @@ static bool commit_note_target(struct cprom__entry *entry, const struct cprom_se
     return false;
 }
 
-/* The value goes to what others are folded into. If that is hidden, it is born when it has got all of them. */
-static void commit_bear_into_other(struct cprom__member *member, const struct cprom__entry *entry)
+/* The keeper of a series; NULL: others are not folded into it, or it has not been reserved for that. */
+static struct cprom__entry *commit_keeper_of(const struct cprom__member *member, const struct cprom_series *series)
 {
-    struct cprom_series *other = member->other;
-    bool hidden = commit_is_hidden(other);
-    if (hidden) member->vec->ops->change(other, &entry->change);
-    else commit_change(&member->turnover, other, &entry->change);
-    member->created += hidden && !member->other_used;
-    member->updated += !hidden && !member->other_used;
-    member->folded += entry->series != other;
-    member->hidden_others += hidden;
-    member->other_used = true;
+    struct cprom__entry *entry = NULL;
+    while (member->keepers && (entry = commit_entry_of(member, series, entry)) != NULL && !entry->exempt) {
+    }
+    return entry;
 }
 
-static cprom_status commit_reveal(struct cprom__member *member, struct cprom_series *series, bool exempt,
+/* Whether its series has one of the vector's places. */
+static bool commit_takes_place(const struct cprom__entry *keeper) { return !(keeper->exempt & CPROM__EXEMPT_OF_VEC); }
+
+/* Before the births: like that of all that goes, its place is for them. */
+static void commit_open_keeper(struct cprom__member *member, struct cprom__entry *keeper)
+{
+    const struct cprom_series *other = keeper->series;
+    if (!other || !commit_takes_place(keeper) || commit_is_hidden(other)) return;
+    keeper->open =
+        cprom__match_any(member->scopes, other) && commit_judge(&member->turnover, other) == CPROM__VERDICT_OPEN;
+    member->turnover.uncounted += keeper->open;
+}
+
+/*
+ * The value goes to what others are folded into. If that is hidden, it is born when it has got all of them. The first takes
+ * a place for it. ELIMIT: there is none.
+ */
+static cprom_status commit_bear_into(struct cprom__member *member, struct cprom__entry *keeper,
+                                     const struct cprom__entry *entry)
+{
+    struct cprom_series *other = keeper->series;
+    bool hidden = commit_is_hidden(other);
+    if (cprom__series_is_dead(other)) return CPROM_ENOENT;
+    if ((hidden && !keeper->taken) || keeper->open) {
+        cprom_status status = cprom__series_may_be_born(member->vec, other, keeper->exempt);
+        if (status) return status;
+        member->turnover.born += hidden && commit_takes_place(keeper);
+        member->turnover.uncounted -= keeper->open;
+        keeper->open = false;
+    }
+    if (hidden) member->vec->ops->change(other, &entry->change);
+    else commit_change(&member->turnover, other, &entry->change);
+    keeper->taken++;
+    keeper->folded += entry->series != other;
+    return CPROM_OK;
+}
+
+/* Of the series that it may be folded into, the value goes to the first that is there or may be born. */
+static cprom_status commit_fold(struct cprom__member *member, struct cprom__entry *keeper,
+                                const struct cprom__entry *entry)
+{
+    cprom_status status = CPROM_ELIMIT;
+    for (; keeper && status == CPROM_ELIMIT; keeper = keeper->fold) status = commit_bear_into(member, keeper, entry);
+    return status;
+}
+
+static cprom_status commit_reveal(struct cprom__member *member, struct cprom_series *series, unsigned exempt,
                                   const struct cprom__change *change)
 {
     const struct cprom__birth birth = {
@@ -349,26 +423,28 @@ static cprom_status commit_bear_hidden(struct cprom__member *member, struct cpro
         entry->next_of_birth = oldest;
         oldest = entry;
     }
-    if (oldest == first && !first->next_of_birth) return commit_reveal(member, series, false, &first->change);
-    cprom_status status = cprom__series_may_be_born(member->vec, false);
+    if (oldest == first && !first->next_of_birth) return commit_reveal(member, series, 0, &first->change);
+    cprom_status status = cprom__series_may_be_born(member->vec, series, 0);
     if (status) return status;
     for (entry = oldest; entry; entry = entry->next_of_birth) {
         member->vec->ops->change(series, &entry->change);
         entry->borne = true;
     }
-    return commit_reveal(member, series, false, NULL);
+    return commit_reveal(member, series, 0, NULL);
 }
 
 static void commit_bear_entry(struct cprom__member *member, struct cprom__entry *entry)
 {
     struct cprom_series *series = entry->series;
+    struct cprom__entry *keeper = commit_keeper_of(member, series);
     cprom_status status = CPROM_OK;
     if (cprom__series_is_dead(series)) status = CPROM_ENOENT; /* by a handle, or the vector is unregistered */
-    else if (series == member->other) commit_bear_into_other(member, entry);
+    else if (keeper) status = commit_fold(member, keeper, entry);
     else if (commit_is_hidden(series)) {
         status = commit_bear_hidden(member, entry);
         if (!status) commit_note_target(entry, series);
         member->created += !status;
+        if (status == CPROM_ELIMIT) status = commit_fold(member, entry->fold, entry);
     } else if (commit_note_target(entry, series)) {
         commit_change(&member->turnover, series, &entry->change);
     } else {
@@ -377,36 +453,47 @@ static void commit_bear_entry(struct cprom__member *member, struct cprom__entry 
         commit_change(&member->turnover, series, &change);
         member->updated++;
     }
-    if (status == CPROM_ELIMIT && member->other && !cprom__series_is_dead(member->other))
-        commit_bear_into_other(member, entry);
-    else if (status) member->dropped[status == CPROM_ELIMIT ? CPROM__DROP_LIMIT : CPROM__DROP_DETACHED]++;
+    if (status) member->dropped[status == CPROM_ELIMIT ? CPROM__DROP_LIMIT : CPROM__DROP_DETACHED]++;
 }
 
 /* What others were folded into is born; or, if it was kept for that only and nothing was, it goes like the rest. */
-static void commit_bear_other(struct cprom__member *member)
+static void commit_settle_keeper(struct cprom__member *member, struct cprom__entry *keeper)
 {
-    struct cprom_series *other = member->other;
-    if (!other || cprom__series_is_dead(other)) return;
+    struct cprom_series *other = keeper->series;
+    if (!other) return;
     bool hidden = commit_is_hidden(other);
-    if (hidden && member->other_used && commit_reveal(member, other, true, NULL) != CPROM_OK) {
-        member->created--; /* the vector is unregistered */
-        member->folded = 0;
-        member->dropped[CPROM__DROP_DETACHED] += member->hidden_others;
-    }
-    if (!hidden && !member->other_used && cprom__match_any(member->scopes, other))
+    member->turnover.uncounted -= keeper->open;
+    if (keeper->taken && hidden) {
+        member->turnover.born -= commit_takes_place(keeper);                  /* for the birth, which takes it */
+        if (commit_reveal(member, other, keeper->exempt, NULL) != CPROM_OK) { /* the vector is unregistered */
+            member->dropped[CPROM__DROP_DETACHED] += keeper->taken;
+            return;
+        }
+    } else if (!keeper->taken && !hidden && !cprom__series_is_dead(other) && cprom__match_any(member->scopes, other)) {
         cprom__turnover_kill(&member->turnover, other, 0);
+    }
+    member->created += keeper->taken && hidden;
+    member->updated += keeper->taken && !hidden;
+    member->folded += keeper->folded;
 }
 
 static bool commit_bear(struct cprom__turnover *turnover)
 {
     struct cprom__member *member = commit_member_of(turnover);
-    for (unsigned n = 0; member->bears && n < COMMIT_PORTION; n++) {
+    unsigned n = 0;
+    for (; member->opens && n < COMMIT_PORTION; n++) {
+        commit_open_keeper(member, member->opens);
+        member->opens = member->opens->next_of_member;
+    }
+    for (; !member->opens && member->bears && n < COMMIT_PORTION; n++) {
         if (!member->bears->borne) commit_bear_entry(member, member->bears);
         member->bears = member->bears->next_of_member;
     }
-    if (member->bears) return true;
-    commit_bear_other(member);
-    return false;
+    for (; !member->opens && !member->bears && member->settles && n < COMMIT_PORTION; n++) {
+        commit_settle_keeper(member, member->settles);
+        member->settles = member->settles->next_of_member;
+    }
+    return member->opens || member->bears || member->settles;
 }
 
 static const struct cprom__staging commit_staging = {commit_judge, commit_note_deleted, commit_bear};
@@ -434,6 +521,7 @@ static struct cprom__turnover *commit_turnovers(struct cprom_update *update)
         member->turnover.next = first;
         first = &member->turnover;
         member->bears = member->first;
+        member->opens = member->settles = member->keepers;
     }
     return first;
 }
@@ -442,8 +530,9 @@ static struct cprom__turnover *commit_turnovers(struct cprom_update *update)
 static cprom_status commit_reserve_keeps(const struct cprom_update *update)
 {
     for (const struct cprom__member *member = update->members; member; member = member->next) {
-        size_t n = 1; /* `other` */
+        size_t n = 0;
         if (!member->vec->keep) continue;
+        /* Each value goes to one series: its own, or what it is folded into. */
         for (const struct cprom__entry *entry = member->first; entry; entry = entry->next_of_member) n++;
         if (!cprom__keep_reserve(member->vec->keep, n)) return CPROM_ENOMEM;
     }
@@ -532,9 +621,9 @@ static cprom_status commit_in_gate(struct cprom_update *update, cprom_result *re
     unsigned stale = commit_staleness(update);
     if (stale) {
         update->stale = stale & CPROM__STALE_DELETE ? CPROM_STALE_DELETE : CPROM_STALE_SCOPE;
-        commit_leave_out(update);
+        if (!commit_leave_out(update)) return CPROM_OK;
     }
-    return stale && !update->first ? CPROM_OK : commit_happen(update, result);
+    return commit_happen(update, result);
 }
 
 /* What it comes to, where the change was made. */

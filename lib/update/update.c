@@ -58,10 +58,6 @@ void cprom__update_give_back(struct cprom_update *update)
 {
     update_give_back_entries(update->first);
     update_give_back_entries(update->left_out);
-    for (struct cprom__member *member = update->members; member; member = member->next) {
-        cprom__series_unreserve(member->vec, member->other);
-        member->other = NULL;
-    }
 }
 
 void cprom__update_end(struct cprom_update *update)
@@ -242,14 +238,15 @@ static bool update_has_values(const struct cprom__entry *entry, const struct cpr
 }
 
 static struct cprom__entry *update_find_entry(const struct cprom_update *update, const struct cprom_vec *vec,
-                                              const struct cprom__values *values, const struct cprom_series *series)
+                                              const struct cprom__values *values, const struct cprom_series *series,
+                                              bool keeper)
 {
     if (!update->n_entries) return NULL;
     struct cprom__entry *entry =
         update->entry_slots[cprom__update_slot(update, vec, values->hash, update->n_entry_slots)];
     for (; entry; entry = entry->same_slot) {
         CPROM__SEAM(CPROM__SEAM_UPDATE_COMPARES);
-        if (entry->vec != vec || entry->hash != values->hash) continue;
+        if (entry->vec != vec || entry->hash != values->hash || keeper != (entry->exempt != 0)) continue;
         /* By labels and by handle it may be the same series: what comes after has an entry of its own. */
         if (entry->by_handle != (series != NULL)) return NULL;
         if (series ? entry->series == series : update_has_values(entry, values)) return entry;
@@ -268,18 +265,50 @@ void cprom__update_link(struct cprom_update *update, struct cprom__entry *entry)
     if (update->last) update->last->next = entry;
     else update->first = entry;
     update->last = entry;
+    update->n_entries++;
+    if (entry->exempt) {
+        entry->next_of_member = member->keepers;
+        member->keepers = entry;
+        return;
+    }
     if (member->last) member->last->next_of_member = entry;
     else member->first = entry;
     member->last = entry;
-    member->by_labels |= !entry->by_handle;
-    update->n_entries++;
+}
+
+/* An entry of a series, or by values; NULL: out of memory. */
+static struct cprom__entry *update_make_entry(struct cprom__member *member, const struct cprom__values *values,
+                                              struct cprom_series *series, unsigned exempt)
+{
+    struct cprom_update *update = member->update;
+    uint32_t bytes = update_packed(values);
+    if (!update_grow_entries(update)) return NULL;
+    struct cprom__entry *entry = cprom__arena_alloc(&update->memory, offsetof(struct cprom__entry, values) + bytes);
+    if (!entry) return NULL;
+    memset(entry, 0, offsetof(struct cprom__entry, values));
+    entry->member = member;
+    entry->vec = member->vec;
+    entry->hash = values->hash;
+    entry->bytes = bytes;
+    entry->exempt = (uint8_t)exempt;
+    entry->by_handle = series != NULL;
+    update_pack(values, entry->values);
+    entry->series = cprom_series_ref(series);
+    cprom__update_link(update, entry);
+    return entry;
+}
+
+struct cprom__entry *cprom__update_keeper(struct cprom__member *member, const struct cprom__values *values)
+{
+    struct cprom__entry *keeper = update_find_entry(member->update, member->vec, values, NULL, true);
+    return keeper ? keeper : update_make_entry(member, values, NULL, cprom__values_exempt(member->vec, values));
 }
 
 /* The entry of a series, found or made; `series` is NULL for one by values. `asked`: the hash of what was given. */
 static cprom_status update_stage(struct cprom_update *update, struct cprom_vec *vec, const struct cprom__values *values,
                                  uint32_t asked, struct cprom_series *series, struct cprom__entry **out)
 {
-    struct cprom__entry *entry = update_find_entry(update, vec, values, series);
+    struct cprom__entry *entry = update_find_entry(update, vec, values, series, false);
     *out = entry;
     if (entry) {
         if (entry->asked != asked) atomic_fetch_add_explicit(&update->registry->utf8_merged, 1, memory_order_relaxed);
@@ -289,21 +318,9 @@ static cprom_status update_stage(struct cprom_update *update, struct cprom_vec *
     struct cprom__member *member;
     cprom_status status = update_join(update, vec, &member);
     if (status) return status;
-    if (!update_grow_entries(update)) return CPROM_ENOMEM;
-    uint32_t bytes = update_packed(values);
-    entry = cprom__arena_alloc(&update->memory, offsetof(struct cprom__entry, values) + bytes);
+    *out = entry = update_make_entry(member, values, series, 0);
     if (!entry) return CPROM_ENOMEM;
-    memset(entry, 0, offsetof(struct cprom__entry, values));
-    entry->member = member;
-    entry->vec = vec;
-    entry->hash = values->hash;
-    entry->bytes = bytes;
     entry->asked = asked;
-    entry->by_handle = series != NULL;
-    update_pack(values, entry->values);
-    entry->series = cprom_series_ref(series);
-    cprom__update_link(update, entry);
-    *out = entry;
     return CPROM_OK;
 }
 

@@ -8,22 +8,37 @@
 #include "store/turnover.h"
 #include "store/vec.h"
 
-/* There may be very many of them. */
+/*
+ * There may be very many of them. A keeper is one that nobody has staged: it keeps a series that others may have to be
+ * folded into.
+ */
 struct cprom__entry {
     struct cprom__entry *next;           /* in the order of staging */
-    struct cprom__entry *next_of_member; /* likewise */
+    struct cprom__entry *next_of_member; /* likewise, or of the keepers */
     struct cprom__entry *same_slot;      /* older ones of the same slot */
     struct cprom_vec *vec;
     struct cprom__member *member; /* of that vector */
-    struct cprom__change change;
+    union {
+        struct cprom__change change;
+        struct {
+            uint32_t taken, folded; /* by a keeper, in a commit: values that it has got; of them, those of others */
+        };
+    };
     struct cprom_series *series; /* with a reference, once reserved; in a commit, guarded by the vector's map lock */
-    const struct cprom_series *target;  /* that the value went to */
+    union {
+        struct cprom__entry *fold;         /* the keeper of what it is folded into if there is no room; NULL: nothing */
+        const struct cprom_series *target; /* of its own that the value went to, once it has had its turn */
+    };
     struct cprom__entry *next_of_birth; /* of the entries that one series is born with */
     uint32_t hash;                      /* of the label values */
     uint32_t bytes;                     /* of them, with the NULs */
     uint32_t asked;                     /* hash of them as they were given, before they were repaired */
+    uint8_t exempt;                     /* a keeper: flags of lookup.h; 0: it is none */
     bool by_handle;
-    bool borne;    /* its value went into a birth before its turn */
+    union {
+        bool borne; /* its value went into a birth before its turn */
+        bool open;  /* a keeper: its series goes, and its place is free, unless somebody takes it first */
+    };
     char values[]; /* by labels: one label value after the other, each with its NUL */
 };
 
@@ -40,17 +55,14 @@ struct cprom__member {
     struct cprom__member *same_slot;
     struct cprom_vec *vec;
     struct cprom_update *update;
-    struct cprom__entry *first, *last; /* through next_of_member */
-    bool by_labels;                    /* some of them are: they may have to be folded */
+    struct cprom__entry *first, *last; /* through next_of_member, without the keepers */
+    struct cprom__entry *keepers;      /* likewise */
     const struct cprom__match *scopes;
-    struct cprom_series *other; /* with a reference, where entries may have to be folded; guarded as theirs */
 
     /* in a commit; guarded by the map's lock once the turnover is published */
     struct cprom__turnover turnover;
-    struct cprom__entry *bears; /* whose turn it is */
-    bool other_used;
+    struct cprom__entry *opens, *bears, *settles; /* whose turn it is: of the keepers, entries and keepers again */
     size_t created, updated, folded;
-    size_t hidden_others; /* values that `other` is to be born with */
     size_t dropped[CPROM__DROPS];
 };
 
@@ -91,6 +103,8 @@ static inline size_t cprom__update_slot(const struct cprom_update *update, const
 
 /* Appends an entry, of labels or a series with this hash, to all lists. There is room in the slots. */
 void cprom__update_link(struct cprom_update *update, struct cprom__entry *entry);
+/* The keeper of these label values, found or made; NULL: out of memory. */
+struct cprom__entry *cprom__update_keeper(struct cprom__member *member, const struct cprom__values *values);
 /* Gives back what was reserved. */
 void cprom__update_give_back(struct cprom_update *update);
 /* No event concerns it any more. */

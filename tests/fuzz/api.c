@@ -13,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     static struct model m;
     cprom_opts features = {.ttl_seconds = bytes[0] & 1 ? 7 : 0,
                            .linger_seconds = bytes[0] & 2 ? 9 : 0,
-                           .max_series = bytes[0] & 4 ? 6 : 0};
+                           .max_series = bytes[0] & 4 ? 6 : 0,
+                           .max_series_per_owner = bytes[0] & 16 ? 2 : 0};
     model_init(&m, &features, 1);
     m.fails = bytes[0] & 8;
     m.bytes = bytes + 1;

@@ -124,6 +124,7 @@ static inline void model_register(struct model *m, int v)
     opts.labels[0] = v ? "s" : "p"; /* declared in either order */
     opts.labels[1] = v ? "p" : "s";
     opts.owner = v ? NULL : "p";
+    if (v) opts.max_series_per_owner = 0;
     MODEL_CALL(m, status, cprom_gauge_vec_new(m->r, &opts, &m->vec[v]));
     assert_ok(status);
 }
@@ -172,6 +173,14 @@ static inline size_t model_size(const struct model *m, int v)
     return n;
 }
 
+/* Whether this owner, where there are any, has as many as it may. */
+static inline bool model_owner_has_all(const struct model *m, int v, int p)
+{
+    size_t n = 0;
+    for (int i = p * VALUES; i < (p + 1) * VALUES; i++) n += m->series[v][i].alive;
+    return !v && m->features.max_series_per_owner && n >= m->features.max_series_per_owner;
+}
+
 static inline int64_t model_now(const struct model *m) { return atomic_load(&m->fixture->clock.monotonic); }
 
 /* The series is used: it is made if need be. false: it would be one too many. */
@@ -180,6 +189,7 @@ static inline bool model_touch(struct model *m, int v, int i)
     struct model_series *series = &m->series[v][i];
     if (!series->alive) {
         if (m->cap && model_size(m, v) >= m->cap) return false;
+        if (model_owner_has_all(m, v, i / VALUES)) return false;
         *series = (struct model_series){.alive = true};
         m->created++;
     }
@@ -329,6 +339,7 @@ static inline void model_op_mark_and_sweep(struct model *m)
     for (int i = model_pick(m, 20); i > 0; i--) {
         if (model_pick(m, 2)) model_op_set(m);
         else model_op_handle(m);
+        if (m->ttl) model_check(m); /* what was held and is over makes room */
     }
     cprom_status status;
     MODEL_CALL(m, status,

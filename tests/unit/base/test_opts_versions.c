@@ -53,7 +53,9 @@ static const cprom_opts plain_stateset_opts = {.name = "x", .help = "H.", .state
 static const cprom_opts plain_info_opts = {.name = "x_info", .help = "H."};
 static const cprom_opts func_counter_opts = {.name = "x_seconds_total", .help = "H.", .unit = "seconds"};
 
-#define VECTOR .owner = "b", .max_series = 2, .ttl_seconds = 100, .linger_seconds = 50, .bad_utf8 = CPROM_UTF8_REPAIR
+#define VECTOR                                                                                                         \
+    .owner = "b", .max_series = 2, .ttl_seconds = 100, .linger_seconds = 50, .bad_utf8 = CPROM_UTF8_REPAIR,            \
+    .max_series_per_owner = 1
 #define LABELS .labels = {"a", "b"}
 static const cprom_opts counter_vec_opts = {
     .name = "x_seconds_total", .help = "H.", .unit = "seconds", LABELS, .exemplars = true, VECTOR, .overflow = CPROM_FOLD};

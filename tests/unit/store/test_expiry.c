@@ -509,6 +509,13 @@ static void test_ttl_linger_and_cap_random_operations_match_the_model(void **sta
     for (uint64_t seed = 1; seed <= 3; seed++) model_run(&all, &everything, seed, 1500);
 }
 
+static void test_ttl_linger_and_bounds_of_owners_random_operations_match_the_model(void **state)
+{
+    const cprom_opts all[] = {{.ttl_seconds = 7, .max_series_per_owner = 2},
+                              {.ttl_seconds = 12, .linger_seconds = 9, .max_series = 7, .max_series_per_owner = 2}};
+    for (uint64_t seed = 1; seed <= 4; seed++) model_run(&all[seed % 2], &everything, seed, 1500);
+}
+
 int group_expiry(void)
 {
     const struct CMUnitTest tests[] = {
@@ -534,6 +541,7 @@ int group_expiry(void)
         cmocka_unit_test(test_ttl_random_operations_match_the_model),
         cmocka_unit_test(test_linger_random_operations_match_the_model),
         cmocka_unit_test(test_ttl_linger_and_cap_random_operations_match_the_model),
+        cmocka_unit_test(test_ttl_linger_and_bounds_of_owners_random_operations_match_the_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

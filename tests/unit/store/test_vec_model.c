@@ -27,6 +27,8 @@ typedef struct model {
         double value;
     } handles[MODEL_HANDLES];
     uint64_t seed, detached;
+    size_t bound; /* of what has the same z; 0: none */
+    uint64_t refused, folded;
 } model;
 
 static size_t pick(model *m, size_t n)
@@ -72,6 +74,21 @@ static entry *model_get(model *m, const char *const *values)
     m->entries[i].value = 0;
     m->entries[i].id = ++m->next_id;
     return &m->entries[i];
+}
+
+/* As long as there is room; NULL: there is none. A counter's goes to the owner's `other` then. */
+static entry *model_get_bounded(model *m, const char *const *values)
+{
+    size_t owned = 0;
+    entry *found = model_find(m, values);
+    if (found || !m->bound) return found ? found : model_get(m, values);
+    for (size_t i = 0; i < m->n; i++)
+        owned += strcmp(m->entries[i].values[0], values[0]) == 0 && strcmp(m->entries[i].values[1], "other") != 0;
+    if (owned < m->bound) return model_get(m, values);
+    bool folds = m->k->type == CPROM_COUNTER;
+    m->refused += !folds;
+    m->folded += folds;
+    return folds ? model_get(m, (const char *const[]){values[0], "other", "other"}) : NULL;
 }
 
 static size_t model_remove(model *m, const bool *asked, const char *const *values)
@@ -123,8 +140,10 @@ static void handle_operation(model *m, const char *const *values)
     size_t slot = pick(m, MODEL_HANDLES);
     cprom_series *series = m->handles[slot].series;
     if (!series) {
+        const entry *wanted = model_get_bounded(m, values);
         m->handles[slot].series = cprom_vec_with(m->vec, (cprom_strs){values, MODEL_LABELS});
-        m->handles[slot].id = model_get(m, values)->id;
+        assert_int_equal(m->handles[slot].series != NULL, wanted != NULL);
+        if (wanted) m->handles[slot].id = wanted->id;
         return;
     }
     entry *alive = NULL;
@@ -177,7 +196,7 @@ static void remove_operation(model *m, const char *const *values)
     assert_int_equal(removed, model_remove(m, asked, values));
 }
 
-static void run_model(ct_fixture *fixture, size_t which, const char *const *alphabet, size_t n_alphabet)
+static void run_model(ct_fixture *fixture, size_t which, size_t bound, const char *const *alphabet, size_t n_alphabet)
 {
     static model m;
     memset(&m, 0, sizeof m);
@@ -186,9 +205,13 @@ static void run_model(ct_fixture *fixture, size_t which, const char *const *alph
     m.alphabet = alphabet;
     m.n_alphabet = n_alphabet;
     m.seed = 1234567 + which;
+    m.bound = bound;
     uint64_t detached_before = stats_of(fixture->registry).dropped_detached;
-    assert_ok(m.k->make(fixture->registry,
-                        CPROM_OPTS(cprom_opts, .name = m.k->name, .help = "h", .labels = {"z", "a", "m"}), &m.vec));
+    cprom_opts opts = *CPROM_OPTS(cprom_opts, .name = m.k->name, .help = "h", .labels = {"z", "a", "m"});
+    opts.owner = bound ? "z" : NULL;
+    opts.max_series_per_owner = bound;
+    opts.overflow = bound && m.k->type == CPROM_COUNTER ? CPROM_FOLD : CPROM_REFUSE;
+    assert_ok(m.k->make(fixture->registry, &opts, &m.vec));
     for (size_t round = 0; round < 100000; round++) {
         const char *values[MODEL_LABELS];
         for (size_t l = 0; l < MODEL_LABELS; l++) values[l] = alphabet[pick(&m, n_alphabet)];
@@ -196,8 +219,9 @@ static void run_model(ct_fixture *fixture, size_t which, const char *const *alph
         size_t what = pick(&m, 1000);
         double value;
         if (what < 500) {
-            assert_ok(m.k->update(m.vec, strs));
-            model_get(&m, values)->value++;
+            entry *wanted = model_get_bounded(&m, values);
+            assert_status(m.k->update(m.vec, strs), wanted ? CPROM_OK : CPROM_ELIMIT);
+            if (wanted) wanted->value++;
         } else if (what < 600) {
             const entry *found = model_find(&m, values);
             assert_status(m.k->get(m.vec, strs, &value, NULL), found ? CPROM_OK : CPROM_ENOENT);
@@ -214,36 +238,51 @@ static void run_model(ct_fixture *fixture, size_t which, const char *const *alph
         assert_int_equal(cprom_vec_size(m.vec), m.n);
     }
     compare_pages(&m);
-    assert_int_equal(stats_of(fixture->registry).dropped_detached - detached_before, m.detached);
+    cprom_stats stats = stats_of(fixture->registry);
+    assert_int_equal(stats.dropped_detached - detached_before, m.detached);
+    assert_int_equal(stats.dropped_limit, m.refused);
+    assert_int_equal(stats.updates_folded, m.folded);
     assert_true(m.detached > 500);
+    assert_int_equal(m.refused + m.folded > 5000, bound > 0);
     for (size_t i = 0; i < MODEL_HANDLES; i++) cprom_series_unref(m.handles[i].series);
     assert_ok(cprom_registry_unregister(fixture->registry, m.k->name));
 }
 
-#define RUN_MODEL(which, ...)                                                                                          \
+#define RUN_MODEL(which, bound, ...)                                                                                   \
     do {                                                                                                               \
         static const char *const alphabet[] = {__VA_ARGS__};                                                           \
-        run_model(*state, which, alphabet, COUNT(alphabet));                                        \
+        run_model(*state, which, bound, alphabet, COUNT(alphabet));                                                    \
     } while (0)
 
 static void test_random_operations_plain_values_agree_with_model(void **state)
 {
-    RUN_MODEL(0, "a", "b", "c", "aa", "ab", "zzzzzzzzzzzzzzzzzzzz", "zzzzzzzzzzzzzzzzzzzy", "0", "");
+    RUN_MODEL(0, 0, "a", "b", "c", "aa", "ab", "zzzzzzzzzzzzzzzzzzzz", "zzzzzzzzzzzzzzzzzzzy", "0", "");
 }
 
 static void test_random_operations_escapes_agree_with_model(void **state)
 {
-    RUN_MODEL(1, "\"", "\\", "\n", "\\n", "\"\"", "", "\\\\\\\\\\\\\\\\", "\\\\\\\\\\\\\\\\\n", "x\",z=\"");
+    RUN_MODEL(1, 0, "\"", "\\", "\n", "\\n", "\"\"", "", "\\\\\\\\\\\\\\\\", "\\\\\\\\\\\\\\\\\n", "x\",z=\"");
 }
 
 static void test_random_operations_neighbours_of_quotes_agree_with_model(void **state)
 {
-    RUN_MODEL(2, "x", "x!", "x\"", "x#", "x\x01", "x\n", "x\t", "x ", "x\\", "x]");
+    RUN_MODEL(2, 0, "x", "x!", "x\"", "x#", "x\x01", "x\n", "x\t", "x ", "x\\", "x]");
 }
 
 static void test_random_operations_beyond_ascii_agree_with_model(void **state)
 {
-    RUN_MODEL(3, "\xc3\xa4", "\xc3\xb6", "\xe2\x82\xac", "\xf0\x9f\x8d\xba", "\x7f", "~", "\xc3\xa4\n", "{},=");
+    RUN_MODEL(3, 0, "\xc3\xa4", "\xc3\xb6", "\xe2\x82\xac", "\xf0\x9f\x8d\xba", "\x7f", "~", "\xc3\xa4\n", "{},=");
+}
+
+/* Owners whose names need escapes, and whose names begin alike. */
+static void test_random_operations_with_a_bound_per_owner_agree_with_model(void **state)
+{
+    RUN_MODEL(4, 20, "\"", "\\", "\n", "\\n", "\"\"", "", "\\\\\\\\", "\\\\\\\\\n", "x\",z=\"", "x");
+}
+
+static void test_random_operations_with_a_bound_per_owner_that_refuses_agree_with_model(void **state)
+{
+    RUN_MODEL(5, 12, "a", "b", "other ", "aa", "\\", "zzzzzzzzzzzzzzzzzzzz", "zzzzzzzzzzzzzzzzzzzy", "\xc3\xa4", "");
 }
 
 int group_vec_model(void)
@@ -253,6 +292,8 @@ int group_vec_model(void)
         TEST(test_random_operations_escapes_agree_with_model),
         TEST(test_random_operations_neighbours_of_quotes_agree_with_model),
         TEST(test_random_operations_beyond_ascii_agree_with_model),
+        TEST(test_random_operations_with_a_bound_per_owner_agree_with_model),
+        TEST(test_random_operations_with_a_bound_per_owner_that_refuses_agree_with_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
