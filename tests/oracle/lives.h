@@ -99,6 +99,7 @@ struct lives_op {
 struct lives_vec {
     unsigned first, n; /* its series; the last of one that folds is the other series */
     unsigned cap;      /* 0: none */
+    unsigned shared;   /* the first so many are of one owner, who may have one of them at a time; 0: any */
     bool folds, expires, lingers;
 };
 

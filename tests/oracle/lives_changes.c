@@ -25,7 +25,7 @@ static void stage_some(struct lives_search *search, const struct lives_state *fr
         const struct lives_vec *vec = op->effects[key] ? lives_vec_of(search->lives, key) : NULL;
         if (op->effects[key] < LIVES_SETS || (left_out & lives_bit(key))) continue;
         unsigned target = key;
-        if (!lives_alive(&state, key) && lives_is_full(&state, vec)) {
+        if (!lives_alive(&state, key) && lives_is_full(&state, vec, key)) {
             counts.refused += !vec->folds;
             if (!vec->folds) continue;
             target = lives_other(vec);

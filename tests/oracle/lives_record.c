@@ -49,7 +49,8 @@ bool lives_write(const struct lives *lives, FILE *file)
     char line[512];
     for (unsigned i = 0; i < LIVES_VECS; i++) {
         const struct lives_vec *vec = &lives->vecs[i];
-        fprintf(file, "vec %u %u %u %d %d %d\n", vec->first, vec->n, vec->cap, vec->folds, vec->expires, vec->lingers);
+        fprintf(file, "vec %u %u %u %u %d %d %d\n", vec->first, vec->n, vec->cap, vec->shared, vec->folds, vec->expires,
+                vec->lingers);
     }
     for (unsigned i = 0; i < LIVES_THREADS; i++) {
         for (size_t k = 0; k < lives->threads[i].n; k++) {
@@ -123,9 +124,9 @@ bool lives_read(struct lives *lives, FILE *file)
         if (strncmp(line, "vec ", 4) == 0 && vecs < LIVES_VECS) {
             struct lives_vec *vec = &lives->vecs[vecs++];
             int folds, expires, lingers;
-            if (sscanf(line, "vec %u %u %u %d %d %d", &vec->first, &vec->n, &vec->cap, &folds, &expires, &lingers) !=
-                    6 ||
-                vec->first > LIVES_KEYS || vec->n > LIVES_KEYS - vec->first)
+            if (sscanf(line, "vec %u %u %u %u %d %d %d", &vec->first, &vec->n, &vec->cap, &vec->shared, &folds, &expires,
+                       &lingers) != 7 ||
+                vec->first > LIVES_KEYS || vec->n > LIVES_KEYS - vec->first || vec->shared > vec->n)
                 return false;
             vec->folds = folds;
             vec->expires = expires;

@@ -7,11 +7,14 @@ const struct lives_vec *lives_vec_of(const struct lives *lives, unsigned key)
     return vec;
 }
 
-bool lives_is_full(const struct lives_state *state, const struct lives_vec *vec)
+bool lives_is_full(const struct lives_state *state, const struct lives_vec *vec, unsigned key)
 {
-    unsigned n = 0;
-    for (unsigned key = vec->first; key < vec->first + vec->n - vec->folds; key++) n += lives_alive(state, key);
-    return vec->cap && n >= vec->cap;
+    unsigned n = 0, of_owner = 0, shared = vec->first + vec->shared;
+    for (unsigned k = vec->first; k < vec->first + vec->n - vec->folds; k++) {
+        n += lives_alive(state, k);
+        of_owner += k < shared && lives_alive(state, k);
+    }
+    return (vec->cap && n >= vec->cap) || (key < shared && of_owner);
 }
 
 bool lives_is_held(const struct lives_state *state, unsigned key)

@@ -70,7 +70,8 @@ const struct lives_vec *lives_vec_of(const struct lives *lives, unsigned key);
 static inline unsigned lives_other(const struct lives_vec *vec) { return vec->first + vec->n - 1; }
 /* Whether it is a counter: its parts are read one after the other, each add whole. */
 static inline bool lives_has_parts(const struct lives_vec *vec) { return vec->folds; }
-bool lives_is_full(const struct lives_state *state, const struct lives_vec *vec);
+/* Whether there is no room for this series, which is not the other one. */
+bool lives_is_full(const struct lives_state *state, const struct lives_vec *vec, unsigned key);
 
 /* Nobody sees it but who holds it, and a ttl makes it go. */
 bool lives_is_held(const struct lives_state *state, unsigned key);

@@ -110,7 +110,7 @@ static void begin_update(struct lives_search *search, const struct lives_state *
     struct lives_state state = *from;
     const struct lives_vec *vec = lives_vec_of(search->lives, op->key);
     bool exempt = vec->folds && op->key == lives_other(vec);
-    if (lives_alive(from, op->key) || exempt || !lives_is_full(from, vec)) {
+    if (lives_alive(from, op->key) || exempt || !lives_is_full(from, vec, op->key)) {
         update(search, from, op, op->key);
     } else if (!vec->folds) {
         if (op->answer.done != 1) done(search, &state, op);

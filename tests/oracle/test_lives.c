@@ -249,6 +249,28 @@ static void test_lives_full_is_an_answer_where_there_is_no_room(void **state)
     wrong();
 }
 
+static void test_lives_an_owner_has_his_share(void **state)
+{
+    BEGIN(.shared = 2);
+    SET(1, 2, 0, 0, 1);
+    REFUSED(3, 4, 0, 1);
+    SET(5, 6, 0, 2, 1);
+    right();
+    BEGIN(.shared = 2);
+    SET(1, 2, 0, 0, 1);
+    SET(3, 4, 0, 1, 1);
+    wrong();
+    BEGIN(.shared = 2);
+    SET(1, 2, 0, 0, 1);
+    REFUSED(3, 4, 0, 2);
+    wrong();
+    BEGIN(.shared = 2);
+    SET(1, 2, 0, 0, 1);
+    DELETE(3, 4, 0, 0, 1);
+    REFUSED(5, 6, 0, 1);
+    wrong();
+}
+
 static void test_lives_what_has_no_room_is_folded(void **state)
 {
     BEGIN(.cap = 1, .folds = true);
@@ -549,7 +571,7 @@ static void test_lives_record_is_read_as_it_was_written(void **state)
     lives_clear(&again);
     file = tmpfile();
     assert_non_null(file);
-    fputs("vec 0 3 0 0 0 0\nvec 3 3 0 0 0 0\n1 2 0 nothing\n", file);
+    fputs("vec 0 3 0 0 0 0 0\nvec 3 3 0 0 0 0 0\n1 2 0 nothing\n", file);
     rewind(file);
     assert_false(lives_read(&again, file));
     fclose(file);
@@ -571,6 +593,7 @@ int group_lives(void)
         cmocka_unit_test(test_lives_deaths_of_a_change_are_one_moment),
         cmocka_unit_test(test_lives_values_of_a_change_are_ordered_per_series),
         cmocka_unit_test(test_lives_full_is_an_answer_where_there_is_no_room),
+        cmocka_unit_test(test_lives_an_owner_has_his_share),
         cmocka_unit_test(test_lives_what_has_no_room_is_folded),
         cmocka_unit_test(test_lives_lingering_series_are_on_pages_until_their_time_is_over),
         cmocka_unit_test(test_lives_a_page_has_one_reading_of_the_clock),

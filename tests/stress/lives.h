@@ -25,7 +25,7 @@ enum lives_wish {
 };
 
 struct lives_wishes {
-    enum lives_wish cap, fold, owner, ttl, linger, marks, singles, changes, handles, second;
+    enum lives_wish cap, fold, owner, ttl, linger, marks, singles, changes, handles, second, bound;
     unsigned cap_of_all; /* where there is a cap; 0: any */
     bool serial;         /* no two calls at once: what the checker says then is about itself */
     unsigned writers;    /* 0: LIVES_WRITERS */

@@ -27,6 +27,8 @@ static void make_vec(struct lives_round *round, unsigned of, unsigned i)
     opts.labels[0] = "owner";
     opts.labels[1] = "step";
     opts.owner = wished(wishes->owner, 2) ? "owner" : NULL;
+    if (opts.owner && !shape->folds && wished(wishes->bound, 3)) shape->shared = 2;
+    opts.max_series_per_owner = shape->shared ? 1 : 0;
     opts.max_series = shape->cap;
     opts.overflow = shape->folds ? CPROM_FOLD : CPROM_REFUSE;
     opts.ttl_seconds = shape->expires ? 0.5 : 0;

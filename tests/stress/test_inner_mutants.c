@@ -4,7 +4,7 @@
 
 static void must_be_found(const char *name, struct lives_wishes wishes)
 {
-    wishes.second = LIVES_NEVER;
+    wishes.second = wishes.bound = LIVES_NEVER;
     if (ct_inner_mutant_on == CT_INNER_NO_SECOND_LOOK) wishes.changes = wishes.handles = LIVES_NEVER; /* more of it */
     bool found = lives_find(name, &wishes);
     ct_inner_mutant_on = CT_INNER_NONE;

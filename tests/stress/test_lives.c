@@ -31,11 +31,11 @@ static void play_for(const struct lives_wishes *wishes, double seconds)
 static struct lives_wishes wishes_of_caller(void)
 {
     static const char *const names[] = {"cap",   "fold",    "owner",   "ttl",     "linger",
-                                        "marks", "singles", "changes", "handles", "second"};
+                                        "marks", "singles", "changes", "handles", "second", "bound"};
     struct lives_wishes wishes = {.cap = LIVES_CHANCE};
     enum lives_wish *const fields[] = {&wishes.cap,     &wishes.fold,  &wishes.owner,   &wishes.ttl,
                                        &wishes.linger,  &wishes.marks, &wishes.singles, &wishes.changes,
-                                       &wishes.handles, &wishes.second};
+                                       &wishes.handles, &wishes.second, &wishes.bound};
     const char *text = getenv("CPROM_LIVES_WISHES");
     for (unsigned i = 0; text && i < COUNT(names); i++) {
         const char *at = strstr(text, names[i]);

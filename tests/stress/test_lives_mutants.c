@@ -6,7 +6,7 @@
 static void must_be_found(const char *name, struct lives_wishes wishes)
 {
     ct_lives_mutant_cap = wishes.cap_of_all = 1;
-    wishes.second = LIVES_NEVER;
+    wishes.second = wishes.bound = LIVES_NEVER;
     bool found = lives_find(name, &wishes);
     ct_lives_mutant_on = CT_LIVES_NONE;
     ct_mutant_on = CT_MUTANT_NONE;
