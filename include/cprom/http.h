@@ -204,8 +204,10 @@ typedef struct cprom_http_server_opts {
     bool (*authorize)(void *ctx, const cprom_http_request *request);
     void *authorize_ctx;
     unsigned threads;           /* 1 by default, at most 64: more are EINVAL, as over the limits below */
-    /* With so many connections, a new one takes the place of: the oldest whose request is not whole; then the slowest
-     * of those who take a response for longer than a second; then the one idle for longest. Default: 64; at most 65536. */
+    /* With so many connections, a new one takes the place of one that is idle; then of one whose request is not whole after
+     * a second; then of a response of which nothing was taken for a second; last of what is in flow, the slowest response
+     * before one that is younger than a second. Among the idle, of the peer with most connections, the oldest.
+     * Default: 64; at most 65536. */
     size_t max_connections;
     size_t max_header_bytes;    /* of one request's head; 8192; at most 1 MiB */
     /* How long things may take, in seconds; then the connection is closed. */
@@ -214,6 +216,9 @@ typedef struct cprom_http_server_opts {
     double stall_seconds;       /* a response of which the peer takes nothing; 30 */
     double response_seconds;    /* a response as a whole; 120 */
     unsigned unix_mode;         /* of a unix socket: who may connect, 0660 for instance; 0: as the umask is */
+    /* Of one peer address (of IPv6, of one network of 64 bits); one more takes the place of another of that peer.
+     * The clients of a unix socket are one peer, as are those behind one proxy. 0: no limit. */
+    size_t max_connections_per_peer;
 } cprom_http_server_opts;
 
 /*

@@ -12,7 +12,7 @@
 
 #define CONN_SECOND INT64_C(1000000000)
 #define CONN_LINGER_NS CONN_SECOND
-#define CONN_FRESH_NS CONN_SECOND /* a response that is younger is not thought slow */
+#define CONN_FRESH_NS CONN_SECOND /* a request that is younger is not thought late, nor a response slow */
 #define CONN_TURN_BYTES 1000000u  /* once so many of pages were made in one run, no more are, coded or not … */
 #define CONN_TURN_REQUESTS 16     /* … and so many pipelined requests answered */
 
@@ -222,32 +222,42 @@ bool cprom__conn_is_late(struct cprom__conn *conn)
     return conn->late;
 }
 
-static int conn_rank(const struct cprom__conn *conn, int64_t now)
+enum conn_rank {
+    CONN_RANK_LINGERS,
+    CONN_RANK_IDLE,
+    CONN_RANK_LATE,    /* a request that is not whole after a second */
+    CONN_RANK_STALLED, /* a response of which nothing was taken for a second */
+    CONN_RANK_READING,
+    CONN_RANK_SENDING,
+    CONN_RANK_FRESH /* a response that has only begun */
+};
+
+static enum conn_rank conn_rank(const struct cprom__conn *conn, int64_t now)
 {
+    bool fresh = now - conn->since < CONN_FRESH_NS;
     switch (conn->state) {
-    case CPROM__CONN_LINGERS: return 0;
-    case CPROM__CONN_READING: return 1;
-    case CPROM__CONN_WRITING: return now - conn->since < CONN_FRESH_NS ? 4 : 2;
-    case CPROM__CONN_IDLE: break;
+    case CPROM__CONN_LINGERS: return CONN_RANK_LINGERS;
+    case CPROM__CONN_READING: return fresh ? CONN_RANK_READING : CONN_RANK_LATE;
+    case CPROM__CONN_WRITING: break;
+    case CPROM__CONN_IDLE: return CONN_RANK_IDLE;
     }
-    return 3;
+    if (fresh) return CONN_RANK_FRESH;
+    return now - conn->progress < CONN_FRESH_NS ? CONN_RANK_SENDING : CONN_RANK_STALLED;
 }
 
-/* Bytes per second. */
+/* Bytes per second, of one that is not fresh. */
 static double conn_speed(const struct cprom__conn *conn, int64_t now)
 {
-    if (now - conn->progress >= CONN_FRESH_NS || now <= conn->since) return 0;
     return (double)conn->sent * 1e9 / (double)(now - conn->since);
 }
 
 bool cprom__conn_goes_before(const struct cprom__conn *a, const struct cprom__conn *b, int64_t now)
 {
-    int x = conn_rank(a, now), y = conn_rank(b, now);
+    enum conn_rank x = conn_rank(a, now), y = conn_rank(b, now);
     if (x != y) return x < y;
-    if (x == 2) {
-        double v = conn_speed(a, now), w = conn_speed(b, now);
-        if (v != w) return v < w;
-        return a->progress < b->progress;
-    }
+    if (x == CONN_RANK_STALLED) return a->progress < b->progress;
+    if (x == CONN_RANK_SENDING) return conn_speed(a, now) < conn_speed(b, now);
+    /* A crowd makes room for itself, and not at the cost of others. */
+    if (a->peer->conns != b->peer->conns) return a->peer->conns > b->peer->conns;
     return a->since < b->since;
 }

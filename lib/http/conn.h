@@ -7,6 +7,7 @@
 #include <cprom/http.h>
 
 #include "http/parser.h"
+#include "http/peers.h"
 #include "page/stop.h"
 #include "store/context.h"
 
@@ -40,6 +41,7 @@ struct cprom__conn {
     /* Guarded by the server. */
     struct cprom__conn *next; /* in the server's queue */
     size_t slot;
+    struct cprom__peer *peer;
     bool queued; /* waits for a thread or has one, which then owns what follows */
 
     int fd;
@@ -70,7 +72,7 @@ int64_t cprom__conn_deadline(const struct cprom__conn_rules *rules, const struct
 /* Whether that is to be told to the peer, by another run; otherwise the connection is just closed. */
 bool cprom__conn_is_late(struct cprom__conn *conn);
 
-/* Which of two should go first if one must. */
+/* Which of two should go first if one must: what is over or idle, then what is late, and last what is in flow. */
 bool cprom__conn_goes_before(const struct cprom__conn *a, const struct cprom__conn *b, int64_t now);
 
 #endif

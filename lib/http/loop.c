@@ -4,6 +4,7 @@
 #include "http/loop.h"
 
 #include <errno.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -63,6 +64,7 @@ void cprom__http_server_drop(struct cprom_http_server *server, struct cprom__con
 {
     server->slots[conn->slot] = NULL;
     server->n_conns--;
+    conn->peer->conns--;
     while (server->n_slots && !server->slots[server->n_slots - 1]) server->n_slots--;
     loop_close(server, conn->slot);
     conn->next = server->closed;
@@ -78,23 +80,26 @@ void cprom__http_server_dispose(struct cprom_http_server *server, struct cprom__
     }
 }
 
-/* The one that must go when another comes; NULL: threads have them all. */
-static struct cprom__conn *loop_victim(struct cprom_http_server *server, int64_t now)
+/* The one that must go when another comes, of a peer's (NULL: of all); NULL: threads have them all. */
+static struct cprom__conn *loop_victim(struct cprom_http_server *server, const struct cprom__peer *of, int64_t now)
 {
     struct cprom__conn *worst = NULL;
     for (size_t i = 0; i < server->n_slots; i++) {
         struct cprom__conn *conn = server->slots[i];
-        if (conn && !conn->queued && (!worst || cprom__conn_goes_before(conn, worst, now))) worst = conn;
+        if (!conn || conn->queued || (of && conn->peer != of)) continue;
+        if (!worst || cprom__conn_goes_before(conn, worst, now)) worst = conn;
     }
     return worst;
 }
 
 /* Accepts into a slot that is free. */
-static int loop_accept(struct cprom_http_server *server, size_t slot)
+static int loop_accept(struct cprom_http_server *server, size_t slot, struct sockaddr_storage *from)
 {
+    socklen_t len = sizeof *from;
+    memset(from, 0, sizeof *from);
     cprom__servers_lock();
     int listener = atomic_load_explicit(&server->fds[CPROM__FD_LISTENER], memory_order_relaxed);
-    int fd = CPROM__SYS(accept4)(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), error = errno;
+    int fd = CPROM__SYS(accept4)(listener, (struct sockaddr *)from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC), error = errno;
     atomic_store_explicit(&server->fds[CPROM__FD_CONNS + slot], fd, memory_order_relaxed);
     cprom__servers_unlock();
     errno = error;
@@ -108,7 +113,7 @@ static size_t loop_free_slot(const struct cprom_http_server *server)
     return slot;
 }
 
-static void loop_add(struct cprom_http_server *server, size_t slot, int fd)
+static void loop_add(struct cprom_http_server *server, size_t slot, int fd, struct cprom__peer *peer)
 {
     struct cprom__conn *conn = cprom__conn_new(&server->rules, fd);
     if (!conn) {
@@ -116,23 +121,40 @@ static void loop_add(struct cprom_http_server *server, size_t slot, int fd)
         return;
     }
     conn->slot = slot;
+    conn->peer = peer;
+    peer->conns++;
     server->slots[slot] = conn;
     server->n_conns++;
     if (slot >= server->n_slots) server->n_slots = slot + 1;
     loop_enqueue(server, conn); /* mostly its request is there already */
 }
 
+/* `goes`: who makes room for it; NULL: there is some. Of a peer at its limit, one of its own does. */
+static void loop_place(struct cprom_http_server *server, size_t slot, int fd, struct cprom__peer *peer,
+                       struct cprom__conn *goes, int64_t now)
+{
+    if (server->peer_conns_max && peer->conns >= server->peer_conns_max) {
+        goes = loop_victim(server, peer, now);
+        if (!goes) {
+            loop_close(server, slot);
+            return;
+        }
+    }
+    if (goes) cprom__http_server_drop(server, goes);
+    loop_add(server, slot, fd, peer);
+}
+
 static void loop_accept_some(struct cprom_http_server *server, int64_t now)
 {
     for (int i = 0; i < LOOP_ACCEPTS_MAX; i++) {
         bool full = server->n_conns >= server->conns_max;
-        struct cprom__conn *goes = full ? loop_victim(server, now) : NULL;
+        struct cprom__conn *goes = full ? loop_victim(server, NULL, now) : NULL;
         if (full && !goes) return;
         size_t slot = loop_free_slot(server);
-        int fd = loop_accept(server, slot);
+        struct sockaddr_storage from;
+        int fd = loop_accept(server, slot, &from);
         if (fd >= 0) {
-            if (goes) cprom__http_server_drop(server, goes);
-            loop_add(server, slot, fd);
+            loop_place(server, slot, fd, cprom__peers_find(&server->peers, &from), goes, now);
             continue;
         }
         switch (errno) {

@@ -57,6 +57,7 @@ static const char *server_read_opts(struct cprom_http_server *server, const cpro
     if (!server_read_size(o->threads, 1, SERVER_THREADS_MAX, &server->n_threads)) return "more than 64 threads";
     if (!server_read_size(o->max_connections, 64, SERVER_CONNECTIONS_MAX, &server->conns_max))
         return "max_connections is over 65536";
+    server->peer_conns_max = o->max_connections_per_peer;
     if (!server_read_size(o->max_header_bytes, 8192, SERVER_HEAD_MAX, &rules->head_max))
         return "max_header_bytes is over 1 MiB";
     if (!server_read_seconds(o->header_seconds, 5, &rules->head_ns)) return "header_seconds is negative or NaN";
@@ -75,7 +76,7 @@ static const char *server_read_opts(struct cprom_http_server *server, const cpro
 
 /* One block of memory for all arrays; they die together. */
 struct server_memory {
-    size_t fds, threads, slots, polled, slots_polled, rooms, all;
+    size_t fds, threads, slots, peers, polled, slots_polled, rooms, all;
 };
 
 static size_t server_aligned(size_t bytes) { return (bytes + 15) & ~(size_t)15; }
@@ -88,7 +89,8 @@ static struct server_memory server_memory_of(const struct cprom_http_server *ser
     /* One slot more: a connection is accepted before it is in the place of another. */
     m.threads = m.fds + server_aligned((CPROM__FD_CONNS + conns + 1) * sizeof *server->fds);
     m.slots = m.threads + server_aligned(server->n_threads * sizeof *server->threads);
-    m.polled = m.slots + server_aligned((conns + 1) * sizeof(struct cprom__conn *));
+    m.peers = m.slots + server_aligned((conns + 1) * sizeof(struct cprom__conn *));
+    m.polled = m.peers + server_aligned((conns + 1) * sizeof(struct cprom__peer));
     m.slots_polled = m.polled + server_aligned((conns + 2) * sizeof *server->polled);
     m.rooms = m.slots_polled + server_aligned((conns + 2) * sizeof *server->slots_polled);
     m.all = m.rooms + server->n_threads * server->rules.head_max;
@@ -106,10 +108,12 @@ static struct cprom_http_server *server_new(struct cprom_registry *registry, con
     server->rules.registry = registry;
     server->rules.stopping = &server->stopping;
     server->conns_max = read->conns_max;
+    server->peer_conns_max = read->peer_conns_max;
     server->n_threads = read->n_threads;
     server->fds = server_at(server, m.fds);
     server->threads = server_at(server, m.threads);
     server->slots = server_at(server, m.slots);
+    server->peers.all = server_at(server, m.peers);
     server->polled = server_at(server, m.polled);
     server->slots_polled = server_at(server, m.slots_polled);
     server->rooms = server_at(server, m.rooms);

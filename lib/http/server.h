@@ -26,8 +26,8 @@ struct cprom_http_server {
     struct cprom__conn_rules rules;
     cprom_http_handler *own_handler; /* NULL: the caller's is used */
     struct cprom__listener listener;
-    size_t conns_max;
-    pthread_t *threads; /* guarded by the lock: one that a callback has ended is replaced */
+    size_t conns_max, peer_conns_max; /* of one peer; 0: no limit */
+    pthread_t *threads;               /* guarded by the lock: one that a callback has ended is replaced */
     size_t n_threads;
     pid_t process; /* that has the threads; 0: not this one, which was forked since */
     char *rooms;   /* head_max bytes for each thread */
@@ -50,6 +50,7 @@ struct cprom_http_server {
     size_t rooms_taken;
     struct cprom__conn **slots; /* the first `n_slots` may be used */
     size_t n_slots, n_conns;
+    struct cprom__peers peers;
     struct cprom__conn *first, *last; /* the queue */
     struct cprom__conn *closed;       /* descriptor closed, memory not yet released; linked by `next` */
     int64_t accept_from;              /* not before this time, after accept() failed */

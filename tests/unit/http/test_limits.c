@@ -190,7 +190,7 @@ static void test_server_over_the_limit_closes_in_order(void **state)
     hs_add_series(fixture, SERIES);
     cprom_http_server *server = hs_start(fixture, (cprom_http_server_opts){.max_connections = 5});
     struct hc_stream stream = {0};
-    int idle, stalled, older, newer, silent, more[7];
+    int idle, stalled, older, newer, silent, more[5];
     stalled = start_slow_reader(server, 1);
     ask_and_stay(server, &idle);
     hs_wait(server, CPROM__CONN_IDLE, 0, 1);
@@ -207,26 +207,31 @@ static void test_server_over_the_limit_closes_in_order(void **state)
     hs_wait(server, CPROM__CONN_READING, 0, 3);
     hs_advance(fixture, server, 1);
 
-    ask_and_stay(server, &more[0]);
-    assert_true(hc_is_closed(&stream, older));
-    hs_wait(server, CPROM__CONN_IDLE, 0, 2);
-    hs_advance(fixture, server, 0.1);
-    ask_and_stay(server, &more[1]);
-    assert_true(hc_is_closed(&stream, newer));
-    hs_wait(server, CPROM__CONN_IDLE, 0, 3);
-    hs_advance(fixture, server, 0.1);
-    ask_and_stay(server, &more[2]);
-    assert_true(hc_is_closed(&stream, silent));
-    hs_wait(server, CPROM__CONN_IDLE, 0, 4);
-    hs_advance(fixture, server, 0.1);
-    assert_int_equal(hs_count(server, CPROM__CONN_WRITING, 0), 1);
-    ask_and_stay(server, &more[3]);
-    hs_wait(server, CPROM__CONN_IDLE, 0, 5);
-    assert_int_equal(hs_count(server, CPROM__CONN_WRITING, 0), 0);
-    hs_advance(fixture, server, 0.1);
-    ask_and_stay(server, &more[4]);
+    /* What is idle goes first; new ones that ask at once are soon idle, too. */
+    more[0] = hs_connect(server);
     assert_true(hc_is_closed(&stream, idle));
-    hs_wait(server, CPROM__CONN_IDLE, 0, 5);
+    assert_true(hc_send_text(more[0], "G"));
+    hs_wait(server, CPROM__CONN_READING, 1, 1);
+    hs_advance(fixture, server, 0.1);
+    more[1] = hs_connect(server);
+    assert_true(hc_is_closed(&stream, older));
+    assert_true(hc_send_text(more[1], "GE"));
+    hs_wait(server, CPROM__CONN_READING, 2, 1);
+    hs_advance(fixture, server, 0.1);
+    more[2] = hs_connect(server);
+    assert_true(hc_is_closed(&stream, newer));
+    hs_wait(server, CPROM__CONN_READING, 0, 4);
+    hs_advance(fixture, server, 0.1);
+    more[3] = hs_connect(server);
+    assert_true(hc_is_closed(&stream, silent));
+    hs_wait(server, CPROM__CONN_READING, 0, 4);
+    assert_int_equal(hs_count(server, CPROM__CONN_WRITING, 0), 1);
+    more[4] = hs_connect(server);
+    hs_wait(server, CPROM__CONN_READING, 0, 5);
+    assert_int_equal(hs_count(server, CPROM__CONN_WRITING, 0), 0);
+    assert_true(hc_send_text(more[0], "ET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_true(hc_send_text(more[1], "T /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n"));
+    for (int i = 0; i < 2; i++) assert_int_equal(hc_ask(&stream, more[i], "", NULL), 200);
     for (int i = 0; i < 5; i++) assert_true(is_alive(more[i]));
     int all[] = {idle, stalled, older, newer, silent, more[0], more[1], more[2], more[3], more[4]};
     for (size_t i = 0; i < COUNT(all); i++) close(all[i]);
@@ -234,10 +239,12 @@ static void test_server_over_the_limit_closes_in_order(void **state)
     assert_ok(cprom_http_server_stop(server));
 }
 
-static void test_goes_before_slow_readers_by_their_speed(void **state)
+static void test_goes_before_what_is_in_flow(void **state)
 {
     const int64_t second = 1000000000, now = 1000 * second;
-    struct cprom__conn a = {.state = CPROM__CONN_WRITING, .since = now - 10 * second, .progress = now, .sent = 10000};
+    struct cprom__peer alone = {.conns = 1}, crowd = {.conns = 9};
+    struct cprom__conn a = {
+        .state = CPROM__CONN_WRITING, .since = now - 10 * second, .progress = now, .sent = 10000, .peer = &alone};
     struct cprom__conn b = a;
     b.sent = 20000;
     assert_true(cprom__conn_goes_before(&a, &b, now));
@@ -246,17 +253,26 @@ static void test_goes_before_slow_readers_by_their_speed(void **state)
     assert_true(cprom__conn_goes_before(&b, &a, now));
     a.progress = now - 3 * second; /* both have */
     assert_true(cprom__conn_goes_before(&a, &b, now));
-    /* A response that has only begun is no slow one: it is the last to go. */
-    b = (struct cprom__conn){.state = CPROM__CONN_WRITING, .since = now - second / 2, .progress = now};
-    struct cprom__conn idle = {.state = CPROM__CONN_IDLE, .since = now - second / 10};
-    assert_true(cprom__conn_goes_before(&idle, &b, now));
-    assert_true(cprom__conn_goes_before(&a, &idle, now));
-    struct cprom__conn lingers = {.state = CPROM__CONN_LINGERS, .since = now}, reading = {.since = now};
-    assert_true(cprom__conn_goes_before(&lingers, &reading, now));
-    assert_true(cprom__conn_goes_before(&reading, &a, now));
-}
 
-/* ---- memory ---- */
+    /* Each before all that come after it. */
+    const struct cprom__conn *const in_order[] = {
+        &(struct cprom__conn){.state = CPROM__CONN_LINGERS, .since = now, .peer = &alone},
+        &(struct cprom__conn){.state = CPROM__CONN_IDLE, .since = now - second / 10, .peer = &crowd},
+        &(struct cprom__conn){.state = CPROM__CONN_IDLE, .since = now - 9 * second, .peer = &alone},
+        &(struct cprom__conn){.state = CPROM__CONN_IDLE, .since = now - 8 * second, .peer = &alone},
+        &(struct cprom__conn){.state = CPROM__CONN_READING, .since = now - 2 * second, .peer = &alone},
+        &(struct cprom__conn){.state = CPROM__CONN_WRITING, .since = now - 3 * second, .progress = now - 2 * second, .peer = &alone},
+        &(struct cprom__conn){.state = CPROM__CONN_READING, .since = now - second / 9, .peer = &alone},
+        &(struct cprom__conn){.state = CPROM__CONN_READING, .since = now - second / 10, .peer = &alone},
+        &(struct cprom__conn){.state = CPROM__CONN_WRITING, .since = now - 3 * second, .progress = now - second / 2, .peer = &crowd},
+        &(struct cprom__conn){.state = CPROM__CONN_WRITING, .since = now - second / 2, .progress = now - second / 2, .peer = &alone},
+    };
+    for (size_t i = 0; i < COUNT(in_order); i++) {
+        for (size_t k = 0; k < COUNT(in_order); k++) {
+            assert_int_equal(cprom__conn_goes_before(in_order[i], in_order[k], now), i < k);
+        }
+    }
+}
 
 static void test_server_slow_reader_costs_the_snapshot_and_one_buffer(void **state)
 {
@@ -292,7 +308,7 @@ int group_limits(void)
         TEST(test_server_stalled_reader_is_closed_after_its_time),
         TEST(test_server_whole_response_has_a_limit),
         TEST(test_server_over_the_limit_closes_in_order),
-        cmocka_unit_test(test_goes_before_slow_readers_by_their_speed),
+        cmocka_unit_test(test_goes_before_what_is_in_flow),
         TEST(test_server_slow_reader_costs_the_snapshot_and_one_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
