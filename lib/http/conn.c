@@ -83,6 +83,22 @@ static void conn_answer(const struct cprom__conn_rules *rules, struct cprom__con
     if (failed) conn->wait = CPROM__CONN_OVER;
 }
 
+/* false: it must wait for its turn first. */
+static bool conn_take_head(const struct cprom__conn_rules *rules, struct cprom__conn *conn, char *room)
+{
+    struct cprom__http_head head;
+    size_t begin = conn->scan.begin, end = conn->scan.done;
+    bool is_its_turn = conn->wait == CPROM__CONN_TO_ANSWER;
+    int status = cprom__http_parse(conn->in + begin, end - begin, room, &head);
+    if (!status && !is_its_turn && cprom__http_takes_long(rules->handler, head.method, head.target)) {
+        conn->wait = CPROM__CONN_TO_ANSWER;
+        return false;
+    }
+    conn_drop(conn, end);
+    conn_answer(rules, conn, &head, status);
+    return true;
+}
+
 /* Makes a response if the bytes that are there are a request, or none. */
 static void conn_take_request(const struct cprom__conn_rules *rules, struct cprom__conn *conn, char *room)
 {
@@ -90,7 +106,11 @@ static void conn_take_request(const struct cprom__conn_rules *rules, struct cpro
     conn_drop(conn, skip);
     conn->skip -= skip;
     conn->unread = false;
-    switch (cprom__http_scan(&conn->scan, conn->in, conn->len, rules->head_max)) {
+    enum cprom__http_found found = CPROM__HTTP_HEAD; /* as it was when the wait for the turn began */
+    if (conn->wait != CPROM__CONN_TO_ANSWER) {
+        found = cprom__http_scan(&conn->scan, conn->in, conn->len, rules->head_max);
+    }
+    switch (found) {
     case CPROM__HTTP_MORE:
         conn->wait = CPROM__CONN_TO_READ;
         if (conn->state == CPROM__CONN_IDLE && (conn->len || conn->skip)) {
@@ -100,14 +120,9 @@ static void conn_take_request(const struct cprom__conn_rules *rules, struct cpro
     case CPROM__HTTP_BAD: conn_refuse(rules, conn, NULL, 400); break;
     case CPROM__HTTP_LONG_LINE: conn_refuse(rules, conn, NULL, 414); break;
     case CPROM__HTTP_LONG_HEAD: conn_refuse(rules, conn, NULL, 431); break;
-    case CPROM__HTTP_HEAD: {
-        struct cprom__http_head head;
-        size_t begin = conn->scan.begin, end = conn->scan.done;
-        int status = cprom__http_parse(conn->in + begin, end - begin, room, &head);
-        conn_drop(conn, end);
-        conn_answer(rules, conn, &head, status);
+    case CPROM__HTTP_HEAD:
+        if (!conn_take_head(rules, conn, room)) return;
         break;
-    }
     }
     memset(&conn->scan, 0, sizeof conn->scan);
     if (conn->response) conn_enter(conn, CPROM__CONN_WRITING, cprom__monotonic_now(rules->registry));
@@ -183,7 +198,7 @@ void cprom__conn_run(const struct cprom__conn_rules *rules, struct cprom__conn *
         conn_refuse(rules, conn, NULL, 408);
         if (!conn->response) return;
         conn_enter(conn, CPROM__CONN_WRITING, cprom__monotonic_now(rules->registry));
-    } else if (!conn->response && !conn->unread) {
+    } else if (!conn->response && !conn->unread && conn->wait != CPROM__CONN_TO_ANSWER) {
         if (!conn_receive(conn, conn->in + conn->len, rules->head_max - conn->len, &n)) return;
         conn->len += n;
     }

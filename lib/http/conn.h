@@ -23,6 +23,7 @@ enum cprom__conn_state {
 enum cprom__conn_wait {
     CPROM__CONN_TO_READ,
     CPROM__CONN_TO_WRITE,
+    CPROM__CONN_TO_ANSWER, /* for its turn among those whose answer may take long; nothing of the peer's */
     CPROM__CONN_OVER
 };
 
@@ -64,7 +65,7 @@ struct cprom__conn *cprom__conn_new(const struct cprom__conn_rules *rules, int f
 /* Whatever it was at. Does not close the descriptor. */
 void cprom__conn_free(const struct cprom__conn_rules *rules, struct cprom__conn *conn);
 
-/* Does what can be done now, and a bounded amount of that. `room`: head_max bytes, of the calling thread. */
+/* Does what can be done now, and a bounded amount of that; of answers that may take long, one that was waited for. `room`: head_max bytes, of the calling thread. */
 void cprom__conn_run(const struct cprom__conn_rules *rules, struct cprom__conn *conn, char *room);
 
 /* When it will have taken too long. */

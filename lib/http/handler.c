@@ -411,6 +411,13 @@ cprom_status cprom_http_handler_handle(cprom_http_handler *handler, const cprom_
     return cprom__http_handle(handler, request, NULL, out);
 }
 
+bool cprom__http_takes_long(const cprom_http_handler *handler, const char *method, const char *target)
+{
+    struct cprom__http_target read;
+    if (strcmp(method, "GET") != 0 || !cprom__http_target_read(target, &read)) return false;
+    return cprom__http_path_is(&read, handler->path) || cprom__http_path_is(&read, "/");
+}
+
 cprom_status cprom__http_refuse(cprom_http_handler *handler, const cprom_http_request *request, int status,
                                 cprom_http_response **out)
 {

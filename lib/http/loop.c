@@ -36,19 +36,19 @@ void cprom__http_server_wake(struct cprom_http_server *server)
 
 /* ---- connections; under the lock ---- */
 
-static void loop_enqueue(struct cprom_http_server *server, struct cprom__conn *conn)
+static void loop_enqueue(struct cprom__queue *queue, struct cprom__conn *conn)
 {
     conn->queued = true;
     conn->next = NULL;
-    if (server->last) server->last->next = conn;
-    else server->first = conn;
-    server->last = conn;
+    if (queue->last) queue->last->next = conn;
+    else queue->first = conn;
+    queue->last = conn;
 }
 
-static struct cprom__conn *loop_dequeue(struct cprom_http_server *server)
+static struct cprom__conn *loop_dequeue(struct cprom__queue *queue)
 {
-    struct cprom__conn *conn = server->first;
-    if (conn && !(server->first = conn->next)) server->last = NULL;
+    struct cprom__conn *conn = queue->first;
+    if (conn && !(queue->first = conn->next)) queue->last = NULL;
     return conn;
 }
 
@@ -126,7 +126,7 @@ static void loop_add(struct cprom_http_server *server, size_t slot, int fd, stru
     server->slots[slot] = conn;
     server->n_conns++;
     if (slot >= server->n_slots) server->n_slots = slot + 1;
-    loop_enqueue(server, conn); /* mostly its request is there already */
+    loop_enqueue(&server->ready, conn); /* mostly its request is there already */
 }
 
 /* `goes`: who makes room for it; NULL: there is some. Of a peer at its limit, one of its own does. */
@@ -210,7 +210,7 @@ static void loop_expire(struct cprom_http_server *server, int64_t now)
     for (size_t i = server->n_slots; i-- > 0;) {
         struct cprom__conn *conn = i < server->n_slots ? server->slots[i] : NULL;
         if (!conn || conn->queued || now < cprom__conn_deadline(&server->rules, conn)) continue;
-        if (cprom__conn_is_late(conn)) loop_enqueue(server, conn);
+        if (cprom__conn_is_late(conn)) loop_enqueue(&server->ready, conn);
         else cprom__http_server_drop(server, conn);
     }
 }
@@ -219,10 +219,11 @@ static void loop_poll_once(struct cprom_http_server *server)
 {
     int64_t now = loop_now_of(server), until;
     size_t n = loop_prepare(server, now, &until);
+    bool waits = !server->to_answer.first;
     server->polling = true;
     pthread_mutex_unlock(&server->lock);
 
-    int ready = CPROM__SYS(poll)(server->polled, (nfds_t)n, loop_timeout_of(now, until));
+    int ready = CPROM__SYS(poll)(server->polled, (nfds_t)n, waits ? loop_timeout_of(now, until) : 0);
     if (ready < 0 && errno != EINTR) {
         struct timespec pause = {0, LOOP_PAUSE_NS / 10};
         nanosleep(&pause, NULL);
@@ -235,8 +236,9 @@ static void loop_poll_once(struct cprom_http_server *server)
 
     pthread_mutex_lock(&server->lock);
     server->polling = false;
+    server->polled_since = true;
     for (size_t i = 2; i < n && ready > 0; i++) {
-        if (server->polled[i].revents) loop_enqueue(server, server->slots[server->slots_polled[i]]);
+        if (server->polled[i].revents) loop_enqueue(&server->ready, server->slots[server->slots_polled[i]]);
     }
     now = loop_now_of(server);
     if (ready > 0 && server->polled[1].revents) loop_accept_some(server, now);
@@ -260,7 +262,8 @@ static void loop_end_work(struct loop_work *work)
     pthread_mutex_lock(&server->lock);
     conn->queued = false;
     if (!work->returned || conn->wait == CPROM__CONN_OVER) cprom__http_server_drop(server, conn);
-    if (server->polling) cprom__http_server_wake(server); /* it polls without this connection */
+    else if (conn->wait == CPROM__CONN_TO_ANSWER) loop_enqueue(&server->to_answer, conn);
+    if (server->polling && !conn->queued) cprom__http_server_wake(server); /* it polls without this connection */
 }
 
 static void loop_work(struct cprom_http_server *server, struct cprom__conn *conn, char *room)
@@ -311,17 +314,25 @@ static void loop_end_thread(struct loop_thread *thread)
     pthread_mutex_unlock(&server->lock);
 }
 
+/* Between two of these somebody polls: whose answer takes no time does not wait for all of them. */
+static struct cprom__conn *loop_dequeue_to_answer(struct cprom_http_server *server)
+{
+    server->polled_since = false;
+    return loop_dequeue(&server->to_answer);
+}
+
 /* With the lock, which it gives back. */
 static void loop_serve(struct cprom_http_server *server, char *room)
 {
     CPROM__AT_END(loop_end_thread) struct loop_thread thread = {.server = server, .room = room};
     cprom__servers_mine = server;
     while (!cprom__stop_asked(&server->stopping)) {
-        struct cprom__conn *closed = server->closed, *conn = closed ? NULL : loop_dequeue(server);
-        if (!closed && !conn && !server->polling) {
+        struct cprom__conn *closed = server->closed, *conn = closed ? NULL : loop_dequeue(&server->ready);
+        if (!closed && !conn && !server->polling && !(server->to_answer.first && server->polled_since)) {
             loop_poll_once(server);
             continue;
         }
+        if (!closed && !conn) conn = loop_dequeue_to_answer(server);
         if (!closed && !conn) {
             server->waiting++;
             pthread_cond_wait(&server->turn, &server->lock);
@@ -329,7 +340,8 @@ static void loop_serve(struct cprom_http_server *server, char *room)
             continue;
         }
         /* Whoever waits takes over the rest of the queue, or the polling. */
-        if (server->waiting && (server->first || !server->polling)) pthread_cond_signal(&server->turn);
+        if (server->waiting && (server->ready.first || server->to_answer.first || !server->polling))
+            pthread_cond_signal(&server->turn);
         if (conn) {
             loop_work(server, conn, room);
             continue;

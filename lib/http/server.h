@@ -1,6 +1,6 @@
 /*
  * The HTTP server's inside. Threads take turns: one polls all connections that wait (under no lock), queues those that
- * are ready, and then each thread that finds one in the queue works on it alone. So a thread may run a slow callback
+ * are ready, and then each thread that finds one in a queue works on it alone. So a thread may run a slow callback
  * while the next one polls on; with one thread it is a plain loop.
  */
 #ifndef CPROM_LIB_HTTP_SERVER_H
@@ -19,6 +19,11 @@ enum cprom__server_fd {
     CPROM__FD_WAKE_READ,
     CPROM__FD_WAKE_WRITE,
     CPROM__FD_CONNS
+};
+
+/* Of connections, linked by `next`. */
+struct cprom__queue {
+    struct cprom__conn *first, *last;
 };
 
 struct cprom_http_server {
@@ -51,9 +56,11 @@ struct cprom_http_server {
     struct cprom__conn **slots; /* the first `n_slots` may be used */
     size_t n_slots, n_conns;
     struct cprom__peers peers;
-    struct cprom__conn *first, *last; /* the queue */
-    struct cprom__conn *closed;       /* descriptor closed, memory not yet released; linked by `next` */
-    int64_t accept_from;              /* not before this time, after accept() failed */
+    struct cprom__queue ready;     /* what the peers do lets them go on */
+    struct cprom__queue to_answer; /* each once in a round, however much it asks */
+    bool polled_since;             /* the last one was taken from there */
+    struct cprom__conn *closed;    /* descriptor closed, memory not yet released; linked by `next` */
+    int64_t accept_from;           /* not before this time, after accept() failed */
     struct pollfd *polled;
     size_t *slots_polled;
 };
