@@ -55,7 +55,9 @@ typedef struct cprom_http_handler_opts {
     const char *program;    /* copied; UTF-8; what / calls this program; default: its own name, where libc knows it */
     const char *path;       /* copied; where the page is; begins with a slash; default "/metrics" */
     double timeout_seconds; /* collectors that have not begun by then are skipped and fail; 0: only as clients say */
-    size_t max_scrapes;     /* pages open at a time, over all responses; more: 503; 0: no limit */
+    /* Pages open at a time, over all responses; more: 503; 0: no limit. The library's server ends the one of which nothing
+     * was taken for longest, over a second, instead. */
+    size_t max_scrapes;
     bool self_metrics;      /* cprom_* families are on the page, those of this handler included */
     bool no_gzip;           /* the library compresses no page; what the program adds is not meant */
 } cprom_http_handler_opts;

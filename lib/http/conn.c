@@ -237,6 +237,11 @@ bool cprom__conn_is_late(struct cprom__conn *conn)
     return conn->late;
 }
 
+bool cprom__conn_holds_page(const struct cprom__conn *conn, int64_t now)
+{
+    return conn->state == CPROM__CONN_WRITING && conn->response->is_scrape && now - conn->progress >= CONN_FRESH_NS;
+}
+
 enum conn_rank {
     CONN_RANK_LINGERS,
     CONN_RANK_IDLE,

@@ -73,6 +73,8 @@ int64_t cprom__conn_deadline(const struct cprom__conn_rules *rules, const struct
 /* Whether that is to be told to the peer, by another run; otherwise the connection is just closed. */
 bool cprom__conn_is_late(struct cprom__conn *conn);
 
+/* Whether it has a page of which the peer has taken nothing for a second. */
+bool cprom__conn_holds_page(const struct cprom__conn *conn, int64_t now);
 /* Which of two should go first if one must: what is over or idle, then what is late, and last what is in flow. */
 bool cprom__conn_goes_before(const struct cprom__conn *a, const struct cprom__conn *b, int64_t now);
 

@@ -418,6 +418,12 @@ bool cprom__http_takes_long(const cprom_http_handler *handler, const char *metho
     return cprom__http_path_is(&read, handler->path) || cprom__http_path_is(&read, "/");
 }
 
+bool cprom__http_is_full(const cprom_http_handler *handler)
+{
+    return handler->max_scrapes &&
+           atomic_load_explicit(&handler->self.in_flight, memory_order_relaxed) >= handler->max_scrapes;
+}
+
 cprom_status cprom__http_refuse(cprom_http_handler *handler, const cprom_http_request *request, int status,
                                 cprom_http_response **out)
 {

@@ -18,6 +18,9 @@ cprom_status cprom__http_handle(cprom_http_handler *handler, const cprom_http_re
 /* Whether the answer may take long: a page, whose callbacks run, or the page for people, of all families. */
 bool cprom__http_takes_long(const cprom_http_handler *handler, const char *method, const char *target);
 
+/* Whether one more page would be over max_scrapes. */
+bool cprom__http_is_full(const cprom_http_handler *handler);
+
 /*
  * The answer `status` (400 and above) to a request that never came to cprom_http_handler_handle(), with a line of text.
  * `request` says whether it is HEAD and how it is framed; NULL: nothing of it could be understood, and the answer says

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/unwind.h"
+#include "http/handler.h"
 #include "http/servers.h"
 #include "http/sys.h"
 
@@ -314,6 +315,21 @@ static void loop_end_thread(struct loop_thread *thread)
     pthread_mutex_unlock(&server->lock);
 }
 
+/* Of those that keep the next page from being made, ends the one that has taken nothing for longest. */
+static bool loop_end_holder(struct cprom_http_server *server)
+{
+    if (!server->to_answer.first || !cprom__http_is_full(server->rules.handler)) return false;
+    struct cprom__conn *worst = NULL;
+    int64_t now = loop_now_of(server);
+    for (size_t i = 0; i < server->n_slots; i++) {
+        struct cprom__conn *conn = server->slots[i];
+        if (!conn || conn->queued || !cprom__conn_holds_page(conn, now)) continue;
+        if (!worst || conn->progress < worst->progress) worst = conn;
+    }
+    if (worst) cprom__http_server_drop(server, worst);
+    return worst != NULL;
+}
+
 /* Between two of these somebody polls: whose answer takes no time does not wait for all of them. */
 static struct cprom__conn *loop_dequeue_to_answer(struct cprom_http_server *server)
 {
@@ -332,6 +348,7 @@ static void loop_serve(struct cprom_http_server *server, char *room)
             loop_poll_once(server);
             continue;
         }
+        if (!closed && !conn && loop_end_holder(server)) continue;
         if (!closed && !conn) conn = loop_dequeue_to_answer(server);
         if (!closed && !conn) {
             server->waiting++;

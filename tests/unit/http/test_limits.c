@@ -274,6 +274,38 @@ static void test_goes_before_what_is_in_flow(void **state)
     }
 }
 
+/* Pages that nobody takes keep others from scraping for a second, and not until their time is over. */
+static void test_server_full_of_scrapes_ends_the_one_that_stalls(void **state)
+{
+    ct_fixture *fixture = *state;
+    cprom_http_handler *handler;
+    struct hc_stream stream = {0};
+    hs_add_series(fixture, SERIES);
+    assert_ok(cprom_http_handler_new(fixture->registry, CPROM_OPTS(cprom_http_handler_opts, .max_scrapes = 2), &handler));
+    cprom_http_server *server = hs_start(fixture, (cprom_http_server_opts){.handler = handler});
+    const char *address = cprom_http_server_address(server);
+    int first = start_slow_reader(server, 1);
+    hs_advance(fixture, server, 0.6);
+    int second = start_slow_reader(server, 2);
+    assert_int_equal(hc_ask_once(address, HC_GET, NULL), 503);
+    hs_advance(fixture, server, 0.6);
+    assert_int_equal(hc_ask_once(address, HC_HEALTHY, NULL), 200);
+    assert_int_equal(hs_count(server, CPROM__CONN_WRITING, 0), 2); /* for a page, and only then */
+    assert_int_equal(hc_ask_once(address, HC_GET, NULL), 200);
+    hs_wait(server, CPROM__CONN_WRITING, 0, 1);
+    assert_int_equal(hc_ask_once(address, HC_GET, NULL), 200); /* there is a place */
+    hs_wait(server, CPROM__CONN_WRITING, 0, 1);
+    assert_int_equal(hc_ask(&stream, second, "", NULL), 200);
+    hc_stream_free(&stream);
+    stream = (struct hc_stream){0};
+    assert_int_equal(hc_ask(&stream, first, "", NULL), 0); /* cut */
+    hc_stream_free(&stream);
+    close(first);
+    close(second);
+    assert_ok(cprom_http_server_stop(server));
+    cprom_http_handler_free(handler);
+}
+
 static void test_server_slow_reader_costs_the_snapshot_and_one_buffer(void **state)
 {
     ct_fixture *fixture = *state;
@@ -309,6 +341,7 @@ int group_limits(void)
         TEST(test_server_whole_response_has_a_limit),
         TEST(test_server_over_the_limit_closes_in_order),
         cmocka_unit_test(test_goes_before_what_is_in_flow),
+        TEST(test_server_full_of_scrapes_ends_the_one_that_stalls),
         TEST(test_server_slow_reader_costs_the_snapshot_and_one_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
