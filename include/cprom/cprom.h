@@ -812,7 +812,8 @@ typedef struct cprom_collector_opts {
  *
  * What one call emits is kept or dropped as a whole: if the callback returns anything but CPROM_OK, if an emission
  * is refused, or if the samples are duplicates or collide with what was registered earlier, the page goes without
- * them, one line in the log names collector, family, labels and reason, and cprom_collector_success says 0. If it does
+ * them, one line in the log names collector, family, labels and reason (at most one a minute for each collector; that it
+ * is late is said once, until it is in time again), and cprom_collector_success says 0. If it does
  * not return (see above), there is no page at all: the call that opens it ends, too.
  *
  * bad_utf8: by default a label value that is not UTF-8, or over CPROM_VALUE_MAX bytes, is a refused emission and costs all of

@@ -54,7 +54,9 @@ typedef struct cprom_http_handler_opts {
     size_t size;
     const char *program;    /* copied; UTF-8; what / calls this program; default: its own name, where libc knows it */
     const char *path;       /* copied; where the page is; begins with a slash; default "/metrics" */
-    double timeout_seconds; /* collectors that have not begun by then are skipped and fail; 0: only as clients say */
+    /* Collectors that have not begun by then are skipped and fail; 0: only as clients say. Less than a tenth of a second
+     * is not taken from a client. */
+    double timeout_seconds;
     /* Pages open at a time, over all responses; more: 503; 0: no limit. The library's server ends the one of which nothing
      * was taken for longest, over a second, instead. */
     size_t max_scrapes;

@@ -17,7 +17,8 @@
 #include "registry/hold.h"
 
 #define HANDLER_HEALTHY "/-/healthy"
-#define HANDLER_MARGIN_MAX 0.5 /* seconds of a client's timeout that are kept for sending */
+#define HANDLER_TIMEOUT_MIN 0.1 /* seconds; with a client's timeout that is shorter, no collector could begin in time */
+#define HANDLER_MARGIN_MAX 0.5  /* seconds of a client's timeout that are kept for sending */
 
 /* What the embedder offers; in the order of adding. */
 struct handler_offer {
@@ -245,6 +246,7 @@ static double handler_choose_timeout(const struct cprom_http_handler *handler, c
     double seconds = cprom__http_seconds(scrape_timeout), most = handler->timeout_seconds;
     if (!(seconds > 0)) return most;
     seconds -= seconds / 10 < HANDLER_MARGIN_MAX ? seconds / 10 : HANDLER_MARGIN_MAX;
+    if (seconds < HANDLER_TIMEOUT_MIN) seconds = HANDLER_TIMEOUT_MIN;
     return most > 0 && most < seconds ? most : seconds;
 }
 

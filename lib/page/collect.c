@@ -351,10 +351,28 @@ static void collect_adopt(struct cprom__collection *collection, struct cprom_scr
     }
 }
 
-static void collect_fail(struct cprom_scrape *scrape)
+#define COLLECT_QUIET (INT64_C(60) * 1000000000)
+
+/* Who scrapes must not be able to fill the log: a collector has a line a minute, and what lasts is said once. */
+static bool collect_may_log(struct cprom_registry *registry, struct cprom__collector *collector, bool late)
+{
+    if (late && atomic_load_explicit(&collector->late_told, memory_order_relaxed)) return false;
+    int64_t now = cprom__monotonic_now(registry);
+    int64_t until = atomic_load_explicit(&collector->quiet_until, memory_order_relaxed);
+    if (until && now < until) return false;
+    if (!atomic_compare_exchange_strong_explicit(&collector->quiet_until, &until, now + COLLECT_QUIET,
+                                                 memory_order_relaxed, memory_order_relaxed)) {
+        return false; /* another thread's scrape says it */
+    }
+    atomic_store_explicit(&collector->late_told, late, memory_order_relaxed);
+    return true;
+}
+
+static void collect_fail(struct cprom_scrape *scrape, bool late)
 {
     struct cprom_registry *registry = scrape->registry;
     atomic_fetch_add_explicit(&registry->collector_failures, 1, memory_order_relaxed);
+    if (!collect_may_log(registry, scrape->collector, late)) return;
     cprom__collector_log(registry, cprom__collector_name(scrape->collector), ": ", scrape->why.text);
 }
 
@@ -372,7 +390,7 @@ static void collect_end_call(struct collect_call *call)
     if (call->returned) return;
     collect_adopt(call->collection, call->scrape);
     cprom__line_join(&call->scrape->why, "the callback did not return", (char *)NULL);
-    collect_fail(call->scrape);
+    collect_fail(call->scrape, false);
 }
 
 static cprom_status collect_call(struct cprom__collection *collection, struct cprom__collector *collector,
@@ -432,6 +450,7 @@ static enum collect_run collect_run_collector(struct cprom__collection *collecti
     enum collect_run run = collect_begin_run(collector, scrape, collection->stop);
     if (run != COLLECT_RUN_DONE) return run;
 
+    atomic_store_explicit(&collector->late_told, false, memory_order_relaxed);
     cprom_status status = collect_call(collection, collector, scrape, duration);
     if (status && !scrape->status) {
         scrape->status = status;
@@ -488,7 +507,7 @@ static cprom_status collect_run(struct cprom__collection *collection, struct cpr
     }
     collect_adopt(collection, &scrape);
     if (status) return status;
-    if (scrape.status) collect_fail(&scrape);
+    if (scrape.status) collect_fail(&scrape, how == COLLECT_RUN_LATE);
     collection->source->results[collection->source->n_results++] =
         (struct cprom__result){cprom__collector_name(collector), scrape.status == CPROM_OK, duration};
     return CPROM_OK;

@@ -23,8 +23,10 @@ struct cprom__collector {
     void *ctx;
     void (*free)(void *ctx);
     cprom_bad_utf8 bad_utf8;
-    _Atomic bool told_dropped; /* the log was told of a sample that was dropped */
-    bool running, gone;        /* guarded by the registry's collect_lock */
+    _Atomic bool told_dropped;   /* the log was told of a sample that was dropped */
+    bool running, gone;          /* guarded by the registry's collect_lock */
+    _Atomic int64_t quiet_until; /* no line to the log about a failure before; 0: there was none yet */
+    _Atomic bool late_told;      /* that it is late; it was not in time since */
     /* in the registry's set; guarded by the tree's lock */
     struct cprom__collector *next, *previous;
     struct cprom__index_node by_name;

@@ -409,6 +409,7 @@ static void test_handle_scrape_timeout_bounds_the_collectors(void **state)
         {"10", 0, 9500000000},
         {"2", 0, 1800000000},
         {"1", 0, 900000000},
+        {"0.000001", 0, 100000000},
         {"10", 1.5, 1500000000},
         {"1", 1.5, 900000000},
         {NULL, 1.5, 1500000000},
@@ -433,6 +434,36 @@ static void test_handle_scrape_timeout_bounds_the_collectors(void **state)
         hr_free(&r);
         cprom_http_handler_free(handler);
     }
+}
+
+/* Requests, each a second long by the first collector; the second one is late where the client is in a hurry. */
+static void ask_often(cprom_http_handler *handler, int n, const char *const timeouts[2])
+{
+    cprom_http_request request = hr_request("GET", "/metrics");
+    for (int i = 0; i < n; i++) {
+        request.scrape_timeout = timeouts[i % 2];
+        hr_response r = hr_ask(handler, &request);
+        assert_int_equal(r.status, 200);
+        hr_free(&r);
+    }
+}
+
+static void test_handle_requests_cannot_fill_the_log(void **state)
+{
+    ct_fixture *f = *state;
+    timed first = {.clock = &f->clock, .takes = INT64_C(1000000000)}, second = {.clock = &f->clock};
+    add_collector(f->registry, "first", take_time, &first);
+    add_collector(f->registry, "second", take_time, &second);
+    cprom_http_handler *handler = hr_handler(f->registry, HANDLER_OPTS(.self_metrics = true));
+    cprom_stats stats = {.size = sizeof stats};
+    ask_often(handler, 1000, (const char *const[]){"0.000001", "0.000001"});
+    assert_int_equal(ct_log_count(&f->log), 1); /* it lasts */
+    assert_int_equal(ct_log_count_with(&f->log, "second", "deadline", NULL), 1);
+    assert_ok(cprom_registry_stats(f->registry, &stats));
+    assert_int_equal(stats.collector_failures, 1000);
+    ask_often(handler, 1200, (const char *const[]){"10", "0.000001"}); /* it changes each time: once a minute */
+    assert_int_equal(ct_log_count(&f->log), 1 + 1200 / 60);
+    cprom_http_handler_free(handler);
 }
 
 static cprom_status ask_inside(void *ctx, cprom_scrape *out)
@@ -787,6 +818,7 @@ int group_handler(void)
         TEST(test_handle_abandoned_response_leaves_nothing),
         TEST(test_handle_too_many_scrapes_are_refused),
         TEST(test_handle_scrape_timeout_bounds_the_collectors),
+        TEST(test_handle_requests_cannot_fill_the_log),
         TEST(test_handle_inside_a_callback_is_unavailable),
         TEST(test_handler_new_bad_options_are_refused_with_a_line),
         TEST(test_handle_bad_arguments_are_refused),
