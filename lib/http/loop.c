@@ -309,7 +309,9 @@ static void loop_end_thread(struct loop_thread *thread)
         server->threads[i] = next;
         pthread_detach(self);
         cprom__servers_mine = NULL;
+        server->leaving++;
         while (!thread->succeeded) pthread_cond_wait(&server->turn, &server->lock);
+        server->leaving--;
     }
     pthread_cond_broadcast(&server->turn); /* somebody must poll */
     pthread_mutex_unlock(&server->lock);

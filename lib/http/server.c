@@ -190,6 +190,9 @@ static void server_join_threads(struct cprom_http_server *server, size_t n)
     pthread_mutex_unlock(&server->lock);
     cprom__http_server_wake(server);
     for (size_t i = 0; i < n; i++) pthread_join(server->threads[i], NULL);
+    pthread_mutex_lock(&server->lock);
+    while (server->leaving) pthread_cond_wait(&server->turn, &server->lock);
+    pthread_mutex_unlock(&server->lock);
 }
 
 static cprom_status server_start_threads(struct cprom_http_server *server)

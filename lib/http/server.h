@@ -52,6 +52,7 @@ struct cprom_http_server {
     pthread_cond_t turn;  /* there is a connection in the queue, nobody polls, or it is over */
     bool polling;         /* a thread polls, or is about to; `polled` and `slots_polled` are its own */
     size_t waiting;       /* threads at `turn` */
+    size_t leaving;       /* threads that were replaced, and are not through with the lock */
     size_t rooms_taken;
     struct cprom__conn **slots; /* the first `n_slots` may be used */
     size_t n_slots, n_conns;
