@@ -11,7 +11,7 @@ static struct cprom__peer peers_read(const struct sockaddr_storage *address)
     if (address->ss_family == AF_INET) {
         struct sockaddr_in in;
         memcpy(&in, address, sizeof in);
-        peer.address = in.sin_addr.s_addr;
+        memcpy(&peer.address, &in.sin_addr, 4);
     } else if (address->ss_family == AF_INET6) {
         struct sockaddr_in6 in6;
         memcpy(&in6, address, sizeof in6);
