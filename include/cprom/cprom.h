@@ -543,7 +543,10 @@ CPROM_API cprom_series *cprom_series_ref(cprom_series *series);
  */
 CPROM_API void cprom_series_unref(cprom_series *series);
 
-/* Removes one series. ENOENT when there is none; EINVAL; ELABELS: as for updates. MT-safe. */
+/*
+ * Removes one series; where the vector says so, it lingers. ENOENT when there is none; EINVAL; ELABELS: as for updates.
+ * MT-safe.
+ */
 CPROM_API cprom_status cprom_vec_delete(cprom_vec *vec, cprom_strs values);
 CPROM_API cprom_status cprom_vec_delete_labels(cprom_vec *vec, cprom_labels labels);
 
@@ -551,11 +554,14 @@ CPROM_API cprom_status cprom_vec_delete_labels(cprom_vec *vec, cprom_labels labe
  * Removes every series that has all these label values; a scrape sees all of them or none gone. `*removed` is how
  * many, also when it is 0. EINVAL: also an empty match (see cprom_vec_clear); ELABELS: a label that the vector does
  * not have (const labels are not its own), one twice, or NULL in one; ENOMEM: nothing changed. Costs the vector's
- * series, or those of the owner that the match names. MT-safe.
+ * series, or those of the owner that the match names. Where the vector says so, they linger. MT-safe.
  */
 CPROM_API cprom_status cprom_vec_delete_matching(cprom_vec *vec, cprom_labels match, size_t *removed);
 
-/* Removes every series, at once; a scrape sees all of them or none. EINVAL; ENOMEM: nothing changed. MT-safe. */
+/*
+ * Removes every series, at once: none lingers. A scrape sees all of them or none. EINVAL; ENOMEM: nothing changed.
+ * MT-safe.
+ */
 CPROM_API cprom_status cprom_vec_clear(cprom_vec *vec);
 
 /* How many series there are; 0 for NULL. MT-safe; takes a lock, and waits for a change that is at work on the vector. */
@@ -640,20 +646,21 @@ CPROM_API void cprom_update_free(cprom_update *update);
 CPROM_API cprom_status cprom_update_start(cprom_update *update);
 
 /*
- * What matches and is not staged goes at the commit. An empty match is the whole vector. Const labels are not among the
- * labels. Several scopes, also overlapping ones, may be staged. EINVAL: update or vector NULL, or of another registry;
- * ELABELS as for cprom_vec_delete_matching(); ENOMEM. The commit will then answer the same and change nothing: without
- * the scope, what it was to remove would stay for ever. What is refused is told to the log callback, with the label that
- * is wrong. The commit costs what cprom_vec_delete_matching() costs, and
- * other commits of the registry wait for it.
+ * What matches and is not staged goes at the commit, and never lingers. An empty match is the whole vector. Const
+ * labels are not among the labels. Several scopes, also overlapping ones, may be staged. EINVAL: update or vector
+ * NULL, or of another registry; ELABELS as for cprom_vec_delete_matching(); ENOMEM. The commit will then answer the
+ * same and change nothing: without the scope, what it was to remove would stay for ever. What is refused is told to
+ * the log callback, with the label that is wrong. The commit costs what cprom_vec_delete_matching() costs, and other
+ * commits of the registry wait for it.
  */
 CPROM_API cprom_status cprom_update_vec_replace(cprom_update *update, cprom_vec *vec, cprom_labels match);
 
 /*
  * Stages one entry: `set` overwrites, the others add to the value at the commit; entries of one series take effect in
  * the order of staging. Inside a replace scope of the update, gauges and statesets start from nothing: there an `add`
- * is to 0, and states that are not staged are off. EINVAL, ELABELS, EUTF8: this entry is dropped and counted as refused,
- * and the log callback is told the metric, the label, its value and why (see `log`); the commit will answer EPARTIAL. ENOMEM: the update is incomplete, and its commit will answer ENOMEM.
+ * is to 0, and states that are not staged are off. EINVAL, ELABELS, EUTF8: this entry is dropped and counted as
+ * refused, and the log callback is told the metric, the label, its value and why (see `log`); the commit will answer
+ * EPARTIAL. ENOMEM: the update is incomplete, and its commit will answer ENOMEM.
  */
 CPROM_API cprom_status cprom_update_gauge_vec_set(cprom_update *update, cprom_gauge_vec *vec, cprom_strs values, double value);
 CPROM_API cprom_status cprom_update_gauge_vec_add(cprom_update *update, cprom_gauge_vec *vec, cprom_strs values, double amount);
@@ -715,11 +722,11 @@ typedef struct cprom_gauge_row {
 } cprom_gauge_row;
 
 /*
- * The one-call form: these rows are the series that match now, all others of the match go. Borrows the rows; NULL is
- * fine where n_rows is 0. A row outside the match is set like any other, and the next call with that match does not
- * remove it. Of two rows with the same labels the last counts. It counts as an update created at the call, and is never
- * stale. EINVAL; ELABELS: the match; ENOMEM: nothing changed. EPARTIAL: some rows were refused, as result->refused counts.
- * MT-safe.
+ * The one-call form: these rows are the series that match now, all others of the match go, and never linger. Borrows
+ * the rows; NULL is fine where n_rows is 0. A row outside the match is set like any other, and the next call with that
+ * match does not remove it. Of two rows with the same labels the last counts. It counts as an update created at the
+ * call, and is never stale. EINVAL; ELABELS: the match; ENOMEM: nothing changed. EPARTIAL: some rows were refused, as
+ * result->refused counts. MT-safe.
  */
 CPROM_API cprom_status cprom_gauge_vec_replace(cprom_gauge_vec *vec, cprom_labels match, const cprom_gauge_row *rows,
                                                size_t n_rows, cprom_result *result);
