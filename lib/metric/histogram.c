@@ -70,11 +70,11 @@ static void histogram_change(struct cprom_series *series, const struct cprom__ch
 {
     for (const struct cprom__observation *o = change->first; o; o = o->next) histogram_observe(series, o->value);
     const struct cprom__staged_exemplar *last = change->last_exemplar, *staged = last;
-    while (staged) {
+    if (!last) return;
+    do {
         staged = staged->next_of_change;
         cprom__series_share_exemplar(series, histogram_bucket_of(series, staged->exemplar->value), staged->exemplar);
-        if (staged == last) break;
-    }
+    } while (staged != last);
 }
 
 static const struct cprom__kind_ops histogram_ops = {

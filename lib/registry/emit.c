@@ -294,6 +294,7 @@ static cprom_status emit_distribution(cprom_scrape *out, cprom_strs values, cons
     bool buckets = cprom__kind_has(out->current->kind, CPROM__PART_BUCKETS);
     if (given->n) {
         memcpy(at, given->at, given->n * sizeof *at);
+        /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): those of its kind are given */
         memcpy(what, buckets ? (const void *)given->buckets : given->values, given->n * sizeof *what);
     }
     at[given->n] = INFINITY;
