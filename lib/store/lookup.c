@@ -581,12 +581,13 @@ struct cprom_series *cprom__series_plain(struct cprom_vec *vec, const char *cons
 cprom_status cprom__series_reserve(struct cprom_vec *vec, struct cprom__values *values, struct cprom_series **series)
 {
     pthread_mutex_lock(&vec->map_lock);
-    *series = lookup_find(vec, values);
-    lookup_ref(*series);
-    if (*series) lookup_count_reservation(*series, true);
+    struct cprom_series *there = *series = lookup_find(vec, values);
+    lookup_ref(there);
+    if (there) lookup_count_reservation(there, true);
     pthread_mutex_unlock(&vec->map_lock);
+    /* From here on, who deletes the series may change `*series`. */
     struct lookup_wish wish = {.values = values};
-    return *series ? CPROM_OK : lookup_obtain(vec, &wish, series);
+    return there ? CPROM_OK : lookup_obtain(vec, &wish, series);
 }
 
 void cprom__series_unreserve(struct cprom_vec *vec, struct cprom_series *series)
