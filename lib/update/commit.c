@@ -665,7 +665,12 @@ cprom_status cprom_update_commit(cprom_update *update, cprom_result *result)
     if (!update || update->committed) return CPROM_EINVAL;
     result->refused = update->refused;
     cprom__refuse_rest(update);
-    return update->status ? update->status : commit(update, result);
+    if (!update->status) return commit(update, result);
+    if (update->status != CPROM_ENOMEM) {
+        update->committed = true;
+        cprom__update_retire(update);
+    }
+    return update->status;
 }
 
 /* ---- in one call ---- */

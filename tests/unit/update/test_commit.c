@@ -432,7 +432,8 @@ static void test_update_refused_scope_fails_the_commit_with_its_status(void **st
         assert_ok(SET(g, 1, "a", "2"));
         assert_status(cprom_update_gauge_vec_set(update, g, CPROM_STRS("a"), 1), CPROM_ELABELS);
         assert_ok(OWNER(g, "a"));
-        up_commit_fails(update, scopes[i].status);
+        assert_status(cprom_update_commit(update, NULL), scopes[i].status);
+        up_commit_fails(update, CPROM_EINVAL); /* the first one was final */
         up_assert_lines(r, "g{p=\"a\",s=\"old\"} 1\n");
     }
     ct_fixture_free(other);
