@@ -229,7 +229,8 @@ typedef struct cprom_http_server_opts {
  * Starts a server, which listens when this returns; stop it with cprom_http_server_stop(). `opts` may be NULL for all
  * defaults. Call it behind daemon(3), see above. The registry may be freed before: from then on pages are 503.
  * EINVAL: also an address that is none of the above, a listen_fd that does not listen, both of them, a unix_mode over
- * 0777 or without a unix socket, or a time that is negative or NaN; ENOMEM; ESYS: it cannot listen there, or there are no threads or descriptors to be had, see errno.
+ * 0777 or without a unix socket, or a time that is negative or NaN; ENOMEM; ESYS: it cannot listen there, or there are
+ * no threads or descriptors to be had, see errno.
  *
  * A unix socket has a lock file beside it, its path with ".lock" behind, which is locked (flock) until the server has
  * stopped; then both are removed. Of several servers that start at one path, in whatever process, one is there, and ESYS

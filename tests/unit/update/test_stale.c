@@ -476,6 +476,17 @@ static void test_update_events_take_no_memory_without_updates(void **state)
     /* Nothing else has to happen until what concerns nobody any more is forgotten. */
     cprom_update_free(alive);
     assert_int_equal(up_stats(r).bytes, before);
+    /* One whose commit has failed for good is as one that has ended. */
+    cprom_update *failed = up_new(r);
+    assert_status(cprom_update_gauge_vec_replace(failed, g, CPROM_LABELS({"nope", "x"})), CPROM_ELABELS);
+    assert_status(cprom_update_commit(failed, NULL), CPROM_ELABELS);
+    before = up_stats(r).bytes;
+    for (int i = 0; i < 1000; i++) {
+        snprintf(p, sizeof p, "%d", i);
+        assert_ok(cprom_gauge_vec_delete_matching(g, CPROM_LABELS({"p", p}), NULL));
+    }
+    assert_int_equal(up_stats(r).bytes, before);
+    cprom_update_free(failed);
 }
 
 static void test_update_events_go_with_the_last_update_that_is_older(void **state)
